@@ -1,0 +1,205 @@
+use std::collections::HashMap;
+use std::time::Instant;
+
+use lru::LruCache;
+
+use super::CacheStats;
+use super::hasher::BuildSpread;
+use crate::id::SessionKey;
+use crate::record::Revision;
+
+/// What stands behind one lock.
+pub(super) struct Shard<V> {
+    entries: LruCache<SessionKey, Entry<V>, BuildSpread>,
+    capacity: usize,
+    tickets: HashMap<SessionKey, Tickets, BuildSpread>,
+    census: Census,
+    stats: CacheStats,
+}
+
+struct Entry<V> {
+    value: V,
+    revision: Option<Revision>,
+    generation: u64,
+    until: Instant,
+}
+
+/// The open tickets of one session. What spoils one spoils all of them, also those taken after it: that costs a
+/// reload now and then, and keeps this small.
+struct Tickets {
+    open: usize,
+    barrier: Barrier,
+}
+
+/// What an answer of the store must be, to be believed.
+#[derive(Clone, Copy)]
+enum Barrier {
+    /// Anything: nothing was heard.
+    Open,
+    /// This revision or a later one.
+    From(Revision),
+    /// Nothing will do.
+    Shut,
+}
+
+impl<V> Shard<V> {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            entries: LruCache::unbounded_with_hasher(BuildSpread::default()),
+            capacity,
+            tickets: HashMap::default(),
+            census: Census::default(),
+            stats: CacheStats::default(),
+        }
+    }
+
+    pub(super) fn get(&mut self, key: &SessionKey, generation: u64, now: Instant) -> Option<V>
+    where
+        V: Clone,
+    {
+        let found = self
+            .entries
+            .get(key)
+            .filter(|entry| entry.generation == generation && now < entry.until);
+        match found {
+            Some(entry) => {
+                self.stats.hits += 1;
+                Some(entry.value.clone())
+            }
+            None => {
+                self.stats.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// Returns whatever made room.
+    pub(super) fn insert(
+        &mut self,
+        key: SessionKey,
+        revision: Option<Revision>,
+        value: V,
+        generation: u64,
+        until: Instant,
+    ) -> Option<V> {
+        if self.capacity == 0 {
+            return Some(value);
+        }
+        let displaced = match self.entries.push(
+            key,
+            Entry {
+                value,
+                revision,
+                generation,
+                until,
+            },
+        ) {
+            Some((_, replaced)) => Some(replaced),
+            None if self.entries.len() > self.capacity => {
+                self.stats.evictions += 1;
+                self.entries.pop_lru().map(|(_, evicted)| evicted)
+            }
+            None => None,
+        };
+        self.census.arrived(generation);
+        displaced.map(|entry| self.take_leave(entry))
+    }
+
+    /// Returns the value that was dropped.
+    pub(super) fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Option<V> {
+        if let Some(tickets) = self.tickets.get_mut(key) {
+            tickets.barrier = tickets.barrier.raised(saved);
+        }
+        let survives = |entry: &Entry<V>| match (entry.revision, saved) {
+            (Some(held), Some(saved)) => held.survives(saved),
+            _ => false,
+        };
+        if self.entries.peek(key).is_none_or(survives) {
+            return None;
+        }
+        self.entries.pop(key).map(|entry| self.take_leave(entry))
+    }
+
+    pub(super) fn open_ticket(&mut self, key: &SessionKey) {
+        let unspoilt = Tickets {
+            open: 0,
+            barrier: Barrier::Open,
+        };
+        self.tickets.entry(*key).or_insert(unspoilt).open += 1;
+    }
+
+    /// Returns whether nothing was heard since that an answer of this revision does not survive.
+    pub(super) fn close_ticket(&mut self, key: &SessionKey, revision: Option<Revision>) -> bool {
+        let Some(tickets) = self.tickets.get_mut(key) else {
+            return false;
+        };
+        let good = tickets.barrier.admits(revision);
+        tickets.open -= 1;
+        if tickets.open == 0 {
+            self.tickets.remove(key);
+        }
+        good
+    }
+
+    pub(super) fn stats(&self, generation: u64) -> CacheStats {
+        CacheStats {
+            size: self.census.count(generation),
+            ..self.stats
+        }
+    }
+
+    fn take_leave(&mut self, entry: Entry<V>) -> V {
+        self.census.left(entry.generation);
+        entry.value
+    }
+}
+
+impl Barrier {
+    fn raised(self, saved: Option<Revision>) -> Self {
+        match (self, saved) {
+            (Self::Shut, _) | (_, None) => Self::Shut,
+            (Self::From(higher), Some(saved)) if higher.counter() > saved.counter() => Self::From(higher),
+            (Self::Open | Self::From(_), Some(saved)) => Self::From(saved),
+        }
+    }
+
+    fn admits(self, revision: Option<Revision>) -> bool {
+        match self {
+            Self::Open => true,
+            Self::From(saved) => revision.is_some_and(|revision| revision.survives(saved)),
+            Self::Shut => false,
+        }
+    }
+}
+
+/// How many entries there are of the newest generation. Older ones are still in the map, but count for nothing.
+#[derive(Default)]
+struct Census {
+    generation: u64,
+    count: usize,
+}
+
+impl Census {
+    fn arrived(&mut self, generation: u64) {
+        if generation > self.generation {
+            *self = Self { generation, count: 0 };
+        }
+        if generation == self.generation {
+            self.count += 1;
+        }
+    }
+
+    fn left(&mut self, generation: u64) {
+        if generation == self.generation {
+            self.count -= 1;
+        }
+    }
+
+    fn count(&self, generation: u64) -> usize {
+        if generation == self.generation {
+            self.count
+        } else {
+            0
+        }
+    }
+}

@@ -1,0 +1,266 @@
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::id::SessionKey;
+use crate::record::Revision;
+
+fn key(n: u8) -> SessionKey {
+    SessionKey::from_bytes([n; 32])
+}
+
+fn revision(counter: u8) -> Revision {
+    Revision::from_bytes([0, 0, 0, 0, 0, 0, 0, counter, 7, 7, 7, 7, 7, 7, 7, 7])
+}
+
+#[expect(clippy::disallowed_methods, reason = "any instant will do")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+/// A cache whose entries stay in date for a minute.
+struct Fixture {
+    cache: LocalCache<u8>,
+    now: Instant,
+}
+
+impl Fixture {
+    fn new(max_entries: usize) -> Self {
+        Self {
+            cache: LocalCache::new(max_entries),
+            now: start(),
+        }
+    }
+
+    fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> bool {
+        ticket.complete(
+            Some(revision(counter)),
+            counter,
+            self.now + Duration::from_secs(60),
+        )
+    }
+
+    #[track_caller]
+    fn put(&self, n: u8, counter: u8) {
+        assert!(self.complete(self.cache.begin(&key(n)), counter));
+    }
+
+    fn get(&self, n: u8) -> Option<u8> {
+        self.cache.get(&key(n), self.now)
+    }
+}
+
+#[test]
+fn a_value_is_found_until_it_is_out_of_date() {
+    let mut fixture = Fixture::new(10);
+    assert_eq!(fixture.get(1), None);
+    fixture.put(1, 5);
+    assert_eq!(fixture.get(1), Some(5));
+    fixture.now += Duration::from_secs(60);
+    assert_eq!(fixture.get(1), None);
+}
+
+#[test]
+fn the_least_recently_used_gives_way() {
+    let fixture = Fixture::new(3);
+    for n in [1, 2, 3] {
+        fixture.put(n, n);
+    }
+    assert_eq!(fixture.get(1), Some(1));
+    fixture.put(4, 4);
+    assert_eq!(fixture.get(2), None, "2 was used longest ago");
+    assert_eq!(
+        (fixture.get(1), fixture.get(3), fixture.get(4)),
+        (Some(1), Some(3), Some(4))
+    );
+    assert_eq!(fixture.cache.len(), 3);
+    assert_eq!(fixture.cache.stats().evictions, 1);
+}
+
+#[test]
+fn the_bound_holds_over_all_shards() {
+    let cache = LocalCache::new(1_000);
+    for n in 0..5_000_u64 {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+        let ticket = cache.begin(&SessionKey::from_bytes(bytes));
+        assert!(ticket.complete(None, n, start() + Duration::from_secs(60)));
+    }
+    assert!((900..=1_000).contains(&cache.len()), "{}", cache.len());
+}
+
+#[test]
+fn without_room_nothing_is_kept() {
+    let fixture = Fixture::new(0);
+    fixture.put(1, 1);
+    assert_eq!(fixture.get(1), None);
+    assert!(fixture.cache.is_empty());
+    assert_eq!(fixture.cache.stats().evictions, 0);
+}
+
+#[test]
+fn clearing_drops_all_entries_and_spoils_all_tickets() {
+    let fixture = Fixture::new(10);
+    fixture.put(1, 1);
+    let ticket = fixture.cache.begin(&key(2));
+    fixture.cache.clear();
+    assert!(fixture.cache.is_empty());
+    assert_eq!(fixture.get(1), None);
+    assert!(!fixture.complete(ticket, 2));
+    assert_eq!(fixture.get(2), None);
+    fixture.put(2, 2);
+    assert_eq!(fixture.get(2), Some(2));
+    assert_eq!(fixture.cache.len(), 1);
+}
+
+#[test]
+fn a_deletion_spoils_a_fill_in_flight() {
+    let fixture = Fixture::new(10);
+    let ticket = fixture.cache.begin(&key(1));
+    fixture.cache.invalidate(&key(1), None);
+    assert!(!fixture.complete(ticket, 9));
+    assert_eq!(fixture.get(1), None);
+    fixture.put(1, 9);
+}
+
+#[test]
+fn a_save_elsewhere_spoils_a_fill_that_may_be_older() {
+    let fixture = Fixture::new(10);
+    for (answer, good) in [(4, false), (5, true), (6, true)] {
+        let ticket = fixture.cache.begin(&key(1));
+        fixture.cache.invalidate(&key(1), Some(revision(5)));
+        fixture.cache.invalidate(&key(1), Some(revision(3)));
+        assert_eq!(
+            fixture.complete(ticket, answer),
+            good,
+            "revision {answer} after hearing of 5, then of 3"
+        );
+    }
+}
+
+#[test]
+fn not_there_is_not_believed_after_hearing_of_a_save() {
+    let fixture = Fixture::new(10);
+    let ticket = fixture.cache.begin(&key(1));
+    fixture.cache.invalidate(&key(1), Some(revision(1)));
+    assert!(!ticket.complete(None, 0, fixture.now + Duration::from_secs(60)));
+}
+
+#[test]
+fn other_sessions_do_not_spoil_a_fill() {
+    let fixture = Fixture::new(10);
+    let ticket = fixture.cache.begin(&key(1));
+    fixture.cache.invalidate(&key(2), None);
+    assert!(fixture.complete(ticket, 1));
+}
+
+#[test]
+fn a_ticket_that_is_dropped_leaves_nothing_behind() {
+    let fixture = Fixture::new(10);
+    let dropped = fixture.cache.begin(&key(1));
+    fixture.cache.invalidate(&key(1), None);
+    drop(dropped);
+    fixture.put(1, 1);
+}
+
+#[test]
+fn ones_own_message_does_no_harm() {
+    let fixture = Fixture::new(10);
+    fixture.put(1, 5);
+    fixture.cache.invalidate(&key(1), Some(revision(5)));
+    fixture.cache.invalidate(&key(1), Some(revision(4)));
+    assert_eq!(fixture.get(1), Some(5));
+    fixture.cache.invalidate(&key(1), Some(revision(6)));
+    assert_eq!(fixture.get(1), None);
+    assert!(fixture.cache.is_empty());
+}
+
+#[test]
+fn lookups_are_counted() {
+    let fixture = Fixture::new(10);
+    assert_eq!(fixture.cache.stats().hit_rate().to_bits(), 0.0_f64.to_bits());
+    fixture.put(1, 1);
+    for n in [1, 1, 1, 2] {
+        let _ = fixture.get(n);
+    }
+    let stats = fixture.cache.stats();
+    assert_eq!((stats.hits, stats.misses, stats.size), (3, 1, 1));
+    assert!((stats.hit_rate() - 0.75).abs() < f64::EPSILON);
+}
+
+/// What may happen to a cache of three sessions.
+#[derive(Clone, Debug)]
+enum Step {
+    Begin(u8),
+    Clear,
+    Complete {
+        ticket: prop::sample::Index,
+        counter: u8,
+    },
+    Delete(u8),
+    Save(u8, u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0..3_u8).prop_map(Step::Begin),
+        1 => Just(Step::Clear),
+        4 => (any::<prop::sample::Index>(), 1..6_u8)
+            .prop_map(|(ticket, counter)| Step::Complete { ticket, counter }),
+        1 => (0..3_u8).prop_map(Step::Delete),
+        2 => (0..3_u8, 1..6_u8).prop_map(|(n, counter)| Step::Save(n, counter)),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+proptest! {
+    /// Whatever happens, in whatever order: nothing that is served is older than what was heard since its
+    /// ticket was taken.
+    #[test]
+    fn nothing_is_served_that_an_invalidation_forbids(steps in steps()) {
+        let fixture = Fixture::new(2);
+        // The floor under each open ticket and each entry: what was heard since. `None` forbids everything.
+        let mut tickets: Vec<(u8, Ticket<'_, u8>, Option<u8>)> = Vec::new();
+        let mut floors: HashMap<u8, Option<u8>> = HashMap::new();
+        let raise = |floor: &mut Option<u8>, counter: u8| *floor = floor.map(|floor| floor.max(counter));
+        for step in steps {
+            match step {
+                Step::Begin(n) => tickets.push((n, fixture.cache.begin(&key(n)), Some(0))),
+                Step::Clear => {
+                    fixture.cache.clear();
+                    floors.clear();
+                    tickets.iter_mut().for_each(|(_, _, floor)| *floor = None);
+                }
+                Step::Complete { ticket, counter } if !tickets.is_empty() => {
+                    let (n, ticket, floor) = tickets.swap_remove(ticket.index(tickets.len()));
+                    if fixture.complete(ticket, counter) {
+                        prop_assert!(floor.is_some_and(|floor| counter >= floor));
+                        floors.insert(n, floor);
+                    }
+                }
+                Step::Complete { .. } => {}
+                Step::Delete(n) => {
+                    fixture.cache.invalidate(&key(n), None);
+                    floors.remove(&n);
+                    tickets.iter_mut().filter(|ticket| ticket.0 == n).for_each(|(_, _, floor)| *floor = None);
+                }
+                Step::Save(n, counter) => {
+                    fixture.cache.invalidate(&key(n), Some(revision(counter)));
+                    floors.entry(n).and_modify(|floor| raise(floor, counter));
+                    tickets.iter_mut().filter(|t| t.0 == n).for_each(|(_, _, floor)| raise(floor, counter));
+                }
+            }
+            let mut present = 0;
+            for n in 0..3 {
+                if let Some(counter) = fixture.get(n) {
+                    present += 1;
+                    prop_assert!(floors[&n].is_some_and(|floor| counter >= floor));
+                }
+            }
+            prop_assert_eq!(fixture.cache.len(), present);
+            prop_assert!(present <= 2);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+use std::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+use crate::id::{Namespace, SessionId, length_of};
+use crate::keys::{BadTag, KeyAge, KeyRing, MacKeys, TAG_LEN};
+
+/// Signs and verifies the values of one cookie.
+#[derive(Clone)]
+pub struct CookieSigner {
+    name: String,
+    keys: MacKeys,
+}
+
+impl CookieSigner {
+    /// Length of every value in characters.
+    pub const VALUE_LEN: usize = 88;
+
+    /// The signer for the cookie called `name`.
+    #[must_use]
+    pub fn new(ring: &KeyRing, name: &str) -> Self {
+        let prefix = |key_id| signed_prefix(key_id, name, ring.namespace());
+        Self {
+            name: name.to_owned(),
+            keys: MacKeys::derive(ring, "sess/v1/cookie-mac", prefix),
+        }
+    }
+
+    /// The name of the cookie.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value that carries `id`, under the key that signs.
+    #[must_use]
+    pub fn seal(&self, id: &SessionId) -> String {
+        let mut raw = [0; RAW_LEN];
+        raw[0] = VERSION;
+        raw[1] = self.keys.current_id();
+        raw[ID].copy_from_slice(id.as_bytes());
+        raw[TAG].copy_from_slice(&self.keys.sign(id.as_bytes()));
+        Base64UrlUnpadded::encode_string(&raw)
+    }
+
+    /// The session id in `value`, if it was signed under a key of the ring.
+    ///
+    /// # Errors
+    ///
+    /// For everything that [`seal`](Self::seal) did not make, with the first reason found.
+    pub fn open(&self, value: &[u8]) -> Result<Opened, CookieError> {
+        if value.len() != Self::VALUE_LEN {
+            return Err(CookieError::Malformed);
+        }
+        let mut raw = [0; RAW_LEN];
+        Base64UrlUnpadded::decode(value, &mut raw).map_err(|_| CookieError::Malformed)?;
+        let (header, rest) = raw.split_at(ID.start);
+        let (Some(id), Some(tag)) = (rest.first_chunk(), rest.last_chunk()) else {
+            return Err(CookieError::Malformed);
+        };
+        let &[VERSION, key_id] = header else {
+            return Err(CookieError::UnknownVersion);
+        };
+        let key_age = self.keys.verify(key_id, id, tag).map_err(|bad| match bad {
+            BadTag::Forged => CookieError::BadTag,
+            BadTag::UnknownKey => CookieError::UnknownKey,
+        })?;
+        Ok(Opened {
+            id: SessionId::from_bytes(*id),
+            key_age,
+        })
+    }
+}
+
+impl fmt::Debug for CookieSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CookieSigner")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a valid value says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Opened {
+    /// The session id. It is authentic; whether there is such a session, only the store knows.
+    pub id: SessionId,
+    /// Whether the value should be issued anew.
+    pub key_age: KeyAge,
+}
+
+/// Why a cookie value was refused: a closed set, fit for a metric's label.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+pub enum CookieError {
+    /// The tag does not belong to the rest.
+    #[error("the tag does not belong to the session id")]
+    BadTag,
+    /// It is not 88 characters of base64url.
+    #[error("not 88 characters of base64url")]
+    Malformed,
+    /// The ring has no key of this id.
+    #[error("signed with an unknown key")]
+    UnknownKey,
+    /// This version does not exist.
+    #[error("of an unknown version")]
+    UnknownVersion,
+}
+
+const VERSION: u8 = 1;
+const ID: std::ops::Range<usize> = 2..2 + SessionId::LEN;
+const TAG: std::ops::Range<usize> = ID.end..ID.end + TAG_LEN;
+const RAW_LEN: usize = TAG.end;
+
+/// Everything that is signed before the session id.
+fn signed_prefix(key_id: u8, name: &str, namespace: &Namespace) -> Vec<u8> {
+    let mut prefix = b"sess/v1/cookie\0".to_vec();
+    prefix.extend([VERSION, key_id]);
+    for text in [name, namespace.as_str()] {
+        prefix.extend(length_of(text));
+        prefix.extend(text.as_bytes());
+    }
+    prefix
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::keys::Secret;
+
+    const OLD: &str = "old-old-secret-of-more-than-32-characters";
+    const NEW: &str = "new-new-secret-of-more-than-32-characters";
+
+    fn signer(namespace: &str, secrets: &[&str], name: &str) -> CookieSigner {
+        let secrets: Vec<_> = secrets.iter().map(|text| Secret::parse(text).unwrap()).collect();
+        CookieSigner::new(
+            &KeyRing::new(Namespace::new(namespace).unwrap(), &secrets).unwrap(),
+            name,
+        )
+    }
+
+    fn id() -> SessionId {
+        SessionId::from_bytes([0x5a; 32])
+    }
+
+    /// Browsers hold cookies of today's version when tomorrow's is deployed.
+    #[test]
+    fn the_value_of_an_id_never_changes() {
+        let value = signer("handstamp", &[NEW], "__Host-id").seal(&id());
+        assert_eq!(
+            value,
+            "AcBaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWsOIUxvBYAK5RZUfhzWA1qdnhGz5PvbXr4oB7uDrdXbI"
+        );
+    }
+
+    #[test]
+    fn a_sealed_value_opens_and_has_88_characters() {
+        let signer = signer("shop", &[NEW], "__Host-id");
+        let value = signer.seal(&id());
+        assert_eq!(value.len(), CookieSigner::VALUE_LEN);
+        assert_eq!(
+            signer.open(value.as_bytes()),
+            Ok(Opened {
+                id: id(),
+                key_age: KeyAge::Current
+            })
+        );
+    }
+
+    #[test]
+    fn the_format_leaves_no_bit_unauthenticated() {
+        let signer = signer("shop", &[NEW], "__Host-id");
+        let mut raw = [0; RAW_LEN];
+        Base64UrlUnpadded::decode(signer.seal(&id()), &mut raw).unwrap();
+        for bit in 0..RAW_LEN * 8 {
+            let mut forged = raw;
+            forged[bit / 8] ^= 1 << (bit % 8);
+            let value = Base64UrlUnpadded::encode_string(&forged);
+            assert!(signer.open(value.as_bytes()).is_err(), "bit {bit} may be flipped");
+        }
+    }
+
+    #[test]
+    fn a_rotated_key_still_verifies_and_is_reported() {
+        let before = signer("shop", &[OLD], "__Host-id");
+        let after = signer("shop", &[NEW, OLD], "__Host-id");
+        let later = signer("shop", &[NEW], "__Host-id");
+        let value = before.seal(&id());
+        assert_eq!(after.open(value.as_bytes()).unwrap().key_age, KeyAge::Other);
+        assert_eq!(
+            after.open(after.seal(&id()).as_bytes()).unwrap().key_age,
+            KeyAge::Current
+        );
+        assert_eq!(later.open(value.as_bytes()), Err(CookieError::UnknownKey));
+        assert!(later.open(after.seal(&id()).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_value_is_bound_to_its_cookie_name_and_namespace() {
+        let value = signer("shop", &[NEW], "__Host-id").seal(&id());
+        assert!(
+            signer("shop", &[NEW], "__Host-admin")
+                .open(value.as_bytes())
+                .is_err()
+        );
+        assert!(
+            signer("blog", &[NEW], "__Host-id")
+                .open(value.as_bytes())
+                .is_err()
+        );
+        assert!(
+            signer("shop", &[OLD], "__Host-id")
+                .open(value.as_bytes())
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn refusals_name_their_reason() {
+        let signer = signer("shop", &[NEW], "__Host-id");
+        let good = signer.seal(&id());
+        let mut raw = [0; RAW_LEN];
+        Base64UrlUnpadded::decode(&good, &mut raw).unwrap();
+        let with = |position: usize, byte: u8| {
+            let mut raw = raw;
+            raw[position] = byte;
+            signer.open(Base64UrlUnpadded::encode_string(&raw).as_bytes())
+        };
+        assert_eq!(with(0, 0), Err(CookieError::UnknownVersion));
+        assert_eq!(with(0, 2), Err(CookieError::UnknownVersion));
+        assert_eq!(with(1, raw[1].wrapping_add(1)), Err(CookieError::UnknownKey));
+        assert_eq!(with(65, raw[65] ^ 1), Err(CookieError::BadTag));
+        let padded = format!("{}==", &good[..86]);
+        let standard = format!("+/{}", &good[2..]);
+        for value in [
+            "",
+            "../../x",
+            "*",
+            "%00",
+            "\r\n",
+            &good[..87],
+            &format!("{good}A"),
+            &padded,
+            &standard,
+        ] {
+            assert_eq!(
+                signer.open(value.as_bytes()),
+                Err(CookieError::Malformed),
+                "{value:?}"
+            );
+        }
+    }
+
+    proptest! {
+        /// Two different tuples never sign the same bytes: each text stands behind its length.
+        #[test]
+        fn the_signed_prefix_is_injective(
+            a in ("[a-z_]{1,6}", "[a-z.]{1,6}"),
+            b in ("[a-z_]{1,6}", "[a-z.]{1,6}"),
+        ) {
+            let prefix = |(name, namespace): &(String, String)| {
+                signed_prefix(1, name, &Namespace::new(namespace).unwrap())
+            };
+            prop_assert_eq!(a == b, prefix(&a) == prefix(&b));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(value in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(signer("shop", &[NEW], "__Host-id").open(&value).is_err());
+        }
+    }
+}

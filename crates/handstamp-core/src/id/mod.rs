@@ -1,0 +1,30 @@
+//! The three names of a session, and the namespace they live in.
+//!
+//! | Name | Who may know it |
+//! |---|---|
+//! | [`SessionId`] | the browser and this process: it *is* the credential |
+//! | [`SessionKey`] | the store and the other nodes: a hash of the id, of no use as a cookie |
+//! | [`Handle`] | anybody: random, for logs, lists and administration |
+
+mod handle;
+mod namespace;
+mod session_id;
+mod session_key;
+
+pub use self::handle::{Handle, ParseHandleError};
+pub(crate) use self::namespace::length_of;
+pub use self::namespace::{InvalidNamespace, Namespace};
+pub use self::session_id::SessionId;
+pub use self::session_key::SessionKey;
+
+/// The operating system could not give random bytes.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the operating system gave no random bytes")]
+pub struct RandomError(#[from] getrandom::Error);
+
+/// An array filled by one call to the operating system's generator.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}

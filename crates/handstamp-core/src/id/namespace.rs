@@ -1,0 +1,133 @@
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{SessionId, SessionKey};
+
+/// The application and environment that sessions belong to, such as `shop:production`.
+///
+/// It begins every key in the store and is bound into every signature and every hash, so two namespaces that
+/// share a Redis, and even a secret, never see each other's sessions. The default is `handstamp`.
+#[derive(Clone)]
+pub struct Namespace {
+    name: Arc<str>,
+    /// SHA-256 after everything that comes before the id.
+    key_prefix: Sha256,
+}
+
+impl Namespace {
+    /// The longest name, in characters.
+    pub const MAX_LEN: usize = 64;
+
+    /// The namespace of this name.
+    ///
+    /// # Errors
+    ///
+    /// Unless the name is 1 to 64 of the characters `A-Z a-z 0-9 . : _ -`. Others have a meaning in Redis key
+    /// patterns and hash tags.
+    pub fn new(name: &str) -> Result<Self, InvalidNamespace> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte);
+        if name.is_empty() || name.len() > Self::MAX_LEN || !name.bytes().all(allowed) {
+            return Err(InvalidNamespace);
+        }
+        Ok(Self::of(name))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the record of the session `id` lies: SHA-256 over a label, the namespace and the id.
+    ///
+    /// The hash needs no secret: an id has 256 random bits, so there is no dictionary to try, and secrets can
+    /// be rotated without moving a record.
+    #[must_use]
+    pub fn session_key(&self, id: &SessionId) -> SessionKey {
+        let hash = self.key_prefix.clone().chain_update(id.as_bytes()).finalize();
+        SessionKey::from_bytes(hash.into())
+    }
+
+    fn of(name: &str) -> Self {
+        // With a name of up to nine characters, label, name and id just fit into one block of SHA-256.
+        let key_prefix = Sha256::new_with_prefix("sess/v1/key\0")
+            .chain_update(length_of(name))
+            .chain_update(name);
+        Self {
+            name: name.into(),
+            key_prefix,
+        }
+    }
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self::of("handstamp")
+    }
+}
+
+impl FromStr for Namespace {
+    type Err = InvalidNamespace;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::new(name)
+    }
+}
+
+impl Eq for Namespace {}
+
+impl PartialEq for Namespace {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Namespace({:?})", self.name)
+    }
+}
+
+/// The text is no namespace.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a namespace is 1 to 64 of the characters A-Z a-z 0-9 . : _ -")]
+pub struct InvalidNamespace;
+
+/// What goes before a text in a hashed or signed tuple, so that no two tuples read the same.
+pub(crate) fn length_of(text: &str) -> [u8; 2] {
+    u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        assert_eq!(
+            Namespace::new("shop:production").unwrap().as_str(),
+            "shop:production"
+        );
+        for name in ["", "a b", "{tag}", "shop*", "läden", &"x".repeat(65)] {
+            assert_eq!(Namespace::new(name).unwrap_err(), InvalidNamespace, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_id_has_another_key_in_another_namespace() {
+        let id = SessionId::from_bytes([1; 32]);
+        let (shop, blog) = (Namespace::new("shop").unwrap(), Namespace::new("blog").unwrap());
+        assert_eq!(shop.session_key(&id), shop.clone().session_key(&id));
+        assert_ne!(shop.session_key(&id), blog.session_key(&id));
+    }
+
+    /// Records must be found again by every later version.
+    #[test]
+    fn the_key_of_an_id_never_changes() {
+        let key = Namespace::default().session_key(&SessionId::from_bytes([0x5a; 32]));
+        assert_eq!(key.to_string(), "tfZgDS6UWdUauBKy4LB-h_ZrSmVmeWMAQTwHxR3Oztk");
+    }
+}

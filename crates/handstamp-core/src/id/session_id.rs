@@ -1,0 +1,70 @@
+use std::fmt;
+
+use super::{RandomError, random_bytes};
+
+/// The credential of a session: 32 bytes from the operating system's generator, without structure.
+///
+/// It exists in the cookie and in memory only. There is no `Display`, and `Debug` shows nothing of it.
+#[derive(Clone, Eq, PartialEq)]
+pub struct SessionId([u8; Self::LEN]);
+
+impl SessionId {
+    /// Length in bytes.
+    pub const LEN: usize = 32;
+
+    /// A new id that nobody else has.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system's generator fails.
+    pub fn generate() -> Result<Self, RandomError> {
+        random_bytes().map(Self)
+    }
+
+    /// The id made of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_ids_are_distinct_and_evenly_random() {
+        const COUNT: usize = 10_000;
+        let mut ones = [0_u32; SessionId::LEN * 8];
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..COUNT {
+            let id = SessionId::generate().unwrap();
+            assert!(seen.insert(*id.as_bytes()), "an id came twice");
+            for (bit, count) in ones.iter_mut().enumerate() {
+                *count += u32::from(id.as_bytes()[bit / 8] >> (bit % 8) & 1);
+            }
+        }
+        for (bit, count) in ones.into_iter().enumerate() {
+            let ratio = f64::from(count) / COUNT as f64;
+            assert!(
+                (0.48..=0.52).contains(&ratio),
+                "bit {bit} is set in {ratio} of all ids"
+            );
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_the_id() {
+        assert_eq!(format!("{:?}", SessionId::from_bytes([7; 32])), "SessionId(..)");
+    }
+}

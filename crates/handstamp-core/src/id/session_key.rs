@@ -1,0 +1,67 @@
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+/// Where a session's record lies: a SHA-256 hash of its id, made by
+/// [`Namespace::session_key`](super::Namespace::session_key).
+///
+/// It goes to the store and over the bus. It is no credential: nobody gets from the hash back to the id.
+/// `Display` is 43 characters of base64url.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+pub struct SessionKey([u8; Self::LEN]);
+
+impl SessionKey {
+    /// Length in bytes.
+    pub const LEN: usize = 32;
+
+    /// The key made of these bytes, as they stand in a record or a message.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the hash.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+
+    /// Eight bytes that are as evenly spread as the whole, for picking a shard or a bucket.
+    #[must_use]
+    pub const fn spread(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+/// The key is a hash already: a map need not hash all of it again.
+impl Hash for SessionKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.spread());
+    }
+}
+
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Base64UrlUnpadded::encode_string(&self.0))
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionKey({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn displays_as_43_characters() {
+        let key = SessionKey::from_bytes([0xff; 32]);
+        assert_eq!(key.to_string().len(), 43);
+        assert!(key.to_string().starts_with("____"));
+    }
+}

@@ -1,0 +1,20 @@
+//! Secrets, the ring they form, and the keys derived from them.
+//!
+//! ```text
+//! PRK(secret) = HKDF-Extract(salt = SHA-256("sess/v1" || len16(namespace) || namespace), secret)
+//! key id      = HKDF-Expand(PRK, "sess/v1/key-id", 1)
+//! cookie key  = HKDF-Expand(PRK, "sess/v1/cookie-mac", 32)
+//! bus key     = HKDF-Expand(PRK, "sess/v1/bus-mac", 32)
+//! ```
+//!
+//! with HKDF-SHA-256 of [RFC 5869](https://www.rfc-editor.org/rfc/rfc5869). The key id follows from the secret
+//! alone, so a secret keeps its id wherever it stands in the list.
+
+mod mac;
+mod ring;
+mod secret;
+
+pub use self::ring::{EmptyKeyRing, KeyAge, KeyRing};
+pub use self::secret::{Secret, WeakSecret};
+
+pub(crate) use self::mac::{BadTag, MacKeys, TAG_LEN};

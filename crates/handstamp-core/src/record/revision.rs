@@ -1,0 +1,117 @@
+use std::fmt;
+
+use crate::id::{RandomError, random_bytes};
+
+/// Which save of a record this is: a counter, and 64 random bits of each save.
+///
+/// After a failover that lost an acknowledged save the counter repeats. The random bits do not, so two
+/// different saves never have the same revision.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct Revision {
+    counter: u64,
+    bits: [u8; 8],
+}
+
+impl Revision {
+    /// Length in bytes.
+    pub const LEN: usize = 16;
+
+    /// Later than that of any save: announced, it lets no copy survive.
+    pub const LATEST: Self = Self::from_bytes([0xff; Self::LEN]);
+
+    /// The revision of a record's first save.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system's generator fails.
+    pub fn first() -> Result<Self, RandomError> {
+        random_bytes().map(|bits| Self { counter: 1, bits })
+    }
+
+    /// The revision of the save after this one.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system's generator fails.
+    pub fn next(self) -> Result<Self, RandomError> {
+        random_bytes().map(|bits| Self {
+            counter: self.counter.saturating_add(1),
+            bits,
+        })
+    }
+
+    /// How many times the record had been saved.
+    #[must_use]
+    pub const fn counter(self) -> u64 {
+        self.counter
+    }
+
+    /// Whether a copy of this revision may be kept after hearing that `announced` was saved: only if it is that
+    /// very save, or a later one that overtook the message.
+    #[must_use]
+    pub fn survives(self, announced: Self) -> bool {
+        self == announced || self.counter > announced.counter
+    }
+
+    /// The sixteen bytes that stand in records and messages.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..8].copy_from_slice(&self.counter.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.bits);
+        bytes
+    }
+
+    /// The revision that these bytes say.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        let [a, b, c, d, e, f, g, h, bits @ ..] = bytes;
+        Self {
+            counter: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            bits,
+        }
+    }
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Revision({}-{:016x})",
+            self.counter,
+            u64::from_be_bytes(self.bits)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_saves_never_share_a_revision() {
+        let first = Revision::first().unwrap();
+        let (one, other) = (first.next().unwrap(), first.next().unwrap());
+        assert_eq!((one.counter(), other.counter()), (2, 2));
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn only_the_announced_save_or_a_later_one_survives() {
+        let first = Revision::first().unwrap();
+        let second = first.next().unwrap();
+        assert!(second.survives(second) && second.survives(first));
+        assert!(!first.survives(second));
+        assert!(
+            !second.survives(first.next().unwrap()),
+            "a repeated counter with other bits is another save"
+        );
+    }
+
+    #[test]
+    fn bytes_survive_the_round_trip() {
+        let revision = Revision::first().unwrap().next().unwrap();
+        assert_eq!(Revision::from_bytes(revision.to_bytes()), revision);
+        assert_eq!(revision.to_bytes()[..8], [0, 0, 0, 0, 0, 0, 0, 2]);
+    }
+}

@@ -1,0 +1,114 @@
+//! How long a session lives.
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// The two limits of every session. Both hold, whichever ends first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timeouts {
+    /// How long a session lives without being used. It is kept as the remaining life of the stored record.
+    pub idle: Duration,
+    /// How long a session lives at most, however much it is used. It is kept in the record as a deadline.
+    pub absolute: Duration,
+}
+
+impl Timeouts {
+    /// One hour without use, one day in all.
+    pub const DEFAULT: Self = Self {
+        idle: Duration::from_secs(3_600),
+        absolute: Duration::from_secs(86_400),
+    };
+
+    /// The absolute deadline of a session that begins `now`.
+    #[must_use]
+    pub fn deadline(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.absolute)
+    }
+
+    /// How long a session that is used `now` may be kept: the idle timeout, but not beyond its absolute
+    /// deadline. `None` when that has passed.
+    #[must_use]
+    pub fn time_to_live(&self, now: Timestamp, deadline: Timestamp) -> Option<Duration> {
+        let left = deadline.since(now);
+        (left > Duration::ZERO).then(|| left.min(self.idle))
+    }
+
+    /// Whether a session that has `remaining` to live should be given its full time again. Only once a tenth of
+    /// the idle timeout has gone by, so that a busy session is not written at every request.
+    #[must_use]
+    pub fn touch_is_due(&self, now: Timestamp, deadline: Timestamp, remaining: Duration) -> bool {
+        self.time_to_live(now, deadline)
+            .is_some_and(|full| full.saturating_sub(remaining) >= self.idle / TOUCHES_PER_IDLE_TIMEOUT)
+    }
+
+    /// When a session that has `remaining` to live was last used, as far as its remaining life tells: to within
+    /// a tenth of the idle timeout, and never before `created_at`. Towards the absolute deadline, which cuts
+    /// lives short, it may be earlier than the truth.
+    #[must_use]
+    pub fn last_seen(&self, now: Timestamp, created_at: Timestamp, remaining: Duration) -> Timestamp {
+        now.saturating_sub(self.idle.saturating_sub(remaining))
+            .max(created_at)
+            .min(now)
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+const TOUCHES_PER_IDLE_TIMEOUT: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUTS: Timeouts = Timeouts {
+        idle: secs(100),
+        absolute: secs(1_000),
+    };
+    const DEADLINE: Timestamp = Timestamp::from_millis(1_000_000);
+
+    const fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    const fn at(secs: u64) -> Timestamp {
+        Timestamp::from_millis(secs * 1_000)
+    }
+
+    #[test]
+    fn life_is_the_idle_timeout_but_ends_at_the_deadline() {
+        assert_eq!(TIMEOUTS.deadline(at(0)), DEADLINE);
+        assert_eq!(TIMEOUTS.time_to_live(at(0), DEADLINE), Some(secs(100)));
+        assert_eq!(TIMEOUTS.time_to_live(at(900), DEADLINE), Some(secs(100)));
+        assert_eq!(TIMEOUTS.time_to_live(at(950), DEADLINE), Some(secs(50)));
+        assert_eq!(TIMEOUTS.time_to_live(at(1_000), DEADLINE), None);
+        assert_eq!(TIMEOUTS.time_to_live(at(2_000), DEADLINE), None);
+    }
+
+    #[test]
+    fn touches_are_throttled_to_a_tenth_of_the_idle_timeout() {
+        assert!(!TIMEOUTS.touch_is_due(at(0), DEADLINE, secs(100)));
+        assert!(!TIMEOUTS.touch_is_due(at(0), DEADLINE, secs(91)));
+        assert!(TIMEOUTS.touch_is_due(at(0), DEADLINE, secs(90)));
+        assert!(TIMEOUTS.touch_is_due(at(0), DEADLINE, Duration::ZERO));
+    }
+
+    #[test]
+    fn near_the_deadline_there_is_nothing_left_to_touch() {
+        assert!(!TIMEOUTS.touch_is_due(at(950), DEADLINE, secs(50)));
+        assert!(TIMEOUTS.touch_is_due(at(950), DEADLINE, secs(40)));
+        assert!(!TIMEOUTS.touch_is_due(at(1_001), DEADLINE, Duration::ZERO));
+    }
+
+    #[test]
+    fn last_seen_follows_from_the_remaining_life() {
+        assert_eq!(TIMEOUTS.last_seen(at(500), at(0), secs(100)), at(500));
+        assert_eq!(TIMEOUTS.last_seen(at(500), at(0), secs(30)), at(430));
+        assert_eq!(TIMEOUTS.last_seen(at(50), at(20), secs(0)), at(20));
+        assert_eq!(TIMEOUTS.last_seen(at(500), at(0), secs(400)), at(500));
+    }
+}

@@ -1,0 +1,59 @@
+use bytes::Bytes;
+
+use crate::BoxError;
+
+/// Carries invalidations from node to node. Messages are opaque here: they are signed and checked above.
+///
+/// A bus may lose, repeat and reorder messages. What it must not do is lose them without a trace on a
+/// subscription that keeps answering [fences](Subscription::fence).
+pub trait Bus: Send + Sync + 'static {
+    /// One listener.
+    type Subscription: Subscription;
+
+    /// Starts to listen. Messages published before this returns may be missed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: whatever was begun ends with the future.
+    fn subscribe(&self) -> impl Future<Output = Result<Self::Subscription, BusError>> + Send;
+
+    /// Sends `message` to every subscription, those of this node included.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may have been sent or not.
+    fn publish(&self, message: Bytes) -> impl Future<Output = Result<(), BusError>> + Send;
+}
+
+/// A listener on the bus. Dropping it ends it.
+///
+/// An error from any method means that messages may have been missed: the caller drops the subscription,
+/// forgets what it cached, and subscribes anew.
+pub trait Subscription: Send + 'static {
+    /// The next message, in the order of arrival.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no message is lost with the future.
+    fn next(&mut self) -> impl Future<Output = Result<Bytes, BusError>> + Send;
+
+    /// A message that has arrived already, if there is one.
+    fn try_next(&mut self) -> Option<Result<Bytes, BusError>>;
+
+    /// A proof of being up to date. Once it resolves, every message whose publication was complete before this
+    /// call is there for [`try_next`](Self::try_next) to take.
+    fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static;
+}
+
+/// The bus broke. Messages may have been missed.
+#[derive(Debug, thiserror::Error)]
+#[error("the invalidation bus broke")]
+pub struct BusError(#[source] BoxError);
+
+impl BusError {
+    /// An error with this cause.
+    #[must_use]
+    pub fn new(cause: impl Into<BoxError>) -> Self {
+        Self(cause.into())
+    }
+}

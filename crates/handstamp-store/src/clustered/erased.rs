@@ -1,0 +1,117 @@
+//! The contracts as trait objects, so that nothing above carries the store's type around. A call to a store is a
+//! network round trip; beside that its box costs nothing.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Record, Revision};
+
+use crate::{
+    Bus, BusError, CreateOutcome, DeleteOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome,
+};
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`Store`], as a trait object.
+pub(super) trait ErasedStore: Send + Sync {
+    fn load<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
+
+    fn create<'a>(
+        &'a self,
+        record: &'a Record,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<CreateOutcome, StoreError>>;
+
+    fn save<'a>(
+        &'a self,
+        record: &'a Record,
+        replacing: Revision,
+        ttl: Duration,
+        notice: Bytes,
+    ) -> BoxFuture<'a, Result<SaveOutcome, StoreError>>;
+
+    fn touch<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<TouchOutcome, StoreError>>;
+
+    fn delete<'a>(&'a self, key: &'a SessionKey, notice: Bytes) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    fn delete_revision<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        revision: Revision,
+        notice: Bytes,
+    ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>>;
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+impl<S: Store> ErasedStore for S {
+    fn load<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        Box::pin(Store::load(self, key))
+    }
+
+    fn create<'a>(
+        &'a self,
+        record: &'a Record,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<CreateOutcome, StoreError>> {
+        Box::pin(Store::create(self, record, ttl))
+    }
+
+    fn save<'a>(
+        &'a self,
+        record: &'a Record,
+        replacing: Revision,
+        ttl: Duration,
+        notice: Bytes,
+    ) -> BoxFuture<'a, Result<SaveOutcome, StoreError>> {
+        Box::pin(Store::save(self, record, replacing, ttl, notice))
+    }
+
+    fn touch<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<TouchOutcome, StoreError>> {
+        Box::pin(Store::touch(self, key, ttl))
+    }
+
+    fn delete<'a>(&'a self, key: &'a SessionKey, notice: Bytes) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(Store::delete(self, key, notice))
+    }
+
+    fn delete_revision<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        revision: Revision,
+        notice: Bytes,
+    ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>> {
+        Box::pin(Store::delete_revision(self, key, revision, notice))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(Store::check(self))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Store::close(self))
+    }
+}
+
+/// The sending half of a [`Bus`], as a trait object.
+pub(super) trait Publisher: Send + Sync {
+    fn publish(&self, message: Bytes) -> BoxFuture<'_, Result<(), BusError>>;
+}
+
+impl<B: Bus> Publisher for B {
+    fn publish(&self, message: Bytes) -> BoxFuture<'_, Result<(), BusError>> {
+        Box::pin(Bus::publish(self, message))
+    }
+}

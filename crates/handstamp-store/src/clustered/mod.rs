@@ -1,0 +1,273 @@
+//! One node of a cluster: a store, a bus and a local cache as one thing.
+
+mod backoff;
+mod coordinator;
+mod erased;
+mod fence;
+mod node;
+mod revocations;
+mod settings;
+mod stats;
+mod writes;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use handstamp_core::cache::{CacheStats, LocalCache};
+use handstamp_core::id::SessionKey;
+use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
+use handstamp_core::record::Revision;
+use tokio::time::{Instant, timeout};
+
+use self::coordinator::Coordinator;
+use self::erased::Publisher;
+use self::fence::Fence;
+use self::node::{Cached, Node};
+pub use self::settings::Settings;
+pub use self::stats::BusStats;
+pub use self::writes::Writes;
+use crate::{Bus, BusError, Clock, Store, StoreError, Stored};
+
+/// The store as one node sees it.
+///
+/// Reads are answered by the local cache while the node can prove, by a *fence* on its subscription, that it has
+/// heard of every invalidation, and by the store when it cannot. Writes go to the store, which tells all nodes in
+/// the same step; this node's cache then holds what was written.
+///
+/// Values are cached as the layer above decodes them. Each session must always be asked for as the same type.
+pub struct ClusteredStore {
+    node: Arc<Node>,
+    bus: Arc<dyn Publisher>,
+    coordinator: Coordinator,
+}
+
+/// What a read finds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Lookup<V> {
+    /// There is no such session, or no longer.
+    Absent,
+    /// The session.
+    Found(V),
+}
+
+impl ClusteredStore {
+    /// A node on this store and bus, which belong together: what the store publishes comes out of the bus.
+    ///
+    /// This starts the task that listens on the bus, on the current tokio runtime. It ends with
+    /// [`shutdown`](Self::shutdown), or when this is dropped.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn start(
+        store: impl Store,
+        bus: impl Bus,
+        messenger: Messenger,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Self {
+        let node = Arc::new(Node {
+            store: Box::new(store),
+            cache: LocalCache::new(settings.cache_max_entries),
+            fence: Fence::new(clock.now(), settings.max_staleness),
+            revocations: Default::default(),
+            messenger,
+            clock,
+            settings,
+            counters: Default::default(),
+        });
+        let bus = Arc::new(bus);
+        let coordinator = Coordinator::start(node.clone(), bus.clone());
+        Self {
+            node,
+            bus,
+            coordinator,
+        }
+    }
+
+    /// What the local cache knows of `key`. `None` when it knows nothing, or may not say: ask
+    /// [`load`](Self::load).
+    #[must_use]
+    pub fn lookup<V: Any + Send + Sync>(&self, key: &SessionKey) -> Option<Lookup<Arc<V>>> {
+        let now = self.node.clock.now();
+        if !self.node.fence.is_recent(now) {
+            return None;
+        }
+        match self.node.cache.get(key, now)? {
+            Cached::Absent => Some(Lookup::Absent),
+            Cached::Present(value) => value.downcast().ok().map(Lookup::Found),
+        }
+    }
+
+    /// What the store knows of `key`, past the local cache, which then holds it.
+    ///
+    /// # Errors
+    ///
+    /// When the store has no answer within the load budget, or `decode` has none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: this only reads.
+    pub async fn load<V, E, F>(&self, key: &SessionKey, decode: F) -> Result<Lookup<Arc<V>>, E>
+    where
+        V: Any + Send + Sync,
+        E: From<StoreError>,
+        F: Fn(Stored) -> Result<V, E>,
+    {
+        if self.node.revocations.contains(key) {
+            return Ok(Lookup::Absent);
+        }
+        let load = async {
+            match self.fill(key, &decode).await? {
+                (lookup, true) => Ok(lookup),
+                // The session was changed or ended while the store was being asked: the answer may be older
+                // than that. A second one is not.
+                (_, false) => self.fill(key, &decode).await.map(|(lookup, _)| lookup),
+            }
+        };
+        timeout(self.node.settings.load_budget, load)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::TimedOut.into()))
+    }
+
+    /// The writes of one request, which share one save budget. It begins to run now.
+    #[must_use]
+    pub fn writes(&self) -> Writes<'_> {
+        Writes::new(&self.node, Instant::now() + self.node.settings.save_budget)
+    }
+
+    /// Makes every node forget its copy of a session. The session itself stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the bus cannot be reached.
+    pub async fn publish_invalidation(&self, key: &SessionKey) -> Result<(), BusError> {
+        self.evict(key);
+        let any_revision = Invalidation::SessionInvalidated(*key, Revision::LATEST);
+        self.bus.publish(self.node.message(&any_revision)).await
+    }
+
+    /// Makes every node clear its cache.
+    ///
+    /// # Errors
+    ///
+    /// When the bus cannot be reached. This node's cache is cleared all the same.
+    pub async fn publish_cache_clear(&self) -> Result<(), BusError> {
+        self.clear();
+        self.bus
+            .publish(self.node.message(&Invalidation::CacheClear))
+            .await
+    }
+
+    /// Makes this node forget its copy of a session.
+    pub fn evict(&self, key: &SessionKey) {
+        self.node.cache.invalidate(key, None);
+    }
+
+    /// Clears the cache of this node.
+    pub fn clear(&self) {
+        self.node.clear();
+    }
+
+    /// How many sessions this node has copies of.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.node.cache.len()
+    }
+
+    /// What the local cache has done so far.
+    #[must_use]
+    pub fn cache_stats(&self) -> CacheStats {
+        self.node.cache.stats()
+    }
+
+    /// What was heard over the bus so far.
+    #[must_use]
+    pub fn bus_stats(&self) -> BusStats {
+        self.node.counters.stats()
+    }
+
+    /// The clock that this node lives by.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.node.clock
+    }
+
+    /// The name of this node.
+    #[must_use]
+    pub fn node_id(&self) -> &NodeId {
+        self.node.messenger.node()
+    }
+
+    /// Whether the task that listens on the bus runs, and has a live subscription.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        self.coordinator.status().running
+    }
+
+    /// Whether the store could be reached when it was last asked, at most a fraction of `max_staleness` ago.
+    /// This asks nobody.
+    #[must_use]
+    pub fn healthy(&self) -> bool {
+        self.coordinator.status().store_reachable == Some(true)
+    }
+
+    /// Waits until this node listens on the bus and has asked the store once. Never returns if that cannot be
+    /// reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn settled(&self) {
+        self.coordinator.settled().await;
+    }
+
+    /// Stops listening, and lets go of the store. Nothing is served from the cache any more.
+    pub async fn shutdown(&self) {
+        self.coordinator.stop().await;
+        self.node.fence.void();
+        self.node.store.close().await;
+    }
+
+    /// Asks the store, and offers the answer to the cache. Returns whether that took it: if not, the answer may
+    /// be outdated.
+    async fn fill<V, E, F>(&self, key: &SessionKey, decode: &F) -> Result<(Lookup<Arc<V>>, bool), E>
+    where
+        V: Any + Send + Sync,
+        E: From<StoreError>,
+        F: Fn(Stored) -> Result<V, E>,
+    {
+        let node = &*self.node;
+        let ticket = node.cache.begin(key);
+        let now = node.clock.now();
+        let timestamp = node.clock.timestamp();
+        let stored = node.store.load(key).await?;
+        let Some(stored) = stored.filter(|stored| stored.record.expires_at > timestamp) else {
+            let fresh = ticket.complete(None, Cached::Absent, node.in_date_until(now, ABSENT_TTL));
+            return Ok((Lookup::Absent, fresh));
+        };
+        let revision = stored.record.revision;
+        // Both deadlines of the session bound what the cache may serve.
+        let left = stored.remaining.min(stored.record.expires_at.since(timestamp));
+        let value = Arc::new(decode(stored)?);
+        let until = node.in_date_until(now, left);
+        let fresh = ticket.complete(Some(revision), Cached::Present(value.clone()), until);
+        Ok((Lookup::Found(value), fresh))
+    }
+}
+
+impl fmt::Debug for ClusteredStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusteredStore")
+            .field("node", self.node.messenger.node())
+            .field("settings", &self.node.settings)
+            .field("status", &self.coordinator.status())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long "not there" is remembered.
+const ABSENT_TTL: Duration = Duration::from_secs(1);

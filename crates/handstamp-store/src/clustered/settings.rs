@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+/// How a node caches, and how long it waits.
+///
+/// ```
+/// use std::time::Duration;
+/// use handstamp_store::Settings;
+///
+/// let settings = Settings { cache_ttl: Duration::from_secs(5), ..Settings::default() };
+/// assert_eq!(settings.max_staleness, Duration::from_secs(2));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// How long an entry of the local cache is in date. Default: 30 seconds.
+    pub cache_ttl: Duration,
+    /// How many sessions the local cache holds; 0 does without it. Default: 10,000.
+    pub cache_max_entries: usize,
+    /// How long this node may go on serving from its cache without proof that it has heard of every
+    /// invalidation: a session that was ended anywhere is served here no longer than this. Default: 2 seconds.
+    pub max_staleness: Duration,
+    /// How long a read waits for the store. Default: 250 milliseconds.
+    pub load_budget: Duration,
+    /// How long a write waits for the store. Default: 500 milliseconds.
+    pub save_budget: Duration,
+}
+
+impl Settings {
+    /// How often the proof is renewed: several times within `max_staleness`, so that one slow answer is no gap.
+    pub(super) fn beat(&self) -> Duration {
+        (self.max_staleness / 4).max(Duration::from_millis(1))
+    }
+
+    pub(super) fn fence_timeout(&self) -> Duration {
+        self.max_staleness / 2
+    }
+
+    /// At most one clearing of the cache a second, but a request for one is never put off beyond the bound.
+    pub(super) fn clearing_interval(&self) -> Duration {
+        (self.max_staleness / 2).min(Duration::from_secs(1))
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cache_ttl: Duration::from_secs(30),
+            cache_max_entries: 10_000,
+            max_staleness: Duration::from_secs(2),
+            load_budget: Duration::from_millis(250),
+            save_budget: Duration::from_millis(500),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use handstamp_core::id::SessionKey;
+use handstamp_core::invalidation::Invalidation;
+use handstamp_core::record::{Record, Revision};
+use tokio::time::{Instant, timeout_at};
+
+use super::node::{Cached, Node};
+use crate::{CreateOutcome, DeleteOutcome, SaveOutcome, StoreError, TouchOutcome};
+
+/// The writes of one request: see [`ClusteredStore::writes`](super::ClusteredStore::writes).
+///
+/// Each takes what is left of the budget at most. After an error it is unknown whether the write was done, and
+/// this node has forgotten what it knew of the session.
+///
+/// # Cancel safety
+///
+/// None of these is safe: whether a write was done is unknown when its future is dropped.
+#[derive(Clone, Copy)]
+pub struct Writes<'n> {
+    node: &'n Node,
+    deadline: Instant,
+}
+
+impl<'n> Writes<'n> {
+    pub(super) fn new(node: &'n Node, deadline: Instant) -> Self {
+        Self { node, deadline }
+    }
+
+    /// Whether the budget is used up.
+    #[must_use]
+    pub fn out_of_time(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Keeps a new session. Its key is not known to anybody else yet.
+    ///
+    /// # Errors
+    ///
+    /// When the store has no answer in time.
+    pub async fn create<V: Any + Send + Sync>(
+        self,
+        record: &Record,
+        ttl: Duration,
+        value: Arc<V>,
+    ) -> Result<CreateOutcome, StoreError> {
+        let node = self.node;
+        let ticket = node.cache.begin(&record.key);
+        let until = node.in_date_until(node.clock.now(), ttl);
+        let outcome = self.in_time(node.store.create(record, ttl)).await?;
+        if outcome == CreateOutcome::Created {
+            let _ = ticket.complete(Some(record.revision), Cached::Present(value), until);
+        }
+        Ok(outcome)
+    }
+
+    /// Puts a record in the place of the one with revision `replacing`. Repeating it with the same record tells
+    /// whether it had been done.
+    ///
+    /// # Errors
+    ///
+    /// When the store has no answer in time.
+    pub async fn save<V: Any + Send + Sync>(
+        self,
+        record: &Record,
+        replacing: Revision,
+        ttl: Duration,
+        value: Arc<V>,
+    ) -> Result<SaveOutcome, StoreError> {
+        let node = self.node;
+        if node.revocations.contains(&record.key) {
+            return Ok(SaveOutcome::Gone);
+        }
+        let ticket = node.cache.begin(&record.key);
+        let until = node.in_date_until(node.clock.now(), ttl);
+        let notice = node.message(&Invalidation::SessionInvalidated(record.key, record.revision));
+        let outcome = self
+            .in_time(node.store.save(record, replacing, ttl, notice))
+            .await;
+        if let Ok(SaveOutcome::Saved) = outcome {
+            node.cache.invalidate(&record.key, Some(record.revision));
+            let _ = ticket.complete(Some(record.revision), Cached::Present(value), until);
+        } else {
+            // What the cache holds is outdated, or may be.
+            node.cache.invalidate(&record.key, None);
+        }
+        outcome
+    }
+
+    /// Gives a session the time to live `ttl`.
+    ///
+    /// # Errors
+    ///
+    /// When the store has no answer in time.
+    pub async fn touch(self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
+        let node = self.node;
+        if node.revocations.contains(key) {
+            return Ok(TouchOutcome::Gone);
+        }
+        let outcome = self.in_time(node.store.touch(key, ttl)).await?;
+        if outcome == TouchOutcome::Gone {
+            node.cache.invalidate(key, None);
+        }
+        Ok(outcome)
+    }
+
+    /// Ends a session, for all nodes and for good. Returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// When the store has no answer in time. The session is then over on this node at once, and the store is told
+    /// as soon as it can be reached, as long as this node lives.
+    pub async fn delete(self, key: &SessionKey) -> Result<bool, StoreError> {
+        let node = self.node;
+        let notice = node.message(&Invalidation::SessionDeleted(*key));
+        let deleted = self.in_time(node.store.delete(key, notice)).await;
+        if deleted.is_err() && !node.revocations.remember(*key) {
+            tracing::error!("too many sessions wait to be ended: one of them will only end with its time");
+        }
+        node.cache.invalidate(key, None);
+        deleted
+    }
+
+    /// Ends a session if it has this revision.
+    ///
+    /// # Errors
+    ///
+    /// When the store has no answer in time.
+    pub async fn delete_revision(
+        self,
+        key: &SessionKey,
+        revision: Revision,
+    ) -> Result<DeleteOutcome, StoreError> {
+        let node = self.node;
+        let notice = node.message(&Invalidation::SessionDeleted(*key));
+        let outcome = self
+            .in_time(node.store.delete_revision(key, revision, notice))
+            .await;
+        node.cache.invalidate(key, None);
+        outcome
+    }
+
+    async fn in_time<T>(self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        timeout_at(self.deadline, call)
+            .await
+            .unwrap_or(Err(StoreError::TimedOut))
+    }
+}
+
+impl fmt::Debug for Writes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writes")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}

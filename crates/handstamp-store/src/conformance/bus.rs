@@ -1,0 +1,62 @@
+use bytes::Bytes;
+
+use super::store::{unique, until_heard};
+use crate::{Bus, Subscription};
+
+async fn subscribed<B: Bus>(bus: &B) -> B::Subscription {
+    let subscription = bus.subscribe().await.expect("subscribe");
+    subscription.fence().await.expect("fence");
+    subscription
+}
+
+/// All listeners hear all messages, in the order of publication where one publishes after the other.
+pub async fn messages_reach_every_subscription(bus: &impl Bus) {
+    let (mut one, mut other) = (subscribed(bus).await, subscribed(bus).await);
+    let messages: Vec<_> = (0..20).map(|_| unique()).collect();
+    for message in &messages {
+        bus.publish(message.clone()).await.expect("publish");
+    }
+    for subscription in [&mut one, &mut other] {
+        for message in &messages {
+            until_heard(subscription, message).await;
+        }
+    }
+}
+
+/// What was published before a fence is there when the fence is.
+pub async fn a_fence_covers_what_was_published_before(bus: &impl Bus) {
+    let mut subscription = subscribed(bus).await;
+    for _ in 0..100 {
+        let message = unique();
+        bus.publish(message.clone()).await.expect("publish");
+        subscription.fence().await.expect("fence");
+        let mut heard = std::iter::from_fn(|| subscription.try_next());
+        assert!(
+            heard.any(|next| next.expect("message") == message),
+            "a fence overtook a message"
+        );
+    }
+}
+
+/// Any bytes, none, and many.
+pub async fn messages_may_be_anything(bus: &impl Bus) {
+    let mut subscription = subscribed(bus).await;
+    for message in [
+        Bytes::new(),
+        Bytes::from_static(b"\r\n\0\xff"),
+        Bytes::from(vec![7; 512]),
+    ] {
+        bus.publish(message.clone()).await.expect("publish");
+        until_heard(&mut subscription, &message).await;
+    }
+}
+
+/// Whoever stops listening takes nothing from those who go on.
+pub async fn a_dropped_subscription_leaves_the_others(bus: &impl Bus) {
+    let mut stays = subscribed(bus).await;
+    let leaves = subscribed(bus).await;
+    drop(leaves);
+    let message = unique();
+    bus.publish(message.clone()).await.expect("publish");
+    until_heard(&mut stays, &message).await;
+}

@@ -1,0 +1,69 @@
+use std::future::ready;
+
+use bytes::Bytes;
+use tokio::sync::broadcast::{self, error::TryRecvError};
+
+use crate::{Bus, BusError, Subscription};
+
+/// A bus within one process. Clones are the same bus.
+#[derive(Clone, Debug)]
+pub struct MemoryBus(broadcast::Sender<Bytes>);
+
+impl MemoryBus {
+    /// A bus without listeners.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(broadcast::Sender::new(CAPACITY))
+    }
+
+    /// What [`publish`](Bus::publish) does, without the ceremony.
+    pub(super) fn send(&self, message: Bytes) {
+        // Without listeners nobody has to forget anything.
+        let _ = self.0.send(message);
+    }
+}
+
+impl Default for MemoryBus {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Bus for MemoryBus {
+    type Subscription = MemorySubscription;
+
+    async fn subscribe(&self) -> Result<MemorySubscription, BusError> {
+        Ok(MemorySubscription(self.0.subscribe()))
+    }
+
+    async fn publish(&self, message: Bytes) -> Result<(), BusError> {
+        self.send(message);
+        Ok(())
+    }
+}
+
+/// A listener on a [`MemoryBus`].
+#[derive(Debug)]
+pub struct MemorySubscription(broadcast::Receiver<Bytes>);
+
+impl Subscription for MemorySubscription {
+    async fn next(&mut self) -> Result<Bytes, BusError> {
+        self.0.recv().await.map_err(BusError::new)
+    }
+
+    fn try_next(&mut self) -> Option<Result<Bytes, BusError>> {
+        match self.0.try_recv() {
+            Ok(message) => Some(Ok(message)),
+            Err(TryRecvError::Empty) => None,
+            Err(lost) => Some(Err(BusError::new(lost))),
+        }
+    }
+
+    /// A message is in the channel when its publication is complete.
+    fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static {
+        ready(Ok(()))
+    }
+}
+
+/// A listener that is this many messages behind has lost some, and is told so.
+const CAPACITY: usize = 16_384;

@@ -1,0 +1,7 @@
+//! A store and a bus within one process: for development, for tests, and for a single node.
+
+mod bus;
+mod store;
+
+pub use self::bus::{MemoryBus, MemorySubscription};
+pub use self::store::MemoryStore;

@@ -1,0 +1,135 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Record, Revision};
+
+use crate::StoreError;
+
+/// Keeps session records. Whoever implements this fulfils the following, and proves it with the suite in
+/// `conformance`.
+///
+/// - **Every step is atomic**: compare, write, set the time to live and publish happen together or not at all.
+/// - **Only [`create`](Self::create) creates.** No other call brings a record into being, in whatever state it
+///   finds the store.
+/// - **A delete is final.** Once [`delete`](Self::delete) has returned, no call that began before or after makes
+///   the record loadable again.
+/// - **A record ends with its time to live**, which every write sets anew. A store may lose records; it never
+///   returns one past its time.
+/// - **Notices are published by the step itself**, on the bus that belongs to the store, and only after the
+///   change they tell of can be seen by every [`load`](Self::load).
+/// - **Steps can be repeated.** A caller that got no answer calls again with the same arguments, and a step that
+///   was done the first time reports the same success.
+/// - **An error is not an outcome.** What cannot be found out is an error, never "gone".
+///
+/// Keys are hashes of authentic ids; whether such a session exists is for the store to say. Payloads are
+/// secrets: they go into no log, no error, no name.
+///
+/// # Cancel safety
+///
+/// A call whose future is dropped has happened or has not; it never happens in part. `load` and `check` change
+/// nothing.
+pub trait Store: Send + Sync + 'static {
+    /// The record of `key` and how long it has to live.
+    fn load(&self, key: &SessionKey) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
+
+    /// Keeps `record` for `ttl` if there is none under its key.
+    fn create(
+        &self,
+        record: &Record,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<CreateOutcome, StoreError>> + Send;
+
+    /// Puts `record` in the place of the one with revision `replacing`, keeps it for `ttl`, publishes `notice`.
+    fn save(
+        &self,
+        record: &Record,
+        replacing: Revision,
+        ttl: Duration,
+        notice: Bytes,
+    ) -> impl Future<Output = Result<SaveOutcome, StoreError>> + Send;
+
+    /// Gives the record of `key` the time to live `ttl`. Nothing is published.
+    fn touch(
+        &self,
+        key: &SessionKey,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<TouchOutcome, StoreError>> + Send;
+
+    /// Deletes the record of `key`, whatever its revision, and publishes `notice`, whether there was one or not.
+    /// Returns whether there was.
+    fn delete(
+        &self,
+        key: &SessionKey,
+        notice: Bytes,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Deletes the record of `key` if it has this revision, and then publishes `notice`.
+    fn delete_revision(
+        &self,
+        key: &SessionKey,
+        revision: Revision,
+        notice: Bytes,
+    ) -> impl Future<Output = Result<DeleteOutcome, StoreError>> + Send;
+
+    /// Whether the store can be reached and takes writes. Called about once a second, so it has to be cheap.
+    fn check(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Lets go of connections. No call follows.
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+}
+
+/// A record as it was found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stored {
+    /// The record.
+    pub record: Record,
+    /// How long it has to live. Zero if somebody took its limit away: then it needs a new one at once.
+    pub remaining: Duration,
+}
+
+/// What became of a [`create`](Store::create).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum CreateOutcome {
+    /// The record is kept.
+    Created,
+    /// There is another record under this key, which is as it was.
+    Exists,
+}
+
+/// What became of a [`save`](Store::save).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum SaveOutcome {
+    /// The record is kept.
+    Saved,
+    /// The record there has another revision, and is as it was.
+    Conflict,
+    /// There is no record.
+    Gone,
+}
+
+/// What became of a [`delete_revision`](Store::delete_revision).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum DeleteOutcome {
+    /// The record is deleted.
+    Deleted,
+    /// The record there has another revision, and is as it was.
+    Conflict,
+    /// There was no record.
+    Gone,
+}
+
+/// What became of a [`touch`](Store::touch).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum TouchOutcome {
+    /// The record has its new time to live.
+    Touched,
+    /// There is no record.
+    Gone,
+}

@@ -1,0 +1,110 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use handstamp_store::{Bus, BusError, Subscription};
+use tokio::sync::watch;
+
+/// A bus that can go deaf on command: its subscriptions get no more messages and no fences, and no error either,
+/// like a connection whose other end has vanished. Otherwise it is the one inside.
+#[derive(Clone, Debug)]
+pub struct DeafBus<B> {
+    inner: B,
+    ears: Ears,
+}
+
+impl<B> DeafBus<B> {
+    /// `inner`, with the handle that it goes deaf by.
+    #[must_use]
+    pub fn new(inner: B) -> (Self, Ears) {
+        let ears = Ears(Arc::new(watch::Sender::new(true)));
+        (
+            Self {
+                inner,
+                ears: ears.clone(),
+            },
+            ears,
+        )
+    }
+}
+
+/// Commands whether a [`DeafBus`] hears.
+#[derive(Clone, Debug)]
+pub struct Ears(Arc<watch::Sender<bool>>);
+
+impl Ears {
+    /// From now on no subscription hears anything, those to come included.
+    pub fn close(&self) {
+        self.0.send_replace(false);
+    }
+
+    /// From now on new subscriptions hear again. Those that went deaf have lost what came in between.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// A subscription of a [`DeafBus`].
+#[derive(Debug)]
+pub struct DeafSubscription<S> {
+    inner: S,
+    ears: watch::Receiver<bool>,
+    deafened: Arc<AtomicBool>,
+}
+
+impl<S> DeafSubscription<S> {
+    fn is_deaf(&self) -> bool {
+        if !*self.ears.borrow() {
+            self.deafened.store(true, Ordering::SeqCst);
+        }
+        self.deafened.load(Ordering::SeqCst)
+    }
+}
+
+impl<B: Bus> Bus for DeafBus<B> {
+    type Subscription = DeafSubscription<B::Subscription>;
+
+    async fn subscribe(&self) -> Result<Self::Subscription, BusError> {
+        let ears = self.ears.0.subscribe();
+        Ok(DeafSubscription {
+            inner: self.inner.subscribe().await?,
+            ears,
+            deafened: Arc::default(),
+        })
+    }
+
+    async fn publish(&self, message: Bytes) -> Result<(), BusError> {
+        self.inner.publish(message).await
+    }
+}
+
+impl<S: Subscription> Subscription for DeafSubscription<S> {
+    async fn next(&mut self) -> Result<Bytes, BusError> {
+        let message = self.inner.next().await;
+        if self.is_deaf() {
+            std::future::pending().await
+        } else {
+            message
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Bytes, BusError>> {
+        if self.is_deaf() {
+            None
+        } else {
+            self.inner.try_next()
+        }
+    }
+
+    fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static {
+        let deaf = self.is_deaf();
+        let fence = self.inner.fence();
+        async move {
+            if deaf {
+                std::future::pending().await
+            } else {
+                fence.await
+            }
+        }
+    }
+}

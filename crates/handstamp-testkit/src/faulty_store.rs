@@ -1,0 +1,179 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Record, Revision};
+use handstamp_store::{CreateOutcome, DeleteOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome};
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+
+/// A store that breaks down on command, and is otherwise the one inside.
+#[derive(Clone, Debug)]
+pub struct FaultyStore<S> {
+    inner: S,
+    faults: Faults,
+}
+
+impl<S> FaultyStore<S> {
+    /// `inner`, with the handle that its faults are commanded through.
+    #[must_use]
+    pub fn new(inner: S) -> (Self, Faults) {
+        let faults = Faults(Arc::new(Inner {
+            mode: watch::Sender::new(Mode::Working),
+            calls: AtomicUsize::new(0),
+            held_load: Mutex::new(None),
+        }));
+        (
+            Self {
+                inner,
+                faults: faults.clone(),
+            },
+            faults,
+        )
+    }
+}
+
+/// Commands the faults of a [`FaultyStore`].
+#[derive(Clone, Debug)]
+pub struct Faults(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    mode: watch::Sender<Mode>,
+    calls: AtomicUsize,
+    held_load: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mode {
+    Working,
+    Failing,
+    Hanging,
+}
+
+/// A load that has its answer, and has not returned it yet.
+#[derive(Debug)]
+pub struct HeldLoad {
+    reached: oneshot::Receiver<()>,
+    release: oneshot::Sender<()>,
+}
+
+impl Faults {
+    /// From now on every call fails at once.
+    pub fn fail(&self) {
+        self.0.mode.send_replace(Mode::Failing);
+    }
+
+    /// From now on no call returns, until another mode is commanded.
+    pub fn hang(&self) {
+        self.0.mode.send_replace(Mode::Hanging);
+    }
+
+    /// From now on everything works.
+    pub fn work(&self) {
+        self.0.mode.send_replace(Mode::Working);
+    }
+
+    /// How many calls there have been that ask or change something: all but checks.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.0.calls.load(Ordering::SeqCst)
+    }
+
+    /// Makes the next load stop between the store's answer and its return.
+    #[must_use]
+    pub fn hold_next_load(&self) -> HeldLoad {
+        let (reached_sender, reached) = oneshot::channel();
+        let (release, release_receiver) = oneshot::channel();
+        *self.0.held_load.lock() = Some((reached_sender, release_receiver));
+        HeldLoad { reached, release }
+    }
+
+    async fn call(&self) -> Result<(), StoreError> {
+        self.0.calls.fetch_add(1, Ordering::SeqCst);
+        self.in_working_order().await
+    }
+
+    async fn in_working_order(&self) -> Result<(), StoreError> {
+        let mut mode = self.0.mode.subscribe();
+        // The sender lives as long as `self`.
+        let mode = mode
+            .wait_for(|mode| *mode != Mode::Hanging)
+            .await
+            .map(|mode| *mode);
+        match mode {
+            Ok(Mode::Working) => Ok(()),
+            _ => Err(StoreError::Unavailable("told to fail".into())),
+        }
+    }
+}
+
+impl HeldLoad {
+    /// Waits until the load has its answer.
+    pub async fn reached(&mut self) {
+        (&mut self.reached)
+            .await
+            .expect("the load that was to be held was dropped");
+    }
+
+    /// Lets the load return.
+    pub fn release(self) {
+        let _ = self.release.send(());
+    }
+}
+
+impl<S: Store> Store for FaultyStore<S> {
+    async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
+        self.faults.call().await?;
+        let stored = self.inner.load(key).await;
+        let held = self.faults.0.held_load.lock().take();
+        if let Some((reached, release)) = held {
+            let _ = reached.send(());
+            let _ = release.await;
+        }
+        stored
+    }
+
+    async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
+        self.faults.call().await?;
+        self.inner.create(record, ttl).await
+    }
+
+    async fn save(
+        &self,
+        record: &Record,
+        replacing: Revision,
+        ttl: Duration,
+        notice: Bytes,
+    ) -> Result<SaveOutcome, StoreError> {
+        self.faults.call().await?;
+        self.inner.save(record, replacing, ttl, notice).await
+    }
+
+    async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
+        self.faults.call().await?;
+        self.inner.touch(key, ttl).await
+    }
+
+    async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
+        self.faults.call().await?;
+        self.inner.delete(key, notice).await
+    }
+
+    async fn delete_revision(
+        &self,
+        key: &SessionKey,
+        revision: Revision,
+        notice: Bytes,
+    ) -> Result<DeleteOutcome, StoreError> {
+        self.faults.call().await?;
+        self.inner.delete_revision(key, revision, notice).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.faults.in_working_order().await?;
+        self.inner.check().await
+    }
+}
