@@ -60,10 +60,7 @@ impl Messenger {
     /// The messenger of the node called `node`.
     #[must_use]
     pub fn new(ring: &KeyRing, node: NodeId) -> Self {
-        Self {
-            keys: MacKeys::derive(ring, "sess/v1/bus-mac", |_| b"sess/v1/bus\0".to_vec()),
-            node,
-        }
+        Self { keys: MacKeys::derive(ring, "sess/v1/bus-mac", |_| b"sess/v1/bus\0".to_vec()), node }
     }
 
     /// Who sends.
@@ -105,9 +102,7 @@ impl Messenger {
         if message.len() > Self::MAX_LEN {
             return Err(MessageError::Oversize);
         }
-        let (content, tag) = message
-            .split_last_chunk::<TAG_LEN>()
-            .ok_or(MessageError::Malformed)?;
+        let (content, tag) = message.split_last_chunk::<TAG_LEN>().ok_or(MessageError::Malformed)?;
         let &[version, key_id, ..] = content else {
             return Err(MessageError::Malformed);
         };
@@ -124,9 +119,7 @@ impl Messenger {
 
 impl fmt::Debug for Messenger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Messenger")
-            .field("node", &self.node)
-            .finish_non_exhaustive()
+        f.debug_struct("Messenger").field("node", &self.node).finish_non_exhaustive()
     }
 }
 
@@ -227,11 +220,7 @@ fn parse(mut rest: &[u8]) -> Option<Notice> {
         (3, None) if body.is_empty() => Invalidation::CacheClear,
         _ => return None,
     };
-    Some(Notice {
-        invalidation,
-        node,
-        sent_at,
-    })
+    Some(Notice { invalidation, node, sent_at })
 }
 
 #[cfg(test)]
@@ -263,11 +252,7 @@ mod tests {
             Invalidation::SessionInvalidated(SessionKey::from_bytes([1; 32]), Revision::from_bytes([2; 16]));
         for invalidation in [deleted(), saved, Invalidation::CacheClear] {
             let message = messenger.write(&invalidation, NOW);
-            let notice = Notice {
-                invalidation,
-                node: messenger.node().clone(),
-                sent_at: NOW,
-            };
+            let notice = Notice { invalidation, node: messenger.node().clone(), sent_at: NOW };
             assert_eq!(messenger.read(&message), Ok(notice));
             assert!(message.len() <= Messenger::MAX_LEN);
         }
@@ -288,10 +273,7 @@ mod tests {
     fn messages_cross_a_key_rotation_but_not_a_namespace() {
         let message = messenger("shop", &[OLD]).write(&deleted(), NOW);
         assert!(messenger("shop", &[NEW, OLD]).read(&message).is_ok());
-        assert_eq!(
-            messenger("shop", &[NEW]).read(&message),
-            Err(MessageError::UnknownKey)
-        );
+        assert_eq!(messenger("shop", &[NEW]).read(&message), Err(MessageError::UnknownKey));
         assert!(messenger("blog", &[OLD]).read(&message).is_err());
     }
 

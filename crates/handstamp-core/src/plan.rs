@@ -70,22 +70,9 @@ pub enum CookieStep {
 /// unless the handler ended the session: the response to a parallel request may just have replaced it.
 #[must_use]
 pub fn plan(exchange: Exchange) -> (StoreStep, CookieStep) {
-    let Exchange {
-        cookie,
-        found,
-        intent,
-        touch_due,
-    } = exchange;
-    let reissue = if cookie == Some(KeyAge::Other) {
-        CookieStep::Set
-    } else {
-        CookieStep::Nothing
-    };
-    let remove = if cookie.is_some() {
-        CookieStep::Remove
-    } else {
-        CookieStep::Nothing
-    };
+    let Exchange { cookie, found, intent, touch_due } = exchange;
+    let reissue = if cookie == Some(KeyAge::Other) { CookieStep::Set } else { CookieStep::Nothing };
+    let remove = if cookie.is_some() { CookieStep::Remove } else { CookieStep::Nothing };
     match (intent, found) {
         (Intent::Keep, true) if touch_due => (StoreStep::Touch, reissue),
         (Intent::Keep, true) => (StoreStep::Nothing, reissue),
@@ -110,12 +97,7 @@ mod tests {
 
     #[track_caller]
     fn check(cookie: Option<KeyAge>, found: bool, intent: Intent, expected: (StoreStep, CookieStep)) {
-        let exchange = Exchange {
-            cookie,
-            found,
-            intent,
-            touch_due: false,
-        };
+        let exchange = Exchange { cookie, found, intent, touch_due: false };
         assert_eq!(plan(exchange), expected, "{exchange:?}");
     }
 
@@ -140,77 +122,29 @@ mod tests {
 
     #[test]
     fn an_existing_session_is_read_saved_renewed_and_deleted() {
-        check(
-            CURRENT,
-            true,
-            Intent::Keep,
-            (StoreStep::Nothing, CookieStep::Nothing),
-        );
-        check(
-            CURRENT,
-            true,
-            Intent::Change,
-            (StoreStep::Save, CookieStep::Nothing),
-        );
-        check(
-            CURRENT,
-            true,
-            Intent::Renew { change: false },
-            (StoreStep::Renew, CookieStep::Set),
-        );
-        check(
-            CURRENT,
-            true,
-            Intent::Renew { change: true },
-            (StoreStep::Renew, CookieStep::Set),
-        );
-        check(
-            CURRENT,
-            true,
-            Intent::Destroy,
-            (StoreStep::Delete, CookieStep::Remove),
-        );
-        check(
-            CURRENT,
-            true,
-            Intent::Replace,
-            (StoreStep::DeleteThenCreate, CookieStep::Set),
-        );
+        check(CURRENT, true, Intent::Keep, (StoreStep::Nothing, CookieStep::Nothing));
+        check(CURRENT, true, Intent::Change, (StoreStep::Save, CookieStep::Nothing));
+        check(CURRENT, true, Intent::Renew { change: false }, (StoreStep::Renew, CookieStep::Set));
+        check(CURRENT, true, Intent::Renew { change: true }, (StoreStep::Renew, CookieStep::Set));
+        check(CURRENT, true, Intent::Destroy, (StoreStep::Delete, CookieStep::Remove));
+        check(CURRENT, true, Intent::Replace, (StoreStep::DeleteThenCreate, CookieStep::Set));
     }
 
     #[test]
     fn a_cookie_under_another_key_is_issued_anew() {
         check(OTHER, true, Intent::Keep, (StoreStep::Nothing, CookieStep::Set));
         check(OTHER, true, Intent::Change, (StoreStep::Save, CookieStep::Set));
-        check(
-            OTHER,
-            true,
-            Intent::Destroy,
-            (StoreStep::Delete, CookieStep::Remove),
-        );
+        check(OTHER, true, Intent::Destroy, (StoreStep::Delete, CookieStep::Remove));
     }
 
     #[test]
     fn ending_a_session_that_is_gone_still_removes_its_cookie() {
-        check(
-            CURRENT,
-            false,
-            Intent::Destroy,
-            (StoreStep::Nothing, CookieStep::Remove),
-        );
+        check(CURRENT, false, Intent::Destroy, (StoreStep::Nothing, CookieStep::Remove));
     }
 
     #[test]
     fn only_a_session_that_is_merely_read_needs_a_touch() {
-        let due = |found, intent| {
-            plan(Exchange {
-                cookie: CURRENT,
-                found,
-                intent,
-                touch_due: true,
-            })
-            .0
-        };
+        let due = |found, intent| plan(Exchange { cookie: CURRENT, found, intent, touch_due: true }).0;
         assert_eq!(due(true, Intent::Keep), StoreStep::Touch);
         assert_eq!(due(false, Intent::Keep), StoreStep::Nothing);
         assert_eq!(due(true, Intent::Change), StoreStep::Save);

@@ -66,22 +66,10 @@ mod tests {
     #[test]
     fn arithmetic_saturates_instead_of_wrapping() {
         let start = Timestamp::from_millis(1_000);
-        assert_eq!(
-            start.saturating_add(Duration::from_secs(1)),
-            Timestamp::from_millis(2_000)
-        );
-        assert_eq!(
-            start.saturating_add(Duration::MAX),
-            Timestamp::from_millis(u64::MAX)
-        );
-        assert_eq!(
-            start.saturating_sub(Duration::from_secs(2)),
-            Timestamp::from_millis(0)
-        );
-        assert_eq!(
-            start.since(Timestamp::from_millis(400)),
-            Duration::from_millis(600)
-        );
+        assert_eq!(start.saturating_add(Duration::from_secs(1)), Timestamp::from_millis(2_000));
+        assert_eq!(start.saturating_add(Duration::MAX), Timestamp::from_millis(u64::MAX));
+        assert_eq!(start.saturating_sub(Duration::from_secs(2)), Timestamp::from_millis(0));
+        assert_eq!(start.since(Timestamp::from_millis(400)), Duration::from_millis(600));
         assert_eq!(start.since(Timestamp::from_millis(4_000)), Duration::ZERO);
     }
 
@@ -89,9 +77,6 @@ mod tests {
     fn system_time_survives_the_round_trip() {
         let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
         assert_eq!(SystemTime::from(Timestamp::from(time)), time);
-        assert_eq!(
-            Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)).as_millis(),
-            0
-        );
+        assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)).as_millis(), 0);
     }
 }

@@ -15,10 +15,8 @@ pub struct Timeouts {
 
 impl Timeouts {
     /// One hour without use, one day in all.
-    pub const DEFAULT: Self = Self {
-        idle: Duration::from_secs(3_600),
-        absolute: Duration::from_secs(86_400),
-    };
+    pub const DEFAULT: Self =
+        Self { idle: Duration::from_secs(3_600), absolute: Duration::from_secs(86_400) };
 
     /// The absolute deadline of a session that begins `now`.
     #[must_use]
@@ -34,12 +32,24 @@ impl Timeouts {
         (left > Duration::ZERO).then(|| left.min(self.idle))
     }
 
-    /// Whether a session that has `remaining` to live should be given its full time again. Only once a tenth of
-    /// the idle timeout has gone by, so that a busy session is not written at every request.
+    /// In how long a session that has `remaining` to live should be given its full time again. Only once a tenth
+    /// of the idle timeout has gone by, so that a busy session is not written at every request; and never where the
+    /// absolute deadline leaves nothing to give.
     #[must_use]
-    pub fn touch_is_due(&self, now: Timestamp, deadline: Timestamp, remaining: Duration) -> bool {
-        self.time_to_live(now, deadline)
-            .is_some_and(|full| full.saturating_sub(remaining) >= self.idle / TOUCHES_PER_IDLE_TIMEOUT)
+    pub fn touch_due_in(&self, now: Timestamp, deadline: Timestamp, remaining: Duration) -> Duration {
+        let left = deadline.since(now);
+        if left <= remaining {
+            return Duration::MAX;
+        }
+        // What the session had when it was last used, less what has gone by since.
+        let unused = self.idle.min(left).saturating_sub(remaining);
+        self.touch_interval().saturating_sub(unused)
+    }
+
+    /// The shortest time between two extensions of a session's life: a tenth of the idle timeout.
+    #[must_use]
+    pub fn touch_interval(&self) -> Duration {
+        self.idle / TOUCHES_PER_IDLE_TIMEOUT
     }
 
     /// When a session that has `remaining` to live was last used, as far as its remaining life tells: to within
@@ -47,9 +57,7 @@ impl Timeouts {
     /// lives short, it may be earlier than the truth.
     #[must_use]
     pub fn last_seen(&self, now: Timestamp, created_at: Timestamp, remaining: Duration) -> Timestamp {
-        now.saturating_sub(self.idle.saturating_sub(remaining))
-            .max(created_at)
-            .min(now)
+        now.saturating_sub(self.idle.saturating_sub(remaining)).max(created_at).min(now)
     }
 }
 
@@ -65,10 +73,7 @@ const TOUCHES_PER_IDLE_TIMEOUT: u32 = 10;
 mod tests {
     use super::*;
 
-    const TIMEOUTS: Timeouts = Timeouts {
-        idle: secs(100),
-        absolute: secs(1_000),
-    };
+    const TIMEOUTS: Timeouts = Timeouts { idle: secs(100), absolute: secs(1_000) };
     const DEADLINE: Timestamp = Timestamp::from_millis(1_000_000);
 
     const fn secs(secs: u64) -> Duration {
@@ -91,17 +96,17 @@ mod tests {
 
     #[test]
     fn touches_are_throttled_to_a_tenth_of_the_idle_timeout() {
-        assert!(!TIMEOUTS.touch_is_due(at(0), DEADLINE, secs(100)));
-        assert!(!TIMEOUTS.touch_is_due(at(0), DEADLINE, secs(91)));
-        assert!(TIMEOUTS.touch_is_due(at(0), DEADLINE, secs(90)));
-        assert!(TIMEOUTS.touch_is_due(at(0), DEADLINE, Duration::ZERO));
+        for (remaining, due_in) in [(100, 10), (97, 7), (91, 1), (90, 0), (50, 0), (0, 0)] {
+            let actual = TIMEOUTS.touch_due_in(at(0), DEADLINE, secs(remaining));
+            assert_eq!(actual, secs(due_in), "with {remaining} seconds to live");
+        }
     }
 
     #[test]
     fn near_the_deadline_there_is_nothing_left_to_touch() {
-        assert!(!TIMEOUTS.touch_is_due(at(950), DEADLINE, secs(50)));
-        assert!(TIMEOUTS.touch_is_due(at(950), DEADLINE, secs(40)));
-        assert!(!TIMEOUTS.touch_is_due(at(1_001), DEADLINE, Duration::ZERO));
+        assert_eq!(TIMEOUTS.touch_due_in(at(950), DEADLINE, secs(50)), Duration::MAX);
+        assert_eq!(TIMEOUTS.touch_due_in(at(950), DEADLINE, secs(30)), Duration::ZERO);
+        assert_eq!(TIMEOUTS.touch_due_in(at(1_001), DEADLINE, Duration::ZERO), Duration::MAX);
     }
 
     #[test]

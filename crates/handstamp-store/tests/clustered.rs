@@ -1,5 +1,7 @@
 //! What one node may serve from its cache, and what it may not.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use handstamp_store::{
     Bus, Clock, ClusteredStore, CreateOutcome, DeleteOutcome, Lookup, MemoryBus, MemoryStore, SaveOutcome,
     Settings, Store, StoreError, SystemClock, TouchOutcome,
 };
-use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, eventually};
+use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, until};
 use tokio::time::{Instant, sleep};
 
 const TTL: Duration = Duration::from_secs(3_600);
@@ -34,10 +36,7 @@ struct TestNode {
 impl Cluster {
     fn new() -> Self {
         let bus = MemoryBus::new();
-        Self {
-            store: MemoryStore::new(bus.clone()),
-            bus,
-        }
+        Self { store: MemoryStore::new(bus.clone()), bus }
     }
 
     async fn node(&self, name: &str) -> TestNode {
@@ -47,32 +46,20 @@ impl Cluster {
     async fn node_with(&self, name: &str, settings: Settings) -> TestNode {
         let (store, faults) = FaultyStore::new(self.store.clone());
         let (bus, ears) = DeafBus::new(self.bus.clone());
-        let clustered = ClusteredStore::start(
-            store,
-            bus,
-            messenger(name, SECRET),
-            Arc::new(SystemClock),
-            settings,
-        );
+        let clustered =
+            ClusteredStore::start(store, bus, messenger(name, SECRET), Arc::new(SystemClock), settings);
         clustered.settled().await;
-        TestNode {
-            clustered,
-            faults,
-            ears,
-        }
+        TestNode { clustered, faults, ears }
     }
 }
 
 impl TestNode {
     fn lookup(&self, key: &SessionKey) -> Option<Lookup<Bytes>> {
-        self.clustered.lookup::<Bytes>(key).map(payload)
+        self.clustered.lookup::<Bytes>(key, SystemClock.now()).map(payload)
     }
 
     async fn load(&self, key: &SessionKey) -> Result<Lookup<Bytes>, StoreError> {
-        self.clustered
-            .load(key, |stored| Ok::<_, StoreError>(stored.record.payload))
-            .await
-            .map(payload)
+        self.clustered.load(key, |stored| Ok::<_, StoreError>(stored.record.payload)).await.map(payload)
     }
 
     /// What a request reads: the cache if it may, else the store.
@@ -139,11 +126,7 @@ fn record() -> Record {
 }
 
 fn changed(record: &Record, payload: &'static str) -> Record {
-    Record {
-        revision: record.revision.next().unwrap(),
-        payload: payload.into(),
-        ..record.clone()
-    }
+    Record { revision: record.revision.next().unwrap(), payload: payload.into(), ..record.clone() }
 }
 
 #[tokio::test]
@@ -181,21 +164,12 @@ async fn what_is_saved_or_ended_on_one_node_is_so_on_all() {
     assert_eq!(two.read(&first.key).await.unwrap(), found("first"));
 
     let second = changed(&first, "second");
-    assert_eq!(
-        one.save(&second, first.revision).await.unwrap(),
-        SaveOutcome::Saved
-    );
-    eventually("two hears of the save", async || {
-        two.read(&first.key).await.unwrap() == found("second")
-    })
-    .await;
+    assert_eq!(one.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
+    until("two hears of the save", async || two.read(&first.key).await.unwrap() == found("second")).await;
 
     assert!(one.delete(&first).await.unwrap());
     assert_eq!(one.read(&first.key).await.unwrap(), Lookup::Absent);
-    eventually("two hears of the end", async || {
-        two.read(&first.key).await.unwrap() == Lookup::Absent
-    })
-    .await;
+    until("two hears of the end", async || two.read(&first.key).await.unwrap() == Lookup::Absent).await;
 }
 
 #[tokio::test]
@@ -204,14 +178,8 @@ async fn ones_own_messages_do_not_empty_the_cache() {
     let node = cluster.node("one").await;
     let first = node.create().await;
     let second = changed(&first, "second");
-    assert_eq!(
-        node.save(&second, first.revision).await.unwrap(),
-        SaveOutcome::Saved
-    );
-    eventually("the message came back", async || {
-        node.clustered.bus_stats().received > 0
-    })
-    .await;
+    assert_eq!(node.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
+    until("the message came back", async || node.clustered.bus_stats().received > 0).await;
     assert_eq!(node.lookup(&first.key), Some(found("second")));
 }
 
@@ -225,10 +193,7 @@ async fn a_fill_that_raced_with_the_end_of_its_session_is_not_believed() {
         held.reached().await;
         let heard = two.clustered.bus_stats().received;
         assert!(one.delete(&record).await.unwrap());
-        eventually("two hears of the end", async || {
-            two.clustered.bus_stats().received > heard
-        })
-        .await;
+        until("two hears of the end", async || two.clustered.bus_stats().received > heard).await;
         held.release();
     });
     assert_eq!(read.unwrap(), Lookup::Absent, "the store was asked again");
@@ -244,14 +209,8 @@ async fn a_fill_that_raced_with_a_save_gives_what_was_saved() {
     let mut held = two.faults.hold_next_load();
     let (read, ()) = tokio::join!(two.read(&first.key), async {
         held.reached().await;
-        assert_eq!(
-            one.save(&second, first.revision).await.unwrap(),
-            SaveOutcome::Saved
-        );
-        eventually("two hears of the save", async || {
-            two.clustered.bus_stats().received > 0
-        })
-        .await;
+        assert_eq!(one.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
+        until("two hears of the save", async || two.clustered.bus_stats().received > 0).await;
         held.release();
     });
     assert_eq!(read.unwrap(), found("second"));
@@ -284,11 +243,7 @@ async fn without_messages_a_node_goes_on_for_max_staleness_at_most() {
     while two.read(&record.key).await.unwrap() == found("first") {
         sleep(Duration::from_millis(10)).await;
     }
-    assert!(
-        ended.elapsed() <= MAX_STALENESS,
-        "served for {:?}",
-        ended.elapsed()
-    );
+    assert!(ended.elapsed() <= MAX_STALENESS, "served for {:?}", ended.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,11 +253,11 @@ async fn what_was_cached_before_a_gap_is_not_served_after_it() {
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
     two.ears.close();
-    eventually("two notices", async || !two.clustered.running()).await;
+    until("two notices", async || !two.clustered.running()).await;
     // Straight in the store, without a message: what is lost in a gap.
     assert!(cluster.store.delete(&record.key, Bytes::new()).await.unwrap());
     two.ears.open();
-    eventually("two listens again", async || two.clustered.running()).await;
+    until("two listens again", async || two.clustered.running()).await;
     assert_eq!(two.clustered.size(), 0);
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Absent);
 }
@@ -310,21 +265,18 @@ async fn what_was_cached_before_a_gap_is_not_served_after_it() {
 #[tokio::test(start_paused = true)]
 async fn a_fill_from_before_the_subscription_was_live_is_not_believed() {
     let cluster = Cluster::new();
-    let patient = Settings {
-        load_budget: Duration::from_secs(60),
-        ..Settings::default()
-    };
+    let patient = Settings { load_budget: Duration::from_secs(60), ..Settings::default() };
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", patient).await);
     let record = one.create().await;
     two.ears.close();
-    eventually("two notices", async || !two.clustered.running()).await;
+    until("two notices", async || !two.clustered.running()).await;
     let mut held = two.faults.hold_next_load();
     let (read, ()) = tokio::join!(two.load(&record.key), async {
         held.reached().await;
         // Straight in the store, without a message: what is lost in a gap.
         assert!(cluster.store.delete(&record.key, Bytes::new()).await.unwrap());
         two.ears.open();
-        eventually("two listens again", async || two.clustered.running()).await;
+        until("two listens again", async || two.clustered.running()).await;
         held.release();
     });
     assert_eq!(read.unwrap(), Lookup::Absent, "the store was asked again");
@@ -341,12 +293,9 @@ async fn a_node_whose_store_does_not_answer_reads_through() {
     sleep(MAX_STALENESS).await;
     assert!(!node.clustered.healthy());
     assert_eq!(node.lookup(&record.key), None);
-    assert!(matches!(
-        node.load(&record.key).await,
-        Err(StoreError::Unavailable(_))
-    ));
+    assert!(matches!(node.load(&record.key).await, Err(StoreError::Unavailable(_))));
     node.faults.work();
-    eventually("the store is back", async || node.clustered.healthy()).await;
+    until("the store is back", async || node.clustered.healthy()).await;
     assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
 }
 
@@ -358,12 +307,8 @@ async fn clearing_reaches_every_node() {
     two.read(&record.key).await.unwrap();
     two.clustered.publish_cache_clear().await.unwrap();
     assert_eq!(two.clustered.size(), 0);
-    eventually("one hears of it", async || one.clustered.size() == 0).await;
-    assert_eq!(
-        one.read(&record.key).await.unwrap(),
-        found("first"),
-        "the session is as it was"
-    );
+    until("one hears of it", async || one.clustered.size() == 0).await;
+    assert_eq!(one.read(&record.key).await.unwrap(), found("first"), "the session is as it was");
 }
 
 #[tokio::test]
@@ -372,13 +317,10 @@ async fn one_session_can_be_forgotten_on_every_node() {
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let (forgotten, kept) = (one.create().await, one.create().await);
     one.clustered.evict(&forgotten.key);
-    assert_eq!(
-        (one.lookup(&forgotten.key), one.lookup(&kept.key)),
-        (None, Some(found("first")))
-    );
+    assert_eq!((one.lookup(&forgotten.key), one.lookup(&kept.key)), (None, Some(found("first"))));
     one.read(&forgotten.key).await.unwrap();
     two.clustered.publish_invalidation(&forgotten.key).await.unwrap();
-    eventually("one hears of it", async || one.lookup(&forgotten.key).is_none()).await;
+    until("one hears of it", async || one.lookup(&forgotten.key).is_none()).await;
     assert_eq!(one.lookup(&kept.key), Some(found("first")));
 }
 
@@ -387,22 +329,13 @@ async fn what_is_not_ours_is_counted_and_ignored() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    let mut forged = messenger("two", SECRET)
-        .write(&Invalidation::CacheClear, Timestamp::from_millis(0))
-        .to_vec();
+    let mut forged =
+        messenger("two", SECRET).write(&Invalidation::CacheClear, Timestamp::from_millis(0)).to_vec();
     forged[10] ^= 1;
-    for message in [
-        Bytes::new(),
-        "clear".into(),
-        Bytes::from(vec![1; 10_000_000]),
-        forged.into(),
-    ] {
+    for message in [Bytes::new(), "clear".into(), Bytes::from(vec![1; 10_000_000]), forged.into()] {
         cluster.bus.publish(message).await.unwrap();
     }
-    eventually("all are refused", async || {
-        node.clustered.bus_stats().refused == 4
-    })
-    .await;
+    until("all are refused", async || node.clustered.bus_stats().refused == 4).await;
     assert_eq!(node.lookup(&record.key), Some(found("first")));
 }
 
@@ -418,19 +351,12 @@ async fn what_may_be_ours_clears_the_cache_but_only_so_often() {
     for _ in 0..100 {
         cluster.bus.publish(message.clone()).await.unwrap();
     }
-    eventually("all are refused", async || {
-        node.clustered.bus_stats().refused == 100
-    })
-    .await;
+    until("all are refused", async || node.clustered.bus_stats().refused == 100).await;
     assert_eq!(node.clustered.bus_stats().clears, clears + 1);
     assert_eq!(node.clustered.size(), 0);
     let record = node.create().await;
     sleep(Duration::from_millis(1_001)).await;
-    assert_eq!(
-        node.clustered.bus_stats().clears,
-        clears + 2,
-        "those that had to wait are one"
-    );
+    assert_eq!(node.clustered.bus_stats().clears, clears + 2, "those that had to wait are one");
     assert_eq!(node.lookup(&record.key), None);
     sleep(Duration::from_secs(10)).await;
     assert_eq!(node.clustered.bus_stats().clears, clears + 2);
@@ -456,10 +382,7 @@ async fn a_store_that_hangs_costs_no_more_than_the_budget() {
     assert!(matches!(saved, Err(StoreError::TimedOut)));
     assert!(writes.out_of_time());
     let deleted = writes.delete_revision(&first.key, first.revision).await;
-    assert!(
-        matches!(deleted, Err(StoreError::TimedOut)),
-        "the budget is for all writes together"
-    );
+    assert!(matches!(deleted, Err(StoreError::TimedOut)), "the budget is for all writes together");
     assert_eq!(started.elapsed(), settings.save_budget);
 }
 
@@ -469,11 +392,7 @@ async fn a_write_of_unknown_outcome_leaves_nothing_in_the_cache() {
     let node = cluster.node("one").await;
     let first = node.create().await;
     node.faults.fail();
-    assert!(
-        node.save(&changed(&first, "second"), first.revision)
-            .await
-            .is_err()
-    );
+    assert!(node.save(&changed(&first, "second"), first.revision).await.is_err());
     assert_eq!(node.lookup(&first.key), None);
 }
 
@@ -487,22 +406,10 @@ async fn a_session_that_could_not_be_ended_is_over_here_and_ended_later() {
     one.faults.work();
     assert_eq!(one.read(&record.key).await.unwrap(), Lookup::Absent);
     let later = changed(&record, "later");
-    assert_eq!(
-        one.save(&later, record.revision).await.unwrap(),
-        SaveOutcome::Gone
-    );
-    assert_eq!(
-        one.clustered.writes().touch(&record.key, TTL).await.unwrap(),
-        TouchOutcome::Gone
-    );
-    eventually("the store is told", async || {
-        cluster.store.load(&record.key).await.unwrap().is_none()
-    })
-    .await;
-    eventually("two hears of it", async || {
-        two.read(&record.key).await.unwrap() == Lookup::Absent
-    })
-    .await;
+    assert_eq!(one.save(&later, record.revision).await.unwrap(), SaveOutcome::Gone);
+    assert_eq!(one.clustered.writes().touch(&record.key, TTL).await.unwrap(), TouchOutcome::Gone);
+    until("the store is told", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+    until("two hears of it", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
 }
 
 #[tokio::test]
@@ -512,15 +419,9 @@ async fn ending_by_revision_drops_the_copy() {
     let first = node.create().await;
     let writes = node.clustered.writes();
     let other = first.revision.next().unwrap();
-    assert_eq!(
-        writes.delete_revision(&first.key, other).await.unwrap(),
-        DeleteOutcome::Conflict
-    );
+    assert_eq!(writes.delete_revision(&first.key, other).await.unwrap(), DeleteOutcome::Conflict);
     assert_eq!(node.read(&first.key).await.unwrap(), found("first"));
-    assert_eq!(
-        writes.delete_revision(&first.key, first.revision).await.unwrap(),
-        DeleteOutcome::Deleted
-    );
+    assert_eq!(writes.delete_revision(&first.key, first.revision).await.unwrap(), DeleteOutcome::Deleted);
     assert_eq!(node.read(&first.key).await.unwrap(), Lookup::Absent);
 }
 
@@ -528,14 +429,8 @@ async fn ending_by_revision_drops_the_copy() {
 async fn a_record_past_its_absolute_deadline_is_not_there() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
-    let expired = Record {
-        expires_at: SystemClock.timestamp(),
-        ..record()
-    };
-    assert_eq!(
-        cluster.store.create(&expired, TTL).await.unwrap(),
-        CreateOutcome::Created
-    );
+    let expired = Record { expires_at: SystemClock.timestamp(), ..record() };
+    assert_eq!(cluster.store.create(&expired, TTL).await.unwrap(), CreateOutcome::Created);
     assert_eq!(node.read(&expired.key).await.unwrap(), Lookup::Absent);
 }
 
@@ -546,10 +441,7 @@ async fn an_entry_is_served_no_longer_than_its_session_lives() {
     let record = record();
     let ttl = Duration::from_secs(3);
     let value = Arc::new(record.payload.clone());
-    assert_eq!(
-        node.clustered.writes().create(&record, ttl, value).await.unwrap(),
-        CreateOutcome::Created
-    );
+    assert_eq!(node.clustered.writes().create(&record, ttl, value).await.unwrap(), CreateOutcome::Created);
     sleep(ttl - Duration::from_millis(10)).await;
     assert_eq!(node.lookup(&record.key), Some(found("first")));
     sleep(Duration::from_millis(10)).await;
@@ -581,5 +473,5 @@ async fn dropping_a_node_ends_its_task() {
     );
     node.settled().await;
     drop(node);
-    eventually("nobody holds the clock", async || Arc::strong_count(&clock) == 1).await;
+    until("nobody holds the clock", async || Arc::strong_count(&clock) == 1).await;
 }

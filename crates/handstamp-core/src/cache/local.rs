@@ -21,9 +21,7 @@ impl<V> LocalCache<V> {
     /// A cache of at most `max_entries` entries. With none it is always empty, which is a way to do without.
     #[must_use]
     pub fn new(max_entries: usize) -> Self {
-        let shards = (max_entries / MIN_SHARD_CAPACITY)
-            .clamp(1, MAX_SHARDS)
-            .next_power_of_two();
+        let shards = (max_entries / MIN_SHARD_CAPACITY).clamp(1, MAX_SHARDS).next_power_of_two();
         let capacity = max_entries / shards;
         Self {
             shards: (0..shards).map(|_| Mutex::new(Shard::new(capacity))).collect(),
@@ -76,10 +74,7 @@ impl<V> LocalCache<V> {
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         let generation = self.generation();
-        self.shards
-            .iter()
-            .map(|shard| shard.lock().stats(generation))
-            .sum()
+        self.shards.iter().map(|shard| shard.lock().stats(generation)).sum()
     }
 
     pub(super) fn generation(&self) -> u64 {
@@ -95,9 +90,7 @@ impl<V> LocalCache<V> {
 
 impl<V> fmt::Debug for LocalCache<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalCache")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.debug_struct("LocalCache").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

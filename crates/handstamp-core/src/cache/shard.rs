@@ -57,10 +57,7 @@ impl<V> Shard<V> {
     where
         V: Clone,
     {
-        let found = self
-            .entries
-            .get(key)
-            .filter(|entry| entry.generation == generation && now < entry.until);
+        let found = self.entries.get(key).filter(|entry| entry.generation == generation && now < entry.until);
         match found {
             Some(entry) => {
                 self.stats.hits += 1;
@@ -85,15 +82,7 @@ impl<V> Shard<V> {
         if self.capacity == 0 {
             return Some(value);
         }
-        let displaced = match self.entries.push(
-            key,
-            Entry {
-                value,
-                revision,
-                generation,
-                until,
-            },
-        ) {
+        let displaced = match self.entries.push(key, Entry { value, revision, generation, until }) {
             Some((_, replaced)) => Some(replaced),
             None if self.entries.len() > self.capacity => {
                 self.stats.evictions += 1;
@@ -121,10 +110,7 @@ impl<V> Shard<V> {
     }
 
     pub(super) fn open_ticket(&mut self, key: &SessionKey) {
-        let unspoilt = Tickets {
-            open: 0,
-            barrier: Barrier::Open,
-        };
+        let unspoilt = Tickets { open: 0, barrier: Barrier::Open };
         self.tickets.entry(*key).or_insert(unspoilt).open += 1;
     }
 
@@ -142,10 +128,7 @@ impl<V> Shard<V> {
     }
 
     pub(super) fn stats(&self, generation: u64) -> CacheStats {
-        CacheStats {
-            size: self.census.count(generation),
-            ..self.stats
-        }
+        CacheStats { size: self.census.count(generation), ..self.stats }
     }
 
     fn take_leave(&mut self, entry: Entry<V>) -> V {
@@ -196,10 +179,6 @@ impl Census {
     }
 
     fn count(&self, generation: u64) -> usize {
-        if generation == self.generation {
-            self.count
-        } else {
-            0
-        }
+        if generation == self.generation { self.count } else { 0 }
     }
 }

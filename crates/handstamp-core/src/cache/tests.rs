@@ -28,18 +28,11 @@ struct Fixture {
 
 impl Fixture {
     fn new(max_entries: usize) -> Self {
-        Self {
-            cache: LocalCache::new(max_entries),
-            now: start(),
-        }
+        Self { cache: LocalCache::new(max_entries), now: start() }
     }
 
     fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> bool {
-        ticket.complete(
-            Some(revision(counter)),
-            counter,
-            self.now + Duration::from_secs(60),
-        )
+        ticket.complete(Some(revision(counter)), counter, self.now + Duration::from_secs(60))
     }
 
     #[track_caller]
@@ -71,10 +64,7 @@ fn the_least_recently_used_gives_way() {
     assert_eq!(fixture.get(1), Some(1));
     fixture.put(4, 4);
     assert_eq!(fixture.get(2), None, "2 was used longest ago");
-    assert_eq!(
-        (fixture.get(1), fixture.get(3), fixture.get(4)),
-        (Some(1), Some(3), Some(4))
-    );
+    assert_eq!((fixture.get(1), fixture.get(3), fixture.get(4)), (Some(1), Some(3), Some(4)));
     assert_eq!(fixture.cache.len(), 3);
     assert_eq!(fixture.cache.stats().evictions, 1);
 }
@@ -132,11 +122,7 @@ fn a_save_elsewhere_spoils_a_fill_that_may_be_older() {
         let ticket = fixture.cache.begin(&key(1));
         fixture.cache.invalidate(&key(1), Some(revision(5)));
         fixture.cache.invalidate(&key(1), Some(revision(3)));
-        assert_eq!(
-            fixture.complete(ticket, answer),
-            good,
-            "revision {answer} after hearing of 5, then of 3"
-        );
+        assert_eq!(fixture.complete(ticket, answer), good, "revision {answer} after hearing of 5, then of 3");
     }
 }
 
@@ -195,10 +181,7 @@ fn lookups_are_counted() {
 enum Step {
     Begin(u8),
     Clear,
-    Complete {
-        ticket: prop::sample::Index,
-        counter: u8,
-    },
+    Complete { ticket: prop::sample::Index, counter: u8 },
     Delete(u8),
     Save(u8, u8),
 }

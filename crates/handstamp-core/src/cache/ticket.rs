@@ -19,12 +19,7 @@ pub struct Ticket<'c, V> {
 impl<'c, V> Ticket<'c, V> {
     pub(super) fn new(cache: &'c LocalCache<V>, key: SessionKey) -> Self {
         cache.shard(&key).lock().open_ticket(&key);
-        Self {
-            cache,
-            key,
-            generation: cache.generation(),
-            open: true,
-        }
+        Self { cache, key, generation: cache.generation(), open: true }
     }
 
     /// Puts `value` of this revision into the cache, in date until `until`. `None` stands for a value that no
@@ -58,8 +53,6 @@ impl<V> Drop for Ticket<'_, V> {
 
 impl<V> fmt::Debug for Ticket<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Ticket").field("key", &self.key).finish_non_exhaustive()
     }
 }

@@ -23,18 +23,14 @@ impl CookieSigner {
     pub fn find<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Presented {
         let name = self.name().as_bytes();
         let values = headers.into_iter().flat_map(|header| values_of(header, name));
-        values
-            .take(MAX_CANDIDATES)
-            .fold(Presented::Nothing, |found, value| {
-                match (found, self.open(value)) {
-                    (Presented::Ambiguous, _) => Presented::Ambiguous,
-                    (Presented::Valid(one), Ok(other)) if one.id != other.id => Presented::Ambiguous,
-                    (Presented::Valid(one), _) => Presented::Valid(one),
-                    (_, Ok(opened)) => Presented::Valid(opened),
-                    (Presented::Refused(first), Err(_)) => Presented::Refused(first),
-                    (Presented::Nothing, Err(reason)) => Presented::Refused(reason),
-                }
-            })
+        values.take(MAX_CANDIDATES).fold(Presented::Nothing, |found, value| match (found, self.open(value)) {
+            (Presented::Ambiguous, _) => Presented::Ambiguous,
+            (Presented::Valid(one), Ok(other)) if one.id != other.id => Presented::Ambiguous,
+            (Presented::Valid(one), _) => Presented::Valid(one),
+            (_, Ok(opened)) => Presented::Valid(opened),
+            (Presented::Refused(first), Err(_)) => Presented::Refused(first),
+            (Presented::Nothing, Err(reason)) => Presented::Refused(reason),
+        })
     }
 }
 
@@ -42,7 +38,9 @@ const MAX_CANDIDATES: usize = 8;
 
 /// The values of all cookies called exactly `name`.
 fn values_of<'h>(header: &'h [u8], name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
-    header.split(|&byte| byte == b';').filter_map(move |pair| {
+    let ends = memchr::memchr_iter(b';', header).chain([header.len()]);
+    let pairs = ends.scan(0, |start, end| Some(&header[std::mem::replace(start, end + 1)..end]));
+    pairs.filter_map(move |pair| {
         let value = pair.trim_ascii_start().strip_prefix(name)?.strip_prefix(b"=")?;
         Some(value.trim_ascii_end())
     })
@@ -56,10 +54,7 @@ mod tests {
 
     fn signer() -> CookieSigner {
         let secret = Secret::parse("a-secret-of-more-than-thirty-two-characters").unwrap();
-        CookieSigner::new(
-            &KeyRing::new(Namespace::default(), &[secret]).unwrap(),
-            "__Host-id",
-        )
+        CookieSigner::new(&KeyRing::new(Namespace::default(), &[secret]).unwrap(), "__Host-id")
     }
 
     fn find(headers: &[&str]) -> Presented {
@@ -90,15 +85,9 @@ mod tests {
     #[test]
     fn other_names_are_not_ours() {
         let good = value(1);
-        for name in [
-            "id",
-            "__host-id",
-            "__Host-id2",
-            "x__Host-id",
-            " __Secure-id",
-            "__Host-id ",
-            "\"__Host-id\"",
-        ] {
+        for name in
+            ["id", "__host-id", "__Host-id2", "x__Host-id", " __Secure-id", "__Host-id ", "\"__Host-id\""]
+        {
             assert_eq!(find(&[&format!("{name}={good}")]), Presented::Nothing, "{name:?}");
         }
         assert_eq!(find(&["", ";;;", "=", "__Host-id"]), Presented::Nothing);
@@ -122,10 +111,7 @@ mod tests {
 
     #[test]
     fn refusals_keep_the_first_reason_and_the_work_is_bounded() {
-        assert_eq!(
-            find(&["__Host-id=; __Host-id=x"]),
-            Presented::Refused(CookieError::Malformed)
-        );
+        assert_eq!(find(&["__Host-id=; __Host-id=x"]), Presented::Refused(CookieError::Malformed));
         let flood = "__Host-id=x; ".repeat(MAX_CANDIDATES);
         let behind = format!("{flood}__Host-id={}", value(1));
         assert_eq!(find(&[&behind]), Presented::Refused(CookieError::Malformed));

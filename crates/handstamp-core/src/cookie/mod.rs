@@ -3,9 +3,11 @@
 //! ```text
 //! raw   = version 1 | key id 1 | session id 32 | tag 32       66 bytes
 //! value = base64url(raw), without padding                     88 characters, no spare bits
-//! tag   = HMAC-SHA-256(cookie key, "sess/v1/cookie\0" || version || key id
-//!                      || len16(cookie name) || cookie name || len16(namespace) || namespace || session id)
+//! tag   = HMAC-SHA-256(cookie key, pad("sess/v1/cookie\0" || version || key id
+//!                      || len16(cookie name) || cookie name || len16(namespace) || namespace) || session id)
 //! ```
+//!
+//! where `pad` fills up with zeros to a multiple of 64 bytes.
 //!
 //! The tag binds the value to the cookie's name and the namespace: neither a cookie of another name nor one of
 //! another application is ever accepted, even under the same secret. There is one way to write a given value,

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use super::{RandomError, random_bytes};
 
@@ -48,8 +49,8 @@ impl FromStr for Handle {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0; Self::LEN];
-        match Base64UrlUnpadded::decode(text, &mut bytes) {
-            Ok(decoded) if decoded.len() == Self::LEN => Ok(Self(bytes)),
+        match BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(Self::LEN) => Ok(Self(bytes)),
             _ => Err(ParseHandleError),
         }
     }
@@ -57,7 +58,7 @@ impl FromStr for Handle {
 
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Base64UrlUnpadded::encode_string(&self.0))
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
@@ -81,13 +82,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in [
-            "",
-            "AAAA",
-            "AAAAAAAAAAAAAAAAAAAAA+",
-            "AAAAAAAAAAAAAAAAAAAAAB",
-            "AAAAAAAAAAAAAAAAAAAAAAA=",
-        ] {
+        for text in
+            ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAA+", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAAAA="]
+        {
             assert_eq!(text.parse::<Handle>(), Err(ParseHandleError), "{text:?}");
         }
     }

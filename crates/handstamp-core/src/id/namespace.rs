@@ -53,13 +53,9 @@ impl Namespace {
 
     fn of(name: &str) -> Self {
         // With a name of up to nine characters, label, name and id just fit into one block of SHA-256.
-        let key_prefix = Sha256::new_with_prefix("sess/v1/key\0")
-            .chain_update(length_of(name))
-            .chain_update(name);
-        Self {
-            name: name.into(),
-            key_prefix,
-        }
+        let key_prefix =
+            Sha256::new_with_prefix("sess/v1/key\0").chain_update(length_of(name)).chain_update(name);
+        Self { name: name.into(), key_prefix }
     }
 }
 
@@ -107,10 +103,7 @@ mod tests {
 
     #[test]
     fn names_are_checked() {
-        assert_eq!(
-            Namespace::new("shop:production").unwrap().as_str(),
-            "shop:production"
-        );
+        assert_eq!(Namespace::new("shop:production").unwrap().as_str(), "shop:production");
         for name in ["", "a b", "{tag}", "shop*", "läden", &"x".repeat(65)] {
             assert_eq!(Namespace::new(name).unwrap_err(), InvalidNamespace, "{name:?}");
         }

@@ -56,10 +56,7 @@ mod tests {
         }
         for (bit, count) in ones.into_iter().enumerate() {
             let ratio = f64::from(count) / COUNT as f64;
-            assert!(
-                (0.48..=0.52).contains(&ratio),
-                "bit {bit} is set in {ratio} of all ids"
-            );
+            assert!((0.48..=0.52).contains(&ratio), "bit {bit} is set in {ratio} of all ids");
         }
     }
 

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 /// Where a session's record lies: a SHA-256 hash of its id, made by
 /// [`Namespace::session_key`](super::Namespace::session_key).
@@ -44,7 +45,7 @@ impl Hash for SessionKey {
 
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Base64UrlUnpadded::encode_string(&self.0))
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 

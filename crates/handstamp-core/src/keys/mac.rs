@@ -25,10 +25,7 @@ impl MacKeys {
             // HMAC fills up a key that is shorter than a block with zeros.
             let mut block = Zeroizing::new([0; 64]);
             block[..32].copy_from_slice(&*key);
-            MacKey {
-                id,
-                primed: Hmac::new(&(*block).into()).chain_update(prefix(id)),
-            }
+            MacKey { id, primed: Hmac::new(&(*block).into()).chain_update(prefix(id)) }
         };
         Self(ring.derive(purpose).map(prime).collect())
     }
@@ -40,13 +37,7 @@ impl MacKeys {
 
     /// The tag of `message` under the key that signs.
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; TAG_LEN] {
-        self.current()
-            .primed
-            .clone()
-            .chain_update(message)
-            .finalize()
-            .into_bytes()
-            .into()
+        self.current().primed.clone().chain_update(message).finalize().into_bytes().into()
     }
 
     /// The age of the key under which `tag` belongs to `message`, or why it does not. The comparison takes the
@@ -57,11 +48,7 @@ impl MacKeys {
         let mut outcome = Err(BadTag::UnknownKey);
         for (position, key) in self.0.iter().enumerate().filter(|(_, key)| key.id == key_id) {
             if key.primed.clone().chain_update(message).verify_slice(tag).is_ok() {
-                return Ok(if position == 0 {
-                    KeyAge::Current
-                } else {
-                    KeyAge::Other
-                });
+                return Ok(if position == 0 { KeyAge::Current } else { KeyAge::Other });
             }
             outcome = Err(BadTag::Forged);
         }

@@ -51,10 +51,7 @@ impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyRing")
             .field("namespace", &self.namespace)
-            .field(
-                "key_ids",
-                &self.roots.iter().map(|root| root.id).collect::<Vec<_>>(),
-            )
+            .field("key_ids", &self.roots.iter().map(|root| root.id).collect::<Vec<_>>())
             .finish()
     }
 }
@@ -92,14 +89,10 @@ impl Root {
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "HKDF-SHA-256 refuses only outputs of more than 8160 bytes"
-)]
+#[expect(clippy::expect_used, reason = "HKDF-SHA-256 refuses only outputs of more than 8160 bytes")]
 fn expand<const N: usize>(prk: &Hkdf<Sha256>, purpose: &str) -> [u8; N] {
     let mut key = [0; N];
-    prk.expand(purpose.as_bytes(), &mut key)
-        .expect("the output is short");
+    prk.expand(purpose.as_bytes(), &mut key).expect("the output is short");
     key
 }
 
@@ -131,12 +124,7 @@ mod tests {
 
     #[test]
     fn a_secret_keeps_its_key_id_wherever_it_stands() {
-        let ids = |secrets: &[&str]| {
-            ring("shop", secrets)
-                .derive("x")
-                .map(|(id, _)| id)
-                .collect::<Vec<_>>()
-        };
+        let ids = |secrets: &[&str]| ring("shop", secrets).derive("x").map(|(id, _)| id).collect::<Vec<_>>();
         let mut swapped = ids(&[NEW, OLD]);
         swapped.reverse();
         assert_eq!(ids(&[OLD, NEW]), swapped);
@@ -146,9 +134,6 @@ mod tests {
     fn an_empty_ring_is_refused_and_debug_shows_no_key() {
         assert_eq!(KeyRing::new(Namespace::default(), &[]).unwrap_err(), EmptyKeyRing);
         let shown = format!("{:?}", ring("shop", &[NEW]));
-        assert!(
-            shown.starts_with("KeyRing { namespace: Namespace(\"shop\"), key_ids: ["),
-            "{shown}"
-        );
+        assert!(shown.starts_with("KeyRing { namespace: Namespace(\"shop\"), key_ids: ["), "{shown}");
     }
 }

@@ -1,6 +1,7 @@
 use std::fmt;
 
-use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding};
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 /// A master secret: at least 32 bytes that nobody can guess.
@@ -12,15 +13,6 @@ pub struct Secret(Zeroizing<Vec<u8>>);
 impl Secret {
     /// The fewest bytes, after decoding.
     pub const MIN_LEN: usize = 32;
-
-    /// A fresh random secret. It is known to this process only, so cookies signed with it end with the process.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system's generator fails.
-    pub fn generate() -> Result<Self, crate::id::RandomError> {
-        crate::id::random_bytes::<{ Self::MIN_LEN }>().map(|bytes| Self(Zeroizing::new(bytes.to_vec())))
-    }
 
     /// Reads a secret as people write them into settings.
     ///
@@ -89,16 +81,9 @@ fn decode(text: &str) -> Zeroizing<Vec<u8>> {
 }
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let decoded = pairs
-        .iter()
-        .map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?))
-        .collect();
+    let decoded = pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
     if rest.is_empty() { decoded } else { None }
 }
 
@@ -113,14 +98,9 @@ fn looks_like_base64(text: &str) -> bool {
 }
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    [
-        Base64::decode_vec,
-        Base64Unpadded::decode_vec,
-        Base64Url::decode_vec,
-        Base64UrlUnpadded::decode_vec,
-    ]
-    .into_iter()
-    .find_map(|decode| decode(text).ok())
+    [BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD]
+        .into_iter()
+        .find_map(|engine| engine.decode(text).ok())
 }
 
 fn distinct(bytes: &[u8]) -> usize {
@@ -159,8 +139,8 @@ mod tests {
             hex.clone(),
             hex.to_uppercase(),
             format!(" {hex}\n"),
-            Base64::encode_string(&bytes),
-            Base64UrlUnpadded::encode_string(&bytes),
+            BASE64_STANDARD.encode(&bytes),
+            BASE64_URL_SAFE_NO_PAD.encode(&bytes),
         ] {
             assert_eq!(Secret::parse(&text).unwrap().as_bytes(), bytes, "{text}");
         }
@@ -176,7 +156,7 @@ mod tests {
             ("", WeakSecret::Short { bytes: 0 }),
             ("correct-horse-battery-staple-31", WeakSecret::Short { bytes: 31 }),
             (&short_hex, WeakSecret::Short { bytes: 31 }),
-            (&Base64::encode_string(&short), WeakSecret::Short { bytes: 31 }),
+            (&BASE64_STANDARD.encode(&short), WeakSecret::Short { bytes: 31 }),
             (&"0".repeat(64), WeakSecret::Repetitive),
             (&"ab".repeat(40), WeakSecret::Repetitive),
             ("ChangeMe-ChangeMe-ChangeMe-ChangeMe-1", WeakSecret::Placeholder),
@@ -191,11 +171,6 @@ mod tests {
     fn neither_debug_nor_errors_show_the_secret() {
         let canary = "canary-canary-canary-canary-canary-canary";
         assert_eq!(format!("{:?}", Secret::parse(canary).unwrap()), "Secret(..)");
-        assert!(
-            !Secret::parse("canary")
-                .unwrap_err()
-                .to_string()
-                .contains("canary")
-        );
+        assert!(!Secret::parse("canary").unwrap_err().to_string().contains("canary"));
     }
 }

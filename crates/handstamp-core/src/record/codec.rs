@@ -180,12 +180,8 @@ mod tests {
 
     #[test]
     fn records_survive_the_round_trip() {
-        let without_subject = Record {
-            subject: None,
-            encoding: Encoding::Json,
-            payload: Bytes::new(),
-            ..record()
-        };
+        let without_subject =
+            Record { subject: None, encoding: Encoding::Json, payload: Bytes::new(), ..record() };
         for record in [record(), without_subject] {
             assert_eq!(decode(record.encode().unwrap()), Ok(record));
         }
@@ -212,10 +208,7 @@ mod tests {
     fn a_record_of_another_session_is_refused() {
         let bytes = record().encode().unwrap();
         let other = SessionKey::from_bytes([9; 32]);
-        assert_eq!(
-            Record::decode(bytes.into(), &other),
-            Err(RecordError::Misdirected)
-        );
+        assert_eq!(Record::decode(bytes.into(), &other), Err(RecordError::Misdirected));
     }
 
     #[test]

@@ -34,10 +34,7 @@ impl Revision {
     ///
     /// When the operating system's generator fails.
     pub fn next(self) -> Result<Self, RandomError> {
-        random_bytes().map(|bits| Self {
-            counter: self.counter.saturating_add(1),
-            bits,
-        })
+        random_bytes().map(|bits| Self { counter: self.counter.saturating_add(1), bits })
     }
 
     /// How many times the record had been saved.
@@ -66,21 +63,13 @@ impl Revision {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         let [a, b, c, d, e, f, g, h, bits @ ..] = bytes;
-        Self {
-            counter: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
-            bits,
-        }
+        Self { counter: u64::from_be_bytes([a, b, c, d, e, f, g, h]), bits }
     }
 }
 
 impl fmt::Debug for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Revision({}-{:016x})",
-            self.counter,
-            u64::from_be_bytes(self.bits)
-        )
+        write!(f, "Revision({}-{:016x})", self.counter, u64::from_be_bytes(self.bits))
     }
 }
 

@@ -32,27 +32,19 @@ impl Coordinator {
     pub(super) fn start<B: Bus>(node: Arc<Node>, bus: Arc<B>) -> Self {
         let (status, receiver) = watch::channel(Status::default());
         let task = tokio::spawn(Listener { node, bus, status }.run());
-        Self {
-            task,
-            status: receiver,
-        }
+        Self { task, status: receiver }
     }
 
     pub(super) fn status(&self) -> Status {
         let status = *self.status.borrow();
-        Status {
-            running: status.running && !self.task.is_finished(),
-            ..status
-        }
+        Status { running: status.running && !self.task.is_finished(), ..status }
     }
 
     /// Waits until the task knows whether the store can be reached and the bus listened to.
     pub(super) async fn settled(&self) {
         let mut status = self.status.clone();
         // An error means that the task has ended: then there is nothing to wait for.
-        let _ = status
-            .wait_for(|status| status.running && status.store_reachable.is_some())
-            .await;
+        let _ = status.wait_for(|status| status.running && status.store_reachable.is_some()).await;
     }
 
     /// Ends the task, and returns when it has ended.
@@ -86,10 +78,7 @@ impl<B: Bus> Listener<B> {
                 Ok(subscription) => {
                     backoff = Backoff::new();
                     let Err(lost) = self.listen(subscription).await;
-                    tracing::warn!(
-                        error = &lost as &dyn std::error::Error,
-                        "lost the invalidation bus"
-                    );
+                    tracing::warn!(error = &lost as &dyn std::error::Error, "lost the invalidation bus");
                 }
                 Err(error) => {
                     tracing::debug!(
@@ -109,9 +98,8 @@ impl<B: Bus> Listener<B> {
 
     /// A subscription that is known to be live.
     async fn subscribe(&self) -> Result<B::Subscription, BusError> {
-        let subscription = timeout(SUBSCRIBE_TIMEOUT, self.bus.subscribe())
-            .await
-            .map_err(BusError::new)??;
+        let subscription =
+            timeout(SUBSCRIBE_TIMEOUT, self.bus.subscribe()).await.map_err(BusError::new)??;
         let sent_at = self.node.clock.now();
         let (fenced, checked) = self.prove(subscription.fence()).await;
         fenced?;
@@ -190,16 +178,12 @@ impl<B: Bus> Listener<B> {
         let before = self.status.borrow().store_reachable;
         match checked {
             Err(error) if before != Some(false) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot reach the session store"
-                );
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot reach the session store");
             }
             Ok(()) if before == Some(false) => tracing::info!("the session store is back"),
             _ => {}
         }
-        self.status
-            .send_modify(|status| status.store_reachable = Some(reachable));
+        self.status.send_modify(|status| status.store_reachable = Some(reachable));
         reachable
     }
 
@@ -236,11 +220,7 @@ struct Clearing {
 
 impl Clearing {
     const fn new(interval: Duration) -> Self {
-        Self {
-            interval,
-            last: None,
-            due: None,
-        }
+        Self { interval, last: None, due: None }
     }
 
     fn request(&mut self, node: &Node) {

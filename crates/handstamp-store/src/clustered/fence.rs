@@ -12,11 +12,7 @@ pub(super) struct Fence {
 
 impl Fence {
     pub(super) fn new(origin: Instant, max_staleness: Duration) -> Self {
-        Self {
-            origin,
-            max_staleness,
-            sent_at: AtomicU64::new(0),
-        }
+        Self { origin, max_staleness, sent_at: AtomicU64::new(0) }
     }
 
     /// A proof that was sent at `sent_at` has come back.

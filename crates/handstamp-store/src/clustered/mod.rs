@@ -13,13 +13,13 @@ mod writes;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use handstamp_core::cache::{CacheStats, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::record::Revision;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use self::coordinator::Coordinator;
 use self::erased::Publisher;
@@ -81,18 +81,13 @@ impl ClusteredStore {
         });
         let bus = Arc::new(bus);
         let coordinator = Coordinator::start(node.clone(), bus.clone());
-        Self {
-            node,
-            bus,
-            coordinator,
-        }
+        Self { node, bus, coordinator }
     }
 
-    /// What the local cache knows of `key`. `None` when it knows nothing, or may not say: ask
-    /// [`load`](Self::load).
+    /// What the local cache knows of `key` at the time `now`, by the [`clock`](Self::clock) of this node. `None` when
+    /// it knows nothing, or may not say: ask [`load`](Self::load).
     #[must_use]
-    pub fn lookup<V: Any + Send + Sync>(&self, key: &SessionKey) -> Option<Lookup<Arc<V>>> {
-        let now = self.node.clock.now();
+    pub fn lookup<V: Any + Send + Sync>(&self, key: &SessionKey, now: Instant) -> Option<Lookup<Arc<V>>> {
         if !self.node.fence.is_recent(now) {
             return None;
         }
@@ -136,7 +131,7 @@ impl ClusteredStore {
     /// The writes of one request, which share one save budget. It begins to run now.
     #[must_use]
     pub fn writes(&self) -> Writes<'_> {
-        Writes::new(&self.node, Instant::now() + self.node.settings.save_budget)
+        Writes::new(&self.node)
     }
 
     /// Makes every node forget its copy of a session. The session itself stays as it is.
@@ -157,9 +152,7 @@ impl ClusteredStore {
     /// When the bus cannot be reached. This node's cache is cleared all the same.
     pub async fn publish_cache_clear(&self) -> Result<(), BusError> {
         self.clear();
-        self.bus
-            .publish(self.node.message(&Invalidation::CacheClear))
-            .await
+        self.bus.publish(self.node.message(&Invalidation::CacheClear)).await
     }
 
     /// Makes this node forget its copy of a session.

@@ -52,7 +52,7 @@ impl Node {
 
     /// Tells the store of what was ended while it was away, some at a time.
     pub(super) async fn retry_revocations(&self) {
-        let writes = Writes::new(self, tokio::time::Instant::now() + self.settings.save_budget);
+        let writes = Writes::new(self);
         for key in self.revocations.some(REVOCATIONS_PER_BEAT) {
             if writes.delete(&key).await.is_err() {
                 return;

@@ -26,8 +26,8 @@ pub struct Writes<'n> {
 }
 
 impl<'n> Writes<'n> {
-    pub(super) fn new(node: &'n Node, deadline: Instant) -> Self {
-        Self { node, deadline }
+    pub(super) fn new(node: &'n Node) -> Self {
+        Self { node, deadline: Instant::now() + node.settings.save_budget }
     }
 
     /// Whether the budget is used up.
@@ -77,9 +77,7 @@ impl<'n> Writes<'n> {
         let ticket = node.cache.begin(&record.key);
         let until = node.in_date_until(node.clock.now(), ttl);
         let notice = node.message(&Invalidation::SessionInvalidated(record.key, record.revision));
-        let outcome = self
-            .in_time(node.store.save(record, replacing, ttl, notice))
-            .await;
+        let outcome = self.in_time(node.store.save(record, replacing, ttl, notice)).await;
         if let Ok(SaveOutcome::Saved) = outcome {
             node.cache.invalidate(&record.key, Some(record.revision));
             let _ = ticket.complete(Some(record.revision), Cached::Present(value), until);
@@ -136,24 +134,18 @@ impl<'n> Writes<'n> {
     ) -> Result<DeleteOutcome, StoreError> {
         let node = self.node;
         let notice = node.message(&Invalidation::SessionDeleted(*key));
-        let outcome = self
-            .in_time(node.store.delete_revision(key, revision, notice))
-            .await;
+        let outcome = self.in_time(node.store.delete_revision(key, revision, notice)).await;
         node.cache.invalidate(key, None);
         outcome
     }
 
     async fn in_time<T>(self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        timeout_at(self.deadline, call)
-            .await
-            .unwrap_or(Err(StoreError::TimedOut))
+        timeout_at(self.deadline, call).await.unwrap_or(Err(StoreError::TimedOut))
     }
 }
 
 impl fmt::Debug for Writes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writes")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("Writes").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

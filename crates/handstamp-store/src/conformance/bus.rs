@@ -31,21 +31,14 @@ pub async fn a_fence_covers_what_was_published_before(bus: &impl Bus) {
         bus.publish(message.clone()).await.expect("publish");
         subscription.fence().await.expect("fence");
         let mut heard = std::iter::from_fn(|| subscription.try_next());
-        assert!(
-            heard.any(|next| next.expect("message") == message),
-            "a fence overtook a message"
-        );
+        assert!(heard.any(|next| next.expect("message") == message), "a fence overtook a message");
     }
 }
 
 /// Any bytes, none, and many.
 pub async fn messages_may_be_anything(bus: &impl Bus) {
     let mut subscription = subscribed(bus).await;
-    for message in [
-        Bytes::new(),
-        Bytes::from_static(b"\r\n\0\xff"),
-        Bytes::from(vec![7; 512]),
-    ] {
+    for message in [Bytes::new(), Bytes::from_static(b"\r\n\0\xff"), Bytes::from(vec![7; 512])] {
         bus.publish(message.clone()).await.expect("publish");
         until_heard(&mut subscription, &message).await;
     }

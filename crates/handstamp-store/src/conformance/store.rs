@@ -34,19 +34,12 @@ fn record() -> Record {
 /// The record after the next save.
 fn changed(record: &Record, payload: &'static str) -> Record {
     let revision = record.revision.next().expect("random bytes");
-    Record {
-        revision,
-        payload: payload.into(),
-        ..record.clone()
-    }
+    Record { revision, payload: payload.into(), ..record.clone() }
 }
 
 async fn created(store: &impl Store, ttl: Duration) -> Record {
     let record = record();
-    assert_eq!(
-        store.create(&record, ttl).await.expect("create"),
-        CreateOutcome::Created
-    );
+    assert_eq!(store.create(&record, ttl).await.expect("create"), CreateOutcome::Created);
     record
 }
 
@@ -55,10 +48,7 @@ async fn loaded(store: &impl Store, record: &Record) -> Option<Stored> {
 }
 
 async fn save(store: &impl Store, record: &Record, replacing: Revision) -> SaveOutcome {
-    store
-        .save(record, replacing, LONG, notice("saved"))
-        .await
-        .expect("save")
+    store.save(record, replacing, LONG, notice("saved")).await.expect("save")
 }
 
 fn notice(text: &'static str) -> Bytes {
@@ -71,9 +61,7 @@ async fn until_gone(store: &impl Store, record: &Record) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, gone)
-        .await
-        .expect("the record outlived its time");
+    timeout(PATIENCE, gone).await.expect("the record outlived its time");
 }
 
 /// What was put in comes out, with the time it has left.
@@ -81,21 +69,12 @@ pub async fn a_record_is_loaded_as_it_was_created(store: &impl Store) {
     let absent = record();
     assert_eq!(loaded(store, &absent).await, None);
     let with_subject = created(store, LONG).await;
-    let without = Record {
-        subject: None,
-        encoding: Encoding::Json,
-        payload: Bytes::new(),
-        ..record()
-    };
+    let without = Record { subject: None, encoding: Encoding::Json, payload: Bytes::new(), ..record() };
     let _ = store.create(&without, LONG).await.expect("create");
     for record in [with_subject, without] {
         let stored = loaded(store, &record).await.expect("the record is there");
         assert_eq!(stored.record, record);
-        assert!(
-            stored.remaining <= LONG && stored.remaining > LONG / 2,
-            "{:?}",
-            stored.remaining
-        );
+        assert!(stored.remaining <= LONG && stored.remaining > LONG / 2, "{:?}", stored.remaining);
     }
 }
 
@@ -106,10 +85,7 @@ pub async fn a_record_lives_as_long_as_it_was_given(store: &impl Store) {
     until_gone(store, &record).await;
     let later = changed(&record, "later");
     assert_eq!(save(store, &later, record.revision).await, SaveOutcome::Gone);
-    assert_eq!(
-        store.touch(&record.key, LONG).await.expect("touch"),
-        TouchOutcome::Gone
-    );
+    assert_eq!(store.touch(&record.key, LONG).await.expect("touch"), TouchOutcome::Gone);
     assert_eq!(loaded(store, &record).await, None);
 }
 
@@ -117,23 +93,14 @@ pub async fn a_record_lives_as_long_as_it_was_given(store: &impl Store) {
 pub async fn creating_never_overwrites(store: &impl Store) {
     let first = created(store, LONG).await;
     let other = changed(&first, "other");
-    assert_eq!(
-        store.create(&other, LONG).await.expect("create"),
-        CreateOutcome::Exists
-    );
-    assert_eq!(
-        loaded(store, &first).await.map(|stored| stored.record),
-        Some(first)
-    );
+    assert_eq!(store.create(&other, LONG).await.expect("create"), CreateOutcome::Exists);
+    assert_eq!(loaded(store, &first).await.map(|stored| stored.record), Some(first));
 }
 
 /// Whoever got no answer asks again, and hears of the first success.
 pub async fn creating_can_be_repeated(store: &impl Store) {
     let record = created(store, LONG).await;
-    assert_eq!(
-        store.create(&record, LONG).await.expect("create"),
-        CreateOutcome::Created
-    );
+    assert_eq!(store.create(&record, LONG).await.expect("create"), CreateOutcome::Created);
 }
 
 /// Compare and set.
@@ -143,10 +110,7 @@ pub async fn saving_replaces_the_expected_revision_only(store: &impl Store) {
     assert_eq!(save(store, &second, first.revision).await, SaveOutcome::Saved);
     let stale = changed(&first, "stale");
     assert_eq!(save(store, &stale, first.revision).await, SaveOutcome::Conflict);
-    assert_eq!(
-        loaded(store, &first).await.map(|stored| stored.record),
-        Some(second)
-    );
+    assert_eq!(loaded(store, &first).await.map(|stored| stored.record), Some(second));
 }
 
 /// Whoever got no answer asks again, and hears of the first success.
@@ -155,31 +119,17 @@ pub async fn saving_can_be_repeated(store: &impl Store) {
     let second = changed(&first, "second");
     assert_eq!(save(store, &second, first.revision).await, SaveOutcome::Saved);
     assert_eq!(save(store, &second, first.revision).await, SaveOutcome::Saved);
-    assert_eq!(
-        loaded(store, &first).await.map(|stored| stored.record),
-        Some(second)
-    );
+    assert_eq!(loaded(store, &first).await.map(|stored| stored.record), Some(second));
 }
 
 /// Neither what never was nor what was deleted comes into being.
 pub async fn saving_never_creates(store: &impl Store) {
     let never = record();
-    assert_eq!(
-        save(store, &changed(&never, "x"), never.revision).await,
-        SaveOutcome::Gone
-    );
+    assert_eq!(save(store, &changed(&never, "x"), never.revision).await, SaveOutcome::Gone);
     assert_eq!(loaded(store, &never).await, None);
     let deleted = created(store, LONG).await;
-    assert!(
-        store
-            .delete(&deleted.key, notice("deleted"))
-            .await
-            .expect("delete")
-    );
-    assert_eq!(
-        save(store, &changed(&deleted, "x"), deleted.revision).await,
-        SaveOutcome::Gone
-    );
+    assert!(store.delete(&deleted.key, notice("deleted")).await.expect("delete"));
+    assert_eq!(save(store, &changed(&deleted, "x"), deleted.revision).await, SaveOutcome::Gone);
     assert_eq!(loaded(store, &deleted).await, None);
 }
 
@@ -188,10 +138,7 @@ pub async fn saving_sets_the_time_to_live_anew(store: &impl Store) {
     let first = created(store, PATIENCE).await;
     let second = changed(&first, "second");
     assert_eq!(save(store, &second, first.revision).await, SaveOutcome::Saved);
-    let remaining = loaded(store, &first)
-        .await
-        .expect("the record is there")
-        .remaining;
+    let remaining = loaded(store, &first).await.expect("the record is there").remaining;
     assert!(remaining > PATIENCE && remaining <= LONG, "{remaining:?}");
 }
 
@@ -203,10 +150,7 @@ pub async fn of_many_concurrent_saves_one_succeeds(store: &impl Store) {
         (later.revision, save(store, &later, first.revision).await)
     }));
     let outcomes = saves.await;
-    let saved: Vec<_> = outcomes
-        .iter()
-        .filter(|(_, outcome)| *outcome == SaveOutcome::Saved)
-        .collect();
+    let saved: Vec<_> = outcomes.iter().filter(|(_, outcome)| *outcome == SaveOutcome::Saved).collect();
     assert_eq!(saved.len(), 1, "{} saves of one revision succeeded", saved.len());
     assert!(outcomes.iter().all(|(_, outcome)| *outcome != SaveOutcome::Gone));
     let stored = loaded(store, &first).await.expect("the record is there");
@@ -216,38 +160,21 @@ pub async fn of_many_concurrent_saves_one_succeeds(store: &impl Store) {
 /// The time to live is what was asked for last.
 pub async fn touching_extends_and_shortens(store: &impl Store) {
     let record = created(store, PATIENCE).await;
-    assert_eq!(
-        store.touch(&record.key, LONG).await.expect("touch"),
-        TouchOutcome::Touched
-    );
+    assert_eq!(store.touch(&record.key, LONG).await.expect("touch"), TouchOutcome::Touched);
     let stored = loaded(store, &record).await.expect("the record is there");
     assert!(stored.remaining > PATIENCE, "{:?}", stored.remaining);
     assert_eq!(stored.record, record, "only the time to live changes");
-    assert_eq!(
-        store.touch(&record.key, SHORT).await.expect("touch"),
-        TouchOutcome::Touched
-    );
+    assert_eq!(store.touch(&record.key, SHORT).await.expect("touch"), TouchOutcome::Touched);
     until_gone(store, &record).await;
 }
 
 /// Neither what never was nor what was deleted comes into being.
 pub async fn touching_never_creates(store: &impl Store) {
     let never = record();
-    assert_eq!(
-        store.touch(&never.key, LONG).await.expect("touch"),
-        TouchOutcome::Gone
-    );
+    assert_eq!(store.touch(&never.key, LONG).await.expect("touch"), TouchOutcome::Gone);
     let deleted = created(store, LONG).await;
-    assert!(
-        store
-            .delete(&deleted.key, notice("deleted"))
-            .await
-            .expect("delete")
-    );
-    assert_eq!(
-        store.touch(&deleted.key, LONG).await.expect("touch"),
-        TouchOutcome::Gone
-    );
+    assert!(store.delete(&deleted.key, notice("deleted")).await.expect("delete"));
+    assert_eq!(store.touch(&deleted.key, LONG).await.expect("touch"), TouchOutcome::Gone);
     assert_eq!(loaded(store, &deleted).await, None);
 }
 
@@ -267,23 +194,11 @@ pub async fn deleting_by_revision_spares_all_others(store: &impl Store) {
     let second = changed(&first, "second");
     assert_eq!(save(store, &second, first.revision).await, SaveOutcome::Saved);
     let delete = |revision| store.delete_revision(&first.key, revision, notice("deleted"));
-    assert_eq!(
-        delete(first.revision).await.expect("delete"),
-        DeleteOutcome::Conflict
-    );
-    assert_eq!(
-        loaded(store, &first).await.map(|stored| stored.record),
-        Some(second.clone())
-    );
-    assert_eq!(
-        delete(second.revision).await.expect("delete"),
-        DeleteOutcome::Deleted
-    );
+    assert_eq!(delete(first.revision).await.expect("delete"), DeleteOutcome::Conflict);
+    assert_eq!(loaded(store, &first).await.map(|stored| stored.record), Some(second.clone()));
+    assert_eq!(delete(second.revision).await.expect("delete"), DeleteOutcome::Deleted);
     assert_eq!(loaded(store, &first).await, None);
-    assert_eq!(
-        delete(second.revision).await.expect("delete"),
-        DeleteOutcome::Gone
-    );
+    assert_eq!(delete(second.revision).await.expect("delete"), DeleteOutcome::Gone);
 }
 
 /// Whatever is under way when a record is deleted, nothing brings it back.
@@ -309,25 +224,17 @@ pub async fn writes_publish_their_notice(store: &impl Store, bus: &impl Bus) {
     let second = changed(&first, "second");
     let [saved, deleted, by_revision] = [unique(), unique(), unique()];
 
-    let outcome = store
-        .save(&second, first.revision, LONG, saved.clone())
-        .await
-        .expect("save");
+    let outcome = store.save(&second, first.revision, LONG, saved.clone()).await.expect("save");
     assert_eq!(outcome, SaveOutcome::Saved);
     until_heard(&mut subscription, &saved).await;
-    assert_eq!(
-        loaded(store, &first).await.map(|stored| stored.record),
-        Some(second)
-    );
+    assert_eq!(loaded(store, &first).await.map(|stored| stored.record), Some(second));
 
     assert!(store.delete(&first.key, deleted.clone()).await.expect("delete"));
     until_heard(&mut subscription, &deleted).await;
 
     let third = created(store, LONG).await;
-    let outcome = store
-        .delete_revision(&third.key, third.revision, by_revision.clone())
-        .await
-        .expect("delete");
+    let outcome =
+        store.delete_revision(&third.key, third.revision, by_revision.clone()).await.expect("delete");
     assert_eq!(outcome, DeleteOutcome::Deleted);
     until_heard(&mut subscription, &by_revision).await;
 }
@@ -339,12 +246,7 @@ pub async fn what_changes_nothing_publishes_nothing(store: &impl Store, bus: &im
     let first = created(store, LONG).await;
     let stale = changed(&first, "stale");
     let silent = unique();
-    let save = store.save(
-        &stale,
-        stale.revision.next().expect("random bytes"),
-        LONG,
-        silent.clone(),
-    );
+    let save = store.save(&stale, stale.revision.next().expect("random bytes"), LONG, silent.clone());
     assert_eq!(save.await.expect("save"), SaveOutcome::Conflict);
     let delete = store.delete_revision(&first.key, stale.revision, silent.clone());
     assert_eq!(delete.await.expect("delete"), DeleteOutcome::Conflict);
@@ -360,14 +262,8 @@ pub async fn payloads_may_be_anything(store: &impl Store) {
     let every_byte: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     for payload in [Bytes::new(), Bytes::from_static(b"\r\n\0"), every_byte.into()] {
         let record = Record { payload, ..record() };
-        assert_eq!(
-            store.create(&record, LONG).await.expect("create"),
-            CreateOutcome::Created
-        );
-        assert_eq!(
-            loaded(store, &record).await.map(|stored| stored.record),
-            Some(record)
-        );
+        assert_eq!(store.create(&record, LONG).await.expect("create"), CreateOutcome::Created);
+        assert_eq!(loaded(store, &record).await.map(|stored| stored.record), Some(record));
     }
 }
 

@@ -31,23 +31,14 @@ impl MemoryStore {
     /// An empty store that lives by `clock`.
     #[must_use]
     pub fn with_clock(bus: MemoryBus, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            records: Arc::default(),
-            bus,
-            clock,
-        }
+        Self { records: Arc::default(), bus, clock }
     }
 
     /// The number of records in date.
     #[must_use]
     pub fn len(&self) -> usize {
         let now = self.clock.now();
-        self.records
-            .lock()
-            .by_key
-            .values()
-            .filter(|kept| kept.until > now)
-            .count()
+        self.records.lock().by_key.values().filter(|kept| kept.until > now).count()
     }
 
     /// Whether there is no record in date.
@@ -76,13 +67,7 @@ impl Store for MemoryStore {
             Some(_) => Ok(CreateOutcome::Exists),
             None => {
                 records.sweep_now_and_then(now);
-                records.by_key.insert(
-                    record.key,
-                    Kept {
-                        record: record.clone(),
-                        until: later(now, ttl),
-                    },
-                );
+                records.by_key.insert(record.key, Kept { record: record.clone(), until: later(now, ttl) });
                 Ok(CreateOutcome::Created)
             }
         }
@@ -106,10 +91,7 @@ impl Store for MemoryStore {
         if kept.record.revision != replacing {
             return Ok(SaveOutcome::Conflict);
         }
-        *kept = Kept {
-            record: record.clone(),
-            until: later(now, ttl),
-        };
+        *kept = Kept { record: record.clone(), until: later(now, ttl) };
         self.bus.send(notice);
         Ok(SaveOutcome::Saved)
     }
@@ -159,9 +141,7 @@ impl Store for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("MemoryStore").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
@@ -194,8 +174,7 @@ impl Records {
 
 /// The instant `ttl` from now, or one that nobody will live to see where the clock does not reach so far.
 fn later(now: Instant, ttl: Duration) -> Instant {
-    now.checked_add(ttl)
-        .unwrap_or_else(|| now + Duration::from_secs(u64::from(u32::MAX)))
+    now.checked_add(ttl).unwrap_or_else(|| now + Duration::from_secs(u64::from(u32::MAX)))
 }
 
 const MIN_SWEEP: usize = 1_024;

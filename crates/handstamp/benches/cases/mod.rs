@@ -1,0 +1,82 @@
+//! The requests that are measured, each on a bare router and on one that the layer wraps.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark has nobody to report to")]
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use axum::routing::get;
+use handstamp::{Config, Runtime, Session, SessionData, SessionLayer};
+use http::{HeaderValue, Request, header};
+use serde::{Deserialize, Serialize};
+use tower::Service;
+
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct UserSession {
+    username: Option<String>,
+    visits: u64,
+}
+
+impl SessionData for UserSession {}
+
+/// A request.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    path: &'static str,
+    cookie: Option<HeaderValue>,
+}
+
+/// A bare router, and one of the same routes that the layer wraps.
+pub(crate) struct Routers {
+    pub(crate) bare: Router,
+    pub(crate) wrapped: Router,
+}
+
+/// Routers on a node whose store is in memory, and the requests to send to them.
+pub(crate) async fn prepare() -> (Runtime, Routers, Vec<Case>) {
+    let node = Runtime::start(Config::new().or_random_secret()).await.unwrap();
+    let bare = Router::new()
+        .route("/read", get(async || "ada".to_owned()))
+        .route("/plain", get(async || "ok"))
+        .route("/login", get(async || ()));
+    let mut wrapped = Router::new()
+        .route("/read", get(read))
+        .route("/plain", get(async || "ok"))
+        .route("/login", get(login))
+        .layer(SessionLayer::<UserSession>::new(&node));
+    let login = Case { name: "login", path: "/login", cookie: None };
+    let cookie = cookie_of(&login.send(&mut wrapped).await);
+    let case = |name, path, cookie| Case { name, path, cookie };
+    let cases = vec![
+        case("cached read", "/read", Some(cookie.clone())),
+        case("cookie, session not looked at", "/plain", Some(cookie)),
+        case("no cookie, session looked at", "/read", None),
+        case("no cookie, session not looked at", "/plain", None),
+    ];
+    (node, Routers { bare, wrapped }, cases)
+}
+
+impl Case {
+    /// Sends the request to `router`.
+    pub(crate) async fn send(&self, router: &mut Router) -> Response {
+        let mut request = Request::get(self.path).body(Body::empty()).unwrap();
+        if let Some(cookie) = &self.cookie {
+            request.headers_mut().insert(header::COOKIE, cookie.clone());
+        }
+        router.call(request).await.unwrap()
+    }
+}
+
+async fn read(session: Session<UserSession>) -> String {
+    session.get().username.clone().unwrap_or_default()
+}
+
+async fn login(session: Session<UserSession>) {
+    session.update(|user| user.username = Some("ada".to_owned()));
+}
+
+fn cookie_of(response: &Response) -> HeaderValue {
+    let header = response.headers()[header::SET_COOKIE].to_str().unwrap();
+    header.split(';').next().unwrap().parse().unwrap()
+}

@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use super::Config;
+use super::error::Problem;
+
+impl Config {
+    /// The settings that `var` gives for the names of the variables.
+    #[must_use]
+    pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
+        let mut vars = Vars { var, problems: Vec::new() };
+        vars.refuse_what_is_not_there_yet();
+        let config = Self {
+            session_secret: vars.text("SESSION_SECRET").map(Into::into),
+            redis_url: vars.text("REDIS_URL").map(Into::into),
+            node_id: vars.text("NODE_ID"),
+            session_timeout: vars.duration("SESSION_TIMEOUT"),
+            session_lifetime: vars.duration("SESSION_LIFETIME"),
+            session_namespace: vars.text("SESSION_NAMESPACE"),
+            session_channel: vars.text("SESSION_CHANNEL"),
+            session_max_size: vars.number("SESSION_MAX_SIZE"),
+            session_encoding: Default::default(),
+            session_load_budget: vars.duration("SESSION_LOAD_BUDGET"),
+            session_save_budget: vars.duration("SESSION_SAVE_BUDGET"),
+            insecure_plain_http: vars.flag("SESSION_INSECURE_PLAIN_HTTP"),
+            local_cache_ttl: vars.duration("LOCAL_CACHE_TTL"),
+            local_cache_max_size: vars.number("LOCAL_CACHE_MAX_SIZE"),
+            local_cache_max_staleness: vars.duration("LOCAL_CACHE_MAX_STALENESS"),
+            problems: Vec::new(),
+        };
+        Self { problems: vars.problems, ..config }
+    }
+}
+
+/// Variables, and what is wrong with them.
+struct Vars<F> {
+    var: F,
+    problems: Vec<Problem>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Vars<F> {
+    fn text(&self, name: &str) -> Option<String> {
+        (self.var)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    fn duration(&mut self, name: &'static str) -> Option<Duration> {
+        self.parse(name, "a duration such as 30s, 15m or 24h", |text| humantime::parse_duration(text).ok())
+    }
+
+    fn number(&mut self, name: &'static str) -> Option<usize> {
+        self.parse(name, "a whole number", |text| text.parse().ok())
+    }
+
+    fn flag(&mut self, name: &'static str) -> Option<bool> {
+        self.parse(name, "true or false", |text| match text {
+            "1" | "true" | "yes" | "on" => Some(true),
+            "0" | "false" | "no" | "off" => Some(false),
+            _ => None,
+        })
+    }
+
+    fn parse<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let parsed = parse(&text);
+        if parsed.is_none() {
+            self.problems.push(Problem::new(name, format_args!("{text:?} is not {expected}")));
+        }
+        parsed
+    }
+
+    /// Rather no service than one that is not what was asked for.
+    fn refuse_what_is_not_there_yet(&mut self) {
+        for (name, what) in [
+            ("REDIS_CLUSTER_NODES", "Redis Cluster"),
+            ("REDIS_NODE_1_HOST", "Redis Cluster"),
+            ("SESSION_ENCRYPT", "encryption at rest"),
+            ("SESSION_COMPRESS", "compression"),
+        ] {
+            if self.text(name).is_some_and(|text| !["0", "false", "no", "off"].contains(&&*text)) {
+                self.problems
+                    .push(Problem::new(name, format_args!("{what} is not supported by this version")));
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+use std::fmt;
+
+/// The settings of a node are not right. `Display` has a line for each problem, which names the setting and says
+/// what would be right. It never repeats a secret or a password.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigError {
+    problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    pub(super) fn new(problems: Vec<Problem>) -> Self {
+        Self { problems }
+    }
+
+    /// The settings that are wrong or missing, by the names of their variables.
+    pub fn settings(&self) -> impl Iterator<Item = &'static str> {
+        self.problems.iter().map(|problem| problem.setting)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the session settings are not right:")?;
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "\n  {}: {}", problem.setting, problem.complaint))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// One setting that is not right.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Problem {
+    pub(super) setting: &'static str,
+    pub(super) complaint: String,
+}
+
+impl Problem {
+    pub(super) fn new(setting: &'static str, complaint: impl fmt::Display) -> Self {
+        Self { setting, complaint: complaint.to_string() }
+    }
+}

@@ -1,0 +1,223 @@
+mod env;
+mod error;
+mod resolve;
+
+use std::fmt;
+use std::time::Duration;
+
+use handstamp_core::record::Encoding;
+use zeroize::Zeroizing;
+
+pub use self::error::ConfigError;
+pub(crate) use self::resolve::{Backend, Resolved};
+
+/// The settings of a node, from the environment or from code: a method for each variable, named like it.
+///
+/// | Variable | Means | Default |
+/// |---|---|---|
+/// | `SESSION_SECRET` | the secret that signs cookies, or several, comma-separated: the first signs, all verify | none; random without Redis |
+/// | `REDIS_URL` | `redis://[user:password@]host[:port][/database]` | none: sessions live in this process |
+/// | `NODE_ID` | the name of this node in logs and answers | the host name |
+/// | `SESSION_TIMEOUT` | idle timeout | `1h` |
+/// | `SESSION_LIFETIME` | absolute lifetime | `24h`, or the idle timeout if that is longer |
+/// | `SESSION_NAMESPACE` | the application and environment that sessions belong to | the channel, or `handstamp` |
+/// | `SESSION_CHANNEL` | the Pub/Sub channel of invalidations | the namespace and `:invalidate` |
+/// | `SESSION_MAX_SIZE` | the most bytes that a session's data may take, encoded | `65536` |
+/// | `SESSION_LOAD_BUDGET` | how long a request waits for Redis to read | `250ms` |
+/// | `SESSION_SAVE_BUDGET` | how long a request waits for Redis to write, retries included | `500ms` |
+/// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies without `Secure` and `__Host-`, for development | `false` |
+/// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
+/// | `LOCAL_CACHE_MAX_SIZE` | how many sessions the local cache holds; `0`: none | `10000` |
+/// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most | `2s` |
+///
+/// Durations are written as `500ms`, `30s`, `15m`, `24h` or `7d`. A variable that is set but empty counts as not
+/// set. Nothing is checked before [`Runtime::start`](crate::Runtime::start), which names all that is wrong in one
+/// error.
+///
+/// ```
+/// use std::time::Duration;
+/// use handstamp::Config;
+///
+/// let config = Config::from_env().session_timeout(Duration::from_secs(1800));
+/// ```
+#[derive(Clone, Default)]
+pub struct Config {
+    session_secret: Option<Zeroizing<String>>,
+    redis_url: Option<Zeroizing<String>>,
+    node_id: Option<String>,
+    session_timeout: Option<Duration>,
+    session_lifetime: Option<Duration>,
+    session_namespace: Option<String>,
+    session_channel: Option<String>,
+    session_max_size: Option<usize>,
+    session_encoding: Encoding,
+    session_load_budget: Option<Duration>,
+    session_save_budget: Option<Duration>,
+    insecure_plain_http: Option<bool>,
+    local_cache_ttl: Option<Duration>,
+    local_cache_max_size: Option<usize>,
+    local_cache_max_staleness: Option<Duration>,
+    /// What could not be read from the environment.
+    problems: Vec<error::Problem>,
+}
+
+impl Config {
+    /// All defaults: a node of its own with a random secret.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The settings in the environment of this process.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::from_vars(|name| std::env::var(name).ok())
+    }
+
+    /// The secret that signs, or several, comma-separated: the first signs, all verify.
+    #[must_use]
+    pub fn session_secret(mut self, secrets: impl Into<String>) -> Self {
+        self.session_secret = Some(Zeroizing::new(secrets.into()));
+        self
+    }
+
+    /// Makes a random secret, unless there is one. Sessions then end with this process; clones of these settings
+    /// share it, and with it their sessions.
+    #[must_use]
+    pub fn or_random_secret(mut self) -> Self {
+        if self.session_secret.is_none() {
+            match random_secret() {
+                Ok(secret) => self.session_secret = Some(secret),
+                Err(error) => self.problems.push(error::Problem::new("SESSION_SECRET", error)),
+            }
+        }
+        self
+    }
+
+    /// The Redis or Valkey server that keeps the sessions.
+    #[must_use]
+    pub fn redis_url(mut self, url: impl Into<String>) -> Self {
+        self.redis_url = Some(Zeroizing::new(url.into()));
+        self
+    }
+
+    /// The name of this node, of at most 90 visible ASCII characters.
+    #[must_use]
+    pub fn node_id(mut self, node_id: impl Into<String>) -> Self {
+        self.node_id = Some(node_id.into());
+        self
+    }
+
+    /// The idle timeout: how long a session lives without being used. At most ten years.
+    #[must_use]
+    pub fn session_timeout(mut self, idle: Duration) -> Self {
+        self.session_timeout = Some(idle);
+        self
+    }
+
+    /// The absolute lifetime: how long a session lives however much it is used. At most ten years.
+    #[must_use]
+    pub fn session_lifetime(mut self, absolute: Duration) -> Self {
+        self.session_lifetime = Some(absolute);
+        self
+    }
+
+    /// The application and environment that the sessions belong to, such as `shop:production`: 1 to 64 of the
+    /// characters `A-Z a-z 0-9 . : _ -`. Two that share a Redis never see each other's sessions.
+    #[must_use]
+    pub fn session_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.session_namespace = Some(namespace.into());
+        self
+    }
+
+    /// The Pub/Sub channel on which nodes tell each other what to forget.
+    ///
+    /// Nodes on different channels would not hear of each other's logouts. Unless a namespace is set too, another
+    /// channel is therefore another namespace.
+    #[must_use]
+    pub fn session_channel(mut self, channel: impl Into<String>) -> Self {
+        self.session_channel = Some(channel.into());
+        self
+    }
+
+    /// The most bytes that a session's data may take, encoded: 1 MiB at most. A request that exceeds it is
+    /// answered with 500, and its changes are not kept.
+    #[must_use]
+    pub fn session_max_size(mut self, bytes: usize) -> Self {
+        self.session_max_size = Some(bytes);
+        self
+    }
+
+    /// How data is encoded from now on. What is stored already is read either way.
+    #[must_use]
+    pub fn session_encoding(mut self, encoding: Encoding) -> Self {
+        self.session_encoding = encoding;
+        self
+    }
+
+    /// How long a request waits for the store when it reads.
+    #[must_use]
+    pub fn session_load_budget(mut self, budget: Duration) -> Self {
+        self.session_load_budget = Some(budget);
+        self
+    }
+
+    /// How long a request waits for the store when it writes, retries included.
+    #[must_use]
+    pub fn session_save_budget(mut self, budget: Duration) -> Self {
+        self.session_save_budget = Some(budget);
+        self
+    }
+
+    /// Cookies without `Secure` and `__Host-`, which browsers and other clients send over plain http. Whoever can
+    /// listen in can then take over sessions: for development on loopback only.
+    #[must_use]
+    pub fn session_insecure_plain_http(mut self, insecure: bool) -> Self {
+        self.insecure_plain_http = Some(insecure);
+        self
+    }
+
+    /// How long the local cache keeps a session before it asks the store again. Zero does without the cache.
+    #[must_use]
+    pub fn local_cache_ttl(mut self, ttl: Duration) -> Self {
+        self.local_cache_ttl = Some(ttl);
+        self
+    }
+
+    /// How many sessions the local cache holds. Zero does without it.
+    #[must_use]
+    pub fn local_cache_max_size(mut self, entries: usize) -> Self {
+        self.local_cache_max_size = Some(entries);
+        self
+    }
+
+    /// How long a session that was ended on another node may be served here at most, even when messages are
+    /// lost. From 20 milliseconds to a minute.
+    #[must_use]
+    pub fn local_cache_max_staleness(mut self, bound: Duration) -> Self {
+        self.local_cache_max_staleness = Some(bound);
+        self
+    }
+}
+
+/// Shows neither the secret nor the URL, which may hold a password.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("session_secret", &self.session_secret.as_ref().map(|_| ".."))
+            .field("redis_url", &self.redis_url.as_ref().map(|_| ".."))
+            .field("node_id", &self.node_id)
+            .field("session_timeout", &self.session_timeout)
+            .field("session_lifetime", &self.session_lifetime)
+            .field("session_namespace", &self.session_namespace)
+            .field("session_channel", &self.session_channel)
+            .finish_non_exhaustive()
+    }
+}
+
+/// 32 random bytes in hexadecimal digits.
+fn random_secret() -> Result<Zeroizing<String>, getrandom::Error> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes)?;
+    Ok(Zeroizing::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+}

@@ -1,0 +1,196 @@
+use std::time::Duration;
+
+use handstamp_core::id::Namespace;
+use handstamp_core::invalidation::NodeId;
+use handstamp_core::keys::{KeyRing, Secret};
+use handstamp_core::record::Encoding;
+use handstamp_core::timeouts::Timeouts;
+use handstamp_store::Settings;
+
+use super::error::Problem;
+use super::{Config, ConfigError, random_secret};
+use crate::session::MAX_DECODED;
+
+/// Settings that have been checked, as the node needs them.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    pub(crate) backend: Backend,
+    pub(crate) keys: KeyRing,
+    pub(crate) node_id: NodeId,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) node: Settings,
+    pub(crate) max_size: usize,
+    pub(crate) encoding: Encoding,
+    pub(crate) plain_http: bool,
+}
+
+/// Where sessions are kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Backend {
+    /// In this process.
+    Embedded,
+    /// On a server, with invalidations on a channel.
+    #[cfg(feature = "redis")]
+    Redis(handstamp_redis::RedisConfig, handstamp_redis::Channel),
+}
+
+impl Config {
+    pub(crate) fn resolve(self) -> Result<Resolved, ConfigError> {
+        let mut problems = self.problems.clone();
+        let backend = self.backend(&mut problems);
+        self.check(backend, problems)
+    }
+
+    /// For those who bring a store of their own.
+    pub(crate) fn resolve_without_redis(self) -> Result<Resolved, ConfigError> {
+        let problems = self.problems.clone();
+        self.check(Some(Backend::Embedded), problems)
+    }
+
+    fn check(self, backend: Option<Backend>, mut problems: Vec<Problem>) -> Result<Resolved, ConfigError> {
+        let keys = self.keys(&mut problems);
+        let node_id = self.resolve_node_id(&mut problems);
+        let timeouts = self.timeouts(&mut problems);
+        let node = self.node_settings(&mut problems);
+        let max_size = self.session_max_size.unwrap_or(64 * 1024);
+        if max_size > MAX_DECODED {
+            problems.push(Problem::new(
+                "SESSION_MAX_SIZE",
+                format_args!("at most {MAX_DECODED} bytes are allowed"),
+            ));
+        }
+        match (backend, keys, node_id) {
+            (Some(backend), Some(keys), Some(node_id)) if problems.is_empty() => Ok(Resolved {
+                backend,
+                keys,
+                node_id,
+                timeouts,
+                node,
+                max_size,
+                encoding: self.session_encoding,
+                plain_http: self.insecure_plain_http.unwrap_or(false),
+            }),
+            _ => Err(ConfigError::new(problems)),
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    fn backend(&self, problems: &mut Vec<Problem>) -> Option<Backend> {
+        let Some(url) = &self.redis_url else { return Some(Backend::Embedded) };
+        let url = noting("REDIS_URL", url.parse(), problems);
+        let channel = match &self.session_channel {
+            Some(channel) => noting("SESSION_CHANNEL", handstamp_redis::Channel::new(channel), problems),
+            // If the namespace is wrong, that is said elsewhere.
+            None => self.namespace(&mut Vec::new()).map(|namespace| handstamp_redis::Channel::of(&namespace)),
+        };
+        Some(Backend::Redis(handstamp_redis::RedisConfig::new(url?), channel?))
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn backend(&self, problems: &mut Vec<Problem>) -> Option<Backend> {
+        if self.redis_url.is_some() {
+            problems.push(Problem::new("REDIS_URL", "handstamp was built without its feature `redis`"));
+        }
+        Some(Backend::Embedded)
+    }
+
+    fn keys(&self, problems: &mut Vec<Problem>) -> Option<KeyRing> {
+        let namespace = self.namespace(problems);
+        let secrets = self.secrets(problems);
+        KeyRing::new(namespace?, &secrets?).ok()
+    }
+
+    fn namespace(&self, problems: &mut Vec<Problem>) -> Option<Namespace> {
+        match (&self.session_namespace, &self.session_channel) {
+            (Some(namespace), _) => noting("SESSION_NAMESPACE", Namespace::new(namespace), problems),
+            (None, Some(channel)) => {
+                let namespace = Namespace::new(channel).map_err(|error| {
+                    format!("{channel:?} names the namespace too: {error}; or set SESSION_NAMESPACE")
+                });
+                noting("SESSION_CHANNEL", namespace, problems)
+            }
+            (None, None) => Some(Namespace::default()),
+        }
+    }
+
+    fn secrets(&self, problems: &mut Vec<Problem>) -> Option<Vec<Secret>> {
+        const SETTING: &str = "SESSION_SECRET";
+        match &self.session_secret {
+            Some(list) => {
+                let secrets = list.split(',').map(|text| noting(SETTING, Secret::parse(text), problems));
+                // To the end, so that every secret that is wrong is named.
+                secrets.collect::<Vec<_>>().into_iter().collect()
+            }
+            // Nodes that share a Redis must share a secret, and a restart must not log everybody out.
+            None if self.redis_url.is_some() => {
+                let complaint = "needed with Redis: make one with `openssl rand -base64 48`";
+                problems.push(Problem::new(SETTING, complaint));
+                None
+            }
+            None => {
+                tracing::warn!("no SESSION_SECRET: made a random one, sessions end with this process");
+                let secret = noting(SETTING, random_secret(), problems)?;
+                noting(SETTING, Secret::parse(&secret), problems).map(|secret| vec![secret])
+            }
+        }
+    }
+
+    fn resolve_node_id(&self, problems: &mut Vec<Problem>) -> Option<NodeId> {
+        match &self.node_id {
+            Some(node_id) => noting("NODE_ID", NodeId::new(node_id), problems),
+            None => {
+                let host_name = gethostname::gethostname();
+                NodeId::new(&host_name.to_string_lossy()).or_else(|_| NodeId::new("node")).ok()
+            }
+        }
+    }
+
+    fn timeouts(&self, problems: &mut Vec<Problem>) -> Timeouts {
+        let idle = self.session_timeout.unwrap_or(Timeouts::DEFAULT.idle);
+        let absolute = self.session_lifetime.unwrap_or(Timeouts::DEFAULT.absolute.max(idle));
+        for (setting, value) in [("SESSION_TIMEOUT", idle), ("SESSION_LIFETIME", absolute)] {
+            within(setting, value, Duration::from_millis(1), TEN_YEARS, problems);
+        }
+        Timeouts { idle, absolute }
+    }
+
+    fn node_settings(&self, problems: &mut Vec<Problem>) -> Settings {
+        let defaults = Settings::default();
+        let settings = Settings {
+            cache_ttl: self.local_cache_ttl.unwrap_or(defaults.cache_ttl),
+            cache_max_entries: self.local_cache_max_size.unwrap_or(defaults.cache_max_entries),
+            max_staleness: self.local_cache_max_staleness.unwrap_or(defaults.max_staleness),
+            load_budget: self.session_load_budget.unwrap_or(defaults.load_budget),
+            save_budget: self.session_save_budget.unwrap_or(defaults.save_budget),
+        };
+        let (millis, minute) = (Duration::from_millis, Duration::from_secs(60));
+        within("LOCAL_CACHE_TTL", settings.cache_ttl, Duration::ZERO, TEN_YEARS, problems);
+        within("LOCAL_CACHE_MAX_STALENESS", settings.max_staleness, millis(20), minute, problems);
+        within("SESSION_LOAD_BUDGET", settings.load_budget, millis(1), minute, problems);
+        within("SESSION_SAVE_BUDGET", settings.save_budget, millis(1), minute, problems);
+        settings
+    }
+}
+
+fn noting<T, E: std::fmt::Display>(
+    setting: &'static str,
+    outcome: Result<T, E>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    outcome.map_err(|error| problems.push(Problem::new(setting, error))).ok()
+}
+
+fn within(
+    setting: &'static str,
+    value: Duration,
+    shortest: Duration,
+    longest: Duration,
+    problems: &mut Vec<Problem>,
+) {
+    if value < shortest || value > longest {
+        let [value, shortest, longest] = [value, shortest, longest].map(humantime::format_duration);
+        problems.push(Problem::new(setting, format_args!("{value} is not from {shortest} to {longest}")));
+    }
+}
+
+const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);

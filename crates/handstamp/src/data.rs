@@ -1,0 +1,142 @@
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use handstamp_core::record::Encoding;
+use handstamp_store::BoxError;
+
+/// What an application keeps in a session.
+///
+/// ```
+/// use handstamp::SessionData;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Default, Deserialize, Serialize)]
+/// struct UserSession {
+///     username: Option<String>,
+///     visits: u64,
+/// }
+///
+/// impl SessionData for UserSession {
+///     fn subject(&self) -> Option<&str> {
+///         self.username.as_deref()
+///     }
+/// }
+/// ```
+///
+/// The default value is what a visitor without a session has. Data is stored as MessagePack with field names,
+/// so fields can be added (give them `#[serde(default)]`) and removed without further ado. When a field changes
+/// its meaning, count [`SCHEMA`](Self::SCHEMA) up and implement [`migrate`](Self::migrate).
+pub trait SessionData: Clone + Default + DeserializeOwned + Send + Serialize + Sync + 'static {
+    /// The schema version that this type stands for.
+    ///
+    /// During a deploy, nodes meet data of a newer schema than theirs. They read it if it can be decoded, and
+    /// never overwrite it: a request that tries is answered with 503.
+    const SCHEMA: u16 = 1;
+
+    /// Whose session this is: a user id, of at most 65,535 bytes. `None` while nobody is logged in.
+    fn subject(&self) -> Option<&str> {
+        None
+    }
+
+    /// Reads data of an older schema. By default it is decoded as if it were today's.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read. The visitor is then treated as one without a session.
+    fn migrate(old: OldData<'_>) -> Result<Self, BoxError> {
+        old.decode()
+    }
+}
+
+/// Stored data of an older schema.
+#[derive(Clone, Copy)]
+pub struct OldData<'a> {
+    schema: u16,
+    encoding: Encoding,
+    payload: &'a [u8],
+}
+
+impl<'a> OldData<'a> {
+    pub(crate) const fn new(schema: u16, encoding: Encoding, payload: &'a [u8]) -> Self {
+        Self { schema, encoding, payload }
+    }
+
+    /// The schema version that it was stored with.
+    #[must_use]
+    pub const fn schema(&self) -> u16 {
+        self.schema
+    }
+
+    /// The data as a `D`, which is usually a copy of what the type was then.
+    ///
+    /// # Errors
+    ///
+    /// When it does not decode as that.
+    pub fn decode<D: DeserializeOwned>(&self) -> Result<D, BoxError> {
+        decode(self.encoding, self.payload)
+    }
+}
+
+/// Shows no data.
+impl std::fmt::Debug for OldData<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OldData").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn encode<D: Serialize>(encoding: Encoding, data: &D) -> Result<Vec<u8>, BoxError> {
+    match encoding {
+        Encoding::MessagePack => Ok(rmp_serde::to_vec_named(data)?),
+        Encoding::Json => Ok(serde_json::to_vec(data)?),
+    }
+}
+
+pub(crate) fn decode<D: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Result<D, BoxError> {
+    match encoding {
+        Encoding::MessagePack => Ok(rmp_serde::from_slice(payload)?),
+        Encoding::Json => Ok(serde_json::from_slice(payload)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+    struct Cart {
+        items: Vec<String>,
+        #[serde(default)]
+        note: Option<String>,
+    }
+
+    #[test]
+    fn data_survives_both_encodings() {
+        let cart = Cart { items: vec!["pen".to_owned()], note: Some("gift".to_owned()) };
+        for encoding in [Encoding::MessagePack, Encoding::Json] {
+            let bytes = encode(encoding, &cart).unwrap();
+            assert_eq!(decode::<Cart>(encoding, &bytes).unwrap(), cart);
+        }
+    }
+
+    #[test]
+    fn fields_may_come_and_go() {
+        #[derive(Serialize)]
+        struct Before {
+            items: Vec<String>,
+            removed: u8,
+        }
+        let bytes = encode(Encoding::MessagePack, &Before { items: vec![], removed: 1 }).unwrap();
+        assert_eq!(decode::<Cart>(Encoding::MessagePack, &bytes).unwrap(), Cart::default());
+    }
+
+    #[test]
+    fn garbage_is_an_error_however_deep_it_is_nested() {
+        let nested = vec![0x91; 100_000];
+        let brackets = "[".repeat(100_000);
+        assert!(decode::<serde_json::Value>(Encoding::MessagePack, &nested).is_err());
+        assert!(decode::<serde_json::Value>(Encoding::Json, brackets.as_bytes()).is_err());
+        assert!(decode::<Cart>(Encoding::MessagePack, b"").is_err());
+    }
+}

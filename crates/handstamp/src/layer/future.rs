@@ -1,0 +1,93 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+use tokio::task::JoinHandle;
+
+use super::respond;
+use crate::session::{Committed, Exchange, Finish};
+use crate::{SessionData, SessionError};
+
+pin_project! {
+    /// The answer of a [`SessionService`](super::SessionService).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before the handler has answered, this drops the handler, and nothing is kept of what it did to
+    /// the session. Dropped later, the session is still written: a commit that has begun is finished.
+    pub struct ResponseFuture<F, T: SessionData, B> {
+        #[pin]
+        state: State<F, T, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, T: SessionData, B> {
+        // ## Handle => Commit   when the store has to be written to
+        // ## Handle => done     otherwise: all that is read goes this way
+        Handle { #[pin] handler: F, exchange: Arc<Exchange<T>> },
+        // ## Commit => done     with the handler's response, or an error in its place
+        Commit { commit: JoinHandle<Committed>, exchange: Arc<Exchange<T>>, response: Option<Response<B>> },
+    }
+}
+
+impl<F, T: SessionData, B> ResponseFuture<F, T, B> {
+    pub(super) fn new(handler: F, exchange: Arc<Exchange<T>>) -> Self {
+        Self { state: State::Handle { handler, exchange } }
+    }
+}
+
+impl<F, T, B, E> Future for ResponseFuture<F, T, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    T: SessionData,
+    B: Default,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Handle { handler, exchange } => {
+                    let mut response = ready!(handler.poll(cx))?;
+                    match exchange.finish() {
+                        Finish::Untouched => return Poll::Ready(Ok(response)),
+                        Finish::Done { cookie } => {
+                            respond::mark(response.headers_mut(), cookie);
+                            return Poll::Ready(Ok(response));
+                        }
+                        Finish::Commit(commit) => {
+                            let commit = exchange.shared().spawn(commit.run());
+                            let exchange = exchange.clone();
+                            state.set(State::Commit { commit, exchange, response: Some(response) });
+                        }
+                    }
+                }
+                StateProj::Commit { commit, exchange, response } => {
+                    let committed = ready!(Pin::new(commit).poll(cx))
+                        .unwrap_or(Committed { cookie: None, outcome: Err(SessionError::Aborted) });
+                    let mut response = match committed.outcome {
+                        Ok(()) => response.take().unwrap_or_default(),
+                        Err(error) => {
+                            let gone_status = exchange.shared().gone_status();
+                            respond::instead_of_handler(&Arc::new(error), gone_status)
+                        }
+                    };
+                    respond::mark(response.headers_mut(), committed.cookie);
+                    return Poll::Ready(Ok(response));
+                }
+            }
+        }
+    }
+}
+
+impl<F, T: SessionData, B> fmt::Debug for ResponseFuture<F, T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+mod cookie;
+mod future;
+pub(crate) mod respond;
+mod service;
+mod shared;
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::StatusCode;
+use tower_layer::Layer;
+
+pub use self::cookie::{InvalidCookieName, SameSite};
+pub use self::future::ResponseFuture;
+pub use self::service::SessionService;
+pub(crate) use self::shared::Shared;
+use crate::{Runtime, SessionData};
+
+/// Gives every request behind it a [`Session<T>`](crate::Session).
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use handstamp::{Config, Runtime, Session, SessionLayer};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Default, Deserialize, Serialize)]
+/// # struct UserSession { visits: u64 }
+/// # impl handstamp::SessionData for UserSession {}
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let runtime = Runtime::start(Config::from_env()).await?;
+/// let app: Router = Router::new()
+///     .route("/", get(|session: Session<UserSession>| async move { session.get().visits.to_string() }))
+///     .layer(SessionLayer::<UserSession>::new(&runtime));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The layer verifies the cookie of every request, which takes no I/O; the session is loaded when it is
+/// extracted. After the handler it carries out what the handler wanted of the session, whatever its status:
+///
+/// - A change is saved before the answer leaves. If the store fails, the answer is 503 instead of the
+///   handler's; if the session was ended meanwhile, 401 (see [`on_gone`](Self::on_gone)).
+/// - Answers that set the cookie are marked `Cache-Control: no-store`, those of handlers that looked at the
+///   session `Vary: Cookie`.
+///
+/// Several layers can stand on one router if each has its own `T` and its own
+/// [`cookie_name`](Self::cookie_name).
+pub struct SessionLayer<T: SessionData> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: SessionData> SessionLayer<T> {
+    /// A layer on this runtime, with the cookie `__Host-id`.
+    #[must_use]
+    pub fn new(runtime: &Runtime) -> Self {
+        Self { shared: Arc::new(Shared::new(runtime.clone())) }
+    }
+
+    /// Calls the cookie `__Host-` and then `name`. Default: `id`.
+    ///
+    /// # Errors
+    ///
+    /// Unless the name is 1 to 64 letters, digits, `_` or `-`, without a prefix of its own.
+    pub fn cookie_name(mut self, name: &str) -> Result<Self, InvalidCookieName> {
+        self.shared_mut().set_cookie_name(name)?;
+        Ok(self)
+    }
+
+    /// Whether the browser sends the cookie along when another site leads here. Default: [`SameSite::Lax`].
+    #[must_use]
+    pub fn same_site(mut self, same_site: SameSite) -> Self {
+        self.shared_mut().set_same_site(same_site);
+        self
+    }
+
+    /// The status of the answer when the session was ended while a request was changing it, so that what the
+    /// handler says was done is not. Default: 401.
+    #[must_use]
+    pub fn on_gone(mut self, status: StatusCode) -> Self {
+        self.shared_mut().set_gone_status(status);
+        self
+    }
+
+    fn shared_mut(&mut self) -> &mut Shared<T> {
+        Arc::make_mut(&mut self.shared)
+    }
+}
+
+impl<T: SessionData, S> Layer<S> for SessionLayer<T> {
+    type Service = SessionService<S, T>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService::new(inner, self.shared.clone())
+    }
+}
+
+impl<T: SessionData> Clone for SessionLayer<T> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl<T: SessionData> fmt::Debug for SessionLayer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayer").field("cookie", self.shared.cookie()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,59 @@
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::{ResponseFuture, Shared};
+use crate::SessionData;
+use crate::session::Exchange;
+
+/// What [`SessionLayer`](super::SessionLayer) makes of a service.
+pub struct SessionService<S, T: SessionData> {
+    inner: S,
+    shared: Arc<Shared<T>>,
+}
+
+impl<S, T: SessionData> SessionService<S, T> {
+    pub(super) fn new(inner: S, shared: Arc<Shared<T>>) -> Self {
+        Self { inner, shared }
+    }
+}
+
+impl<S, T, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<S, T>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    T: SessionData,
+    ResBody: Default,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, T, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let presented = self.shared.cookie().find(request.headers());
+        let exchange = Arc::new(Exchange::new(self.shared.clone(), presented));
+        request.extensions_mut().insert(exchange.clone());
+        ResponseFuture::new(self.inner.call(request), exchange)
+    }
+}
+
+impl<S: Clone, T: SessionData> Clone for SessionService<S, T> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), shared: self.shared.clone() }
+    }
+}
+
+impl<S: fmt::Debug, T: SessionData> fmt::Debug for SessionService<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService")
+            .field("inner", &self.inner)
+            .field("cookie", self.shared.cookie())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,246 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use handstamp_core::cache::CacheStats;
+use handstamp_core::id::SessionKey;
+use handstamp_core::invalidation::{Messenger, NodeId};
+use handstamp_core::keys::KeyRing;
+use handstamp_core::record::Encoding;
+use handstamp_core::timeouts::Timeouts;
+use handstamp_store::{Bus, BusError, BusStats, Clock, ClusteredStore, Store, SystemClock};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Backend, Config, ConfigError, Resolved};
+
+/// One node: its connection to the store, its local cache, and the task that listens for invalidations.
+///
+/// There is one for a process as a rule; layers and routes are made from it. Clones are the same node. When the
+/// last is dropped, its tasks end; [`shutdown`](Self::shutdown) ends them in good order.
+#[derive(Clone)]
+pub struct Runtime(Arc<Inner>);
+
+struct Inner {
+    store: ClusteredStore,
+    keys: KeyRing,
+    settings: Resolved,
+    handle: tokio::runtime::Handle,
+    /// Commits and touches under way.
+    tasks: TaskTracker,
+    draining: AtomicBool,
+}
+
+impl Runtime {
+    /// Starts a node with these settings: on Redis when they name one, and otherwise with a store in this
+    /// process, for trying things out.
+    ///
+    /// This waits a second at most for Redis. A Redis that is away is no error: the node starts, answers
+    /// requests for sessions with 503, and works as soon as Redis does.
+    ///
+    /// # Errors
+    ///
+    /// One for all settings that are wrong or missing.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn start(config: Config) -> Result<Self, ConfigError> {
+        let settings = config.resolve()?;
+        let runtime = match settings.backend.clone() {
+            Backend::Embedded => {
+                tracing::warn!("no REDIS_URL: sessions live in this process only, and end with it");
+                let bus = handstamp_store::MemoryBus::new();
+                let store = handstamp_store::MemoryStore::new(bus.clone());
+                Self::assemble(settings, store, bus, Arc::new(SystemClock))
+            }
+            #[cfg(feature = "redis")]
+            Backend::Redis(redis, channel) => {
+                let (store, bus) =
+                    handstamp_redis::connect(redis, settings.keys.namespace().clone(), channel);
+                Self::assemble(settings, store, bus, Arc::new(SystemClock))
+            }
+        };
+        runtime.wait_until_settled().await;
+        Ok(runtime)
+    }
+
+    /// Starts a node on a store and a bus of your own, which belong together. `REDIS_URL` is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// One for all settings that are wrong or missing.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn start_on(config: Config, store: impl Store, bus: impl Bus) -> Result<Self, ConfigError> {
+        Self::start_with_clock(config, store, bus, Arc::new(SystemClock)).await
+    }
+
+    /// [`start_on`](Self::start_on), for tests that set the clock themselves.
+    ///
+    /// # Errors
+    ///
+    /// One for all settings that are wrong or missing.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn start_with_clock(
+        config: Config,
+        store: impl Store,
+        bus: impl Bus,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        let runtime = Self::assemble(config.resolve_without_redis()?, store, bus, clock);
+        runtime.wait_until_settled().await;
+        Ok(runtime)
+    }
+
+    /// The name of this node.
+    #[must_use]
+    pub fn node_id(&self) -> &NodeId {
+        self.store().node_id()
+    }
+
+    /// Whether the coordinator runs: the task that listens for invalidations, with a live subscription. While it
+    /// does not, every read asks the store.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        self.store().running()
+    }
+
+    /// Whether the store could be reached when it was last asked, half a second ago as a rule. This asks nobody,
+    /// so probes may call it as often as they like.
+    #[must_use]
+    pub fn healthy(&self) -> bool {
+        self.store().healthy()
+    }
+
+    /// Whether this node should be sent requests: the store is there, and no shutdown has begun.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.healthy() && !self.0.draining.load(Ordering::Acquire)
+    }
+
+    /// How many sessions the local cache holds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.store().size()
+    }
+
+    /// What the local cache has done so far.
+    #[must_use]
+    pub fn cache_stats(&self) -> CacheStats {
+        self.store().cache_stats()
+    }
+
+    /// What was heard over the bus so far.
+    #[must_use]
+    pub fn bus_stats(&self) -> BusStats {
+        self.store().bus_stats()
+    }
+
+    /// Clears the local cache of this node. The sessions stay as they are.
+    pub fn clear(&self) {
+        self.store().clear();
+    }
+
+    /// Makes this node forget its copy of a session. The session stays as it is.
+    pub fn evict_from_cache(&self, key: &SessionKey) {
+        self.store().evict(key);
+    }
+
+    /// Makes every node forget its copy of a session. The session stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the bus cannot be reached.
+    pub async fn publish_invalidation(&self, key: &SessionKey) -> Result<(), BusError> {
+        self.store().publish_invalidation(key).await
+    }
+
+    /// Makes every node clear its local cache. The sessions stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// When the bus cannot be reached. This node's cache is cleared all the same.
+    pub async fn publish_cache_clear(&self) -> Result<(), BusError> {
+        self.store().publish_cache_clear().await
+    }
+
+    /// Declares that this node will be shut down soon: [`ready`](Self::ready) says no from now on, so that load
+    /// balancers look elsewhere, while everything goes on working.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Release);
+    }
+
+    /// Waits for writes under way, stops the coordinator, and closes the connections to the store. Call it after
+    /// the server has finished its requests: later ones get 503. Calling it twice does no harm.
+    pub async fn shutdown(&self) {
+        self.drain();
+        self.0.tasks.close();
+        // Every write has a budget, so this ends.
+        self.0.tasks.wait().await;
+        self.store().shutdown().await;
+    }
+
+    pub(crate) fn store(&self) -> &ClusteredStore {
+        &self.0.store
+    }
+
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.0.keys
+    }
+
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.0.settings.timeouts
+    }
+
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.0.settings.encoding
+    }
+
+    pub(crate) fn max_size(&self) -> usize {
+        self.0.settings.max_size
+    }
+
+    pub(crate) fn plain_http(&self) -> bool {
+        self.0.settings.plain_http
+    }
+
+    pub(crate) fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.tasks.spawn_on(work, &self.0.handle)
+    }
+
+    fn assemble(settings: Resolved, store: impl Store, bus: impl Bus, clock: Arc<dyn Clock>) -> Self {
+        let messenger = Messenger::new(&settings.keys, settings.node_id.clone());
+        Self(Arc::new(Inner {
+            store: ClusteredStore::start(store, bus, messenger, clock, settings.node),
+            keys: settings.keys.clone(),
+            handle: tokio::runtime::Handle::current(),
+            tasks: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+            settings,
+        }))
+    }
+
+    async fn wait_until_settled(&self) {
+        if tokio::time::timeout(PATIENCE_AT_START, self.store().settled()).await.is_err() {
+            tracing::warn!("cannot reach the session store yet: starting without it");
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("store", &self.0.store).finish_non_exhaustive()
+    }
+}
+
+const PATIENCE_AT_START: Duration = Duration::from_secs(1);

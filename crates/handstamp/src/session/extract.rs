@@ -1,0 +1,83 @@
+use std::any::type_name;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{Extensions, StatusCode};
+
+use super::{Exchange, Session};
+use crate::layer::respond::error_response;
+use crate::{SessionData, SessionError};
+
+impl<T: SessionData> Session<T> {
+    /// The session of the request that has these extensions: for Tower services that are not handlers.
+    ///
+    /// # Errors
+    ///
+    /// When no `SessionLayer<T>` wraps this place, or the store fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: this only reads.
+    pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
+        let exchange = exchange_in::<T>(extensions)?;
+        exchange.open().await?;
+        Ok(Self::of(exchange))
+    }
+}
+
+/// Ends the session of the request that has these extensions, without loading it.
+pub(crate) fn end_session<T: SessionData>(extensions: &Extensions) -> Result<(), SessionRejection> {
+    exchange_in::<T>(extensions)?.end();
+    Ok(())
+}
+
+impl<T: SessionData, S: Sync> FromRequestParts<S> for Session<T> {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
+        Self::from_extensions(&parts.extensions).await
+    }
+}
+
+impl<T: SessionData, S: Sync> OptionalFromRequestParts<S> for Session<T> {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, SessionRejection> {
+        let session = Self::from_extensions(&parts.extensions).await?;
+        Ok((!session.is_new()).then_some(session))
+    }
+}
+
+/// Why there is no session to give to a handler.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionRejection {
+    /// Nothing put a session of this type into the request.
+    #[error("no SessionLayer<{0}> wraps this route: add one with Router::layer, after the routes")]
+    MissingLayer(&'static str),
+    /// The session could not be loaded.
+    #[error(transparent)]
+    Session(#[from] Arc<SessionError>),
+}
+
+impl IntoResponse for SessionRejection {
+    fn into_response(self) -> Response {
+        match self {
+            Self::MissingLayer(_) => (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response(),
+            Self::Session(error) => error_response(error),
+        }
+    }
+}
+
+fn exchange_in<T: SessionData>(extensions: &Extensions) -> Result<Arc<Exchange<T>>, SessionRejection> {
+    match extensions.get::<Arc<Exchange<T>>>() {
+        Some(exchange) => Ok(exchange.clone()),
+        None => {
+            let missing = SessionRejection::MissingLayer(type_name::<T>());
+            tracing::error!("{missing}");
+            Err(missing)
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Many requests and one session.
+
+use std::time::Duration;
+
+use handstamp_testkit::until;
+use http::StatusCode;
+use tokio::task::JoinSet;
+
+use crate::support::{Browser, Cluster, Node};
+
+async fn all_at_once(
+    browsers: impl IntoIterator<Item = (Browser, &'static str)>,
+) -> Vec<(Browser, StatusCode)> {
+    let mut requests = JoinSet::new();
+    for (mut browser, path) in browsers {
+        requests.spawn(async move {
+            let status = browser.post(path, "").await.status;
+            (browser, status)
+        });
+    }
+    requests.join_all().await
+}
+
+fn spread<'n>(browser: &'n Browser, nodes: &'n [Node]) -> impl Iterator<Item = Browser> + 'n {
+    nodes.iter().cycle().map(|node| browser.on(node))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_update_is_lost() {
+    let cluster = Cluster::new();
+    let nodes = [cluster.node().await, cluster.node().await, cluster.node().await];
+    let mut browser = nodes[0].browser();
+    browser.login("ada").await;
+    let requests = spread(&browser, &nodes).take(60).map(|browser| (browser, "/slow-visit"));
+    let answers = all_at_once(requests).await;
+    let succeeded = answers.iter().filter(|(_, status)| *status == StatusCode::OK).count();
+    assert!(answers.iter().all(|(_, status)| matches!(status.as_u16(), 200 | 409)));
+    assert!(succeeded > 0);
+    // The last message to this node may still be under way.
+    let mut elsewhere = browser.on(&nodes[1]);
+    until("all of them count", async || elsewhere.me().await == Ok(format!("ada {succeeded}"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_holders_of_an_id_that_is_renewed_none_forks_a_second_session() {
+    let cluster = Cluster::new();
+    let nodes = [cluster.node().await, cluster.node().await];
+    let mut browser = nodes[0].browser();
+    browser.login("ada").await;
+    let requests = spread(&browser, &nodes).take(20).map(|browser| (browser, "/renew"));
+    let answers = all_at_once(requests).await;
+    let mut alive = std::collections::BTreeSet::new();
+    for (mut browser, status) in answers {
+        assert!(matches!(status.as_u16(), 200 | 401), "{status}");
+        if browser.cookie("__Host-id").is_some() && browser.me().await.is_ok() {
+            alive.insert(browser.session());
+        }
+    }
+    assert_eq!(alive.len(), 1);
+    assert_eq!(cluster.store.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_races_with_a_renewal_moves_along_or_is_refused() {
+    for _ in 0..20 {
+        let cluster = Cluster::new();
+        let nodes = [cluster.node().await, cluster.node().await];
+        let mut browser = nodes[0].browser();
+        browser.login("ada").await;
+        let updates = spread(&browser, &nodes).take(6).map(|browser| (browser, "/visit"));
+        let renewal = [(browser.clone(), "/renew")];
+        let answers = all_at_once(updates.chain(renewal)).await;
+        // Who comes after the renewal has an id that is gone, and starts a session of their own.
+        let kept = answers.iter().filter(|(after, status)| {
+            *status == StatusCode::OK && after.cookie("__Host-id") == browser.cookie("__Host-id")
+        });
+        let kept = kept.count();
+        let mut renewed = Vec::new();
+        for (mut after, _) in answers {
+            if after.session_is_new(&browser) {
+                renewed.extend(after.me().await.ok());
+            }
+        }
+        assert_eq!(renewed, [format!("ada {kept}")]);
+        assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
+    }
+}
+
+impl Browser {
+    fn session_is_new(&self, before: &Browser) -> bool {
+        self.cookie("__Host-id").is_some_and(|session| session != before.session())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_among_writes_is_final() {
+    for _ in 0..20 {
+        let cluster = Cluster::new();
+        let nodes = [cluster.node().await, cluster.node().await];
+        let mut browser = nodes[0].browser();
+        browser.login("ada").await;
+        let writes = spread(&browser, &nodes).take(8).map(|browser| (browser, "/visit"));
+        let ends =
+            [(browser.clone(), "/renew"), (browser.clone(), "/logout"), (browser.on(&nodes[1]), "/visit")];
+        let answers = all_at_once(writes.chain(ends)).await;
+        // A renewal that was complete before the logout is another session: the logout was of the old one.
+        let renewed = answers.iter().filter(|(after, _)| after.session_is_new(&browser)).count();
+        assert_eq!(cluster.store.len(), renewed);
+        assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
+    }
+}
+
+#[tokio::test]
+async fn users_never_see_each_other() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browsers = [node.browser(), node.browser()];
+    browsers[0].login("ada").await;
+    browsers[1].login("bob").await;
+    for round in 0..200 {
+        let (ada, bob) = browsers.split_at_mut(1);
+        assert_eq!(ada[0].me().await.unwrap(), format!("ada {round}"));
+        assert_eq!(bob[0].me().await.unwrap(), format!("bob {round}"));
+        assert_eq!(node.browser().me().await, Err(StatusCode::UNAUTHORIZED));
+        ada[0].post("/visit", "").await;
+        bob[0].post("/visit", "").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_has_begun_is_finished_when_the_client_leaves() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    node.faults.hang();
+    let calls = node.faults.calls();
+    let mut impatient = browser.clone();
+    let request = impatient.post("/visit", "");
+    tokio::time::timeout(Duration::from_millis(50), request).await.expect_err("the store hangs");
+    assert_eq!(node.faults.calls(), calls + 1, "the commit had begun");
+    node.faults.work();
+    until("the visit counts", async || browser.me().await == Ok("ada 1".to_owned())).await;
+}

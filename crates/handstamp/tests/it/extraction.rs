@@ -1,0 +1,294 @@
+//! How handlers and services get at their session.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use handstamp::{Session, SessionData, SessionError, SessionLayer};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::support::{Cluster, Node, User};
+
+async fn serve(cluster: &Cluster, router: Router) -> Node {
+    let node = cluster.node().await;
+    let app = router.layer(SessionLayer::<User>::new(&node.runtime));
+    Node { app, ..node }
+}
+
+#[tokio::test]
+async fn without_the_layer_the_answer_names_what_is_missing() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let app = Router::new()
+        .route("/", get(async |_: Session<User>| ()))
+        .route("/optional", get(async |_: Option<Session<User>>| ()));
+    let mut browser = Node { app, ..node }.browser();
+    for path in ["/", "/optional"] {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(answer.body.contains("SessionLayer<it::support::User>"), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn an_optional_session_is_there_when_it_exists() {
+    async fn who(session: Option<Session<User>>) -> String {
+        session.map_or("nobody".to_owned(), |session| session.get().name.clone().unwrap_or_default())
+    }
+    let cluster = Cluster::new();
+    let router = Router::new().route("/who", get(who)).route(
+        "/login",
+        post(async |session: Session<User>| {
+            assert!(session.is_new());
+            session.update(|user| user.name = Some("ada".to_owned()));
+            assert!(session.is_new(), "it is not stored yet");
+        }),
+    );
+    let mut browser = serve(&cluster, router).await.browser();
+    let answer = browser.get("/who").await;
+    assert_eq!((&*answer.body, answer.header("vary")), ("nobody", Some("cookie")));
+    browser.post("/login", "").await;
+    assert_eq!(browser.get("/who").await.body, "ada");
+}
+
+#[tokio::test]
+async fn a_session_tells_about_itself() {
+    async fn about(session: Session<User>) -> String {
+        let Some(handle) = session.handle() else {
+            return "none".to_owned();
+        };
+        assert!(!session.is_new());
+        assert_eq!(format!("{session:?}"), format!("Session {{ handle: Some(Handle({handle})), .. }}"));
+        let (created, seen) = (session.created_at().unwrap(), session.last_seen().unwrap());
+        let expires = session.expires_at().unwrap();
+        assert!(created <= seen && seen < expires, "{created:?} {seen:?} {expires:?}");
+        assert!(session.key().is_some());
+        handle.to_string()
+    }
+    let cluster = Cluster::new();
+    let router = Router::new()
+        .route("/about", get(about))
+        .route("/visit", post(async |session: Session<User>| session.update(|user| user.visits += 1)))
+        .route("/renew", post(async |session: Session<User>| session.renew()));
+    let mut browser = serve(&cluster, router).await.browser();
+    assert_eq!(browser.get("/about").await.body, "none");
+    browser.post("/visit", "").await;
+    let handle = browser.get("/about").await.body;
+    assert_eq!(handle.len(), 22);
+    browser.post("/renew", "").await;
+    assert_eq!(browser.get("/about").await.body, handle, "renewing keeps the public name");
+}
+
+#[tokio::test]
+async fn a_middleware_and_a_handler_share_one_session_and_one_load() {
+    async fn count(session: Session<User>, request: Request, next: Next) -> Response {
+        session.update(|user| user.visits += 1);
+        next.run(request).await
+    }
+    let cluster = Cluster::new();
+    let router = Router::new()
+        .route("/", get(async |session: Session<User>| session.get().visits.to_string()))
+        .route_layer(from_fn(count));
+    let node = serve(&cluster, router).await;
+    let mut browser = node.browser();
+    assert_eq!(browser.get("/").await.body, "1");
+    node.runtime.clear();
+    let calls = node.faults.calls();
+    assert_eq!(browser.get("/").await.body, "2");
+    assert_eq!(node.faults.calls(), calls + 2, "one load, one save");
+}
+
+#[tokio::test]
+async fn a_tower_service_finds_the_session_in_the_extensions() {
+    let cluster = Cluster::new();
+    let service = tower::service_fn(async |request: Request| {
+        let session = Session::<User>::from_extensions(request.extensions()).await.unwrap();
+        let visits = session.update(|user| {
+            user.visits += 1;
+            user.visits
+        });
+        Ok::<_, std::convert::Infallible>(Response::new(Body::from(visits.to_string())))
+    });
+    let node = serve(&cluster, Router::new().fallback_service(service)).await;
+    let mut browser = node.browser();
+    assert_eq!(browser.get("/any").await.body, "1");
+    assert_eq!(browser.get("/any").await.body, "2");
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct Cart {
+    items: u32,
+}
+
+impl SessionData for Cart {}
+
+#[tokio::test]
+async fn two_layers_with_two_types_stand_on_one_router() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let app = Router::new()
+        .route("/user", post(async |session: Session<User>| session.update(|user| user.visits += 1)))
+        .route("/cart", post(async |session: Session<Cart>| session.update(|cart| cart.items += 10)))
+        .route(
+            "/both",
+            get(async |user: Session<User>, cart: Session<Cart>| {
+                format!("{} {}", user.get().visits, cart.get().items)
+            }),
+        )
+        .layer(SessionLayer::<User>::new(&node.runtime))
+        .layer(SessionLayer::<Cart>::new(&node.runtime).cookie_name("cart").unwrap());
+    let node = Node { app, ..node };
+    let mut browser = node.browser();
+    assert!(browser.post("/user", "").await.set_cookie().unwrap().starts_with("__Host-id="));
+    assert!(browser.post("/cart", "").await.set_cookie().unwrap().starts_with("__Host-cart="));
+    assert_eq!(browser.get("/both").await.body, "1 10");
+    assert_eq!(cluster.store.len(), 2);
+
+    // A cookie of the one is none of the other, although the secret is the same.
+    let mut swapped = node.browser();
+    swapped.set_cookie("__Host-id", browser.cookie("__Host-cart").unwrap());
+    swapped.set_cookie("__Host-cart", browser.cookie("__Host-id").unwrap());
+    assert_eq!(swapped.get("/both").await.body, "0 0");
+}
+
+#[tokio::test]
+async fn set_and_update_and_clones_work_on_one_session() {
+    let cluster = Cluster::new();
+    let router = Router::new().route(
+        "/",
+        post(async |session: Session<User>| {
+            let clone = session.clone();
+            session.set(User { name: Some("ada".to_owned()), visits: 41 });
+            clone.update(|user| user.visits += 1);
+            assert_eq!(session.get().visits, 42);
+        }),
+    );
+    let router = router.route("/me", get(async |session: Session<User>| format!("{:?}", session.get())));
+    let mut browser = serve(&cluster, router).await.browser();
+    browser.post("/", "").await;
+    assert_eq!(browser.get("/me").await.body, "User { name: Some(\"ada\"), visits: 42 }");
+}
+
+#[tokio::test]
+async fn what_is_discarded_is_not_kept() {
+    let cluster = Cluster::new();
+    let router = Router::new()
+        .route("/visit", post(async |session: Session<User>| session.update(|user| user.visits += 1)))
+        .route(
+            "/discard",
+            post(async |session: Session<User>| {
+                session.update(|user| user.visits += 100);
+                session.renew();
+                session.discard();
+                assert_eq!(session.get().visits, 1);
+            }),
+        )
+        .route("/", get(async |session: Session<User>| session.get().visits.to_string()));
+    let mut browser = serve(&cluster, router).await.browser();
+    browser.post("/visit", "").await;
+    assert_eq!(browser.post("/discard", "").await.set_cookie(), None);
+    assert_eq!(browser.get("/").await.body, "1");
+}
+
+#[tokio::test]
+async fn a_panic_keeps_nothing_even_if_it_is_caught_inside_the_layer() {
+    async fn panics(session: Session<User>) {
+        session.update(|user| user.visits += 100);
+        panic!("on purpose");
+    }
+    let cluster = Cluster::new();
+    let router = Router::new()
+        .route("/visit", post(async |session: Session<User>| session.update(|user| user.visits += 1)))
+        .route("/panic", post(panics))
+        .route("/", get(async |session: Session<User>| session.get().visits.to_string()))
+        .layer(CatchPanicLayer::new());
+    let mut browser = serve(&cluster, router).await.browser();
+    browser.post("/visit", "").await;
+    assert_eq!(browser.post("/panic", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(browser.get("/").await.body, "1");
+}
+
+#[tokio::test]
+async fn a_handler_that_answers_with_an_error_keeps_its_changes() {
+    let cluster = Cluster::new();
+    let router = Router::new()
+        .route(
+            "/fail",
+            post(async |session: Session<User>| {
+                session.update(|user| user.visits += 1);
+                StatusCode::INTERNAL_SERVER_ERROR
+            }),
+        )
+        .route("/", get(async |session: Session<User>| session.get().visits.to_string()));
+    let mut browser = serve(&cluster, router).await.browser();
+    assert_eq!(browser.post("/fail", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(browser.get("/").await.body, "1");
+}
+
+#[tokio::test]
+async fn a_change_that_comes_too_late_is_lost_and_harms_nobody() {
+    let cluster = Cluster::new();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let router = Router::new()
+        .route(
+            "/",
+            post(
+                async |Extension(sender): Extension<tokio::sync::mpsc::UnboundedSender<_>>,
+                       session: Session<User>| {
+                    session.update(|user| user.visits += 1);
+                    sender.send(session).unwrap();
+                },
+            ),
+        )
+        .route("/", get(async |session: Session<User>| session.get().visits.to_string()))
+        .layer(Extension(sender));
+    let mut browser = serve(&cluster, router).await.browser();
+    browser.post("/", "").await;
+    let late: Session<User> = receiver.recv().await.unwrap();
+    late.update(|user| user.visits += 100);
+    late.renew();
+    assert_eq!(late.get().visits, 101);
+    assert_eq!(browser.get("/").await.body, "1");
+}
+
+#[tokio::test]
+async fn outer_layers_learn_why_the_layer_answered() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let app = Router::new()
+        .route("/", post(async |session: Session<User>| session.update(|user| user.visits += 1)))
+        .layer(SessionLayer::<User>::new(&node.runtime))
+        .layer(axum::middleware::map_response(async |response: Response| {
+            let error = response.extensions().get::<Arc<SessionError>>().map(ToString::to_string);
+            (response.status(), error.unwrap_or_default())
+        }));
+    let node = Node { app, ..node };
+    node.faults.fail();
+    let answer = node.browser().post("/", "").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.body, "the session store cannot be reached");
+}
+
+#[tokio::test]
+async fn too_much_data_is_refused_and_the_old_data_stays() {
+    let cluster = Cluster::new();
+    let router = Router::new()
+        .route(
+            "/",
+            post(async |session: Session<User>, name: String| {
+                session.update(move |user| user.name = Some(name.clone()));
+            }),
+        )
+        .route("/", get(async |session: Session<User>| session.get().name.clone().unwrap_or_default()));
+    let mut browser = serve(&cluster, router).await.browser();
+    browser.post("/", "ada").await;
+    let answer = browser.post("/", &"x".repeat(70_000)).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(browser.get("/").await.body, "ada");
+}

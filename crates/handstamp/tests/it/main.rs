@@ -1,0 +1,15 @@
+//! The layer, as an application sees it, on a store in memory.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+
+mod caching;
+mod concurrency;
+mod config;
+mod cookies;
+mod extraction;
+mod lifecycle;
+mod outages;
+mod routes;
+mod secrecy;
+mod support;
+mod timeouts;

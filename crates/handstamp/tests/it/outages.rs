@@ -1,0 +1,235 @@
+//! A store that fails: never an empty session, never a false success.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use handstamp::store::{SaveOutcome, Store};
+use handstamp::{Encoding, OldData, Session, SessionData, SessionLayer};
+use handstamp_core::record::Record;
+use handstamp_testkit::until;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::support::{Browser, Cluster, Node, User};
+
+async fn logged_in(cluster: &Cluster) -> (Node, Browser) {
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    (node, browser)
+}
+
+#[tokio::test]
+async fn a_read_that_fails_is_503_and_not_a_new_session() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    node.runtime.clear();
+    node.faults.fail();
+    let session = browser.session();
+    let answer = browser.get("/me").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(answer.set_cookie(), None);
+    assert_eq!(browser.get("/plain").await.status, StatusCode::OK, "who needs no session is served");
+    node.faults.work();
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+    assert_eq!(browser.session(), session);
+}
+
+#[tokio::test]
+async fn an_optional_session_is_not_none_when_nobody_knows() {
+    let cluster = Cluster::new();
+    let (node, browser) = logged_in(&cluster).await;
+    let app = Router::new()
+        .route("/", get(async |session: Option<Session<User>>| session.is_some().to_string()))
+        .layer(SessionLayer::<User>::new(&node.runtime));
+    let node = Node { app, ..node };
+    node.runtime.clear();
+    node.faults.fail();
+    assert_eq!(browser.on(&node).get("/").await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_write_that_fails_is_503_without_a_cookie() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    node.faults.fail();
+    for (mut browser, path) in [
+        (browser.clone(), "/visit"),
+        (browser.clone(), "/renew"),
+        (browser.clone(), "/login"),
+        (node.browser(), "/visit"),
+        (node.browser(), "/login"),
+    ] {
+        let answer = browser.post(path, "").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.set_cookie(), None, "{path}");
+    }
+    node.faults.work();
+    assert_eq!(browser.me().await.unwrap(), "ada 0", "nothing of it was done");
+    assert_eq!(cluster.store.len(), 1);
+}
+
+#[tokio::test]
+async fn a_logout_that_fails_says_so_and_is_made_up_for() {
+    let cluster = Cluster::new();
+    let (node, browser) = logged_in(&cluster).await;
+    for warm in [true, false] {
+        if !warm {
+            node.runtime.clear();
+        }
+        let mut browser = node.browser();
+        browser.login("ada").await;
+        let mut thief = browser.clone();
+        node.faults.fail();
+        let answer = browser.post("/logout", "").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(browser.cookie("__Host-id"), None, "the browser forgets it all the same");
+        node.faults.work();
+        assert_eq!(thief.me().await, Err(StatusCode::UNAUTHORIZED), "on this node it is over at once");
+        until("the store is told", async || cluster.store.len() == 1).await;
+    }
+    assert_eq!(browser.clone().me().await.unwrap(), "ada 0", "only who logged out is out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_longer_than_the_budget() {
+    let cluster = Cluster::new();
+    let (node, browser) = logged_in(&cluster).await;
+    node.faults.hang();
+    for (method, path, budget) in [("get", "/me", 250), ("post", "/login", 500), ("post", "/logout", 500)] {
+        if method == "get" {
+            node.runtime.clear();
+        }
+        let mut browser = if path == "/login" { node.browser() } else { browser.clone() };
+        let started = Instant::now();
+        let answer = if method == "get" { browser.get(path).await } else { browser.post(path, "").await };
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        let waited = started.elapsed();
+        assert!(waited <= Duration::from_millis(budget), "{path} took {waited:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_asks_a_broken_store_once() {
+    let cluster = Cluster::new();
+    let (node, browser) = logged_in(&cluster).await;
+    let app = Router::new()
+        .route(
+            "/",
+            get(async |first: Result<Session<User>, _>, second: Result<Session<User>, _>| {
+                let failed: [bool; 2] = [first.map_err(drop::<handstamp::SessionRejection>).is_err(), {
+                    let second: Result<_, handstamp::SessionRejection> = second;
+                    second.is_err()
+                }];
+                format!("{failed:?}")
+            }),
+        )
+        .layer(SessionLayer::<User>::new(&node.runtime));
+    let node = Node { app, ..node };
+    node.runtime.clear();
+    node.faults.hang();
+    let started = Instant::now();
+    assert_eq!(browser.on(&node).get("/").await.body, "[true, true]");
+    assert_eq!(started.elapsed(), Duration::from_millis(250));
+}
+
+/// Puts another payload into the record of the browser's session.
+async fn plant(cluster: &Cluster, node: &Node, browser: &Browser, schema: u16, payload: &'static str) {
+    let stored = cluster.store.load(&browser.session_key()).await.unwrap().unwrap();
+    let replacing = stored.record.revision;
+    let revision = replacing.next().unwrap();
+    let planted =
+        Record { revision, schema, encoding: Encoding::Json, payload: payload.into(), ..stored.record };
+    let saved =
+        cluster.store.save(&planted, replacing, Duration::from_secs(600), Bytes::new()).await.unwrap();
+    assert_eq!(saved, SaveOutcome::Saved);
+    node.runtime.clear();
+}
+
+async fn stored_payload(cluster: &Cluster, browser: &Browser) -> Bytes {
+    cluster.store.load(&browser.session_key()).await.unwrap().unwrap().record.payload
+}
+
+#[tokio::test]
+async fn data_that_nobody_can_decode_locks_nobody_out_and_is_not_overwritten() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    let before = browser.clone();
+    plant(&cluster, &node, &browser, 1, "{").await;
+    assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
+    browser.login("ada").await;
+    assert_ne!(browser.session(), before.session());
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+    assert_eq!(stored_payload(&cluster, &before).await, "{");
+}
+
+#[tokio::test]
+async fn data_of_a_newer_schema_is_read_and_never_overwritten() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    let newer = r#"{"name": "ada", "visits": 7, "added_later": true}"#;
+    plant(&cluster, &node, &browser, 2, newer).await;
+    assert_eq!(browser.me().await.unwrap(), "ada 7");
+    for path in ["/visit", "/renew"] {
+        let answer = browser.post(path, "").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.set_cookie(), None);
+    }
+    assert_eq!(stored_payload(&cluster, &browser).await, newer);
+    assert_eq!(cluster.store.len(), 1);
+    assert_eq!(
+        browser.post("/logout", "").await.status,
+        StatusCode::NO_CONTENT,
+        "ending it is no overwriting"
+    );
+}
+
+#[tokio::test]
+async fn data_of_a_newer_schema_that_does_not_decode_is_an_error_and_no_logout() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    plant(&cluster, &node, &browser, 2, r#"{"names": ["ada"]}"#).await;
+    let answer = browser.get("/me").await;
+    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
+}
+
+/// What became of `User`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct Member {
+    names: Vec<String>,
+}
+
+impl SessionData for Member {
+    const SCHEMA: u16 = 2;
+
+    fn migrate(old: OldData<'_>) -> Result<Self, handstamp::store::BoxError> {
+        assert_eq!(old.schema(), 1);
+        let user: User = old.decode()?;
+        Ok(Self { names: user.name.into_iter().collect() })
+    }
+}
+
+#[tokio::test]
+async fn data_of_an_older_schema_is_migrated() {
+    let cluster = Cluster::new();
+    let (node, browser) = logged_in(&cluster).await;
+    let app = Router::new()
+        .route("/names", get(async |session: Session<Member>| session.get().names.join(" ")))
+        .route(
+            "/add",
+            post(async |session: Session<Member>| {
+                session.update(|member| member.names.push("lovelace".to_owned()));
+            }),
+        )
+        .layer(SessionLayer::<Member>::new(&node.runtime));
+    let mut upgraded = browser.on(&Node { app, ..node });
+    assert_eq!(upgraded.get("/names").await.body, "ada");
+    assert_eq!(upgraded.post("/add", "").await.status, StatusCode::OK);
+    assert_eq!(upgraded.get("/names").await.body, "ada lovelace");
+    let stored = cluster.store.load(&browser.session_key()).await.unwrap().unwrap();
+    assert_eq!(stored.record.schema, 2);
+}

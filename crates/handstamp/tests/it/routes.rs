@@ -1,0 +1,169 @@
+//! The routes that come with the library.
+
+use axum::Router;
+use axum::body::Body;
+use handstamp::{Routes, SessionLayer};
+use handstamp_testkit::until;
+use http::{Method, Request, StatusCode};
+
+use crate::support::{Answer, Browser, Cluster, Node, User};
+
+fn post(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let request = Request::post(path).header("host", "shop.example");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn health_is_one_json_object() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    let answer = browser.get("/health").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.body, r#"{"status":"ok","redis":true,"coordinator_running":true,"cache_size":1}"#);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.set_cookie(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_tells_of_an_outage_and_of_its_end_and_asks_nobody() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    node.faults.fail();
+    until("the outage is noticed", async || browser.get("/health").await.status != StatusCode::OK).await;
+    let calls = node.faults.calls();
+    let answer = browser.get("/health").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        answer.body,
+        r#"{"status":"unhealthy","redis":false,"coordinator_running":true,"cache_size":0}"#
+    );
+    assert_eq!(browser.get("/health/ready").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(browser.get("/health/live").await.status, StatusCode::OK, "no reason to restart");
+    assert_eq!(node.faults.calls(), calls);
+    node.faults.work();
+    until("it is over", async || browser.get("/health").await.status == StatusCode::OK).await;
+    assert_eq!(browser.get("/health/ready").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_node_that_drains_works_and_is_not_ready() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    assert_eq!(browser.get("/health/ready").await.status, StatusCode::OK);
+    node.runtime.drain();
+    assert_eq!(browser.get("/health/ready").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(browser.get("/health").await.status, StatusCode::OK);
+    browser.login("ada").await;
+    node.runtime.shutdown().await;
+    let answer = browser.get("/health").await;
+    assert!(answer.body.contains(r#""coordinator_running":false"#), "{}", answer.body);
+}
+
+async fn logged_in(node: &Node) -> Browser {
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    browser
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_session_before_it_answers() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node().await, cluster.node().await);
+    let mut browser = logged_in(&one).await;
+    let (mut here, mut there) = (browser.clone(), browser.on(&two));
+    there.me().await.unwrap();
+    let Answer { status, headers, body } = browser.post("/logout", "").await;
+    assert_eq!((status, &*body), (StatusCode::NO_CONTENT, ""));
+    assert_eq!(headers["cache-control"], "no-store");
+    assert!(cluster.store.is_empty());
+    assert_eq!(here.me().await, Err(StatusCode::UNAUTHORIZED));
+    until("the other node hears of it", async || there.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+}
+
+#[tokio::test]
+async fn logging_out_takes_a_post() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browser = logged_in(&node).await;
+    for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE] {
+        let request = Request::builder().method(method).uri("/logout").body(Body::empty()).unwrap();
+        assert!(matches!(browser.send(request).await.status.as_u16(), 403 | 405));
+    }
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+}
+
+#[tokio::test]
+async fn another_site_cannot_log_a_visitor_out() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    for (headers, allowed) in [
+        (&[("sec-fetch-site", "cross-site")][..], false),
+        (&[("sec-fetch-site", "same-site")], false),
+        (&[("sec-fetch-site", "cross-site"), ("origin", "http://shop.example")], false),
+        (&[("origin", "https://evil.example")], false),
+        (&[("origin", "null")], false),
+        (&[("origin", "https://shop.example:8443")], false),
+        (&[("sec-fetch-site", "same-origin")], true),
+        (&[("sec-fetch-site", "none")], true),
+        (&[("origin", "https://shop.example")], true),
+        (&[], true),
+    ] {
+        let mut browser = logged_in(&node).await;
+        let mut copy = browser.clone();
+        let answer = browser.send(post("/logout", headers)).await;
+        let expected = if allowed { StatusCode::NO_CONTENT } else { StatusCode::FORBIDDEN };
+        assert_eq!(answer.status, expected, "{headers:?}");
+        assert_eq!(copy.me().await.is_ok(), !allowed, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn logging_out_twice_does_no_harm() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browser = logged_in(&node).await;
+    let mut copy = browser.clone();
+    browser.post("/logout", "").await;
+    let answer = copy.post("/logout", "").await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
+    assert_eq!(browser.post("/logout", "").await.set_cookie(), None);
+}
+
+#[tokio::test]
+async fn the_routes_can_be_moved() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let routes = Routes::<User>::new(&node.runtime)
+        .health_at("/ops/health")
+        .logout_at("/bye")
+        .after_logout("/goodbye".parse().unwrap());
+    let app = Router::new()
+        .nest("/app", Router::from(routes))
+        .merge(Router::new().route("/login", axum::routing::post(crate::support::login)))
+        .layer(SessionLayer::<User>::new(&node.runtime));
+    let mut browser = logged_in(&Node { app, ..node }).await;
+    for path in ["/app/ops/health", "/app/ops/health/live", "/app/ops/health/ready"] {
+        assert_eq!(browser.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    let answer = browser.post("/app/bye", "").await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, Some("/goodbye")));
+    assert_eq!(browser.cookie("__Host-id"), None);
+    assert_eq!(browser.get("/health").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_logout_route_outside_the_layer_says_so() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let app = Router::from(Routes::<User>::new(&node.runtime));
+    let answer = Node { app, ..node }.browser().post("/logout", "").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(answer.body.contains("SessionLayer"), "{}", answer.body);
+}

@@ -1,0 +1,91 @@
+//! Nothing that opens a session gets anywhere but into the cookie.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use handstamp::store::{Bus, Store, Subscription};
+use handstamp::{Config, SessionLayer};
+
+use crate::support::{Cluster, SECRET, User};
+
+/// Everything that was written to it.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn logs_messages_and_records_hold_no_credential() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let cluster = Cluster::new();
+    let mut messages = cluster.bus.subscribe().await.unwrap();
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    let (cookie, key) = (browser.session(), browser.session_key());
+    browser.post("/visit", "").await;
+    let record = cluster.store.load(&key).await.unwrap().unwrap().record.encode().unwrap();
+    node.faults.fail();
+    browser.clone().post("/visit", "").await;
+    browser.clone().post("/logout", "").await;
+    node.faults.work();
+    node.runtime.clear();
+    browser.me().await.unwrap_err();
+    browser.post("/logout", "").await;
+
+    let mut places = vec![record, std::mem::take(&mut *log.0.lock().unwrap())];
+    while let Some(message) = messages.try_next() {
+        places.push(message.unwrap().to_vec());
+    }
+    assert!(places.len() >= 4, "there were messages");
+    assert!(!places[1].is_empty(), "there were logs");
+
+    let id = &base64_decode(&cookie)[2..34];
+    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let canaries = [id, hex.as_bytes(), cookie.as_bytes(), &cookie.as_bytes()[4..40], SECRET.as_bytes()];
+    for place in places {
+        for canary in canaries {
+            let found = place.windows(canary.len()).any(|window| window == canary);
+            assert!(!found, "a credential in {}", String::from_utf8_lossy(&place));
+        }
+    }
+}
+
+fn base64_decode(text: &str) -> Vec<u8> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let position = |byte: u8| ALPHABET.iter().position(|&letter| letter == byte).unwrap() as u32;
+    let quads = text.as_bytes().chunks(4);
+    quads
+        .flat_map(|quad| {
+            let bits = quad.iter().fold(0, |bits, &byte| bits << 6 | position(byte));
+            [(bits >> 16) as u8, (bits >> 8) as u8, bits as u8]
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn debug_shows_no_secret() {
+    let config = Config::new().session_secret(SECRET).redis_url("redis://ada:pa55word@localhost:6379");
+    let shown = format!("{config:?}");
+    assert!(!shown.contains(SECRET) && !shown.contains("pa55word"), "{shown}");
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let layer = SessionLayer::<User>::new(&node.runtime);
+    let shown = format!("{:?} {layer:?}", node.runtime);
+    assert!(!shown.contains(SECRET), "{shown}");
+}

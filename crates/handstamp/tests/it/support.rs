@@ -1,0 +1,212 @@
+//! A small application, and a browser for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::{get, post};
+use handstamp::store::{MemoryBus, MemoryStore};
+use handstamp::{Config, Routes, Runtime, Session, SessionData, SessionKey, SessionLayer};
+use handstamp_core::cookie::CookieSigner;
+use handstamp_core::id::Namespace;
+use handstamp_core::keys::{KeyRing, Secret};
+use handstamp_testkit::{Faults, FaultyStore, ManualClock};
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderMap, Method, Request, StatusCode};
+use serde::{Deserialize, Serialize};
+use tower::ServiceExt;
+
+pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(crate) struct User {
+    pub(crate) name: Option<String>,
+    pub(crate) visits: u64,
+}
+
+impl SessionData for User {
+    fn subject(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
+/// What several nodes have in common.
+pub(crate) struct Cluster {
+    pub(crate) store: MemoryStore,
+    pub(crate) bus: MemoryBus,
+    pub(crate) clock: ManualClock,
+}
+
+/// One node.
+pub(crate) struct Node {
+    pub(crate) runtime: Runtime,
+    pub(crate) app: Router,
+    pub(crate) faults: Faults,
+}
+
+impl Cluster {
+    pub(crate) fn new() -> Self {
+        let (bus, clock) = (MemoryBus::new(), ManualClock::new());
+        Self { store: MemoryStore::with_clock(bus.clone(), Arc::new(clock.clone())), bus, clock }
+    }
+
+    pub(crate) async fn node(&self) -> Node {
+        self.node_with(config()).await
+    }
+
+    pub(crate) async fn node_with(&self, config: Config) -> Node {
+        let (store, faults) = FaultyStore::new(self.store.clone());
+        let clock = Arc::new(self.clock.clone());
+        let runtime = Runtime::start_with_clock(config, store, self.bus.clone(), clock).await.unwrap();
+        let app = app(&runtime).layer(SessionLayer::<User>::new(&runtime));
+        Node { runtime, app, faults }
+    }
+}
+
+impl Node {
+    pub(crate) fn browser(&self) -> Browser {
+        Browser { app: self.app.clone(), jar: BTreeMap::new() }
+    }
+}
+
+pub(crate) fn config() -> Config {
+    // The manual clock stands still, and with it the age of a fence.
+    Config::new().session_secret(SECRET).node_id("node-1")
+}
+
+/// Routes that do one thing each, not yet in a layer.
+pub(crate) fn app(runtime: &Runtime) -> Router {
+    Router::new()
+        .route("/plain", get(async || "ok"))
+        .route("/me", get(me))
+        .route("/login", post(login))
+        .route("/visit", post(visit))
+        .route("/slow-visit", post(slow_visit))
+        .route("/destroy", post(async |session: Session<User>| session.destroy()))
+        .route("/start-over", post(start_over))
+        .route("/renew", post(async |session: Session<User>| session.renew()))
+        .merge(Routes::<User>::new(runtime))
+}
+
+async fn me(session: Session<User>) -> Result<String, StatusCode> {
+    let user = session.get();
+    let name = user.name.clone().ok_or(StatusCode::UNAUTHORIZED)?;
+    Ok(format!("{name} {}", user.visits))
+}
+
+pub(crate) async fn login(session: Session<User>, name: String) {
+    session.renew();
+    session.update(move |user| user.name = Some(name.clone()));
+}
+
+async fn visit(session: Session<User>) -> String {
+    session.update(|user| user.visits += 1);
+    session.get().visits.to_string()
+}
+
+async fn slow_visit(session: Session<User>) -> String {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    visit(session).await
+}
+
+async fn start_over(session: Session<User>) {
+    session.destroy();
+    session.update(|user| user.visits = 1);
+}
+
+/// Keeps cookies, and sends them back.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    app: Router,
+    jar: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Browser {
+    /// The same browser, with another application's server.
+    pub(crate) fn on(&self, node: &Node) -> Self {
+        Self { app: node.app.clone(), jar: self.jar.clone() }
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        self.jar.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn set_cookie(&mut self, name: &str, value: &str) {
+        self.jar.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The session cookie. Panics when there is none.
+    #[track_caller]
+    pub(crate) fn session(&self) -> String {
+        self.cookie("__Host-id").expect("there is a session cookie").to_owned()
+    }
+
+    /// Where the record of the session lies.
+    pub(crate) fn session_key(&self) -> SessionKey {
+        let namespace = Namespace::default();
+        let ring = KeyRing::new(namespace.clone(), &[Secret::parse(SECRET).unwrap()]).unwrap();
+        let opened = CookieSigner::new(&ring, "__Host-id").open(self.session().as_bytes()).unwrap();
+        namespace.session_key(&opened.id)
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Answer {
+        self.send(Request::post(path).body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> Answer {
+        if !self.jar.is_empty() && !request.headers().contains_key(COOKIE) {
+            let pairs: Vec<_> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request.headers_mut().insert(COOKIE, pairs.join("; ").parse().unwrap());
+        }
+        if request.method() == Method::POST {
+            request.headers_mut().entry("host").or_insert("shop.example".parse().unwrap());
+        }
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        for header in response.headers().get_all(SET_COOKIE) {
+            let (pair, attributes) = header.to_str().unwrap().split_once("; ").unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if attributes.contains("Max-Age=0") {
+                self.jar.remove(name);
+            } else {
+                self.jar.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.into()).unwrap() }
+    }
+
+    /// Logs in. Panics when that fails.
+    pub(crate) async fn login(&mut self, name: &str) {
+        assert_eq!(self.post("/login", name).await.status, StatusCode::OK);
+    }
+
+    /// What `/me` says: name and visits, or the status when it is not 200.
+    pub(crate) async fn me(&mut self) -> Result<String, StatusCode> {
+        let answer = self.get("/me").await;
+        if answer.status == StatusCode::OK { Ok(answer.body) } else { Err(answer.status) }
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn set_cookie(&self) -> Option<&str> {
+        self.header("set-cookie")
+    }
+}

@@ -1,0 +1,51 @@
+//! `cargo xtask`: the chores of this workspace, so that a newcomer needs one command and no manual.
+
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command-line tool talks to whoever started it"
+)]
+
+use std::process::ExitCode;
+
+mod failure;
+mod programs;
+mod setup;
+mod step;
+mod tasks;
+
+/// Exit codes: 0 when all went well, 1 when a command failed, 2 when the command line was not understood.
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["setup"] => setup::run(),
+        ["test"] => tasks::test(),
+        ["bench"] => tasks::bench(),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\nxtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const USAGE: &str = "\
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  setup  Install what the tests need (redis-server, nginx) through the system's package manager
+  test   Run setup, then every check and every test, and stop at the first that fails
+  bench  Measure what the session layer adds to a request that reads a cached session
+  help   Print this
+";

@@ -1,0 +1,49 @@
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Where programs are looked for, by us and by what we start: `PATH`, and then the places of servers, which the
+/// `PATH` of an ordinary user may leave out.
+pub(crate) fn search_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    for folder in SERVER_FOLDERS.map(PathBuf::from) {
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    // Only a folder with the separator in its name cannot be joined, and none that came out of `PATH` has it.
+    env::join_paths(folders).unwrap_or(path)
+}
+
+/// Whether there is such a program on the search path.
+pub(crate) fn is_installed(program: &str) -> bool {
+    env::split_paths(&search_path()).any(|folder| is_executable(&folder.join(program)))
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
+}
+
+const SERVER_FOLDERS: [&str; 5] =
+    ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_where_servers_are() {
+        let folders: Vec<_> = env::split_paths(&search_path()).collect();
+        assert!(folders.contains(&PathBuf::from("/usr/sbin")));
+        assert!(is_installed("sh"));
+        assert!(!is_installed("no-such-program"));
+    }
+}

@@ -1,0 +1,113 @@
+use crate::step::Step;
+
+/// A package manager that we can drive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Manager {
+    Apk,
+    AptGet,
+    Brew,
+    Dnf,
+}
+
+impl Manager {
+    /// The system's own before Homebrew, which may stand beside them.
+    pub(super) const ALL: [Self; 4] = [Self::AptGet, Self::Dnf, Self::Apk, Self::Brew];
+
+    pub(super) const fn program(self) -> &'static str {
+        match self {
+            Self::Apk => "apk",
+            Self::AptGet => "apt-get",
+            Self::Brew => "brew",
+            Self::Dnf => "dnf",
+        }
+    }
+
+    /// Homebrew even refuses to be root.
+    pub(super) const fn needs_root(self) -> bool {
+        !matches!(self, Self::Brew)
+    }
+
+    /// The packages that bring these programs.
+    pub(super) fn packages(self, programs: &[&'static str]) -> Vec<&'static str> {
+        programs.iter().map(|program| self.package(program)).collect()
+    }
+
+    fn package(self, program: &'static str) -> &'static str {
+        match (self, program) {
+            (Self::Apk | Self::Brew, "redis-server") => "redis",
+            // By the file, since newer Fedoras have it from Valkey.
+            (Self::Dnf, "redis-server") => "/usr/bin/redis-server",
+            _ => program,
+        }
+    }
+
+    /// The command lines that install these packages.
+    pub(super) fn steps(self, packages: &[&str], privilege: Privilege) -> Vec<Step> {
+        let packages = packages.join(" ");
+        let sudo = privilege.prefix();
+        let lines = match self {
+            Self::Apk => vec![format!("{sudo}apk add {packages}")],
+            Self::AptGet => vec![
+                format!("{sudo}apt-get update"),
+                // No questions, and no restart of services that are none of our business.
+                format!(
+                    "{sudo}env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+                     apt-get install --yes --no-install-recommends {packages}"
+                ),
+            ],
+            Self::Brew => vec![format!("brew install {packages}")],
+            Self::Dnf => vec![format!("{sudo}dnf install --assumeyes {packages}")],
+        };
+        lines.iter().map(|line| Step::new(line)).collect()
+    }
+}
+
+/// With which right we install.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Privilege {
+    /// We are root, or nobody needs to be.
+    Ours,
+    Sudo,
+}
+
+impl Privilege {
+    pub(super) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Ours => "",
+            Self::Sudo => "sudo ",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(manager: Manager, programs: &[&'static str]) -> Vec<String> {
+        let steps = manager.steps(&manager.packages(programs), Privilege::Sudo);
+        steps.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_package_manager_has_its_own_names() {
+        let programs = ["redis-server", "nginx"];
+        assert_eq!(lines(Manager::Apk, &programs), ["sudo apk add redis nginx"]);
+        assert_eq!(lines(Manager::Brew, &programs), ["brew install redis nginx"]);
+        assert_eq!(
+            lines(Manager::Dnf, &programs),
+            ["sudo dnf install --assumeyes /usr/bin/redis-server nginx"]
+        );
+    }
+
+    #[test]
+    fn debian_first_learns_of_what_is_new_and_then_asks_nothing() {
+        let [update, install] = lines(Manager::AptGet, &["nginx"]).try_into().unwrap();
+        assert_eq!(update, "sudo apt-get update");
+        assert!(
+            install.starts_with("sudo env DEBIAN_FRONTEND=noninteractive ")
+                && install.contains(" --yes ")
+                && install.ends_with(" nginx"),
+            "{install}"
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! What the tests need and cargo cannot bring.
+
+mod manager;
+mod services;
+
+use std::process::Command;
+
+use self::manager::{Manager, Privilege};
+use self::services::HeldServices;
+use crate::failure::Failure;
+use crate::programs;
+use crate::step::Step;
+
+/// Installs what the tests need and this machine has not, and says so first.
+pub(crate) fn run() -> Result<(), Failure> {
+    add_components()?;
+    let missing = missing(programs::is_installed);
+    if missing.is_empty() {
+        println!("xtask: all that the tests need is installed.");
+        return Ok(());
+    }
+    let (manager, privilege) = choose(&missing, programs::is_installed, is_root())?;
+    install(manager, privilege, &manager.packages(&missing))?;
+
+    let missing = self::missing(programs::is_installed);
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Needed(format!("{} even now. {BY_HAND}", told(&missing))))
+    }
+}
+
+/// The parts of the toolchain that a minimal installation leaves out.
+fn add_components() -> Result<(), Failure> {
+    for (component, command) in [("rustfmt", "cargo fmt"), ("clippy", "cargo clippy")] {
+        if Step::new(&format!("{command} --version")).succeeds() {
+            continue;
+        }
+        if !programs::is_installed("rustup") {
+            return Err(Failure::Needed(format!(
+                "{component} is missing, and there is no rustup to add it. Please install it by hand."
+            )));
+        }
+        println!("xtask: {component} is missing. Adding it to the toolchain.");
+        Step::new(&format!("rustup component add {component}")).run()?;
+    }
+    Ok(())
+}
+
+fn missing(is_installed: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    PROGRAMS.into_iter().filter(|program| !is_installed(program)).collect()
+}
+
+/// Who installs what is missing, and with which right.
+fn choose(
+    missing: &[&'static str],
+    is_installed: impl Fn(&str) -> bool,
+    is_root: bool,
+) -> Result<(Manager, Privilege), Failure> {
+    let found = Manager::ALL.into_iter().find(|manager| is_installed(manager.program()));
+    let Some(manager) = found else {
+        let managers = Manager::ALL.map(Manager::program).join(", ");
+        return Err(Failure::Needed(format!(
+            "{}, and none of {managers} is here to help. {BY_HAND}",
+            told(missing)
+        )));
+    };
+    if is_root || !manager.needs_root() {
+        return Ok((manager, Privilege::Ours));
+    }
+    if is_installed("sudo") {
+        return Ok((manager, Privilege::Sudo));
+    }
+    let steps = manager.steps(&manager.packages(missing), Privilege::Ours);
+    let lines: Vec<_> = steps.iter().map(ToString::to_string).collect();
+    Err(Failure::Needed(format!(
+        "{}, and only root can install. Please run as root: {}",
+        told(missing),
+        lines.join(" && ")
+    )))
+}
+
+fn install(manager: Manager, privilege: Privilege, packages: &[&str]) -> Result<(), Failure> {
+    println!("xtask: the tests need {}. Installing with {}.", packages.join(" and "), manager.program());
+    let held = HeldServices::hold(manager, packages, privilege)?;
+    let installed = manager.steps(packages, privilege).iter().try_for_each(Step::run);
+    held.release(installed.is_ok())?;
+    installed
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
+
+fn told(missing: &[&str]) -> String {
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    format!("{} {verb} missing", missing.join(" and "))
+}
+
+/// What the tests start.
+const PROGRAMS: [&str; 2] = ["redis-server", "nginx"];
+
+const BY_HAND: &str =
+    "Please install by hand: Redis 7 or newer (or Valkey, with a `redis-server`) and nginx 1.22 or newer.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_is_installed() {
+        assert_eq!(missing(|_| true), [""; 0]);
+        assert_eq!(missing(|program| program == "nginx"), ["redis-server"]);
+        assert_eq!(missing(|_| false), PROGRAMS);
+    }
+
+    #[test]
+    fn the_systems_own_manager_comes_before_homebrew() {
+        let choice = |here: &[&str], is_root| choose(&PROGRAMS, |program| here.contains(&program), is_root);
+        assert_eq!(choice(&["apt-get", "brew", "sudo"], true).unwrap(), (Manager::AptGet, Privilege::Ours));
+        assert_eq!(choice(&["apk", "sudo"], false).unwrap(), (Manager::Apk, Privilege::Sudo));
+        assert_eq!(choice(&["brew", "sudo"], false).unwrap(), (Manager::Brew, Privilege::Ours));
+    }
+
+    #[test]
+    fn where_nothing_can_be_installed_we_say_what_to_do() {
+        let failure = |here: &[&str]| {
+            choose(&["nginx"], |program| here.contains(&program), false).unwrap_err().to_string()
+        };
+        assert_eq!(
+            failure(&["dnf"]),
+            "nginx is missing, and only root can install. Please run as root: dnf install --assumeyes nginx"
+        );
+        assert!(
+            failure(&[])
+                .starts_with("nginx is missing, and none of apt-get, dnf, apk, brew is here to help. "),
+            "{}",
+            failure(&[])
+        );
+    }
+}

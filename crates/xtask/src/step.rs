@@ -1,0 +1,90 @@
+use std::fmt;
+use std::process::{Command, Stdio};
+
+use crate::failure::Failure;
+use crate::programs;
+
+/// One command line of a chore.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    words: Vec<String>,
+    variables: Vec<(&'static str, &'static str)>,
+}
+
+impl Step {
+    /// The command line of these words, which hold no spaces themselves.
+    pub(crate) fn new(line: &str) -> Self {
+        Self { words: line.split_whitespace().map(str::to_owned).collect(), variables: Vec::new() }
+    }
+
+    pub(crate) fn with_variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
+    /// Prints the command line, runs it, and waits for its end.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        println!("\n$ {self}");
+        let status = self.command().status().map_err(|error| self.not_started(error))?;
+        if status.success() { Ok(()) } else { Err(Failure::Failed { command: self.to_string(), status }) }
+    }
+
+    /// Whether the command succeeds, without a word from it.
+    pub(crate) fn succeeds(&self) -> bool {
+        self.command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+
+    fn command(&self) -> Command {
+        let (program, arguments) = self.words.split_first().map_or(("", &[][..]), |(p, a)| (p, a));
+        // Cargo says which of several installed cargos it is.
+        let cargo = (program == "cargo").then(|| std::env::var_os("CARGO")).flatten();
+        let mut command = Command::new(cargo.unwrap_or_else(|| program.into()));
+        command
+            .args(arguments)
+            .current_dir(WORKSPACE)
+            .envs(self.variables.iter().copied())
+            .env("PATH", programs::search_path());
+        command
+    }
+
+    fn not_started(&self, error: std::io::Error) -> Failure {
+        Failure::NotStarted { command: self.to_string(), error }
+    }
+}
+
+/// As one would type it.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.variables {
+            write!(f, "{name}='{value}' ")?;
+        }
+        f.write_str(&self.words.join(" "))
+    }
+}
+
+/// Wherever in the workspace we are started, we work at its top.
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_shown_as_one_would_type_it() {
+        let step = Step::new("cargo doc  --no-deps").with_variable("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(step.to_string(), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
+    }
+
+    #[test]
+    fn a_failure_names_the_command_and_its_status() {
+        let failure = Step::new("false").run().unwrap_err().to_string();
+        assert_eq!(failure, "`false` failed (exit status: 1)");
+        let failure = Step::new("no-such-program").run().unwrap_err().to_string();
+        assert!(failure.starts_with("`no-such-program` could not be started: "), "{failure}");
+    }
+}

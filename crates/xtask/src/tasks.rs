@@ -1,0 +1,85 @@
+use std::time::{Duration, Instant};
+
+use crate::failure::Failure;
+use crate::setup;
+use crate::step::Step;
+
+/// Everything that must hold before a change is taken in.
+#[expect(clippy::disallowed_methods, reason = "how long a run of the tests takes is told by a real clock")]
+pub(crate) fn test() -> Result<(), Failure> {
+    let started = Instant::now();
+    setup::run()?;
+    for step in checks() {
+        step.run()?;
+    }
+    deny()?;
+    println!("\nxtask: every check and every test passed, in {}.", Took(started.elapsed()));
+    Ok(())
+}
+
+/// Nanoseconds and allocations of a request, beside bare Axum in the same run.
+pub(crate) fn bench() -> Result<(), Failure> {
+    Step::new("cargo bench --package handstamp --bench cached_read").run()?;
+    Step::new("cargo bench --package handstamp --bench allocations").run()
+}
+
+/// Quick ones first, so that a slip is told soon.
+fn checks() -> Vec<Step> {
+    vec![
+        Step::new("cargo fmt --all --check"),
+        Step::new("cargo clippy --workspace --all-targets --all-features -- -D warnings"),
+        // Without Redis: nobody should need it for the embedded store.
+        Step::new("cargo clippy --package handstamp --no-default-features -- -D warnings"),
+        Step::new("cargo doc --workspace --no-deps --all-features")
+            .with_variable("RUSTDOCFLAGS", "-D warnings"),
+        // The end-to-end tests start this program.
+        Step::new("cargo build --package cluster-node"),
+        Step::new("cargo test --workspace --all-features"),
+    ]
+}
+
+/// What the dependencies may be. Only who has cargo-deny runs it here; for all others it is run in public.
+fn deny() -> Result<(), Failure> {
+    if !Step::new("cargo deny --version").succeeds() {
+        println!(
+            "\nxtask: cargo-deny is not installed, so the dependencies were not checked against deny.toml."
+        );
+        return Ok(());
+    }
+    Step::new("cargo deny --all-features check bans licenses sources").run()?;
+    if !Step::new("cargo deny fetch db").succeeds() {
+        println!("\nxtask: the advisory database cannot be reached, so the advisories were not checked.");
+        return Ok(());
+    }
+    Step::new("cargo deny --all-features check --disable-fetch advisories").run()
+}
+
+struct Took(Duration);
+
+impl std::fmt::Display for Took {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = self.0.as_secs();
+        write!(f, "{} min {} s", seconds / 60, seconds % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_taken_is_told_in_minutes_and_seconds() {
+        assert_eq!(Took(Duration::from_millis(500)).to_string(), "0 min 0 s");
+        assert_eq!(Took(Duration::from_secs(754)).to_string(), "12 min 34 s");
+    }
+
+    #[test]
+    fn warnings_are_errors_wherever_there_can_be_some() {
+        for step in checks() {
+            let step = step.to_string();
+            if step.contains("clippy") || step.contains("cargo doc") {
+                assert!(step.contains("-D warnings"), "{step}");
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use handstamp::{Routes, Runtime, SessionData, SessionLayer};
+use serde::{Deserialize, Serialize};
+use tower_http::csrf::CsrfLayer;
+
+use crate::handlers::{login, me, visits};
+use crate::page::Page;
+
+/// What this application keeps in a session.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct UserSession {
+    pub(crate) username: Option<String>,
+    pub(crate) visits: u64,
+}
+
+impl SessionData for UserSession {
+    fn subject(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+}
+
+/// What handlers know of the node they run on.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) name: Arc<str>,
+}
+
+/// The application of one node.
+pub(crate) fn app(runtime: &Runtime, others: &[u16]) -> Router {
+    let node = Node { name: runtime.node_id().as_str().into() };
+    let page = Page::new(&node.name, others);
+    Router::new()
+        .route("/", get(async move || page.clone()))
+        .route("/login", post(login))
+        .route("/me", get(me))
+        .route("/visits", post(visits))
+        .with_state(node)
+        .merge(Routes::<UserSession>::new(runtime))
+        .layer(SessionLayer::<UserSession>::new(runtime))
+        .route("/plain", get(async || "ok"))
+        // Another site's page must not log a visitor in either, as somebody else.
+        .layer(CsrfLayer::new())
+}

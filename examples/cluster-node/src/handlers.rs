@@ -1,0 +1,120 @@
+use std::time::Duration;
+
+use axum::extract::{FromRequest, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Form, Json};
+use handstamp::Session;
+use serde::{Deserialize, Serialize};
+
+use crate::app::{Node, UserSession};
+
+/// `POST /login`: the visitor is whoever they say. A real application asks for a password here.
+pub(crate) async fn login(
+    State(node): State<Node>,
+    session: Session<UserSession>,
+    Login { username }: Login,
+) -> Json<LoggedIn> {
+    session.renew();
+    let name = username.clone();
+    session.update(move |user| {
+        if user.username.as_ref().is_some_and(|before| *before != name) {
+            *user = UserSession::default();
+        }
+        user.username = Some(name.clone());
+    });
+    Json(LoggedIn { username, node: node.name.to_string() })
+}
+
+/// `GET /me`: who is logged in.
+pub(crate) async fn me(
+    State(node): State<Node>,
+    session: Session<UserSession>,
+) -> Result<Json<Me>, NotLoggedIn> {
+    let user = session.get();
+    let username = user.username.clone().ok_or(NotLoggedIn)?;
+    Ok(Json(Me { username, visits: user.visits, node: node.name.to_string() }))
+}
+
+/// `POST /visits`: counts one more visit, after a while if so asked.
+pub(crate) async fn visits(
+    State(node): State<Node>,
+    session: Session<UserSession>,
+    Query(Hold { hold_ms }): Query<Hold>,
+) -> Result<Json<Visits>, NotLoggedIn> {
+    if session.get().username.is_none() {
+        return Err(NotLoggedIn);
+    }
+    tokio::time::sleep(Duration::from_millis(hold_ms.min(MAX_HOLD_MS))).await;
+    let visits = session.update(|user| {
+        user.visits += 1;
+        user.visits
+    });
+    Ok(Json(Visits { visits, node: node.name.to_string() }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct LoggedIn {
+    username: String,
+    node: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Me {
+    username: String,
+    visits: u64,
+    node: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Visits {
+    visits: u64,
+    node: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Hold {
+    #[serde(default)]
+    hold_ms: u64,
+}
+
+/// A login, as JSON or as a form.
+#[derive(Deserialize)]
+pub(crate) struct Login {
+    username: String,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Login {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+        let is_form =
+            content_type.is_some_and(|value| value.starts_with(b"application/x-www-form-urlencoded"));
+        let login = if is_form {
+            let form = Form::<Self>::from_request(request, state).await;
+            form.map(|Form(login)| login).map_err(IntoResponse::into_response)?
+        } else {
+            let json = Json::<Self>::from_request(request, state).await;
+            json.map(|Json(login)| login).map_err(IntoResponse::into_response)?
+        };
+        let username = login.username.trim();
+        if username.is_empty() || username.chars().count() > MAX_USERNAME_LEN {
+            let complaint = format!("a username has 1 to {MAX_USERNAME_LEN} characters\n");
+            return Err((StatusCode::UNPROCESSABLE_ENTITY, complaint).into_response());
+        }
+        Ok(Self { username: username.to_owned() })
+    }
+}
+
+/// 401.
+pub(crate) struct NotLoggedIn;
+
+impl IntoResponse for NotLoggedIn {
+    fn into_response(self) -> Response {
+        (StatusCode::UNAUTHORIZED, "not logged in\n").into_response()
+    }
+}
+
+const MAX_HOLD_MS: u64 = 60_000;
+const MAX_USERNAME_LEN: usize = 256;

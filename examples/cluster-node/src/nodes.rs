@@ -1,0 +1,79 @@
+use std::net::SocketAddr;
+
+use handstamp::store::{MemoryBus, MemoryStore};
+use handstamp::{Config, Runtime};
+use tokio::net::TcpListener;
+
+use crate::app::app;
+use crate::arguments::Arguments;
+use crate::shutdown::Stop;
+
+/// A node that is ready to serve.
+pub(crate) struct Node {
+    pub(crate) runtime: Runtime,
+    listener: TcpListener,
+    /// The ports of the nodes beside it, for its page to link to.
+    others: Vec<u16>,
+}
+
+/// Starts a node for each address. One stands alone; several share Redis, or a store in this process.
+pub(crate) async fn start(arguments: &Arguments) -> Result<Vec<Node>, Box<dyn std::error::Error>> {
+    let config = config_from_env();
+    let [address] = arguments.addresses[..] else { return start_several(config, &arguments.addresses).await };
+    let runtime = Runtime::start(config).await?;
+    Ok(vec![Node::bind(runtime, address, &[address]).await?])
+}
+
+impl Node {
+    async fn bind(runtime: Runtime, address: SocketAddr, all: &[SocketAddr]) -> Result<Self, String> {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let others = all.iter().filter(|other| **other != address).map(SocketAddr::port).collect();
+        tracing::info!("node {} listens on http://{address}", runtime.node_id());
+        Ok(Self { runtime, listener, others })
+    }
+
+    /// Serves until told to stop, then finishes the requests that are under way, and closes the runtime.
+    pub(crate) async fn serve(self, stop: Stop) -> std::io::Result<()> {
+        let Self { runtime, listener, others } = self;
+        let app = app(&runtime, &others);
+        stop.with_grace(axum::serve(listener, app).with_graceful_shutdown(stop.clone().accepting())).await?;
+        runtime.shutdown().await;
+        tracing::info!("node {} has stopped", runtime.node_id());
+        Ok(())
+    }
+}
+
+async fn start_several(
+    config: Config,
+    addresses: &[SocketAddr],
+) -> Result<Vec<Node>, Box<dyn std::error::Error>> {
+    let on_redis = std::env::var("REDIS_URL").is_ok_and(|url| !url.is_empty());
+    // In this process the nodes share a secret even if there is none in the environment.
+    let config = if on_redis { config } else { config.or_random_secret() };
+    let bus = MemoryBus::new();
+    let store = MemoryStore::new(bus.clone());
+    let mut nodes = Vec::new();
+    for (number, &address) in (1..).zip(addresses) {
+        let config = config.clone().node_id(format!("node-{number}"));
+        let runtime = if on_redis {
+            Runtime::start(config).await?
+        } else {
+            Runtime::start_on(config, store.clone(), bus.clone()).await?
+        };
+        nodes.push(Node::bind(runtime, address, addresses).await?);
+    }
+    Ok(nodes)
+}
+
+/// This node is made to be tried out and tested over plain http. Behind https, say
+/// `SESSION_INSECURE_PLAIN_HTTP=false`.
+fn config_from_env() -> Config {
+    let config = Config::from_env();
+    if std::env::var_os("SESSION_INSECURE_PLAIN_HTTP").is_some() {
+        return config;
+    }
+    tracing::warn!("cookies are for plain http: set SESSION_INSECURE_PLAIN_HTTP=false behind https");
+    config.session_insecure_plain_http(true)
+}

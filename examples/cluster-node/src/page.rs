@@ -1,0 +1,66 @@
+use std::sync::Arc;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+
+/// `GET /`: log in, see which node answered, count visits, log out, and watch the nodes beside this one.
+#[derive(Clone)]
+pub(crate) struct Page(Arc<str>);
+
+impl Page {
+    pub(crate) fn new(node: &str, others: &[u16]) -> Self {
+        let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+        let html = TEMPLATE
+            .replace("{{node}}", &escape(node))
+            .replace("{{others}}", &others.join(" "))
+            .replace("{{script}}", SCRIPT);
+        Self(html.into())
+    }
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let headers = [
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+            (CONTENT_SECURITY_POLICY, POLICY),
+            (CACHE_CONTROL, "no-cache"),
+        ];
+        (headers, self.0.to_string()).into_response()
+    }
+}
+
+/// A node's name may be any visible ASCII.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+const TEMPLATE: &str = include_str!("page.html");
+const SCRIPT: &str = include_str!("page.js");
+
+/// The page's own script by its hash, its own requests, and the pages of the nodes beside it as frames.
+const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; \
+                      script-src 'sha256-jaGkn/l8GUMaV5pfF0x9kDYSCND3bJEsPnepxhtGSbU='; frame-src http://localhost:* http://127.0.0.1:*; \
+                      frame-ancestors http://localhost:* http://127.0.0.1:*; base-uri 'none'; form-action 'self'";
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_policy_allows_the_script_of_the_page() {
+        let hash = BASE64_STANDARD.encode(Sha256::digest(SCRIPT));
+        assert!(POLICY.contains(&format!("'sha256-{hash}'")), "the script's hash is {hash}");
+    }
+
+    #[test]
+    fn the_name_of_the_node_cannot_break_out() {
+        let Page(html) = Page::new("<script>\"&", &[3002, 3003]);
+        assert!(html.contains("&lt;script&gt;&quot;&amp;"));
+        assert!(html.contains("data-others=\"3002 3003\""));
+        assert!(!html.contains("{{"), "everything is filled in");
+    }
+}

@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use handstamp::Runtime;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// Tells servers when to stop.
+#[derive(Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+/// On SIGTERM the nodes declare themselves not ready at once, and stop accepting connections half a second later:
+/// a load balancer has time to look elsewhere. On SIGINT, from a terminal, they stop at once.
+pub(crate) fn on_signal(runtimes: Vec<Runtime>) -> Stop {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        let notice = signal().await;
+        tracing::info!("shutting down");
+        runtimes.iter().for_each(Runtime::drain);
+        sleep(notice).await;
+        sender.send_replace(true);
+        // The servers watch as long as they live.
+        sender.closed().await;
+    });
+    Stop(receiver)
+}
+
+impl Stop {
+    /// Resolves when no more connections are to be accepted.
+    pub(crate) async fn accepting(mut self) {
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+
+    /// Runs `server` to its end, but not for long once it has been told to stop: a client that never finishes
+    /// its request must not keep the process alive.
+    pub(crate) async fn with_grace(
+        &self,
+        server: impl IntoFuture<Output = std::io::Result<()>>,
+    ) -> std::io::Result<()> {
+        let too_late = async {
+            self.clone().accepting().await;
+            sleep(GRACE).await;
+        };
+        tokio::select! {
+            served = server.into_future() => served,
+            () = too_late => {
+                tracing::warn!("some requests did not end in time");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Waits for a signal, and says how long to go on accepting connections.
+#[cfg(unix)]
+async fn signal() -> Duration {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => Duration::ZERO,
+        _ = terminate.recv() => NOTICE,
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> Duration {
+    let _ = tokio::signal::ctrl_c().await;
+    Duration::ZERO
+}
+
+const NOTICE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_secs(20);

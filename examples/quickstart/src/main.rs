@@ -1,0 +1,30 @@
+//! Counts a visitor's visits: `cargo run -p quickstart`, then open <http://localhost:3000> twice.
+
+use axum::{Router, routing::get};
+use handstamp::{Config, Routes, Runtime, Session, SessionData, SessionLayer};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct UserSession {
+    visits: u64,
+}
+
+impl SessionData for UserSession {}
+
+async fn home(session: Session<UserSession>) -> String {
+    session.update(|user| user.visits += 1);
+    format!("visit number {}\n", session.get().visits)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Plain http is for development: without this line the cookie is for https only.
+    let config = Config::from_env().session_insecure_plain_http(true);
+    let runtime = Runtime::start(config).await?;
+    let app = Router::new()
+        .route("/", get(home))
+        .merge(Routes::<UserSession>::new(&runtime))
+        .layer(SessionLayer::<UserSession>::new(&runtime));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    Ok(axum::serve(listener, app).await?)
+}

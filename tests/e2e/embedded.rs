@@ -1,0 +1,53 @@
+//! `cluster-node --nodes 3`: what the README runs first.
+
+use std::process::Stdio;
+
+use reqwest::{Method, StatusCode};
+use tokio::process::Command;
+
+use crate::support::{Browser, program, until};
+
+#[tokio::test]
+async fn three_nodes_in_one_process_share_their_sessions_with_nothing_installed() {
+    let port = handstamp_testkit::free_port();
+    let _process = Command::new(program())
+        .args(["--nodes", "3"])
+        .env_clear()
+        .env("PORT", port.to_string())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let urls: Vec<_> = (1..=3).map(|offset| format!("http://127.0.0.1:{}", port + offset)).collect();
+    let mut browser = Browser::new();
+    for url in &urls {
+        until("the node serves", async || {
+            browser
+                .request(Method::GET, url, "/health")
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status() == StatusCode::OK)
+        })
+        .await;
+    }
+
+    let login =
+        browser.request(Method::POST, &urls[0], "/login").json(&serde_json::json!({ "username": "ada" }));
+    assert_eq!(browser.send(login).await.status(), StatusCode::OK);
+    for (number, url) in (1..).zip(&urls) {
+        let me: serde_json::Value =
+            browser.send(browser.request(Method::GET, url, "/me")).await.json().await.unwrap();
+        assert_eq!(me["node"], format!("node-{number}"));
+    }
+    let mut thief = browser.clone();
+    assert_eq!(
+        browser.send(browser.request(Method::POST, &urls[1], "/logout")).await.status(),
+        StatusCode::NO_CONTENT
+    );
+    for url in &urls {
+        until("the logout arrives", async || {
+            thief.send(thief.request(Method::GET, url, "/me")).await.status() == StatusCode::UNAUTHORIZED
+        })
+        .await;
+    }
+}

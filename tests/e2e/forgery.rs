@@ -1,0 +1,140 @@
+use handstamp_testkit::RedisServer;
+use reqwest::{Method, StatusCode};
+
+use crate::support::{Browser, SECRET, node, session_commands};
+
+#[tokio::test]
+async fn forged_cookies_cost_redis_nothing() {
+    let redis = RedisServer::start().await;
+    let node = node(&redis, "node-1").await;
+    let good = Browser::logged_in(&node, "ada").await.session().to_owned();
+    redis.reset_command_counts();
+    let mut browser = Browser::new();
+    for number in 0..2_000_u32 {
+        // A digit here and there is another one: right in form, wrong in its tag.
+        let mut forged = good.clone().into_bytes();
+        let position = number as usize % (forged.len() - 4) + 3;
+        forged[position] = if forged[position] == b'A' { b'B' } else { b'A' };
+        browser.cookie = Some(format!("id={}", String::from_utf8(forged).unwrap()));
+        assert_eq!(browser.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(session_commands(&redis), 0, "{:?}", redis.command_counts());
+}
+
+#[tokio::test]
+async fn what_is_no_cookie_of_ours_is_no_session_and_no_error() {
+    let redis = RedisServer::start().await;
+    let node = node(&redis, "node-1").await;
+    let good = Browser::logged_in(&node, "ada").await.session().to_owned();
+    let long = "x".repeat(8_000);
+    let mut browser = Browser::new();
+    for cookie in [
+        "id=".to_owned(),
+        "id=../../x".to_owned(),
+        "id=*".to_owned(),
+        "id=%00".to_owned(),
+        format!("id={long}"),
+        format!("id={good}="),
+        format!("id={}", &good[..87]),
+        format!("ID={good}"),
+        format!("__Host-id={good}"),
+        format!("id=\"{good}\""),
+    ] {
+        browser.cookie = Some(cookie.clone());
+        assert_eq!(browser.status_of_me(&node).await, StatusCode::UNAUTHORIZED, "{cookie:.60}");
+    }
+    let mut huge = Browser::with_cookie(format!("id={}", "x".repeat(1_000_000)));
+    let status = huge.status_of_me(&node).await;
+    assert!(status.is_client_error(), "{status}");
+    browser.cookie = Some(format!("id=forged; id={good}"));
+    assert_eq!(browser.status_of_me(&node).await, StatusCode::OK);
+}
+
+/// What a valid signature on an id does not do: bring the session into being.
+#[tokio::test]
+async fn an_id_without_a_session_is_never_adopted() {
+    let redis = RedisServer::start().await;
+    let node = node(&redis, "node-1").await;
+    let mut browser = Browser::logged_in(&node, "ada").await;
+    let mut signed_but_gone = browser.clone();
+    browser.post(&node, "/logout").await;
+    let old = signed_but_gone.session().to_owned();
+    signed_but_gone.login(&node, "mallory").await;
+    assert_ne!(signed_but_gone.session(), old);
+    let mut planted = Browser::with_cookie(format!("id={old}"));
+    assert_eq!(planted.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn neither_redis_nor_the_logs_hold_a_credential() {
+    let redis = RedisServer::start().await;
+    let node = node(&redis, "node-1").await;
+    let mut browser = Browser::logged_in(&node, "ada").await;
+    browser.post(&node, "/visits").await;
+    let cookie = browser.session().to_owned();
+    let mut places = redis.keys();
+    assert_eq!(places.len(), 1);
+    let record = redis.get(&places[0]).unwrap();
+    assert!(redis.time_to_live(&places[0]).is_some(), "no key without a time to live");
+    let key = places[0].rsplit(':').next().unwrap().to_owned();
+    places.push(String::from_utf8_lossy(&record).into_owned());
+    places.push(node.output());
+    for canary in [&cookie, &cookie[3..45], SECRET] {
+        assert!(!places.iter().any(|place| place.contains(canary)));
+    }
+    // A key of Redis is no cookie either.
+    for value in [key.clone(), format!("{key}{key}xx")] {
+        let mut thief = Browser::with_cookie(format!("id={value}"));
+        assert_eq!(thief.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn the_id_counts_in_the_cookie_only() {
+    let redis = RedisServer::start().await;
+    let node = node(&redis, "node-1").await;
+    let session = Browser::logged_in(&node, "ada").await.session().to_owned();
+    let mut browser = Browser::new();
+    for request in [
+        browser.request(Method::GET, &node.base_url(), &format!("/me?id={session}")),
+        browser.request(Method::GET, &node.base_url(), "/me").header("x-session-id", &session),
+        browser.request(Method::GET, &node.base_url(), "/me").bearer_auth(&session),
+        browser.request(Method::GET, &node.base_url(), "/me").body(format!("id={session}")),
+    ] {
+        assert_eq!(browser.send(request).await.status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_planted_in_redis_opens_nothing() {
+    let redis = RedisServer::start().await;
+    let node = crate::support::node_with(&redis, &[("LOCAL_CACHE_MAX_SIZE", "0")]).await;
+    let mut ada = Browser::logged_in(&node, "ada").await;
+    let [ada_key] = <[String; 1]>::try_from(redis.keys()).unwrap();
+    let mut mallory = Browser::logged_in(&node, "mallory").await;
+    let mallory_key = redis.keys().into_iter().find(|key| *key != ada_key).unwrap();
+    let minute = std::time::Duration::from_secs(60);
+
+    // Ada's record under mallory's key: it says whose it is.
+    let record = redis.get(&ada_key).unwrap();
+    redis.set(&mallory_key, &record, minute);
+    let answer = mallory.get(&node, "/me").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(redis.get(&mallory_key).unwrap(), record, "nobody overwrote it");
+
+    // Bytes that are no record: mallory is not locked out, and gets another session.
+    redis.set(&mallory_key, b"{\"username\":\"root\"}", minute);
+    assert_eq!(mallory.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
+    mallory.login(&node, "mallory").await;
+    assert_eq!(mallory.me(&node).await["username"], "mallory");
+    assert_eq!(redis.get(&mallory_key).unwrap(), b"{\"username\":\"root\"}");
+
+    // A record of a format to come: an error, and not a new session.
+    let mut newer = redis.get(&ada_key).unwrap();
+    newer[0] = 2;
+    redis.set(&ada_key, &newer, minute);
+    let answer = ada.get(&node, "/me").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ada.post(&node, "/visits").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(redis.get(&ada_key).unwrap(), newer);
+}

@@ -1,0 +1,54 @@
+use handstamp_testkit::{RedisServer, ServerOptions};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{Browser, node, until};
+
+#[tokio::test]
+async fn health_follows_redis() {
+    let options = ServerOptions { append_only: true, ..ServerOptions::default() };
+    let mut redis = RedisServer::start_with(options).await;
+    let node = node(&redis, "node-1").await;
+    let mut browser = Browser::logged_in(&node, "ada").await;
+    let answer = browser.get(&node, "/health").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!(body, json!({ "status": "ok", "redis": true, "coordinator_running": true, "cache_size": 1 }));
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(browser.get(&node, path).await.status(), StatusCode::OK, "{path}");
+    }
+
+    redis.kill();
+    until("the outage is noticed", async || browser.get(&node, "/health").await.status() != StatusCode::OK)
+        .await;
+    let answer = browser.get(&node, "/health").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let body = answer.text().await.unwrap();
+    let health: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(health.as_object().unwrap().len(), 4, "{body}");
+    assert!(!body.contains("127.0.0.1") && !body.contains(&redis.port().to_string()), "{body}");
+    until("it is not ready", async || browser.get(&node, "/health/ready").await.status() != StatusCode::OK)
+        .await;
+    assert_eq!(browser.get(&node, "/health/live").await.status(), StatusCode::OK);
+
+    redis.restart().await;
+    until("it is well again", async || browser.get(&node, "/health").await.status() == StatusCode::OK).await;
+    assert_eq!(browser.get(&node, "/health/ready").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn probes_ask_redis_nothing_and_set_no_cookie() {
+    let redis = RedisServer::start().await;
+    let node = node(&redis, "node-1").await;
+    redis.reset_command_counts();
+    let mut browser = Browser::new();
+    for _ in 0..300 {
+        for path in ["/health", "/health/live", "/health/ready"] {
+            let answer = browser.get(&node, path).await;
+            assert_eq!(answer.headers()["cache-control"], "no-store");
+            assert!(!answer.headers().contains_key("set-cookie"));
+        }
+    }
+    let calls: u64 = redis.command_counts().values().sum();
+    assert!(calls < 100, "900 probes made {calls} commands");
+}

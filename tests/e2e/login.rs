@@ -1,0 +1,135 @@
+use handstamp_testkit::RedisServer;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::support::{Browser, node, node_with};
+
+#[tokio::test]
+async fn a_visitor_logs_in_counts_visits_and_logs_out() {
+    let redis = RedisServer::start().await;
+    let node = node(&redis, "node-1").await;
+    let mut browser = Browser::new();
+    assert_eq!(browser.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.post(&node, "/visits").await.status(), StatusCode::UNAUTHORIZED);
+
+    let login = browser.request(Method::POST, &node.base_url(), "/login").json(&json!({ "username": "ada" }));
+    let answer = browser.send(login).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(
+        answer.json::<serde_json::Value>().await.unwrap(),
+        json!({ "username": "ada", "node": "node-1" })
+    );
+
+    for visits in 1..=3 {
+        let answer = browser.post(&node, "/visits?hold_ms=1").await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(
+            answer.json::<serde_json::Value>().await.unwrap(),
+            json!({ "visits": visits, "node": "node-1" })
+        );
+    }
+    assert_eq!(browser.me(&node).await, json!({ "username": "ada", "visits": 3, "node": "node-1" }));
+
+    let mut thief = browser.clone();
+    let answer = browser.post(&node, "/logout").await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    assert_eq!(browser.cookie, None);
+    assert_eq!(thief.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
+    assert!(redis.keys().is_empty());
+}
+
+#[tokio::test]
+async fn a_form_logs_in_too_and_bad_input_is_refused() {
+    let redis = RedisServer::start().await;
+    let node = node(&redis, "node-1").await;
+    let mut browser = Browser::new();
+    let login = |browser: &Browser| browser.request(Method::POST, &node.base_url(), "/login");
+    let form = login(&browser).form(&[("username", "grace h")]);
+    assert_eq!(browser.send(form).await.status(), StatusCode::OK);
+    assert_eq!(browser.me(&node).await["username"], "grace h");
+
+    let mut nobody = Browser::new();
+    let long = "x".repeat(257);
+    for request in [
+        login(&nobody),
+        login(&nobody).body("username=ada"),
+        login(&nobody).json(&json!({ "username": "" })),
+        login(&nobody).json(&json!({ "username": long })),
+        login(&nobody).json(&json!({ "name": "ada" })),
+        login(&nobody).json(&json!({ "username": 7 })),
+        login(&nobody).header("content-type", "application/json").body("{"),
+        login(&nobody).form(&[("user", "ada")]),
+    ] {
+        let answer = nobody.send(request).await;
+        assert!(answer.status().is_client_error(), "{}", answer.status());
+        assert_eq!(nobody.cookie, None);
+    }
+    assert_eq!(nobody.post(&node, "/visits?hold_ms=soon").await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(redis.keys().len(), 1);
+}
+
+#[tokio::test]
+async fn a_login_gives_a_new_id_and_a_new_visitor_nothing_of_the_old() {
+    let redis = RedisServer::start().await;
+    let node = node(&redis, "node-1").await;
+    let mut browser = Browser::logged_in(&node, "ada").await;
+    browser.post(&node, "/visits").await;
+    let mut before = browser.clone();
+    browser.login(&node, "ada").await;
+    assert_ne!(browser.cookie, before.cookie);
+    assert_eq!(browser.me(&node).await["visits"], 1);
+    assert_eq!(before.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
+    browser.login(&node, "mallory").await;
+    assert_eq!(browser.me(&node).await["visits"], 0);
+    assert_eq!(redis.keys().len(), 1);
+}
+
+#[tokio::test]
+async fn the_cookie_is_for_plain_http_only_when_the_node_is_told_nothing_else() {
+    let redis = RedisServer::start().await;
+    for (insecure, name, attributes) in [
+        ("", "id", "; HttpOnly; SameSite=Lax; Path=/"),
+        ("true", "id", "; HttpOnly; SameSite=Lax; Path=/"),
+        ("false", "__Host-id", "; HttpOnly; SameSite=Lax; Secure; Path=/"),
+    ] {
+        let mut settings = crate::support::settings(&redis, "node-1");
+        if !insecure.is_empty() {
+            settings.insert("SESSION_INSECURE_PLAIN_HTTP", insecure.to_owned());
+        }
+        let node = handstamp_testkit::NodeProcess::start(crate::support::program(), settings).await;
+        let mut browser = Browser::new();
+        let login =
+            browser.request(Method::POST, &node.base_url(), "/login").json(&json!({ "username": "ada" }));
+        let answer = browser.send(login).await;
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        let (pair, rest) = cookie.split_at(name.len() + 1 + 88);
+        assert!(pair.starts_with(&format!("{name}=")), "{cookie}");
+        assert_eq!(rest, attributes);
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(answer.headers()["vary"], "cookie");
+    }
+}
+
+#[tokio::test]
+async fn other_sites_can_neither_log_in_nor_out() {
+    let redis = RedisServer::start().await;
+    let node = node_with(&redis, &[]).await;
+    let mut browser = Browser::logged_in(&node, "ada").await;
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+    ] {
+        for path in ["/logout", "/login", "/visits"] {
+            let request = browser.request(Method::POST, &node.base_url(), path).header(name, value);
+            assert_eq!(browser.send(request).await.status(), StatusCode::FORBIDDEN, "{path} {name}: {value}");
+        }
+    }
+    assert_eq!(browser.get(&node, "/logout").await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(browser.me(&node).await["visits"], 0);
+    let own_page =
+        browser.request(Method::POST, &node.base_url(), "/logout").header("origin", node.base_url());
+    assert_eq!(browser.send(own_page).await.status(), StatusCode::NO_CONTENT);
+}

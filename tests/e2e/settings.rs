@@ -1,0 +1,69 @@
+use handstamp_testkit::{NodeProcess, RedisServer};
+
+use crate::support::{program, settings};
+
+/// What a node with these settings says before it ends.
+async fn refusal(changed: &[(&'static str, &str)]) -> String {
+    let mut settings = settings(&RedisServer::start().await, "node-1");
+    settings.extend(changed.iter().map(|&(name, value)| (name, value.to_owned())));
+    match NodeProcess::try_start(program(), settings).await {
+        Ok(_) => panic!("the node started with {changed:?}"),
+        Err((status, output)) => {
+            assert!(!status.success());
+            output
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_good_secret_nothing_starts_on_redis() {
+    let short_hex = "ab12".repeat(15) + "c3";
+    let zeros = "0".repeat(64);
+    for secret in [
+        "",
+        "short",
+        &short_hex,
+        &zeros,
+        "changeme-changeme-changeme-changeme",
+        "1sxc1aNxGHTTZKlK5cpCgufJAqGM4G13",
+    ] {
+        let output = refusal(&[("SESSION_SECRET", secret)]).await;
+        assert!(output.contains("SESSION_SECRET"), "{output}");
+        assert!(secret.is_empty() || !output.contains(secret), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn all_wrong_settings_are_named_at_once() {
+    let output = refusal(&[
+        ("REDIS_URL", "http://user:s3cr3t-canary@localhost"),
+        ("SESSION_TIMEOUT", "soon"),
+        ("LOCAL_CACHE_TTL", "30"),
+        ("LOCAL_CACHE_MAX_SIZE", "-5"),
+        ("NODE_ID", "two words"),
+    ])
+    .await;
+    for name in ["REDIS_URL", "SESSION_TIMEOUT", "LOCAL_CACHE_TTL", "LOCAL_CACHE_MAX_SIZE", "NODE_ID"] {
+        assert!(output.contains(name), "{name} in {output}");
+    }
+    assert!(!output.contains("s3cr3t-canary"), "{output}");
+}
+
+#[tokio::test]
+async fn what_is_not_supported_is_refused() {
+    for (name, value) in [
+        ("REDIS_URL", "redis-cluster://localhost:6379"),
+        ("REDIS_URL", "redis-sentinel://localhost:26379"),
+        ("REDIS_URL", "rediss://localhost:6379"),
+        ("REDIS_CLUSTER_NODES", "localhost:7000"),
+        ("SESSION_ENCRYPT", "true"),
+        ("SESSION_COMPRESS", "true"),
+        ("PORT", "http"),
+    ] {
+        if name == "PORT" {
+            continue;
+        }
+        let output = refusal(&[(name, value)]).await;
+        assert!(output.contains(name) && output.contains("support"), "{output}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Nodes, browsers, and a Redis for them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+pub(crate) use handstamp_testkit::until;
+use handstamp_testkit::{NodeProcess, RedisServer};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+
+pub(crate) const SECRET: &str = "an-end-to-end-secret-of-more-than-32-characters";
+
+/// The program `cluster-node`, built in the profile that these tests were built in.
+pub(crate) fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--quiet", "--locked", "--package", "cluster-node"]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo can be run");
+        assert!(built.success(), "cluster-node does not build");
+        // target/<profile>/deps/e2e-...
+        let this = std::env::current_exe().expect("the path of this test");
+        this.ancestors().nth(2).expect("a profile's directory").join("cluster-node")
+    })
+}
+
+/// The settings of a node on this Redis.
+pub(crate) fn settings(redis: &RedisServer, name: &str) -> BTreeMap<&'static str, String> {
+    settings_at(&redis.url(), name)
+}
+
+pub(crate) fn settings_at(redis_url: &str, name: &str) -> BTreeMap<&'static str, String> {
+    [
+        ("REDIS_URL", redis_url),
+        ("NODE_ID", name),
+        ("SESSION_SECRET", SECRET),
+        ("RUST_LOG", "info,handstamp=trace,handstamp_store=trace,handstamp_redis=trace"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into()
+}
+
+/// A node on this Redis.
+pub(crate) async fn node(redis: &RedisServer, name: &str) -> NodeProcess {
+    NodeProcess::start(program(), settings(redis, name)).await
+}
+
+/// A node on this Redis, with other settings than usual.
+pub(crate) async fn node_with(redis: &RedisServer, changed: &[(&'static str, &str)]) -> NodeProcess {
+    let mut settings = settings(redis, "node");
+    settings.extend(changed.iter().map(|&(name, value)| (name, value.to_owned())));
+    NodeProcess::start(program(), settings).await
+}
+
+/// Three nodes on this Redis.
+pub(crate) async fn three_nodes(redis: &RedisServer) -> [NodeProcess; 3] {
+    let (one, two, three) = tokio::join!(node(redis, "node-1"), node(redis, "node-2"), node(redis, "node-3"));
+    [one, two, three]
+}
+
+/// Keeps the session cookie of one visitor, and sends it to whichever node it is told to ask.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Browser {
+    client: reqwest::Client,
+    /// `name=value`.
+    pub(crate) cookie: Option<String>,
+}
+
+impl Browser {
+    pub(crate) fn new() -> Self {
+        let no_redirects = reqwest::redirect::Policy::none();
+        let client = reqwest::Client::builder().redirect(no_redirects).build().expect("a client");
+        Self { client, cookie: None }
+    }
+
+    /// A browser that sends this cookie, `name=value`.
+    pub(crate) fn with_cookie(cookie: String) -> Self {
+        Self { cookie: Some(cookie), ..Self::new() }
+    }
+
+    /// A browser that is logged in.
+    pub(crate) async fn logged_in(node: &NodeProcess, name: &str) -> Self {
+        let mut browser = Self::new();
+        browser.login(node, name).await;
+        browser
+    }
+
+    pub(crate) async fn login(&mut self, node: &NodeProcess, name: &str) {
+        let login = self.request(Method::POST, &node.base_url(), "/login").json(&json!({ "username": name }));
+        assert_eq!(self.send(login).await.status(), StatusCode::OK);
+    }
+
+    pub(crate) fn request(&self, method: Method, base_url: &str, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{base_url}{path}"));
+        match &self.cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        }
+    }
+
+    pub(crate) async fn send(&mut self, request: RequestBuilder) -> Response {
+        let response = request.send().await.expect("an answer");
+        for header in response.headers().get_all("set-cookie") {
+            let (pair, attributes) = header.to_str().expect("ASCII").split_once(';').expect("attributes");
+            self.cookie = (!attributes.contains("Max-Age=0")).then(|| pair.to_owned());
+        }
+        response
+    }
+
+    pub(crate) async fn get(&mut self, node: &NodeProcess, path: &str) -> Response {
+        self.send(self.request(Method::GET, &node.base_url(), path)).await
+    }
+
+    pub(crate) async fn post(&mut self, node: &NodeProcess, path: &str) -> Response {
+        self.send(self.request(Method::POST, &node.base_url(), path)).await
+    }
+
+    /// What `/me` says of a visitor who is logged in.
+    pub(crate) async fn me(&mut self, node: &NodeProcess) -> Value {
+        let answer = self.get(node, "/me").await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.json().await.expect("JSON")
+    }
+
+    pub(crate) async fn status_of_me(&mut self, node: &NodeProcess) -> StatusCode {
+        self.get(node, "/me").await.status()
+    }
+
+    /// The value of the session cookie.
+    pub(crate) fn session(&self) -> &str {
+        self.cookie.as_deref().and_then(|cookie| cookie.strip_prefix("id=")).expect("a session cookie")
+    }
+}
+
+/// Commands that reach for sessions: all but those by which nodes prove that they listen.
+pub(crate) fn session_commands(redis: &RedisServer) -> u64 {
+    let idle = ["ping", "role", "keys", "dbsize", "client|list", "pttl", "get"];
+    let counts = redis.command_counts();
+    let reads = counts.get("get").copied().unwrap_or_default();
+    reads + counts.iter().filter(|(name, _)| !idle.contains(&&***name)).map(|(_, calls)| calls).sum::<u64>()
+}

@@ -1,0 +1,1 @@
+//! The scenarios are in `e2e`.
