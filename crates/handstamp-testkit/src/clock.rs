@@ -2,31 +2,38 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use handstamp_core::time::Timestamp;
-use handstamp_store::{Clock, SystemClock};
+use handstamp_store::Clock;
 use parking_lot::Mutex;
 
-/// A clock that runs on by command only. Clones are the same clock.
+/// A clock that stands still until it is moved. Clones are the same clock.
+///
+/// It begins at 1,700,000,000,000 milliseconds after the Unix epoch.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     origin: Instant,
-    origin_timestamp: Timestamp,
-    elapsed: Arc<Mutex<Duration>>,
+    passed: Arc<Mutex<Duration>>,
 }
 
 impl ManualClock {
-    /// A clock that stands at the present.
+    /// A clock at its beginning.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            origin: SystemClock.now(),
-            origin_timestamp: SystemClock.timestamp(),
-            elapsed: Arc::default(),
-        }
+        Self { origin: tokio::time::Instant::now().into_std(), passed: Arc::default() }
     }
 
-    /// Lets `duration` go by.
+    /// Lets time pass, on both kinds of clock.
     pub fn advance(&self, duration: Duration) {
-        *self.elapsed.lock() += duration;
+        *self.passed.lock() += duration;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Instant {
+        self.origin + *self.passed.lock()
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        BEGINNING.saturating_add(*self.passed.lock())
     }
 }
 
@@ -36,12 +43,19 @@ impl Default for ManualClock {
     }
 }
 
-impl Clock for ManualClock {
-    fn now(&self) -> Instant {
-        self.origin + *self.elapsed.lock()
-    }
+const BEGINNING: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-    fn timestamp(&self) -> Timestamp {
-        self.origin_timestamp.saturating_add(*self.elapsed.lock())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_clocks_move_together_and_only_by_hand() {
+        let clock = ManualClock::new();
+        let (now, timestamp) = (clock.now(), clock.timestamp());
+        assert_eq!((clock.now(), clock.timestamp()), (now, timestamp));
+        clock.clone().advance(Duration::from_secs(5));
+        assert_eq!(clock.now() - now, Duration::from_secs(5));
+        assert_eq!(clock.timestamp().since(timestamp), Duration::from_secs(5));
     }
 }

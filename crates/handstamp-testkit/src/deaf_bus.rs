@@ -18,13 +18,7 @@ impl<B> DeafBus<B> {
     #[must_use]
     pub fn new(inner: B) -> (Self, Ears) {
         let ears = Ears(Arc::new(watch::Sender::new(true)));
-        (
-            Self {
-                inner,
-                ears: ears.clone(),
-            },
-            ears,
-        )
+        (Self { inner, ears: ears.clone() }, ears)
     }
 }
 
@@ -66,11 +60,7 @@ impl<B: Bus> Bus for DeafBus<B> {
 
     async fn subscribe(&self) -> Result<Self::Subscription, BusError> {
         let ears = self.ears.0.subscribe();
-        Ok(DeafSubscription {
-            inner: self.inner.subscribe().await?,
-            ears,
-            deafened: Arc::default(),
-        })
+        Ok(DeafSubscription { inner: self.inner.subscribe().await?, ears, deafened: Arc::default() })
     }
 
     async fn publish(&self, message: Bytes) -> Result<(), BusError> {
@@ -81,30 +71,16 @@ impl<B: Bus> Bus for DeafBus<B> {
 impl<S: Subscription> Subscription for DeafSubscription<S> {
     async fn next(&mut self) -> Result<Bytes, BusError> {
         let message = self.inner.next().await;
-        if self.is_deaf() {
-            std::future::pending().await
-        } else {
-            message
-        }
+        if self.is_deaf() { std::future::pending().await } else { message }
     }
 
     fn try_next(&mut self) -> Option<Result<Bytes, BusError>> {
-        if self.is_deaf() {
-            None
-        } else {
-            self.inner.try_next()
-        }
+        if self.is_deaf() { None } else { self.inner.try_next() }
     }
 
     fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static {
         let deaf = self.is_deaf();
         let fence = self.inner.fence();
-        async move {
-            if deaf {
-                std::future::pending().await
-            } else {
-                fence.await
-            }
-        }
+        async move { if deaf { std::future::pending().await } else { fence.await } }
     }
 }

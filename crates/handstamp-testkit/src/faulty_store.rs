@@ -25,13 +25,7 @@ impl<S> FaultyStore<S> {
             calls: AtomicUsize::new(0),
             held_load: Mutex::new(None),
         }));
-        (
-            Self {
-                inner,
-                faults: faults.clone(),
-            },
-            faults,
-        )
+        (Self { inner, faults: faults.clone() }, faults)
     }
 }
 
@@ -99,10 +93,7 @@ impl Faults {
     async fn in_working_order(&self) -> Result<(), StoreError> {
         let mut mode = self.0.mode.subscribe();
         // The sender lives as long as `self`.
-        let mode = mode
-            .wait_for(|mode| *mode != Mode::Hanging)
-            .await
-            .map(|mode| *mode);
+        let mode = mode.wait_for(|mode| *mode != Mode::Hanging).await.map(|mode| *mode);
         match mode {
             Ok(Mode::Working) => Ok(()),
             _ => Err(StoreError::Unavailable("told to fail".into())),
@@ -113,9 +104,7 @@ impl Faults {
 impl HeldLoad {
     /// Waits until the load has its answer.
     pub async fn reached(&mut self) {
-        (&mut self.reached)
-            .await
-            .expect("the load that was to be held was dropped");
+        (&mut self.reached).await.expect("the load that was to be held was dropped");
     }
 
     /// Lets the load return.

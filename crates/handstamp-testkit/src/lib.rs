@@ -1,22 +1,30 @@
-//! Real servers, real faults and a clock to set, for handstamp's tests.
+//! What the tests of all crates need: real servers and nodes that can be killed, a network that can fail, a clock to
+//! move by hand. Nothing here outlives its value, even when the test panics.
+//!
+//! What cannot be had is a panic that says what to do, never a test that silently does nothing.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "this is for tests only"
-)]
-#![allow(
-    clippy::missing_panics_doc,
-    reason = "whatever goes wrong in a test is a panic"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "this serves tests")]
 
 mod clock;
 mod deaf_bus;
 mod eventually;
 mod faulty_store;
+mod node;
+mod observer;
+mod port;
+mod process;
+mod proxy;
+mod server;
+mod until;
+
+pub use redis;
 
 pub use self::clock::ManualClock;
 pub use self::deaf_bus::{DeafBus, DeafSubscription, Ears};
 pub use self::eventually::eventually;
 pub use self::faulty_store::{Faults, FaultyStore, HeldLoad};
+pub use self::node::NodeProcess;
+pub use self::port::free_port;
+pub use self::proxy::{Direction, Proxy};
+pub use self::server::{RedisServer, ServerOptions};
+pub use self::until::until;

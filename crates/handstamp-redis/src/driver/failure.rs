@@ -1,0 +1,55 @@
+use std::borrow::Cow;
+
+use fred::error::{Error, ErrorKind};
+use tokio::task::JoinError;
+
+use crate::{RedisError, Refusal};
+
+/// What an error of the client library means.
+pub(super) fn cause(error: &Error) -> RedisError {
+    match error.kind() {
+        ErrorKind::Auth => RedisError::Authentication,
+        ErrorKind::IO => RedisError::Connection(Cow::Owned(plain(error.details()))),
+        ErrorKind::Timeout => RedisError::silence(),
+        ErrorKind::Parse | ErrorKind::Protocol => RedisError::Protocol,
+        // Error replies come as one of several kinds, their text as it was sent.
+        _ if Refusal::is_one(error.details()) => RedisError::Refused(Refusal::read(error.details())),
+        _ => RedisError::Connection(Cow::Borrowed("it was lost")),
+    }
+}
+
+/// Why the task that drove a connection has ended.
+pub(super) fn end(ended: Result<Result<(), Error>, JoinError>) -> RedisError {
+    match ended {
+        Ok(Ok(())) => RedisError::Closed,
+        Ok(Err(error)) => cause(&error),
+        Err(_) => RedisError::silence(),
+    }
+}
+
+/// The message in an `io::Error` that was formatted for debugging. Those quote nothing that was sent.
+fn plain(details: &str) -> String {
+    details.split('"').nth(1).unwrap_or(details).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn io_errors_read_well() {
+        let refused = std::io::Error::from_raw_os_error(111);
+        let error = Error::from(refused);
+        assert_eq!(cause(&error).to_string(), "no connection to the server: Connection refused");
+        let closed = Error::new(ErrorKind::IO, "Connection closed.");
+        assert_eq!(cause(&closed).to_string(), "no connection to the server: Connection closed.");
+    }
+
+    #[test]
+    fn error_replies_are_told_from_its_own_errors() {
+        let full = Error::new(ErrorKind::Unknown, "ERR max number of clients reached");
+        assert!(matches!(cause(&full), RedisError::Refused(_)));
+        let own = Error::new(ErrorKind::Unknown, "Failed to route command.");
+        assert!(matches!(cause(&own), RedisError::Connection(_)));
+    }
+}

@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
+use fred::types::{Message, Value};
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::{self, Receiver};
+use tokio::time::timeout;
+
+use super::{Connection, failure};
+use crate::{RedisConfig, RedisError};
+
+/// A subscription to one channel, on a connection of its own: an error reply to a `SUBSCRIBE` shifts the replies to
+/// all commands behind it. It ends with that connection.
+pub(crate) struct Listener {
+    connection: Connection,
+    messages: Receiver<Message>,
+}
+
+impl Listener {
+    /// Connects and subscribes.
+    pub(crate) async fn open(config: &RedisConfig, channel: &str) -> Result<Self, RedisError> {
+        let connection = Connection::open(config).await?;
+        let client = connection.caller().client();
+        // Its setting for this makes all of its channels larger, and those of one client would take ten megabytes.
+        let channel_of_messages = broadcast::Sender::new(CAPACITY);
+        client.inner().notifications.pubsub.store(Arc::new(channel_of_messages));
+        // First the receiver: messages without one are dropped.
+        let messages = client.message_rx();
+        timeout(config.connect_timeout, subscribe(&connection, channel))
+            .await
+            .unwrap_or(Err(RedisError::TimedOut))?;
+        Ok(Self { connection, messages })
+    }
+
+    /// The next message, or why there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no message is lost.
+    pub(crate) async fn next(&mut self) -> Result<Bytes, RedisError> {
+        tokio::select! {
+            biased;
+            received = self.messages.recv() => match received {
+                Ok(message) => payload(message),
+                Err(RecvError::Lagged(count)) => Err(RedisError::Lagged(count)),
+                Err(RecvError::Closed) => Err(RedisError::Closed),
+            },
+            cause = self.connection.lost() => Err(cause),
+        }
+    }
+
+    /// A message that is there already.
+    pub(crate) fn try_next(&mut self) -> Option<Result<Bytes, RedisError>> {
+        match self.messages.try_recv() {
+            Ok(message) => Some(payload(message)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Lagged(count)) => Some(Err(RedisError::Lagged(count))),
+            Err(TryRecvError::Closed) => Some(Err(RedisError::Closed)),
+        }
+    }
+
+    /// A round trip on this connection. Once it resolves, every message that the server sent before its answer is
+    /// there for [`try_next`](Self::try_next): one task reads the connection, one frame after the other, and puts a
+    /// message into the channel before it looks at what comes next.
+    ///
+    /// The future does not keep the connection open.
+    pub(crate) fn fence(&self) -> impl Future<Output = Result<(), RedisError>> + Send + 'static {
+        let caller = self.connection.caller().clone();
+        async move { caller.ping().await }
+    }
+}
+
+/// Subscribes, and finds out whether that is permitted.
+///
+/// The client library reports that a `SUBSCRIBE` was sent and ignores what is answered, except that it takes an error
+/// for the answer to the command behind it. So there has to be one, and it has to be on its way before the error is
+/// back, or the error is lost. Of a pipeline, no part is sent later than an answer to another is read.
+async fn subscribe(connection: &Connection, channel: &str) -> Result<(), RedisError> {
+    let pipeline = connection.caller().client().pipeline();
+    let queued = async {
+        pipeline.subscribe(channel.to_owned()).await?;
+        pipeline.ping::<Value>(None).await?;
+        pipeline.last::<Value>().await
+    };
+    tokio::select! {
+        biased;
+        answer = queued => answer.map(|_| ()).map_err(|error| failure::cause(&error)),
+        cause = connection.lost() => Err(cause),
+    }
+}
+
+fn payload(message: Message) -> Result<Bytes, RedisError> {
+    message.value.into_bytes().ok_or(RedisError::Protocol)
+}
+
+/// A listener that is this many messages behind has lost some, and is told so.
+const CAPACITY: usize = 16_384;

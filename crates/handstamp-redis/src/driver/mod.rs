@@ -1,0 +1,23 @@
+//! The seam to the client library, and the only place that names it.
+//!
+//! Outside of this module there are a [`Connection`] to one server, [`Request`]s and [`Reply`]s, and a [`Listener`] on
+//! one channel. Of `fred` we use as little as that takes: a client object lives exactly as long as one TCP connection,
+//! and neither reconnects, nor retries, nor subscribes anew. What it does in these cases is what it has bugs in, and a
+//! connection that is made once cannot be in doubt about its state.
+//!
+//! Nearly all commands go out as custom commands, whose replies come back as the server sent them.
+
+mod connection;
+mod failure;
+mod listener;
+mod message;
+mod options;
+
+pub(crate) use self::connection::{Caller, Connection};
+pub(crate) use self::listener::Listener;
+pub(crate) use self::message::{Reply, Request};
+
+/// The name under which the server knows a script.
+pub(crate) fn sha1_hex(text: &str) -> String {
+    fred::util::sha1_hash(text)
+}

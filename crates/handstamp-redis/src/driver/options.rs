@@ -1,0 +1,64 @@
+use std::time::Duration;
+
+use fred::types::RespVersion;
+use fred::types::config::{Config, ConnectionConfig, Server, ServerConfig, TcpConfig};
+
+use crate::RedisConfig;
+use crate::url::Address;
+
+/// Where to connect to and as whom.
+pub(super) fn client(config: &RedisConfig) -> Config {
+    let url = &config.url;
+    let server = match &url.address {
+        Address::Tcp { host, port } => ServerConfig::Centralized { server: Server::new(host.clone(), *port) },
+        Address::Unix(path) => ServerConfig::Unix { path: path.clone() },
+    };
+    Config {
+        server,
+        username: url.login.as_ref().and_then(|login| login.user.as_deref()).map(word),
+        password: url.login.as_ref().map(|login| word(&login.password)),
+        // Zero is where every connection begins, and `SELECT` may not be permitted.
+        database: Some(url.database).filter(|database| *database > 0),
+        version: RespVersion::RESP3,
+        ..Config::default()
+    }
+}
+
+/// How to connect: once, and no command twice.
+///
+/// The queue of commands is not bounded here but by our own count. `fred` never again flushes its socket properly
+/// after it has refused a command for lack of room.
+pub(super) fn connection(limit: Duration) -> ConnectionConfig {
+    ConnectionConfig {
+        connection_timeout: limit,
+        internal_command_timeout: limit,
+        max_command_attempts: 1,
+        max_redirections: 0,
+        tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
+        ..ConnectionConfig::default()
+    }
+}
+
+/// `fred` sends its `HELLO` as a line of text, user and password as they are: with a space in one, the server would
+/// read two words. Such a word is quoted, the way the server unquotes it.
+fn word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    let quoted: String = text.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+    format!("\"{quoted}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_with_a_meaning_are_quoted() {
+        assert_eq!(word("s3cret-!@#"), "s3cret-!@#");
+        assert_eq!(word("a b"), r#""\x61\x20\x62""#);
+        assert_eq!(word("\"\r\n"), r#""\x22\x0d\x0a""#);
+        assert_eq!(word(""), r#""""#);
+    }
+}

@@ -1,0 +1,63 @@
+use std::borrow::Cow;
+
+use handstamp_store::{BusError, StoreError};
+
+use crate::Refusal;
+
+/// What went wrong between us and the server: the source of every [`StoreError`] and [`BusError`] of this crate.
+///
+/// None of these repeats what the server said, which may quote keys and values.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedisError {
+    /// The server does not take the user or the password.
+    #[error("authentication failed: the server does not accept the user or the password of the Redis URL")]
+    Authentication,
+    /// As many commands as are allowed wait for the server.
+    #[error("too many commands wait for the server")]
+    Busy,
+    /// The store was closed.
+    #[error("the connection to the server was closed by this node")]
+    Closed,
+    /// There is no connection, or there is no longer.
+    #[error("no connection to the server: {0}")]
+    Connection(Cow<'static, str>),
+    /// Messages came faster than they were taken, and some are lost.
+    #[error("lost {0} messages that this node was too slow to take")]
+    Lagged(u64),
+    /// The server is a replica now, or a Sentinel. It would answer, but not for long with the truth.
+    #[error("the server is no primary")]
+    NotPrimary,
+    /// The server sent something that does not answer the command.
+    #[error("the server sent something that does not answer the command")]
+    Protocol,
+    /// The server answered that it will not do it.
+    #[error("the server answered {0}")]
+    Refused(Refusal),
+    /// No answer in time. Whether it was done is unknown.
+    #[error("no answer from the server in time")]
+    TimedOut,
+}
+
+impl RedisError {
+    /// Nothing is answered any more.
+    pub(crate) const fn silence() -> Self {
+        Self::Connection(Cow::Borrowed("it does not answer"))
+    }
+}
+
+impl From<RedisError> for StoreError {
+    fn from(error: RedisError) -> Self {
+        match error {
+            RedisError::NotPrimary | RedisError::Refused(_) => Self::Refused(error.into()),
+            RedisError::TimedOut => Self::TimedOut,
+            _ => Self::Unavailable(error.into()),
+        }
+    }
+}
+
+impl From<RedisError> for BusError {
+    fn from(error: RedisError) -> Self {
+        Self::new(error)
+    }
+}

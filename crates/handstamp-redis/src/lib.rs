@@ -1,0 +1,88 @@
+//! [handstamp](https://docs.rs/handstamp) sessions on Redis 6 and later, and on Valkey: [`RedisStore`] keeps the
+//! records, [`RedisBus`] carries the invalidations by Pub/Sub. One server for now: no Cluster, Sentinel or TLS yet.
+//!
+//! [`connect`] makes the two. It never fails because the server is away: commands do, until it is there.
+//!
+//! ```
+//! use handstamp_core::id::Namespace;
+//! use handstamp_redis::{Channel, RedisConfig, connect};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let namespace = Namespace::new("shop")?;
+//! let channel = Channel::of(&namespace);
+//! let config = RedisConfig::new("redis://app:secret@localhost:6379".parse()?);
+//! let (store, bus) = connect(config, namespace, channel);
+//! # drop((store, bus));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What lies in Redis
+//!
+//! A string per session, under `<namespace>:s:<hash of its id>`, with a time to live. Nothing else: no index, no
+//! key without a time to live. Loading is a `GET` and a `PTTL` in one round trip. Creating, saving and deleting are
+//! scripts of a few lines, each for one key, which compare the revision, write, and publish the notice in one step.
+//! The scripts are loaded when the server turns out not to know them.
+//!
+//! # Permissions
+//!
+//! This user can do all that is needed, for a namespace `shop` and the channel that goes with it, and nothing else:
+//!
+//! ```text
+//! ACL SETUSER shop on >password resetkeys ~shop:s:* resetchannels &shop:invalidate -@all +ping +info +client|id
+//!     +get +pttl +pexpire +role +evalsha +script|load +getrange +exists +set +del +publish +subscribe
+//! ```
+//!
+//! [`acl_rules`] writes it for any namespace and channel. `info` and `client|id` are asked for by the driver whenever
+//! it connects; a URL with a database other than 0 needs `+select` besides.
+//!
+//! # When the server is away
+//!
+//! Every command waits for its answer for [`RedisConfig::command_timeout`] at most, and fails at once while it is
+//! known that there is no connection. No command is sent twice. A connection that is lost is made anew at once, or a
+//! quarter of a second after the server is back at most. One on which nothing is answered any more is given up for a new
+//! one, so that a server or a network that stands still is not waited for longer than needed.
+
+mod acl;
+mod backoff;
+mod bus;
+mod channel;
+mod config;
+mod driver;
+mod error;
+mod primary;
+mod refusal;
+mod scripts;
+mod store;
+mod url;
+
+use std::sync::Arc;
+
+use handstamp_core::id::Namespace;
+
+pub use self::acl::acl_rules;
+pub use self::bus::{RedisBus, RedisSubscription};
+pub use self::channel::{Channel, InvalidChannel};
+pub use self::config::RedisConfig;
+pub use self::error::RedisError;
+pub use self::refusal::Refusal;
+pub use self::store::RedisStore;
+pub use self::url::{RedisUrl, RedisUrlError};
+
+use self::primary::Primary;
+
+/// The store of a namespace, and the bus that it publishes on.
+///
+/// They share a connection, which a task on the current tokio runtime makes and keeps up. It ends when the store is
+/// [closed](handstamp_store::Store::close), or when the last clone of either is dropped.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+#[must_use]
+pub fn connect(config: RedisConfig, namespace: Namespace, channel: Channel) -> (RedisStore, RedisBus) {
+    let primary = Arc::new(Primary::start(Arc::new(config)));
+    let store = RedisStore::new(primary.clone(), namespace, &channel);
+    (store, RedisBus::new(primary, channel))
+}

@@ -1,0 +1,107 @@
+use std::borrow::Cow;
+use std::fmt;
+
+/// An error reply: its code, and what that means to us.
+///
+/// The text behind the code is not kept. For a command that it does not know, a server quotes the arguments, and
+/// those are keys and sessions.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    code: Cow<'static, str>,
+    meaning: Option<&'static str>,
+}
+
+impl Refusal {
+    /// The refusal that a server expressed by `text`.
+    pub(crate) fn read(text: &str) -> Self {
+        if let Some((_, meaning)) = ERRORS.iter().find(|(prefix, _)| text.starts_with(prefix)) {
+            return Self { code: Cow::Borrowed(ERR), meaning: Some(meaning) };
+        }
+        let code = code_of(text).unwrap_or(ERR);
+        match CODES.iter().find(|(known, _)| *known == code) {
+            Some((code, meaning)) => Self { code: Cow::Borrowed(code), meaning: Some(meaning) },
+            None => Self { code: Cow::Owned(code.to_owned()), meaning: None },
+        }
+    }
+
+    /// Whether `text` looks like what a server answers when it refuses: a code in capitals comes first.
+    pub(crate) fn is_one(text: &str) -> bool {
+        code_of(text).is_some()
+    }
+
+    /// The code, such as `READONLY` or `OOM`.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.code)?;
+        match self.meaning {
+            Some(meaning) => write!(f, ": {meaning}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn code_of(text: &str) -> Option<&str> {
+    let word = text.split(' ').next()?;
+    let is_code =
+        (2..=MAX_CODE_LEN).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_code.then_some(word)
+}
+
+const ERR: &str = "ERR";
+const MAX_CODE_LEN: usize = 20;
+const CLUSTER: &str = "it is part of a cluster, which is not supported yet";
+
+/// Error replies that are told apart by more than their code.
+const ERRORS: [(&str, &str); 2] = [
+    ("ERR max number of clients", "it has no room for another client"),
+    ("ERR unknown command", "it lacks a command; Redis 6 or Valkey 7.2 is needed"),
+];
+
+const CODES: [(&str, &str); 14] = [
+    ("ASK", CLUSTER),
+    ("BUSY", "it is busy with a script"),
+    ("CLUSTERDOWN", CLUSTER),
+    ("CROSSSLOT", CLUSTER),
+    ("LOADING", "it is still loading its data"),
+    ("MASTERDOWN", "it is a replica that has lost its primary"),
+    ("MISCONF", "it cannot write to its disk"),
+    ("MOVED", CLUSTER),
+    ("NOPERM", "the user has no permission for this command, key or channel"),
+    ("NOREPLICAS", "it has too few replicas to take writes"),
+    ("NOSCRIPT", "it does not know the script"),
+    ("OOM", "it has no memory left"),
+    ("READONLY", "it is a replica"),
+    ("WRONGTYPE", "the key holds something that is no session"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_they_mean() {
+        for (text, shown) in [
+            ("READONLY You can't write against a read only replica.", "READONLY: it is a replica"),
+            ("ERR max number of clients reached", "ERR: it has no room for another client"),
+            ("TRYAGAIN Multiple keys request", "TRYAGAIN"),
+            ("ERR invalid expire time in 'set' command", "ERR"),
+            ("whatever", "ERR"),
+            ("", "ERR"),
+        ] {
+            assert_eq!(Refusal::read(text).to_string(), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_argument_gets_through() {
+        let quoted = "ERR unknown command 'EVALSHA', with args beginning with: 'shop:s:KEY' 'PAYLOAD'";
+        let refusal = format!("{0} {0:?}", Refusal::read(quoted));
+        assert!(!refusal.contains("KEY") && !refusal.contains("PAYLOAD"), "{refusal}");
+    }
+}

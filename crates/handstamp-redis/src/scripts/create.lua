@@ -1,0 +1,9 @@
+-- ARGV: revision, record, time to live in milliseconds
+-- 1 created, now or by an earlier call; 0 there is another
+if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then
+  return 1
+end
+if redis.call('GETRANGE', KEYS[1], 2, 17) == ARGV[1] then
+  return 1
+end
+return 0

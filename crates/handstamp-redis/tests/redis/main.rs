@@ -1,0 +1,11 @@
+//! The store and the bus on a real server.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+mod astray;
+mod conformance;
+mod harness;
+mod outages;
+mod permissions;
+mod records;
+mod subscriptions;

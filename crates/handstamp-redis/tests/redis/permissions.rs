@@ -1,0 +1,149 @@
+//! The documented permissions are enough, and none too many.
+
+use bytes::Bytes;
+use handstamp_redis::{RedisError, acl_rules};
+use handstamp_store::{Bus, Store, Subscription, conformance};
+use handstamp_testkit::RedisServer;
+use handstamp_testkit::redis::{Value, from_redis_value};
+
+use crate::harness::{MINUTE, NAMESPACE, cause, changed, channel, config, connected_by, namespace, record};
+
+const USER: &str = "app";
+
+fn permit(server: &RedisServer, rules: &[String]) {
+    let rules = rules.iter().map(String::as_str);
+    let command: Vec<_> =
+        ["ACL", "SETUSER", USER, "reset", "on", ">password"].into_iter().chain(rules).collect();
+    server.command(&command);
+    server.command(&["ACL", "LOG", "RESET"]);
+}
+
+fn denials(server: &RedisServer) -> usize {
+    match server.command(&["ACL", "LOG"]) {
+        Value::Array(entries) => entries.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rules() -> Vec<String> {
+    acl_rules(&namespace(), &channel())
+}
+
+#[tokio::test]
+async fn they_are_enough() {
+    let server = RedisServer::start().await;
+    permit(&server, &rules());
+    let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
+    conformance::store(&store, &bus).await;
+    conformance::bus(&bus).await;
+    assert_eq!(denials(&server), 0, "{:?}", server.command(&["ACL", "LOG"]));
+}
+
+#[tokio::test]
+async fn none_is_too_many() {
+    let server = RedisServer::start().await;
+    let commands = rules().into_iter().filter(|rule| rule.starts_with('+'));
+    for missing in commands {
+        let fewer: Vec<_> = rules().into_iter().filter(|rule| *rule != missing).collect();
+        permit(&server, &fewer);
+        server.command(&["SCRIPT", "FLUSH"]);
+        let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
+        let first = record();
+        let notice = Bytes::new;
+        let _ = bus.subscribe().await;
+        let _ = store.create(&first, MINUTE).await;
+        let _ = store.save(&first, first.revision, MINUTE, notice()).await;
+        let _ = store.load(&first.key).await;
+        let _ = store.touch(&first.key, MINUTE).await;
+        let _ = store.save(&changed(&first), changed(&first).revision, MINUTE, notice()).await;
+        let _ = store.delete(&first.key, notice()).await;
+        let _ = bus.publish(notice()).await;
+        let _ = store.check().await;
+        assert_ne!(denials(&server), 0, "nothing needs {missing}");
+    }
+}
+
+#[tokio::test]
+async fn everything_else_is_denied() {
+    let server = RedisServer::start().await;
+    permit(&server, &rules());
+    let may = |command: &[&str]| {
+        let parts: Vec<_> = ["ACL", "DRYRUN", USER].iter().chain(command).copied().collect();
+        let answer: String = from_redis_value(server.command(&parts)).expect("a text");
+        answer == "OK"
+    };
+    let key = format!("{NAMESPACE}:s:key");
+    let own_channel = channel();
+    assert!(may(&["GET", &key]) && may(&["PUBLISH", own_channel.as_str(), "x"]));
+    for command in [
+        &["FLUSHALL"][..],
+        &["FLUSHDB"],
+        &["KEYS", "*"],
+        &["SCAN", "0"],
+        &["CONFIG", "GET", "*"],
+        &["ACL", "LIST"],
+        &["EVAL", "return 1", "0"],
+        &["SCRIPT", "FLUSH"],
+        &["CLIENT", "LIST"],
+        &["MONITOR"],
+        &["SHUTDOWN"],
+        &["REPLICAOF", "NO", "ONE"],
+        &["PERSIST", &key],
+        &["GET", "other:s:key"],
+        &["GET", NAMESPACE],
+        &["SET", "other:s:key", "x"],
+        &["PUBLISH", "other", "x"],
+        &["SUBSCRIBE", "other"],
+        &["PSUBSCRIBE", "*"],
+    ] {
+        assert!(!may(command), "{command:?} is permitted");
+    }
+}
+
+/// Whether the server or we are quicker.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forbidden_channel_is_no_silent_subscription() {
+    let server = RedisServer::start().await;
+    let others: Vec<_> = rules()
+        .into_iter()
+        .map(|rule| if rule.starts_with('&') { "&other".to_owned() } else { rule })
+        .collect();
+    permit(&server, &others);
+    let (_store, bus) = connected_by(config(&server.url_as(USER, "password")));
+    for _ in 0..100 {
+        let error = bus.subscribe().await.expect_err("a forbidden channel");
+        assert!(
+            matches!(cause(&error), RedisError::Refused(refusal) if refusal.code() == "NOPERM"),
+            "{error:?}"
+        );
+    }
+}
+
+/// A subscription that was permitted is cut when it no longer is.
+#[tokio::test]
+async fn a_channel_that_becomes_forbidden_ends_the_subscription() {
+    let server = RedisServer::start().await;
+    permit(&server, &rules());
+    let (_store, bus) = connected_by(config(&server.url_as(USER, "password")));
+    let mut subscription = bus.subscribe().await.expect("subscribe");
+    server.command(&["ACL", "SETUSER", USER, "resetchannels"]);
+    assert!(subscription.next().await.is_err());
+}
+
+#[tokio::test]
+async fn any_password_will_do() {
+    let server = RedisServer::start().await;
+    for (password, encoded) in [
+        ("plain", "plain"),
+        ("with space", "with%20space"),
+        (" \"'\\x41\\ ", "%20%22%27%5Cx41%5C%20"),
+        ("line\r\nFLUSHALL", "line%0D%0AFLUSHALL"),
+        ("p@:/?#%ä", "p%40%3A%2F%3F%23%25%C3%A4"),
+    ] {
+        let secret = format!(">{password}");
+        server.command(&["ACL", "SETUSER", USER, "reset", "on", &secret, "~*", "&*", "+@all"]);
+        let (store, bus) = connected_by(config(&server.url_as(USER, encoded)));
+        store.check().await.expect("check");
+        bus.subscribe().await.expect("subscribe");
+    }
+}

@@ -1,0 +1,294 @@
+//! What lies in the server, and what happens when somebody else has put it there.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use handstamp_core::record::{Record, RecordError};
+use handstamp_redis::{RedisError, RedisStore};
+use handstamp_store::{CreateOutcome, DeleteOutcome, SaveOutcome, Store, StoreError, TouchOutcome};
+use handstamp_testkit::RedisServer;
+
+use crate::harness::{
+    MINUTE, PAYLOAD, cause, changed, config, connected, connected_by, created, name, record,
+};
+
+const NOTICE: Bytes = Bytes::from_static(b"notice");
+
+async fn save(store: &RedisStore, record: &Record, before: &Record) -> Result<SaveOutcome, StoreError> {
+    store.save(record, before.revision, MINUTE, NOTICE).await
+}
+
+#[tokio::test]
+async fn what_is_no_record_is_an_error() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    for bytes in [&b""[..], b"\0", b"\x01", b"\x01{}", &[0; 100]] {
+        let key = record().key;
+        server.set(&name(&key), bytes, MINUTE);
+        let loaded = store.load(&key).await;
+        assert!(matches!(loaded, Err(StoreError::Record(RecordError::Malformed))), "{loaded:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_record_is_there_all_the_same() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    for bytes in [&b""[..], b"x", b"no record at all"] {
+        let record = record();
+        server.set(&name(&record.key), bytes, MINUTE);
+        let created = store.create(&record, MINUTE).await.expect("create");
+        assert_eq!(created, CreateOutcome::Exists);
+        let saved = save(&store, &changed(&record), &record).await.expect("save");
+        assert_eq!(saved, SaveOutcome::Conflict);
+        let deleted = store.delete_revision(&record.key, record.revision, NOTICE).await;
+        assert_eq!(deleted.expect("delete"), DeleteOutcome::Conflict);
+        assert_eq!(server.get(&name(&record.key)).as_deref(), Some(bytes));
+        assert!(store.delete(&record.key, NOTICE).await.expect("delete"));
+    }
+}
+
+#[tokio::test]
+async fn a_record_under_the_key_of_another_is_refused() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let (mine, theirs) = (created(&store).await, created(&store).await);
+    let bytes = server.get(&name(&theirs.key)).expect("a record");
+    server.set(&name(&mine.key), &bytes, MINUTE);
+    let loaded = store.load(&mine.key).await;
+    assert!(matches!(loaded, Err(StoreError::Record(RecordError::Misdirected))), "{loaded:?}");
+}
+
+#[tokio::test]
+async fn a_record_of_a_newer_version_is_left_alone() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let before = created(&store).await;
+    let mut newer = changed(&before).encode().expect("bytes");
+    newer[0] = Record::FORMAT + 1;
+    server.set(&name(&before.key), &newer, MINUTE);
+
+    let loaded = store.load(&before.key).await;
+    assert!(matches!(loaded, Err(StoreError::Record(RecordError::NewerFormat { .. }))), "{loaded:?}");
+    let saved = save(&store, &changed(&before), &before).await.expect("save");
+    assert_eq!(saved, SaveOutcome::Conflict);
+    let created = store.create(&before, MINUTE).await.expect("create");
+    assert_eq!(created, CreateOutcome::Exists);
+    assert_eq!(server.get(&name(&before.key)), Some(newer));
+}
+
+#[tokio::test]
+async fn what_is_no_string_is_refused() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let record = record();
+    server.command(&["RPUSH", &name(&record.key), "a", "list"]);
+    let errors = [
+        store.load(&record.key).await.expect_err("no record"),
+        store.create(&record, MINUTE).await.expect_err("no record"),
+        save(&store, &changed(&record), &record).await.expect_err("no record"),
+        store.delete_revision(&record.key, record.revision, NOTICE).await.expect_err("no record"),
+    ];
+    for error in errors {
+        assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+        assert!(
+            matches!(cause(&error), RedisError::Refused(refusal) if refusal.code() == "WRONGTYPE"),
+            "{error:?}"
+        );
+    }
+    assert!(store.delete(&record.key, NOTICE).await.expect("delete"));
+}
+
+#[tokio::test]
+async fn a_record_without_a_limit_needs_one() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let record = created(&store).await;
+    server.command(&["PERSIST", &name(&record.key)]);
+    let stored = store.load(&record.key).await.expect("load").expect("a record");
+    assert_eq!((stored.remaining, stored.record), (Duration::ZERO, record.clone()));
+    let touched = store.touch(&record.key, MINUTE).await.expect("touch");
+    assert_eq!(touched, TouchOutcome::Touched);
+    assert!(server.time_to_live(&name(&record.key)).is_some());
+}
+
+#[tokio::test]
+async fn the_server_holds_hashes_with_a_limit_and_nothing_else() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let check = |record: &Record| {
+        let keys = server.keys();
+        assert_eq!(keys, [name(&record.key)]);
+        assert!(server.time_to_live(&keys[0]).is_some(), "a key without a time to live");
+        let hash = keys[0].strip_prefix("test:redis:s:").expect("the prefix");
+        assert_eq!(hash.len(), 43);
+        assert!(hash.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+    };
+    let first = created(&store).await;
+    check(&first);
+    let _ = store.create(&first, MINUTE).await.expect("create");
+    check(&first);
+    let second = changed(&first);
+    let _ = save(&store, &second, &first).await.expect("save");
+    check(&first);
+    let _ = save(&store, &changed(&first), &first).await.expect("save");
+    check(&first);
+    let _ = store.touch(&first.key, MINUTE).await.expect("touch");
+    check(&first);
+    let _ = store.delete_revision(&first.key, first.revision, NOTICE).await;
+    check(&first);
+    let _ = store.delete(&first.key, NOTICE).await.expect("delete");
+    let _ = save(&store, &changed(&second), &second).await.expect("save");
+    let _ = store.touch(&first.key, MINUTE).await.expect("touch");
+    assert!(server.keys().is_empty(), "{:?}", server.keys());
+}
+
+#[tokio::test]
+async fn any_time_to_live_will_do() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    for ttl in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let first = record();
+        let _ = store.create(&first, ttl).await.expect("create");
+        let second = created(&store).await;
+        let after = changed(&second);
+        let saved = store.save(&after, second.revision, ttl, NOTICE);
+        assert_eq!(saved.await.expect("save"), SaveOutcome::Saved);
+        let third = created(&store).await;
+        let touched = store.touch(&third.key, ttl).await.expect("touch");
+        assert_eq!(touched, TouchOutcome::Touched);
+    }
+}
+
+#[tokio::test]
+async fn scripts_are_loaded_again_when_the_server_has_forgotten_them() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    for _ in 0..2 {
+        let flush = || server.command(&["SCRIPT", "FLUSH"]);
+        flush();
+        let first = created(&store).await;
+        flush();
+        let second = changed(&first);
+        let saved = save(&store, &second, &first).await.expect("save");
+        assert_eq!(saved, SaveOutcome::Saved);
+        flush();
+        let deleted = store.delete_revision(&first.key, second.revision, NOTICE).await;
+        assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
+        flush();
+        assert!(!store.delete(&first.key, NOTICE).await.expect("delete"));
+    }
+}
+
+#[tokio::test]
+async fn every_step_is_one_call() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    // The scripts are known from now on.
+    let warm = created(&store).await;
+    let _ = save(&store, &changed(&warm), &warm).await.expect("save");
+    let _ = store.delete(&warm.key, NOTICE).await.expect("delete");
+
+    let calls = |expected: &[(&str, u64)]| {
+        let expected = expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        assert_eq!(server.command_counts(), expected);
+        server.reset_command_counts();
+    };
+    server.reset_command_counts();
+    let first = created(&store).await;
+    calls(&[("evalsha", 1), ("set", 1)]);
+    let _ = store.load(&first.key).await.expect("load");
+    calls(&[("get", 1), ("pttl", 1)]);
+    let _ = store.touch(&first.key, MINUTE).await.expect("touch");
+    calls(&[("pexpire", 1)]);
+    let _ = save(&store, &changed(&first), &first).await.expect("save");
+    calls(&[("evalsha", 1), ("getrange", 1), ("publish", 1), ("set", 1)]);
+    let _ = store.delete(&first.key, NOTICE).await.expect("delete");
+    calls(&[("del", 1), ("evalsha", 1), ("publish", 1)]);
+    store.check().await.expect("check");
+    calls(&[("role", 1)]);
+}
+
+#[tokio::test]
+async fn databases_are_separate() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let (elsewhere, _bus) = connected_by(config(&format!("{}/3", server.url())));
+    let record = created(&elsewhere).await;
+    assert_eq!(store.load(&record.key).await.expect("load"), None);
+    assert!(elsewhere.load(&record.key).await.expect("load").is_some());
+}
+
+#[tokio::test]
+async fn a_unix_socket_will_do() {
+    let server = RedisServer::start().await;
+    let url = format!("redis+unix://{}", server.socket().display());
+    let (store, _bus) = connected_by(config(&url));
+    let record = created(&store).await;
+    assert_eq!(server.keys(), [name(&record.key)]);
+}
+
+/// A replica answers, but with what it has, and takes no writes.
+#[tokio::test]
+async fn a_server_that_is_no_primary_is_refused() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let before = created(&store).await;
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let error = store.check().await.expect_err("a replica");
+    assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+    assert_eq!(cause(&error), &RedisError::NotPrimary);
+    let error = save(&store, &changed(&before), &before).await.expect_err("a replica");
+    assert!(
+        matches!(cause(&error), RedisError::Refused(refusal) if refusal.code() == "READONLY"),
+        "{error:?}"
+    );
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    store.check().await.expect("check");
+}
+
+#[tokio::test]
+async fn a_full_server_refuses() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let before = created(&store).await;
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    for error in [
+        store.create(&record(), MINUTE).await.expect_err("no room"),
+        save(&store, &changed(&before), &before).await.expect_err("no room"),
+    ] {
+        assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+        assert!(
+            matches!(cause(&error), RedisError::Refused(refusal) if refusal.code() == "OOM"),
+            "{error:?}"
+        );
+    }
+    // Ending a session needs no room.
+    assert!(store.delete(&before.key, NOTICE).await.expect("delete"));
+}
+
+/// A server that lacks a command quotes its arguments.
+#[tokio::test]
+async fn errors_show_neither_keys_nor_payloads() {
+    let server = RedisServer::start_with(handstamp_testkit::ServerOptions {
+        args: ["--rename-command", "EVALSHA", "", "--rename-command", "GET", ""].map(str::to_owned).to_vec(),
+        ..Default::default()
+    })
+    .await;
+    let (store, _bus) = connected(&server);
+    let record = record();
+    for error in [
+        store.create(&record, MINUTE).await.expect_err("no such command"),
+        store.load(&record.key).await.expect_err("no such command"),
+    ] {
+        let mut shown = format!("{error:?}");
+        let mut next: Option<&dyn Error> = Some(&error);
+        while let Some(error) = next {
+            shown += &format!("; {error}");
+            next = error.source();
+        }
+        assert!(shown.contains("it lacks a command"), "{shown}");
+        assert!(!shown.contains(&record.key.to_string()) && !shown.contains(PAYLOAD), "{shown}");
+    }
+}

@@ -1,0 +1,143 @@
+use std::ffi::OsStr;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::port::free_port;
+use crate::process::Process;
+
+/// A program that serves HTTP on the port that the variable `PORT` says, as a process of its own.
+#[derive(Debug)]
+pub struct NodeProcess {
+    process: Process,
+    port: u16,
+}
+
+impl NodeProcess {
+    /// Starts a program with these variables, `PORT` and `PATH`, and none else, and waits until `/health/live` answers
+    /// 200.
+    ///
+    /// # Panics
+    ///
+    /// When it does not within ten seconds, with what the program wrote.
+    pub async fn start<K: AsRef<OsStr>, V: AsRef<OsStr>>(
+        program: impl AsRef<Path>,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let program = program.as_ref();
+        match Self::try_start(program, variables).await {
+            Ok(node) => node,
+            Err((status, output)) => panic!("{} ended with {status}:\n{output}", program.display()),
+        }
+    }
+
+    /// As [`start`](Self::start), for a program that may end by itself.
+    ///
+    /// # Errors
+    ///
+    /// When it ended by itself: how, and what it wrote.
+    ///
+    /// # Panics
+    ///
+    /// When it neither serves nor ends within ten seconds.
+    pub async fn try_start<K: AsRef<OsStr>, V: AsRef<OsStr>>(
+        program: impl AsRef<Path>,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, (ExitStatus, String)> {
+        let program = program.as_ref();
+        let port = free_port();
+        let mut command = Command::new(program);
+        command.env_clear().envs(variables).env("PORT", port.to_string());
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        let process = Process::spawn(command)
+            .unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()));
+        let mut node = Self { process, port };
+        let deadline = Instant::now() + START_LIMIT;
+        while !node.is_live().await {
+            if let Some(status) = node.process.ended(Duration::ZERO).await {
+                return Err((status, node.output()));
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{} did not serve within {START_LIMIT:?}:\n{}",
+                program.display(),
+                node.output()
+            );
+            sleep(PAUSE).await;
+        }
+        Ok(node)
+    }
+
+    /// The port that it serves on.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it serves, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it at once, as a crash would (`SIGKILL`).
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Asks it to end (`SIGTERM`), and returns how it did.
+    ///
+    /// # Panics
+    ///
+    /// When it has not ended within `limit`, with what it wrote.
+    pub async fn terminate(&mut self, limit: Duration) -> ExitStatus {
+        self.process.terminate();
+        match self.process.ended(limit).await {
+            Some(status) => status,
+            None => panic!("the node did not end within {limit:?}:\n{}", self.output()),
+        }
+    }
+
+    /// Makes it stand still (`SIGSTOP`).
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on (`SIGCONT`).
+    pub fn resume(&self) {
+        self.process.resume();
+    }
+
+    /// What it wrote so far, to standard output and standard error.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    async fn is_live(&self) -> bool {
+        let answer = timeout(REQUEST_LIMIT, status_line(self.port)).await;
+        answer.is_ok_and(|line| line.is_ok_and(|line| line.contains(" 200 ")))
+    }
+}
+
+/// The first line of the answer to `GET /health/live`.
+async fn status_line(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    let request = format!("GET /health/live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}
+
+const START_LIMIT: Duration = Duration::from_secs(10);
+const REQUEST_LIMIT: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(5);

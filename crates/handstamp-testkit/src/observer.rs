@@ -1,0 +1,136 @@
+//! A look into a server that does not go through the code under test.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use redis::{Client, Connection, FromRedisValue, RedisResult, ToRedisArgs, Value};
+
+use crate::RedisServer;
+
+/// Each of these makes a connection of its own, as the default user, and blocks until the answer is there: a fraction
+/// of a millisecond. They panic when the server refuses, or does not answer within two seconds.
+#[expect(clippy::must_use_candidate, reason = "some are called for what they do")]
+impl RedisServer {
+    /// The answer to a command.
+    pub fn command(&self, parts: &[impl ToRedisArgs]) -> Value {
+        self.query(parts)
+    }
+
+    /// The answer to a command, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses, or cannot be reached.
+    pub fn try_command(&self, parts: &[impl ToRedisArgs]) -> RedisResult<Value> {
+        self.try_query(parts)
+    }
+
+    /// All keys, in order.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.query(&["KEYS", "*"]);
+        keys.sort();
+        keys
+    }
+
+    /// The bytes under a key.
+    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.query(&["GET", key])
+    }
+
+    /// Puts bytes under a key.
+    pub fn set(&self, key: &str, bytes: &[u8], ttl: Duration) {
+        let millis = ttl.as_millis().to_string();
+        self.command(&[b"SET", key.as_bytes(), bytes, b"PX", millis.as_bytes()]);
+    }
+
+    /// How long a key has to live: `None` if it has no limit.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such key.
+    pub fn time_to_live(&self, key: &str) -> Option<Duration> {
+        let millis: i64 = self.query(&["PTTL", key]);
+        assert_ne!(millis, -2, "there is no key {key}");
+        u64::try_from(millis).ok().map(Duration::from_millis)
+    }
+
+    /// Publishes a message. Returns how many clients it was sent to.
+    pub fn publish(&self, channel: &str, message: &[u8]) -> usize {
+        self.query(&[b"PUBLISH", channel.as_bytes(), message])
+    }
+
+    /// How many clients of a type (`normal`, `pubsub`, ...) there are, this one not counted.
+    pub fn clients(&self, kind: &str) -> usize {
+        let list: String = self.query(&["CLIENT", "LIST", "TYPE", kind]);
+        list.lines().filter(|line| !line.contains("cmd=client")).count()
+    }
+
+    /// Cuts the connections of all clients of a type (`normal`, `pubsub`, ...) but this one. Returns their number.
+    pub fn kill_clients(&self, kind: &str) -> usize {
+        self.query(&["CLIENT", "KILL", "TYPE", kind])
+    }
+
+    /// Starts counting commands anew.
+    pub fn reset_command_counts(&self) {
+        self.command(&["CONFIG", "RESETSTAT"]);
+    }
+
+    /// How often each command was called since the last reset, those within scripts included, those that clients
+    /// introduce themselves with not.
+    pub fn command_counts(&self) -> BTreeMap<String, u64> {
+        let info: String = self.query(&["INFO", "commandstats"]);
+        info.lines()
+            .filter_map(|line| {
+                let (name, stats) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+                let calls = stats.split(',').next()?.parse().ok()?;
+                (!INTRODUCTION.contains(&name)).then(|| (name.to_owned(), calls))
+            })
+            .collect()
+    }
+
+    fn query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> T {
+        self.try_query(parts).expect("the answer of the server")
+    }
+
+    fn try_query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> RedisResult<T> {
+        let mut command = redis::Cmd::new();
+        for part in parts {
+            command.arg(part);
+        }
+        command.query(&mut self.observer()?)
+    }
+
+    fn observer(&self) -> RedisResult<Connection> {
+        let connection = Client::open(self.url())?.get_connection_with_timeout(LIMIT)?;
+        connection.set_read_timeout(Some(LIMIT))?;
+        connection.set_write_timeout(Some(LIMIT))?;
+        Ok(connection)
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(2);
+
+const INTRODUCTION: [&str; 7] =
+    ["auth", "client|id", "client|setinfo", "config|resetstat", "hello", "info", "select"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_sees_what_it_did() {
+        let server = RedisServer::start().await;
+        server.reset_command_counts();
+        assert!(server.command_counts().is_empty(), "{:?}", server.command_counts());
+        server.set("b", b"\xff\0", Duration::from_secs(60));
+        server.command(&["SET", "a", "forever"]);
+        assert_eq!(server.command_counts(), BTreeMap::from([("set".to_owned(), 2)]));
+        assert_eq!(server.keys(), ["a", "b"]);
+        assert_eq!(server.get("b").as_deref(), Some(&b"\xff\0"[..]));
+        assert_eq!(server.get("c"), None);
+        assert_eq!(server.time_to_live("a"), None);
+        assert!(server.time_to_live("b") > Some(Duration::from_secs(50)));
+        assert_eq!(server.publish("nobody", b"listens"), 0);
+        assert_eq!((server.clients("normal"), server.kill_clients("normal")), (0, 0));
+    }
+}

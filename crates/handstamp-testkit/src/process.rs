@@ -1,0 +1,99 @@
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use tokio::time::{Instant, sleep};
+
+/// A child process that does not outlive this value, and whose output is kept.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    output: Arc<Mutex<Vec<u8>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Process {
+    pub(crate) fn spawn(mut command: Command) -> io::Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let output = Arc::default();
+        let stdout = child.stdout.take().map(|pipe| reader(pipe, &output));
+        let stderr = child.stderr.take().map(|pipe| reader(pipe, &output));
+        Ok(Self { child, output, readers: stdout.into_iter().chain(stderr).collect() })
+    }
+
+    /// Ends it at once, and returns when it is gone.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Makes it stand still, and returns when it does.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+        let _ = waitid(WaitId::Pid(Pid::from_child(&self.child)), WaitIdOptions::STOPPED);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the state of a child process")
+    }
+
+    /// How it ended, and all of its output is there; or nothing, if that took longer than `limit`.
+    pub(crate) async fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.exited()
+                && self.readers.iter().all(JoinHandle::is_finished)
+            {
+                return Some(status);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// What it wrote so far, to both of its outputs.
+    pub(crate) fn output(&self) -> String {
+        String::from_utf8_lossy(&self.output.lock()).into_owned()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the process is there");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn reader(mut pipe: impl Read + Send + 'static, output: &Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
+    let output = output.clone();
+    thread::spawn(move || {
+        let mut buffer = [0; 4_096];
+        while let Ok(read) = pipe.read(&mut buffer)
+            && read > 0
+        {
+            output.lock().extend_from_slice(&buffer[..read]);
+        }
+    })
+}
+
+const PAUSE: Duration = Duration::from_millis(3);

@@ -1,0 +1,244 @@
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+
+/// A stretch of network between clients and a server on loopback, which fails on request.
+///
+/// Faults concern the connections there are as well as new ones, and are over when it is dropped, as all connections
+/// are.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    faults: watch::Sender<Faults>,
+    acceptor: JoinHandle<()>,
+}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// From the server to the clients.
+    ToClient,
+    /// From the clients to the server.
+    ToServer,
+    /// Both ways.
+    Both,
+}
+
+impl Proxy {
+    /// A way to the loopback port `target` that works so far.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot listen.
+    pub async fn start(target: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port to listen on");
+        let port = listener.local_addr().expect("the address of the listener").port();
+        let (faults, seen) = watch::channel(Faults::default());
+        Self { port, faults, acceptor: tokio::spawn(accept(listener, target, seen)) }
+    }
+
+    /// The loopback port to connect to in place of the server's.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Carries nothing this way any more, ends of connections included. Connections stay open; what is sent is held.
+    pub fn silence(&self, direction: Direction) {
+        self.faults.send_modify(|faults| {
+            faults.silent_to_client |= direction != Direction::ToServer;
+            faults.silent_to_server |= direction != Direction::ToClient;
+        });
+    }
+
+    /// Carries everything again, what was held first.
+    pub fn resume(&self) {
+        self.faults.send_modify(|faults| {
+            faults.silent_to_client = false;
+            faults.silent_to_server = false;
+        });
+    }
+
+    /// Closes all connections that there are.
+    pub fn cut(&self) {
+        self.faults.send_modify(|faults| faults.cuts += 1);
+    }
+
+    /// Closes new connections at once, or no longer does.
+    pub fn refuse(&self, refuse: bool) {
+        self.faults.send_modify(|faults| faults.refuse = refuse);
+    }
+
+    /// Carries everything this much later, either way.
+    pub fn delay(&self, delay: Duration) {
+        self.faults.send_modify(|faults| faults.delay = delay);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.acceptor.abort();
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Faults {
+    silent_to_client: bool,
+    silent_to_server: bool,
+    refuse: bool,
+    delay: Duration,
+    /// How often all connections were closed.
+    cuts: u64,
+}
+
+/// The connections end with this.
+async fn accept(listener: TcpListener, target: u16, faults: watch::Receiver<Faults>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => if let Ok((client, _)) = accepted && !faults.borrow().refuse {
+                connections.spawn(carry(client, target, faults.clone()));
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn carry(client: TcpStream, target: u16, mut faults: watch::Receiver<Faults>) -> io::Result<()> {
+    let cuts = faults.borrow().cuts;
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let there = pump(from_client, to_server, faults.clone(), |faults| faults.silent_to_server);
+    let back = pump(from_server, to_client, faults.clone(), |faults| faults.silent_to_client);
+    tokio::select! {
+        carried = async { tokio::try_join!(there, back) } => carried.map(|_| ()),
+        _ = faults.wait_for(|faults| faults.cuts != cuts) => Ok(()),
+    }
+}
+
+async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut faults: watch::Receiver<Faults>,
+    silent: impl Fn(&Faults) -> bool,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        let delay = faults.borrow().delay;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        // An error means that the proxy is being dropped.
+        let _ = faults.wait_for(|faults| !silent(faults)).await;
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&buffer[..read]).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    /// A server that sends everything back.
+    async fn echo() -> (u16, JoinHandle<()>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("listen");
+        let port = listener.local_addr().expect("address").port();
+        let server = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = stream.into_split();
+                    tokio::io::copy(&mut from, &mut to).await
+                });
+            }
+        });
+        (port, server)
+    }
+
+    async fn connect(proxy: &Proxy) -> TcpStream {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).await.expect("connect")
+    }
+
+    async fn send(stream: &mut TcpStream) {
+        stream.write_all(b"x").await.expect("write");
+    }
+
+    async fn heard(stream: &mut TcpStream) -> bool {
+        timeout(SHORT, stream.read_u8()).await.is_ok_and(|read| read.is_ok())
+    }
+
+    async fn is_closed(stream: &mut TcpStream) -> bool {
+        let read = timeout(Duration::from_secs(5), stream.read_u8()).await;
+        read.is_ok_and(|read| read.is_err())
+    }
+
+    #[tokio::test]
+    async fn silence_holds_what_is_sent() {
+        let (port, _server) = echo().await;
+        let proxy = Proxy::start(port).await;
+        let mut stream = connect(&proxy).await;
+        for direction in [Direction::ToServer, Direction::ToClient, Direction::Both] {
+            send(&mut stream).await;
+            assert!(heard(&mut stream).await);
+            proxy.silence(direction);
+            send(&mut stream).await;
+            assert!(!heard(&mut stream).await, "{direction:?}");
+            proxy.resume();
+            assert!(heard(&mut stream).await, "{direction:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn connections_are_cut_and_refused() {
+        let (port, _server) = echo().await;
+        let proxy = Proxy::start(port).await;
+        let mut stream = connect(&proxy).await;
+        send(&mut stream).await;
+        assert!(heard(&mut stream).await);
+        proxy.refuse(true);
+        let mut refused = connect(&proxy).await;
+        assert!(is_closed(&mut refused).await);
+        proxy.cut();
+        assert!(is_closed(&mut stream).await);
+        proxy.refuse(false);
+        let mut stream = connect(&proxy).await;
+        send(&mut stream).await;
+        assert!(heard(&mut stream).await);
+    }
+
+    #[tokio::test]
+    async fn delays_add_up() {
+        let (port, _server) = echo().await;
+        let proxy = Proxy::start(port).await;
+        proxy.delay(SHORT);
+        let mut stream = connect(&proxy).await;
+        let begin = Instant::now();
+        send(&mut stream).await;
+        stream.read_u8().await.expect("read");
+        assert!(begin.elapsed() >= 2 * SHORT, "{:?}", begin.elapsed());
+    }
+
+    #[tokio::test]
+    async fn connections_end_with_the_proxy() {
+        let (port, _server) = echo().await;
+        let proxy = Proxy::start(port).await;
+        let mut stream = connect(&proxy).await;
+        drop(proxy);
+        assert!(is_closed(&mut stream).await);
+    }
+}

@@ -1,0 +1,49 @@
+//! Nodes start, end, and say what they did.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use handstamp_testkit::NodeProcess;
+
+const NODE: &str = env!("CARGO_BIN_EXE_tiny-node");
+const LIMIT: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_node_sees_only_its_own_variables() {
+    let node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
+    let output = node.output();
+    let mut names: Vec<_> = output.lines().filter_map(|line| line.split('=').next()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["COLOUR", "PATH", "PORT"]);
+    assert!(output.contains(&format!("PORT={}", node.port())));
+    assert_eq!(node.base_url(), format!("http://127.0.0.1:{}", node.port()));
+}
+
+#[tokio::test]
+async fn a_node_ends_when_it_is_asked_to() {
+    let mut node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
+    assert_eq!(node.terminate(LIMIT).await.signal(), Some(15));
+}
+
+#[tokio::test]
+#[should_panic(expected = "did not end within")]
+async fn a_node_that_does_not_end_is_reported() {
+    let mut node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
+    node.pause();
+    node.terminate(Duration::from_millis(20)).await;
+}
+
+#[tokio::test]
+async fn a_node_that_refuses_to_start_says_why() {
+    let (status, output) = NodeProcess::try_start(NODE, [("REFUSE", "yes")]).await.expect_err("a failure");
+    assert_eq!(status.code(), Some(1));
+    assert!(output.contains("refused to start"), "{output}");
+}
+
+#[tokio::test]
+async fn a_node_does_not_outlive_its_value() {
+    let node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
+    let port = node.port();
+    drop(node);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+}
