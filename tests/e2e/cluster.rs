@@ -1,8 +1,9 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use handstamp_testkit::{NodeProcess, RedisServer};
 use reqwest::StatusCode;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::support::{Browser, node_with, session_commands, three_nodes, until};
 

@@ -131,7 +131,7 @@ async fn what_somebody_planted_in_redis_opens_nothing() {
 
     // A record of a format to come: an error, and not a new session.
     let mut newer = redis.get(&ada_key).unwrap();
-    newer[0] = 2;
+    newer[2] = 2;
     redis.set(&ada_key, &newer, minute);
     let answer = ada.get(&node, "/me").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);

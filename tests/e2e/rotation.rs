@@ -21,7 +21,8 @@ async fn secrets_are_rotated_without_logging_anybody_out() {
     assert_eq!(browser.cookie, under_old);
     assert_eq!(browser.me(&after).await["username"], "ada");
     assert_ne!(browser.cookie, under_old, "the cookie is issued anew");
-    assert_eq!(browser.me(&verify_first).await["username"], "ada");
+    // A node that is behind takes it too, and would issue it anew under the key that it signs with.
+    assert_eq!(browser.clone().me(&verify_first).await["username"], "ada");
     assert_eq!(browser.me(&at_last).await["username"], "ada");
     assert_eq!(redis.keys().len(), 1);
 

@@ -47,3 +47,10 @@ async fn a_node_stops_without_redis_too() {
     let status = node.terminate(Duration::from_secs(10)).await;
     assert!(status.success(), "{status}:\n{}", node.output());
 }
+#[tokio::test]
+async fn an_interrupt_ends_a_node_too() {
+    let redis = RedisServer::start().await;
+    let mut node = node(&redis, "node-1").await;
+    let status = node.interrupt(Duration::from_secs(5)).await;
+    assert!(status.success(), "{status}:\n{}", node.output());
+}

@@ -45,7 +45,6 @@
 //! one, so that a server or a network that stands still is not waited for longer than needed.
 
 mod acl;
-mod backoff;
 mod bus;
 mod channel;
 mod config;

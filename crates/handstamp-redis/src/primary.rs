@@ -3,11 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use handstamp_store::Backoff;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::backoff::Backoff;
 use crate::driver::{Caller, Connection, Listener, Reply, Request};
 use crate::{Channel, RedisConfig, RedisError};
 
@@ -159,7 +159,7 @@ async fn keep_up(config: Arc<RedisConfig>, link: Arc<watch::Sender<Link>>, doubt
                 }
             }
         }
-        sleep(backoff.next()).await;
+        sleep(backoff.next_wait()).await;
     }
 }
 

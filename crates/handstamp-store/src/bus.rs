@@ -41,7 +41,7 @@ pub trait Subscription: Send + 'static {
     fn try_next(&mut self) -> Option<Result<Bytes, BusError>>;
 
     /// A proof of being up to date. Once it resolves, every message whose publication was complete before this
-    /// call is there for [`try_next`](Self::try_next) to take.
+    /// call is there for [`try_next`](Self::try_next) to take. How long that may take is for the caller to say.
     fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static;
 }
 

@@ -7,6 +7,7 @@
 //! [`ClusteredStore`] makes one node out of a store, a bus and a local cache: reads come from the cache as long
 //! as the node can prove that it has heard of every invalidation, and from the store when it cannot.
 
+mod backoff;
 mod bus;
 mod clock;
 mod clustered;
@@ -17,6 +18,7 @@ mod store;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use self::backoff::Backoff;
 pub use self::bus::{Bus, BusError, Subscription};
 pub use self::clock::{Clock, SystemClock};
 pub use self::clustered::{BusStats, ClusteredStore, Lookup, Settings, Writes};

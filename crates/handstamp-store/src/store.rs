@@ -18,8 +18,8 @@ use crate::StoreError;
 ///   returns one past its time.
 /// - **Notices are published by the step itself**, on the bus that belongs to the store, and only after the
 ///   change they tell of can be seen by every [`load`](Self::load).
-/// - **Steps can be repeated.** A caller that got no answer calls again with the same arguments, and a step that
-///   was done the first time reports the same success.
+/// - **Steps can be repeated.** A caller that got no answer calls again with the same arguments. A create or a save
+///   that was done the first time reports the same success; a delete says what it finds, which is nothing any more.
 /// - **An error is not an outcome.** What cannot be found out is an error, never "gone".
 ///
 /// Keys are hashes of authentic ids; whether such a session exists is for the store to say. Payloads are

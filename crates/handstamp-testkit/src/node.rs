@@ -99,6 +99,20 @@ impl NodeProcess {
     /// When it has not ended within `limit`, with what it wrote.
     pub async fn terminate(&mut self, limit: Duration) -> ExitStatus {
         self.process.terminate();
+        self.end(limit).await
+    }
+
+    /// Asks it to end as Ctrl-C does (`SIGINT`), and returns how it did.
+    ///
+    /// # Panics
+    ///
+    /// When it has not ended within `limit`, with what it wrote.
+    pub async fn interrupt(&mut self, limit: Duration) -> ExitStatus {
+        self.process.interrupt();
+        self.end(limit).await
+    }
+
+    async fn end(&mut self, limit: Duration) -> ExitStatus {
         match self.process.ended(limit).await {
             Some(status) => status,
             None => panic!("the node did not end within {limit:?}:\n{}", self.output()),

@@ -36,6 +36,11 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
     /// Makes it stand still, and returns when it does.
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);

@@ -93,10 +93,17 @@ pub(crate) fn encode<D: Serialize>(encoding: Encoding, data: &D) -> Result<Vec<u
 
 pub(crate) fn decode<D: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Result<D, BoxError> {
     match encoding {
-        Encoding::MessagePack => Ok(rmp_serde::from_slice(payload)?),
+        Encoding::MessagePack => {
+            let mut deserializer = rmp_serde::Deserializer::from_read_ref(payload);
+            deserializer.set_max_depth(MAX_DEPTH);
+            Ok(D::deserialize(&mut deserializer)?)
+        }
         Encoding::Json => Ok(serde_json::from_slice(payload)?),
     }
 }
+
+/// As deep as JSON may be nested. Each level takes stack, and stored bytes are not to be trusted with that.
+const MAX_DEPTH: usize = 128;
 
 #[cfg(test)]
 mod tests {

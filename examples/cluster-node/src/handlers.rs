@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::extract::{FromRequest, Query, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Form, Json};
 use handstamp::Session;
@@ -88,7 +88,7 @@ impl<S: Send + Sync> FromRequest<S> for Login {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let content_type = request.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+        let content_type = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         let is_form =
             content_type.is_some_and(|value| value.starts_with(b"application/x-www-form-urlencoded"));
         let login = if is_form {

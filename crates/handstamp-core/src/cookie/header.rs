@@ -22,15 +22,17 @@ impl CookieSigner {
     #[must_use]
     pub fn find<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Presented {
         let name = self.name().as_bytes();
+        let mut found = Presented::Nothing;
         let values = headers.into_iter().flat_map(|header| values_of(header, name));
-        values.take(MAX_CANDIDATES).fold(Presented::Nothing, |found, value| match (found, self.open(value)) {
-            (Presented::Ambiguous, _) => Presented::Ambiguous,
-            (Presented::Valid(one), Ok(other)) if one.id != other.id => Presented::Ambiguous,
-            (Presented::Valid(one), _) => Presented::Valid(one),
-            (_, Ok(opened)) => Presented::Valid(opened),
-            (Presented::Refused(first), Err(_)) => Presented::Refused(first),
-            (Presented::Nothing, Err(reason)) => Presented::Refused(reason),
-        })
+        for value in values.take(MAX_CANDIDATES) {
+            match (&found, self.open(value)) {
+                (Presented::Valid(one), Ok(other)) if one.id != other.id => return Presented::Ambiguous,
+                (Presented::Nothing | Presented::Refused(_), Ok(opened)) => found = Presented::Valid(opened),
+                (Presented::Nothing, Err(reason)) => found = Presented::Refused(reason),
+                _ => {}
+            }
+        }
+        found
     }
 }
 

@@ -7,27 +7,28 @@ use crate::time::Timestamp;
 /// The record's bytes:
 ///
 /// ```text
-///  0  format version   1    1
-///  1  flags            1    bits 0-1: encoding of the payload (0 MessagePack, 1 JSON); the rest 0
-///  2  revision        16    counter 8 | random bits 8
-/// 18  key             32    hash of the session's id
-/// 50  handle          16
-/// 66  schema           2
-/// 68  created at       8    milliseconds since the Unix epoch
-/// 76  expires at       8    likewise
-/// 84  subject length   2    0: no subject
-/// 86  subject, UTF-8
+///  0  magic            2    "hs"
+///  2  format version   1    1
+///  3  flags            1    bits 0-1: encoding of the payload (0 MessagePack, 1 JSON); the rest 0
+///  4  revision        16    counter 8 | random bits 8
+/// 20  key             32    hash of the session's id
+/// 52  handle          16
+/// 68  schema           2
+/// 70  created at       8    milliseconds since the Unix epoch
+/// 78  expires at       8    likewise
+/// 86  subject length   2    0: no subject
+/// 88  subject, UTF-8
 ///     payload, to the end
 /// ```
 ///
-/// All numbers are big-endian. In every version to come, bytes 0 and 2-17 keep their meaning: stores compare
-/// revisions without decoding, and a node must know a newer format when it sees one.
+/// All numbers are big-endian. In every version to come, magic, version and revision keep their places: stores
+/// compare revisions without decoding, and a node must know a newer format when it sees one.
 impl Record {
     /// The only format version that there is.
     pub const FORMAT: u8 = 1;
 
     /// Where the revision stands in the bytes of a record, in every version of the format.
-    pub const REVISION_RANGE: std::ops::Range<usize> = 2..2 + Revision::LEN;
+    pub const REVISION_RANGE: std::ops::Range<usize> = 4..4 + Revision::LEN;
 
     /// The longest subject in bytes.
     pub const MAX_SUBJECT_LEN: usize = u16::MAX as usize;
@@ -41,6 +42,7 @@ impl Record {
         let subject = self.subject.as_deref().unwrap_or_default();
         let subject_len = u16::try_from(subject.len()).map_err(|_| SubjectTooLong)?;
         let mut bytes = Vec::with_capacity(FIXED_LEN + subject.len() + self.payload.len());
+        bytes.put_slice(&MAGIC);
         bytes.put_u8(Self::FORMAT);
         bytes.put_u8(self.encoding.flag());
         bytes.put_slice(&self.revision.to_bytes());
@@ -62,6 +64,9 @@ impl Record {
     /// When the bytes are no record, are one of a newer format, or belong to another key.
     pub fn decode(bytes: Bytes, key: &SessionKey) -> Result<Self, RecordError> {
         let mut rest = bytes;
+        if array(&mut rest)? != MAGIC {
+            return Err(RecordError::Malformed);
+        }
         let format = rest.try_get_u8()?;
         if format > Self::FORMAT {
             return Err(RecordError::NewerFormat { format });
@@ -145,8 +150,10 @@ impl Encoding {
     }
 }
 
+const MAGIC: [u8; 2] = *b"hs";
+
 /// Everything before the subject.
-const FIXED_LEN: usize = 86;
+const FIXED_LEN: usize = 88;
 
 fn array<const N: usize>(bytes: &mut Bytes) -> Result<[u8; N], RecordError> {
     let mut array = [0; N];
@@ -190,7 +197,7 @@ mod tests {
     /// Other versions of the library read these bytes.
     #[test]
     fn the_layout_never_changes() {
-        let mut expected = vec![1, 0];
+        let mut expected = b"hs\x01\x00".to_vec();
         expected.extend([1; 16]);
         expected.extend([2; 32]);
         expected.extend([3; 16]);
@@ -214,19 +221,19 @@ mod tests {
     #[test]
     fn a_newer_format_is_told_apart_from_garbage() {
         let mut bytes = record().encode().unwrap();
-        bytes[0] = 2;
+        bytes[2] = 2;
         assert_eq!(decode(bytes), Err(RecordError::NewerFormat { format: 2 }));
-        assert_eq!(decode(b"\x01{}".to_vec()), Err(RecordError::Malformed));
+        assert_eq!(decode(br#"{"username": "ada"}"#.to_vec()), Err(RecordError::Malformed));
         assert_eq!(decode(vec![]), Err(RecordError::Malformed));
     }
 
     #[test]
     fn unknown_flags_and_overlong_subjects_are_refused() {
         let mut bytes = record().encode().unwrap();
-        bytes[1] = 4;
+        bytes[3] = 4;
         assert_eq!(decode(bytes), Err(RecordError::Malformed));
         let mut bytes = record().encode().unwrap();
-        bytes[84] = 0xff;
+        bytes[86] = 0xff;
         assert_eq!(decode(bytes), Err(RecordError::Malformed));
         let subject = Some("x".repeat(Record::MAX_SUBJECT_LEN + 1));
         assert_eq!(Record { subject, ..record() }.encode(), Err(SubjectTooLong));

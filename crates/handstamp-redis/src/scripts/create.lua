@@ -3,7 +3,7 @@
 if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then
   return 1
 end
-if redis.call('GETRANGE', KEYS[1], 2, 17) == ARGV[1] then
+if redis.call('GETRANGE', KEYS[1], 4, 19) == ARGV[1] then
   return 1
 end
 return 0

@@ -72,10 +72,10 @@ mod tests {
     /// The scripts say in numbers what the record's format says in a constant.
     #[test]
     fn the_revision_is_where_the_scripts_look_for_it() {
-        assert_eq!(Record::REVISION_RANGE, 2..18);
+        assert_eq!(Record::REVISION_RANGE, 4..20);
         let scripts = Scripts::new();
         for script in [&scripts.create, &scripts.save, &scripts.delete_revision] {
-            assert!(script.source.contains("redis.call('GETRANGE', KEYS[1], 2, 17)"));
+            assert!(script.source.contains("redis.call('GETRANGE', KEYS[1], 4, 19)"));
         }
     }
 }

@@ -1,6 +1,6 @@
 -- ARGV: expected revision, new revision, record, time to live in milliseconds, channel, notice
 -- 1 saved, now or by an earlier call; 0 another revision is there; -1 nothing is there
-local found = redis.call('GETRANGE', KEYS[1], 2, 17)
+local found = redis.call('GETRANGE', KEYS[1], 4, 19)
 if found == ARGV[2] then
   return 1
 end

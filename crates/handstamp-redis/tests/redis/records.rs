@@ -66,7 +66,7 @@ async fn a_record_of_a_newer_version_is_left_alone() {
     let (store, _bus) = connected(&server);
     let before = created(&store).await;
     let mut newer = changed(&before).encode().expect("bytes");
-    newer[0] = Record::FORMAT + 1;
+    newer[2] = Record::FORMAT + 1;
     server.set(&name(&before.key), &newer, MINUTE);
 
     let loaded = store.load(&before.key).await;

@@ -8,9 +8,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
-use super::backoff::Backoff;
 use super::node::Node;
-use crate::{Bus, BusError, StoreError, Subscription};
+use crate::{Backoff, Bus, BusError, StoreError, Subscription};
 
 /// The task that listens on the bus for a node, and proves that it does. It ends when this is dropped.
 #[derive(Debug)]
@@ -92,7 +91,7 @@ impl<B: Bus> Listener<B> {
             self.node.fence.void();
             self.status.send_modify(|status| status.running = false);
             self.note_store(self.check().await);
-            sleep(backoff.next()).await;
+            sleep(backoff.next_wait()).await;
         }
     }
 

@@ -1,6 +1,5 @@
 //! One node of a cluster: a store, a bus and a local cache as one thing.
 
-mod backoff;
 mod coordinator;
 mod erased;
 mod fence;
@@ -50,6 +49,15 @@ pub enum Lookup<V> {
     Absent,
     /// The session.
     Found(V),
+}
+
+impl<V> From<Lookup<V>> for Option<V> {
+    fn from(lookup: Lookup<V>) -> Self {
+        match lookup {
+            Lookup::Absent => None,
+            Lookup::Found(session) => Some(session),
+        }
+    }
 }
 
 impl ClusteredStore {

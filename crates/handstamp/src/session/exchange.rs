@@ -72,20 +72,42 @@ impl<T: SessionData> Exchange<T> {
         &self.shared
     }
 
-    /// Loads the session, unless that has been done.
+    /// Finds the session, unless that has been done.
     pub(crate) async fn open(&self) -> Result<(), Arc<SessionError>> {
-        match &*self.state.lock() {
-            State::Unopened => {}
-            State::Failed(error) => return Err(error.clone()),
-            State::Open(_) => return Ok(()),
+        match self.open_without_store() {
+            Some(opened) => opened,
+            // Boxed, or every handler's future would be as large as a conversation with the store.
+            None => Box::pin(self.open_from_store()).await,
         }
+    }
+
+    /// `None` when only the store can tell.
+    fn open_without_store(&self) -> Option<Result<(), Arc<SessionError>>> {
+        let mut state = self.state.lock();
+        match &*state {
+            State::Unopened => {}
+            State::Failed(error) => return Some(Err(error.clone())),
+            State::Open(_) => return Some(Ok(())),
+        }
+        let store = self.shared.store();
+        let now = store.clock().now();
+        let origin = match self.key() {
+            Some(key) => store.lookup(&key, now)?.into(),
+            None => None,
+        };
+        *state = State::Open(Open::new(origin, now));
+        Some(Ok(()))
+    }
+
+    #[cold]
+    async fn open_from_store(&self) -> Result<(), Arc<SessionError>> {
         let now = self.shared.store().clock().now();
-        let loaded = self.load(now).await;
+        let loaded = self.load().await;
         let mut state = self.state.lock();
         // Two tasks may have loaded at the same time: the first one's session is the one that is in use.
         if let State::Unopened = *state {
             *state = match loaded {
-                Ok(origin) => State::Open(Open::new(origin, now)),
+                Ok(lookup) => State::Open(Open::new(lookup.into(), now)),
                 Err(error) => State::Failed(Arc::new(error)),
             };
         }
@@ -212,23 +234,14 @@ impl<T: SessionData> Exchange<T> {
         returned
     }
 
-    /// The session that the cookie names, from the local cache if that may tell.
-    async fn load(&self, now: Instant) -> Result<Option<Arc<Snapshot<T>>>, SessionError> {
-        let Some(cookie) = &self.cookie else { return Ok(None) };
-        let key = self.shared.namespace().session_key(&cookie.id);
-        let lookup = match self.shared.store().lookup(&key, now) {
-            Some(lookup) => lookup,
-            None => self.ask_store(&key).await?,
-        };
-        match lookup {
-            Lookup::Absent => Ok(None),
-            Lookup::Found(snapshot) => Ok(Some(snapshot)),
-        }
+    /// Where the record of the session lies that the cookie names.
+    fn key(&self) -> Option<SessionKey> {
+        self.cookie.as_ref().map(|cookie| self.shared.namespace().session_key(&cookie.id))
     }
 
-    #[cold]
-    async fn ask_store(&self, key: &SessionKey) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
-        match self.shared.load(key).await {
+    async fn load(&self) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
+        let Some(key) = self.key() else { return Ok(Lookup::Absent) };
+        match self.shared.load(&key).await {
             // Nobody can make sense of it any more. The visitor is not locked out, and what is stored is left as it
             // is: a new session gets a new id.
             Err(error) if error.is_undecodable() => {

@@ -1,24 +1,34 @@
 use std::time::Duration;
 
-/// Waiting times between attempts to connect: each twice the one before, up to a limit, less a random part.
+/// Waiting times between attempts to reach a server: 50 milliseconds at first, then each twice the one before, up to a
+/// quarter of a second, less a random part of up to a half.
 ///
-/// The limit is low. An attempt costs the server little, and sessions wait for the next one.
-#[derive(Debug)]
-pub(crate) struct Backoff {
+/// The limit is low: an attempt costs the server little, and sessions wait for the next one.
+#[derive(Clone, Debug)]
+pub struct Backoff {
     next: Duration,
 }
 
 impl Backoff {
-    pub(crate) const fn new() -> Self {
+    /// From the beginning.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { next: FIRST }
     }
 
-    pub(crate) fn next(&mut self) -> Duration {
+    /// How long to wait before the next attempt.
+    pub fn next_wait(&mut self) -> Duration {
         let full = self.next;
         self.next = (full * 2).min(LONGEST);
         // Nodes that lost the same server do not come back in step. Without a random number they might.
         let random = getrandom::u32().unwrap_or(u32::MAX);
         full / 2 + (full / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -33,7 +43,7 @@ mod tests {
     fn waits_grow_to_a_limit() {
         let mut backoff = Backoff::new();
         for full in [50, 100, 200, 250, 250] {
-            let wait = backoff.next();
+            let wait = backoff.next_wait();
             let full = Duration::from_millis(full);
             assert!(full / 2 <= wait && wait <= full, "{wait:?} of {full:?}");
         }

@@ -1,0 +1,54 @@
+//! What the documents say is there, is there.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn the_first_program_in_the_readme_is_the_quickstart() {
+    let readme = read("README.md");
+    let program = readme.split("```rust\n").nth(1).unwrap().split("```").next().unwrap();
+    let quickstart = read("examples/quickstart/src/main.rs");
+    let after_the_title = quickstart.split_once("\n\n").unwrap().1;
+    assert_eq!(program, after_the_title);
+}
+
+#[test]
+fn every_link_within_the_repository_leads_somewhere() {
+    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+        let text = read(document);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !target.contains("://") && !target.starts_with('#') {
+                assert!(root().join(target).exists(), "{document} links to {target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_the_settings_and_defaults_that_the_library_documents() {
+    let rows = |text: &str, margin: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(margin));
+        lines.filter(|line| line.starts_with("| `") && line.contains('_')).map(str::to_owned).collect()
+    };
+    let documented = rows(&read("crates/handstamp/src/config/mod.rs"), "/// ");
+    let readme = rows(&read("README.md"), "");
+    for row in &documented {
+        let name = row.split('|').nth(1).unwrap();
+        let default = row.rsplit('|').nth(1).unwrap();
+        let named = readme
+            .iter()
+            .any(|line| line.contains(name) && line.contains(default.split(';').next().unwrap()));
+        assert!(named, "the README does not say {row}");
+    }
+    assert!(documented.len() > 10);
+}
