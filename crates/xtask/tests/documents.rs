@@ -1,6 +1,6 @@
 //! What the documents say is there, is there.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
