@@ -1,4 +1,4 @@
-//! The tests that every [`Store`](crate::Store) and [`Bus`](crate::Bus) must pass: what their contracts say, as
+//! The tests that every [`Store`] and [`Bus`] must pass: what their contracts say, as
 //! assertions.
 //!
 //! Each function is one behaviour and panics where it is missing. [`store`] and [`bus`] run them all:
