@@ -49,9 +49,9 @@ impl RedisError {
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
         match error {
-            RedisError::NotPrimary | RedisError::Refused(_) => Self::Refused(error.into()),
+            RedisError::NotPrimary | RedisError::Refused(_) => Self::refused(error),
             RedisError::TimedOut => Self::TimedOut,
-            _ => Self::Unavailable(error.into()),
+            _ => Self::unavailable(error),
         }
     }
 }

@@ -22,6 +22,6 @@ pub use self::backoff::Backoff;
 pub use self::bus::{Bus, BusError, Subscription};
 pub use self::clock::{Clock, SystemClock};
 pub use self::clustered::{BusStats, ClusteredStore, Lookup, Settings, Writes};
-pub use self::error::{BoxError, StoreError};
+pub use self::error::{BoxError, SharedError, StoreError};
 pub use self::memory::{MemoryBus, MemoryStore, MemorySubscription};
 pub use self::store::{CreateOutcome, DeleteOutcome, SaveOutcome, Store, Stored, TouchOutcome};

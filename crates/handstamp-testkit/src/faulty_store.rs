@@ -96,7 +96,7 @@ impl Faults {
         let mode = mode.wait_for(|mode| *mode != Mode::Hanging).await.map(|mode| *mode);
         match mode {
             Ok(Mode::Working) => Ok(()),
-            _ => Err(StoreError::Unavailable("told to fail".into())),
+            _ => Err(StoreError::unavailable("told to fail")),
         }
     }
 }

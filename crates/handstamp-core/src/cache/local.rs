@@ -1,10 +1,8 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use parking_lot::Mutex;
-
 use super::shard::Shard;
+use super::sync::{AtomicU64, Mutex, Ordering};
 use super::{CacheStats, Ticket};
 use crate::id::SessionKey;
 use crate::record::Revision;
@@ -39,6 +37,17 @@ impl<V> LocalCache<V> {
         self.shard(key).lock().get(key, generation, now)
     }
 
+    /// The value of `key`, if there is one of this generation whose session has not ended, be it out of date. For
+    /// when the store cannot be asked.
+    #[must_use]
+    pub fn get_outdated(&self, key: &SessionKey, now: Instant) -> Option<V>
+    where
+        V: Clone,
+    {
+        let generation = self.generation();
+        self.shard(key).lock().get_outdated(key, generation, now)
+    }
+
     /// Announces that the store is about to be asked for `key`, or to be told its new value. The ticket is the
     /// only way to put the answer into the cache.
     pub fn begin(&self, key: &SessionKey) -> Ticket<'_, V> {
@@ -53,9 +62,21 @@ impl<V> LocalCache<V> {
         drop(dropped);
     }
 
+    /// Declares what is held for `key` to be out of date, because a write may have changed it or not. Open tickets
+    /// are spoilt.
+    pub fn doubt(&self, key: &SessionKey, now: Instant) {
+        self.shard(key).lock().doubt(key, now);
+    }
+
     /// Drops everything, and spoils every open ticket.
     pub fn clear(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many times the cache was cleared.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The number of entries, those of earlier generations not counted.
@@ -75,10 +96,6 @@ impl<V> LocalCache<V> {
     pub fn stats(&self) -> CacheStats {
         let generation = self.generation();
         self.shards.iter().map(|shard| shard.lock().stats(generation)).sum()
-    }
-
-    pub(super) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
     }
 
     pub(super) fn shard(&self, key: &SessionKey) -> &Mutex<Shard<V>> {

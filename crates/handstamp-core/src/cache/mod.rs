@@ -9,14 +9,19 @@
 //! - Invalidations carry the revision that was saved. A node that holds that very revision keeps it, so its own
 //!   messages, and those that arrive late, do no harm.
 
+mod flights;
 mod hasher;
+mod in_date;
 mod local;
 mod shard;
 mod stats;
-#[cfg(test)]
+mod sync;
+#[cfg(all(test, not(loom)))]
 mod tests;
 mod ticket;
 
+pub use self::flights::{FlightNumber, Flights};
+pub use self::in_date::InDate;
 pub use self::local::LocalCache;
 pub use self::stats::CacheStats;
 pub use self::ticket::Ticket;

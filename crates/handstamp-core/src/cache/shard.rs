@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use lru::LruCache;
 
-use super::CacheStats;
+use super::{CacheStats, InDate};
 use super::hasher::BuildSpread;
 use crate::id::SessionKey;
 use crate::record::Revision;
@@ -21,7 +21,7 @@ struct Entry<V> {
     value: V,
     revision: Option<Revision>,
     generation: u64,
-    until: Instant,
+    in_date: InDate,
 }
 
 /// The open tickets of one session. What spoils one spoils all of them, also those taken after it: that costs a
@@ -57,7 +57,7 @@ impl<V> Shard<V> {
     where
         V: Clone,
     {
-        let found = self.entries.get(key).filter(|entry| entry.generation == generation && now < entry.until);
+        let found = self.entries.get(key).filter(|entry| entry.generation == generation && now < entry.in_date.until);
         match found {
             Some(entry) => {
                 self.stats.hits += 1;
@@ -70,6 +70,15 @@ impl<V> Shard<V> {
         }
     }
 
+    pub(super) fn get_outdated(&mut self, key: &SessionKey, generation: u64, now: Instant) -> Option<V>
+    where
+        V: Clone,
+    {
+        let found = self.entries.get(key);
+        let alive = found.filter(|entry| entry.generation == generation && now < entry.in_date.ends);
+        alive.map(|entry| entry.value.clone())
+    }
+
     /// Returns whatever made room.
     pub(super) fn insert(
         &mut self,
@@ -77,12 +86,12 @@ impl<V> Shard<V> {
         revision: Option<Revision>,
         value: V,
         generation: u64,
-        until: Instant,
+        in_date: InDate,
     ) -> Option<V> {
         if self.capacity == 0 {
             return Some(value);
         }
-        let displaced = match self.entries.push(key, Entry { value, revision, generation, until }) {
+        let displaced = match self.entries.push(key, Entry { value, revision, generation, in_date }) {
             Some((_, replaced)) => Some(replaced),
             None if self.entries.len() > self.capacity => {
                 self.stats.evictions += 1;
@@ -107,6 +116,15 @@ impl<V> Shard<V> {
             return None;
         }
         self.entries.pop(key).map(|entry| self.take_leave(entry))
+    }
+
+    pub(super) fn doubt(&mut self, key: &SessionKey, now: Instant) {
+        if let Some(tickets) = self.tickets.get_mut(key) {
+            tickets.barrier = Barrier::Shut;
+        }
+        if let Some(entry) = self.entries.peek_mut(key) {
+            entry.in_date.until = entry.in_date.until.min(now);
+        }
     }
 
     pub(super) fn open_ticket(&mut self, key: &SessionKey) {

@@ -20,6 +20,10 @@ fn start() -> Instant {
     Instant::now()
 }
 
+fn for_a_minute(now: Instant) -> InDate {
+    InDate { until: now + Duration::from_secs(60), ends: now + Duration::from_secs(600) }
+}
+
 /// A cache whose entries stay in date for a minute.
 struct Fixture {
     cache: LocalCache<u8>,
@@ -32,7 +36,7 @@ impl Fixture {
     }
 
     fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> bool {
-        ticket.complete(Some(revision(counter)), counter, self.now + Duration::from_secs(60))
+        ticket.complete(Some(revision(counter)), counter, for_a_minute(self.now))
     }
 
     #[track_caller]
@@ -76,7 +80,7 @@ fn the_bound_holds_over_all_shards() {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
         let ticket = cache.begin(&SessionKey::from_bytes(bytes));
-        assert!(ticket.complete(None, n, start() + Duration::from_secs(60)));
+        assert!(ticket.complete(None, n, for_a_minute(start())));
     }
     assert!((900..=1_000).contains(&cache.len()), "{}", cache.len());
 }
@@ -131,7 +135,7 @@ fn not_there_is_not_believed_after_hearing_of_a_save() {
     let fixture = Fixture::new(10);
     let ticket = fixture.cache.begin(&key(1));
     fixture.cache.invalidate(&key(1), Some(revision(1)));
-    assert!(!ticket.complete(None, 0, fixture.now + Duration::from_secs(60)));
+    assert!(!ticket.complete(None, 0, for_a_minute(fixture.now)));
 }
 
 #[test]
@@ -246,4 +250,25 @@ proptest! {
             prop_assert!(present <= 2);
         }
     }
+}
+
+#[test]
+fn what_may_be_outdated_is_kept_for_an_outage_only() {
+    let mut fixture = Fixture::new(10);
+    fixture.put(1, 5);
+    let ticket = fixture.cache.begin(&key(1));
+    fixture.cache.doubt(&key(1), fixture.now);
+    assert_eq!(fixture.get(1), None);
+    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now), Some(5));
+    assert!(!fixture.complete(ticket, 6), "what was asked for before the write is no better");
+    fixture.now += Duration::from_secs(600);
+    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now), None, "the session has ended");
+}
+
+#[test]
+fn nothing_of_an_earlier_generation_serves_in_an_outage() {
+    let fixture = Fixture::new(10);
+    fixture.put(1, 5);
+    fixture.cache.clear();
+    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now), None);
 }

@@ -1,7 +1,6 @@
 use std::fmt;
-use std::time::Instant;
 
-use super::LocalCache;
+use super::{InDate, LocalCache};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
@@ -22,20 +21,20 @@ impl<'c, V> Ticket<'c, V> {
         Self { cache, key, generation: cache.generation(), open: true }
     }
 
-    /// Puts `value` of this revision into the cache, in date until `until`. `None` stands for a value that no
+    /// Puts `value` of this revision into the cache, to be served while it is in date. `None` stands for a value that no
     /// revision belongs to, such as "not there".
     ///
     /// Returns whether the ticket was good: not if, since it was taken, the cache was cleared, or the session
     /// was deleted or saved to something that this revision does not survive. A value whose ticket is spoilt
     /// may be outdated already.
     #[must_use = "the value may be outdated when the ticket was spoilt"]
-    pub fn complete(mut self, revision: Option<Revision>, value: V, until: Instant) -> bool {
+    pub fn complete(mut self, revision: Option<Revision>, value: V, in_date: InDate) -> bool {
         self.open = false;
         let mut shard = self.cache.shard(&self.key).lock();
         let unspoilt = shard.close_ticket(&self.key, revision);
         // Under the lock: whoever clears the cache from here on leaves this entry in an old generation.
         let good = unspoilt && self.generation == self.cache.generation();
-        let displaced = good.then(|| shard.insert(self.key, revision, value, self.generation, until));
+        let displaced = good.then(|| shard.insert(self.key, revision, value, self.generation, in_date));
         drop(shard);
         // The lock is free again when the displaced value's own `Drop` runs.
         drop(displaced);
