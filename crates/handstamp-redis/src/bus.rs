@@ -5,8 +5,9 @@ use bytes::Bytes;
 use handstamp_store::{Bus, BusError, Subscription};
 
 use crate::Channel;
+use crate::RedisError;
 use crate::driver::{Listener, Request};
-use crate::primary::Primary;
+use crate::primary::{Primary, Replaced};
 
 /// Carries invalidations by Redis Pub/Sub. Clones are the same bus.
 ///
@@ -35,7 +36,8 @@ impl Bus for RedisBus {
     ///
     /// [`RedisConfig::connect_timeout`]: crate::RedisConfig::connect_timeout
     async fn subscribe(&self) -> Result<RedisSubscription, BusError> {
-        Ok(RedisSubscription(self.primary.subscribe(&self.channel).await?))
+        let (listener, replaced) = self.primary.subscribe(&self.channel).await?;
+        Ok(RedisSubscription { listener, replaced })
     }
 
     async fn publish(&self, message: Bytes) -> Result<(), BusError> {
@@ -45,27 +47,35 @@ impl Bus for RedisBus {
     }
 }
 
-/// A listener on a [`RedisBus`]. It lasts as long as its connection, and that as long as this.
-pub struct RedisSubscription(Listener);
+/// A listener on a [`RedisBus`]. It lasts as long as its connection, and no longer than the connection for commands:
+/// when that is made anew, it may lead to another server.
+pub struct RedisSubscription {
+    listener: Listener,
+    replaced: Replaced,
+}
 
 impl Subscription for RedisSubscription {
     async fn next(&mut self) -> Result<Bytes, BusError> {
-        Ok(self.0.next().await?)
+        tokio::select! {
+            biased;
+            next = self.listener.next() => Ok(next?),
+            () = self.replaced.happened() => Err(RedisError::Closed.into()),
+        }
     }
 
     fn try_next(&mut self) -> Option<Result<Bytes, BusError>> {
-        self.0.try_next().map(|next| next.map_err(BusError::from))
+        self.listener.try_next().map(|next| next.map_err(BusError::from))
     }
 
     /// A `PING` on the subscription's own connection. Whoever calls it bounds how long that may take.
     fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static {
-        let fence = self.0.fence();
+        let fence = self.listener.fence();
         async move { Ok(fence.await?) }
     }
 }
 
 impl fmt::Debug for RedisSubscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RedisSubscription").finish_non_exhaustive()
+        f.debug_struct("RedisSubscription").finish_non_exhaustive()
     }
 }

@@ -55,7 +55,24 @@ impl Primary {
     ///
     /// The command may have been carried out or not, and may still be.
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, RedisError> {
-        self.exchange(|caller| async move { caller.call(request).await }).await
+        let _permit = self.in_flight.try_acquire().map_err(|_| RedisError::Busy)?;
+        let reply = self.exchange(|caller| async move { caller.call(request).await }).await;
+        if let Err(RedisError::Refused(refusal)) = &reply
+            && refusal.code() == "READONLY"
+        {
+            self.doubt();
+        }
+        reply
+    }
+
+    /// Whether the server answers, and is a primary. This gets through however many commands wait: while it does
+    /// not, the node believes nothing that it has cached, and would send even more.
+    pub(crate) async fn check(&self) -> Result<(), RedisError> {
+        let checked = self.exchange(|caller| async move { check_role(&caller).await }).await;
+        if let Err(RedisError::NotPrimary | RedisError::Protocol) = checked {
+            self.doubt();
+        }
+        checked
     }
 
     /// The value of a key, and its time to live in milliseconds.
@@ -64,24 +81,30 @@ impl Primary {
     ///
     /// Safe: this only reads.
     pub(crate) async fn read(&self, key: Bytes) -> Result<(Option<Bytes>, i64), RedisError> {
+        let _permit = self.in_flight.try_acquire().map_err(|_| RedisError::Busy)?;
         self.exchange(|caller| async move { caller.read(key).await }).await
     }
 
-    /// To be called when an answer cannot be the one to the command: has the connection looked at, and replaced if it
-    /// is out of step.
+    /// To be called when an answer cannot be the one to the command, or not that of a primary: has the connection
+    /// looked at, and replaced if it is out of step, or leads to a server that was demoted. Another one may lead to
+    /// its successor.
     pub(crate) fn doubt(&self) {
         self.doubt.notify_one();
     }
 
-    /// A new subscription.
+    /// A new subscription, and what resolves when the connection for commands is another one: that may then lead to
+    /// another server than the subscription.
     ///
     /// # Cancel safety
     ///
     /// Safe: whatever was begun ends with the future.
-    pub(crate) async fn subscribe(&self, channel: &Channel) -> Result<Listener, RedisError> {
+    pub(crate) async fn subscribe(&self, channel: &Channel) -> Result<(Listener, Replaced), RedisError> {
+        let mut link = self.link.subscribe();
         // Where commands cannot go there is no use in trying.
         self.caller().await?;
-        Listener::open(&self.config, channel.as_str()).await
+        link.mark_unchanged();
+        let listener = Listener::open(&self.config, channel.as_str()).await?;
+        Ok((listener, Replaced(link)))
     }
 
     /// Takes no more commands, and lets those under way finish, within the time of an attempt to connect.
@@ -96,7 +119,6 @@ impl Primary {
     where
         F: Future<Output = Result<T, RedisError>>,
     {
-        let _permit = self.in_flight.try_acquire().map_err(|_| RedisError::Busy)?;
         let caller = self.caller().await?;
         timeout(self.config.command_timeout, begin(caller)).await.unwrap_or_else(|_| {
             self.doubt();
@@ -146,7 +168,13 @@ async fn keep_up(config: Arc<RedisConfig>, link: Arc<watch::Sender<Link>>, doubt
                 if !advance(&link, Link::Connecting) {
                     return;
                 }
-                tracing::info!(%cause, "lost the connection to the session store");
+                match cause {
+                    // Somebody has to do something about it.
+                    RedisError::Refused(_) | RedisError::NotPrimary => {
+                        tracing::warn!(%cause, "left the session store");
+                    }
+                    _ => tracing::info!(%cause, "lost the connection to the session store"),
+                }
                 if since.elapsed() >= STABLE {
                     backoff = Backoff::new();
                     continue;
@@ -163,21 +191,51 @@ async fn keep_up(config: Arc<RedisConfig>, link: Arc<watch::Sender<Link>>, doubt
     }
 }
 
-/// Resolves when the connection is lost, or there is a doubt about it and a `PING` is not answered as it should be: it
-/// tells a connection that is dead from a node that is too busy to look at the answers it has, and a connection that is
-/// out of step from a record that somebody spoilt.
+/// Resolves when the connection is lost, or there is a doubt about it and the server does not answer as it should: that
+/// tells a connection that is dead from a node that is too busy to look at the answers it has, one that is out of step
+/// from a record that somebody spoilt, and a primary from a server that was one.
 async fn end_of(connection: &Connection, doubt: &Notify, limit: Duration) -> RedisError {
     loop {
         tokio::select! {
             cause = connection.lost() => return cause,
             () = doubt.notified() => {
-                match timeout(limit, connection.caller().ping()).await {
+                match timeout(limit, check_all(connection.caller())).await {
                     Ok(Ok(()) | Err(RedisError::Refused(_))) => {}
                     Ok(Err(cause)) => return cause,
                     Err(_) => return RedisError::silence(),
                 }
             }
         }
+    }
+}
+
+/// Two commands, since one that follows its like would not notice that it gets the other's answer.
+async fn check_all(caller: &Caller) -> Result<(), RedisError> {
+    caller.ping().await?;
+    check_role(caller).await
+}
+
+/// One that was demoted goes on answering.
+async fn check_role(caller: &Caller) -> Result<(), RedisError> {
+    match caller.call(Request::new("ROLE")).await? {
+        Reply::List(role) if role.first() == Some(&Reply::Bytes(PRIMARY)) => Ok(()),
+        Reply::List(_) => Err(RedisError::NotPrimary),
+        _ => Err(RedisError::Protocol),
+    }
+}
+
+/// Tells when the connection for commands is not the one any more that it was.
+pub(crate) struct Replaced(watch::Receiver<Link>);
+
+impl Replaced {
+    /// Resolves then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub(crate) async fn happened(&mut self) {
+        // An error means that there is no connection, and will be none.
+        let _ = self.0.changed().await;
     }
 }
 
@@ -191,6 +249,8 @@ fn advance(link: &watch::Sender<Link>, next: Link) -> bool {
         open
     })
 }
+
+const PRIMARY: Bytes = Bytes::from_static(b"master");
 
 /// A connection that lasted so long is made anew at once when it is lost; another one after a pause.
 const STABLE: Duration = Duration::from_secs(1);

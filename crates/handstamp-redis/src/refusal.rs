@@ -58,9 +58,12 @@ const MAX_CODE_LEN: usize = 20;
 const CLUSTER: &str = "it is part of a cluster, which is not supported yet";
 
 /// Error replies that are told apart by more than their code.
-const ERRORS: [(&str, &str); 2] = [
+const ERRORS: [(&str, &str); 5] = [
     ("ERR max number of clients", "it has no room for another client"),
-    ("ERR unknown command", "it lacks a command; Redis 6 or Valkey 7.2 is needed"),
+    ("ERR unknown command", "it lacks a command; Redis 6.2 or Valkey 7.2 is needed"),
+    ("ERR DB index is out of range", "it has no database of this number"),
+    ("ERR The user executing the script", NO_PERMISSION),
+    ("ERR ACL failure in script", NO_PERMISSION),
 ];
 
 const CODES: [(&str, &str); 14] = [
@@ -72,13 +75,15 @@ const CODES: [(&str, &str); 14] = [
     ("MASTERDOWN", "it is a replica that has lost its primary"),
     ("MISCONF", "it cannot write to its disk"),
     ("MOVED", CLUSTER),
-    ("NOPERM", "the user has no permission for this command, key or channel"),
+    ("NOPERM", NO_PERMISSION),
     ("NOREPLICAS", "it has too few replicas to take writes"),
     ("NOSCRIPT", "it does not know the script"),
     ("OOM", "it has no memory left"),
     ("READONLY", "it is a replica"),
     ("WRONGTYPE", "the key holds something that is no session"),
 ];
+
+const NO_PERMISSION: &str = "the user has no permission for this command, key or channel";
 
 #[cfg(test)]
 mod tests {

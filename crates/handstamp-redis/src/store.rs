@@ -3,10 +3,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
-use handstamp_core::record::{Record, Revision};
-use handstamp_store::{CreateOutcome, DeleteOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome};
+use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome};
 
-use crate::driver::{Reply, Request};
 use crate::primary::Primary;
 use crate::scripts::Scripts;
 use crate::{Channel, RedisError};
@@ -48,6 +47,7 @@ impl Store for RedisStore {
         match self.primary.read(self.name(key).into()).await? {
             // In the second case it ended in between.
             (None, _) | (Some(_), NO_KEY) => Ok(None),
+            (Some(bytes), _) if Mark::is_one(&bytes) => Ok(None),
             (Some(bytes), millis) => Ok(Some(Stored {
                 record: Record::decode(bytes, key).inspect_err(|_| self.primary.doubt())?,
                 // Without a limit it counts as negative.
@@ -91,10 +91,10 @@ impl Store for RedisStore {
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
-        let expire = Request::new("PEXPIRE").arg(self.name(key)).arg(millis(ttl));
-        match self.primary.call(expire).await? {
-            Reply::Integer(1) => Ok(TouchOutcome::Touched),
-            Reply::Integer(0) => Ok(TouchOutcome::Gone),
+        let script = &self.scripts.touch;
+        match script.run(&self.primary, self.name(key), [millis(ttl)]).await? {
+            1 => Ok(TouchOutcome::Touched),
+            -1 => Ok(TouchOutcome::Gone),
             _ => Err(self.astray()),
         }
     }
@@ -109,29 +109,33 @@ impl Store for RedisStore {
         }
     }
 
-    async fn delete_revision(
+    async fn retire(
         &self,
         key: &SessionKey,
         expected: Revision,
+        mark: Mark,
+        ttl: Duration,
         notice: Bytes,
-    ) -> Result<DeleteOutcome, StoreError> {
-        let arguments = [revision(expected), self.channel.clone(), notice];
-        let script = &self.scripts.delete_revision;
+    ) -> Result<RetireOutcome, StoreError> {
+        let mark = Bytes::copy_from_slice(&mark.to_bytes());
+        let arguments = [revision(expected), mark, millis(ttl), self.channel.clone(), notice];
+        let script = &self.scripts.retire;
         match script.run(&self.primary, self.name(key), arguments).await? {
-            1 => Ok(DeleteOutcome::Deleted),
-            0 => Ok(DeleteOutcome::Conflict),
-            -1 => Ok(DeleteOutcome::Gone),
+            1 => Ok(RetireOutcome::Retired),
+            0 => Ok(RetireOutcome::Conflict),
+            -1 => Ok(RetireOutcome::Gone),
             _ => Err(self.astray()),
         }
     }
 
-    /// Asks for the server's role: one that was demoted goes on answering.
+    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
+        let mark = Bytes::copy_from_slice(&mark.to_bytes());
+        self.scripts.unmark.run(&self.primary, self.name(key), [mark]).await?;
+        Ok(())
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
-        match self.primary.call(Request::new("ROLE")).await? {
-            Reply::List(role) if role.first() == Some(&Reply::Bytes(PRIMARY)) => Ok(()),
-            Reply::List(_) => Err(RedisError::NotPrimary.into()),
-            _ => Err(self.astray()),
-        }
+        Ok(self.primary.check().await?)
     }
 
     async fn close(&self) {
@@ -152,7 +156,6 @@ fn millis(ttl: Duration) -> Bytes {
 
 /// What `PTTL` answers where there is no key.
 const NO_KEY: i64 = -2;
-const PRIMARY: Bytes = Bytes::from_static(b"master");
 const MAX_TTL_MILLIS: u128 = 100 * 365 * 24 * 60 * 60 * 1_000;
 
 #[cfg(test)]

@@ -1,32 +1,32 @@
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use handstamp_core::record::{RecordError, SubjectTooLong};
 
 /// Any error, on its way to become a source.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Any error, as a source: many requests may fail for the same reason.
-pub type SharedError = Arc<dyn std::error::Error + Send + Sync>;
+pub type SharedError = Arc<dyn Error + Send + Sync>;
 
 /// The store could not do what was asked, or not for certain.
 ///
 /// That a session is not there, or has another revision, is an outcome and never an error; an error never means
 /// "not there".
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreError {
     /// What lies in the store is not the record that was asked for.
-    #[error(transparent)]
-    Record(#[from] RecordError),
+    Record(RecordError),
     /// The store answered that it will not do it.
-    #[error("the session store refused")]
-    Refused(#[source] SharedError),
+    Refused(SharedError),
     /// No answer in time. Whether it was done is unknown.
-    #[error("the session store did not answer in time")]
     TimedOut,
+    /// The record cannot be written down: the session's subject is too long.
+    Unwritable(SubjectTooLong),
     /// The store could not be reached. Whether it was done is unknown, if the connection broke in between.
-    #[error("the session store cannot be reached")]
-    Unavailable(#[source] SharedError),
+    Unavailable(SharedError),
 }
 
 impl StoreError {
@@ -49,9 +49,36 @@ impl StoreError {
     }
 }
 
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(error) => error.fmt(f),
+            Self::Refused(_) => f.write_str("the session store refused"),
+            Self::TimedOut => f.write_str("the session store did not answer in time"),
+            Self::Unwritable(error) => error.fmt(f),
+            Self::Unavailable(_) => f.write_str("the session store cannot be reached"),
+        }
+    }
+}
+
+/// By hand, so that the source is the cause itself and not the pointer to it.
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused(cause) | Self::Unavailable(cause) => Some(&**cause),
+            Self::Record(_) | Self::TimedOut | Self::Unwritable(_) => None,
+        }
+    }
+}
+
+impl From<RecordError> for StoreError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
+    }
+}
+
 impl From<SubjectTooLong> for StoreError {
-    /// A record that cannot be written down is refused by every store.
     fn from(error: SubjectTooLong) -> Self {
-        Self::refused(error)
+        Self::Unwritable(error)
     }
 }

@@ -24,4 +24,4 @@ pub use self::clock::{Clock, SystemClock};
 pub use self::clustered::{BusStats, ClusteredStore, Lookup, Settings, Writes};
 pub use self::error::{BoxError, SharedError, StoreError};
 pub use self::memory::{MemoryBus, MemoryStore, MemorySubscription};
-pub use self::store::{CreateOutcome, DeleteOutcome, SaveOutcome, Store, Stored, TouchOutcome};
+pub use self::store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, Stored, TouchOutcome};

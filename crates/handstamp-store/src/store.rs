@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Record, Revision};
+use handstamp_core::record::{Mark, Record, Revision};
 
 use crate::StoreError;
 
@@ -18,8 +18,9 @@ use crate::StoreError;
 ///   returns one past its time.
 /// - **Notices are published by the step itself**, on the bus that belongs to the store, and only after the
 ///   change they tell of can be seen by every [`load`](Self::load).
-/// - **Steps can be repeated.** A caller that got no answer calls again with the same arguments. A create or a save
-///   that was done the first time reports the same success; a delete says what it finds, which is nothing any more.
+/// - **Steps can be repeated.** A caller that got no answer calls again with the same arguments. A create, a save or
+///   a retirement that was done the first time reports the same success; a delete says what it finds, which is nothing
+///   any more.
 /// - **An error is not an outcome.** What cannot be found out is an error, never "gone".
 ///
 /// Keys are hashes of authentic ids; whether such a session exists is for the store to say. Payloads are
@@ -64,13 +65,19 @@ pub trait Store: Send + Sync + 'static {
         notice: Bytes,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Deletes the record of `key` if it has this revision, and then publishes `notice`.
-    fn delete_revision(
+    /// Ends the record of `key` if it has this revision, because its session has moved to another id, and publishes
+    /// `notice`. Leaves `mark` in its place for `ttl`: to all other calls there is nothing any more.
+    fn retire(
         &self,
         key: &SessionKey,
         revision: Revision,
+        mark: Mark,
+        ttl: Duration,
         notice: Bytes,
-    ) -> impl Future<Output = Result<DeleteOutcome, StoreError>> + Send;
+    ) -> impl Future<Output = Result<RetireOutcome, StoreError>> + Send;
+
+    /// Takes `mark` away from `key`, if it is still there: whoever left it has heard that it was.
+    fn unmark(&self, key: &SessionKey, mark: Mark) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Whether the store can be reached and takes writes. Called about once a second, so it has to be cheap.
     fn check(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -112,12 +119,12 @@ pub enum SaveOutcome {
     Gone,
 }
 
-/// What became of a [`delete_revision`](Store::delete_revision).
+/// What became of a [`retire`](Store::retire).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
-pub enum DeleteOutcome {
-    /// The record is deleted.
-    Deleted,
+pub enum RetireOutcome {
+    /// The record is no more.
+    Retired,
     /// The record there has another revision, and is as it was.
     Conflict,
     /// There was no record.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use handstamp_core::id::{Handle, Namespace, SessionKey};
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
-use handstamp_core::record::{Encoding, Record, Revision};
+use handstamp_core::record::{Encoding, Mark, Record, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    Bus, Clock, ClusteredStore, CreateOutcome, DeleteOutcome, Lookup, MemoryBus, MemoryStore, SaveOutcome,
+    Bus, Clock, ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, RetireOutcome, SaveOutcome,
     Settings, Store, StoreError, SystemClock, TouchOutcome,
 };
 use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, until};
@@ -123,6 +124,10 @@ fn record() -> Record {
         schema: 1,
         payload: "first".into(),
     }
+}
+
+fn mark() -> Mark {
+    Mark::new(Revision::first().unwrap())
 }
 
 fn changed(record: &Record, payload: &'static str) -> Record {
@@ -381,8 +386,8 @@ async fn a_store_that_hangs_costs_no_more_than_the_budget() {
     let saved = writes.save(&second, first.revision, TTL, value).await;
     assert!(matches!(saved, Err(StoreError::TimedOut)));
     assert!(writes.out_of_time());
-    let deleted = writes.delete_revision(&first.key, first.revision).await;
-    assert!(matches!(deleted, Err(StoreError::TimedOut)), "the budget is for all writes together");
+    let retired = writes.retire(&first.key, first.revision, mark(), TTL).await;
+    assert!(matches!(retired, Err(StoreError::TimedOut)), "the budget is for all writes together");
     assert_eq!(started.elapsed(), settings.save_budget);
 }
 
@@ -413,16 +418,147 @@ async fn a_session_that_could_not_be_ended_is_over_here_and_ended_later() {
 }
 
 #[tokio::test]
-async fn ending_by_revision_drops_the_copy() {
+async fn retiring_drops_the_copy() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let first = node.create().await;
-    let writes = node.clustered.writes();
-    let other = first.revision.next().unwrap();
-    assert_eq!(writes.delete_revision(&first.key, other).await.unwrap(), DeleteOutcome::Conflict);
+    let retire = |revision| node.clustered.writes().retire(&first.key, revision, mark(), TTL);
+    assert_eq!(retire(first.revision.next().unwrap()).await.unwrap(), RetireOutcome::Conflict);
     assert_eq!(node.read(&first.key).await.unwrap(), found("first"));
-    assert_eq!(writes.delete_revision(&first.key, first.revision).await.unwrap(), DeleteOutcome::Deleted);
+    assert_eq!(retire(first.revision).await.unwrap(), RetireOutcome::Retired);
     assert_eq!(node.read(&first.key).await.unwrap(), Lookup::Absent);
+}
+
+#[tokio::test]
+async fn a_session_that_is_to_be_ended_cannot_be_moved_away() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.faults.fail();
+    assert!(node.delete(&record).await.is_err());
+    node.faults.work();
+    let retired = node.clustered.writes().retire(&record.key, record.revision, mark(), TTL).await;
+    assert_eq!(retired.unwrap(), RetireOutcome::Gone);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_asked_for_again() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    node.faults.lose_answers(1);
+    let first = node.create().await;
+    let second = changed(&first, "second");
+    node.faults.lose_answers(1);
+    assert_eq!(node.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
+    assert_eq!(node.lookup(&first.key), Some(found("second")));
+    node.faults.lose_answers(1);
+    let retired = node.clustered.writes().retire(&first.key, second.revision, mark(), TTL).await;
+    assert_eq!(retired.unwrap(), RetireOutcome::Retired);
+}
+
+/// The herd on a cold node.
+#[tokio::test]
+async fn ten_thousand_who_want_the_same_session_share_one_load() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.clustered.clear();
+    let calls = node.faults.calls();
+    let mut held = node.faults.hold_next_load();
+    let loads = join_all((0..10_000).map(|_| node.load(&record.key)));
+    let release = async {
+        held.reached().await;
+        held.release();
+    };
+    let (loaded, ()) = tokio::join!(loads, release);
+    assert!(loaded.iter().all(|loaded| loaded.as_ref().unwrap() == &found("first")));
+    assert_eq!(node.faults.calls(), calls + 1);
+}
+
+#[tokio::test]
+async fn all_who_share_a_load_share_its_error() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.faults.hang();
+    let calls = node.faults.calls();
+    let loads = join_all((0..100).map(|_| node.load(&record.key)));
+    let (loaded, ()) = tokio::join!(loads, async { node.faults.fail() });
+    assert!(loaded.iter().all(|loaded| matches!(loaded, Err(StoreError::Unavailable(_)))));
+    assert_eq!(node.faults.calls(), calls + 2, "once, and once again because the connection broke");
+}
+
+#[tokio::test]
+async fn who_comes_after_a_logout_does_not_share_a_load_from_before_it() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.clustered.clear();
+    let mut held = node.faults.hold_next_load();
+    let early = async {
+        // It has its answer, from before the logout, and asks again because it hears of that.
+        assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Absent);
+    };
+    let late = async {
+        held.reached().await;
+        assert!(node.delete(&record).await.unwrap());
+        assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Absent);
+        held.release();
+    };
+    tokio::join!(early, late);
+}
+
+#[tokio::test]
+async fn a_load_ends_with_the_last_who_waits_for_it() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.clustered.clear();
+    let mut held = node.faults.hold_next_load();
+    tokio::select! {
+        _ = node.load(&record.key) => panic!("it is held"),
+        () = held.reached() => {}
+    }
+    assert_eq!(node.load(&record.key).await.unwrap(), found("first"), "another one is begun");
+}
+
+#[tokio::test]
+async fn a_fresh_load_never_shares_what_was_asked_before() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let first = one.create().await;
+    let mut held = two.faults.hold_next_load();
+    two.ears.close();
+    let early = two.load(&first.key);
+    let late = async {
+        held.reached().await;
+        let _ = one.save(&changed(&first, "second"), first.revision).await.unwrap();
+        let fresh = two.clustered.load_fresh(&first.key, |stored| Ok::<_, StoreError>(stored.record.payload));
+        assert_eq!(fresh.await.map(payload).unwrap(), found("second"));
+        held.release();
+    };
+    let (_, ()) = tokio::join!(early, late);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_outage_the_cache_says_what_it_last_knew_and_for_how_long() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let (ended, record) = (node.create().await, node.create().await);
+    let outdated = |key, limit| node.clustered.lookup_outdated::<Bytes>(key, SystemClock.now(), limit);
+    let limit = Duration::from_secs(20);
+    node.faults.fail();
+    assert!(node.save(&changed(&record, "second"), record.revision).await.is_err());
+    assert!(node.delete(&ended).await.is_err());
+    sleep(MAX_STALENESS).await;
+    assert_eq!(node.lookup(&record.key), None, "nothing can be proved any more");
+    assert_eq!(outdated(&record.key, limit).map(payload), Some(found("first")));
+    assert_eq!(outdated(&ended.key, limit), None, "somebody tried to end it here");
+    sleep(limit - MAX_STALENESS).await;
+    assert_eq!(outdated(&record.key, limit), None);
+    assert_eq!(outdated(&record.key, limit * 2).map(payload), Some(found("first")));
+    node.clustered.clear();
+    assert_eq!(outdated(&record.key, limit * 2), None);
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Record, Revision};
-use handstamp_store::{CreateOutcome, DeleteOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome};
+use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome};
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
@@ -23,6 +23,7 @@ impl<S> FaultyStore<S> {
         let faults = Faults(Arc::new(Inner {
             mode: watch::Sender::new(Mode::Working),
             calls: AtomicUsize::new(0),
+            answers_to_lose: AtomicUsize::new(0),
             held_load: Mutex::new(None),
         }));
         (Self { inner, faults: faults.clone() }, faults)
@@ -37,6 +38,7 @@ pub struct Faults(Arc<Inner>);
 struct Inner {
     mode: watch::Sender<Mode>,
     calls: AtomicUsize,
+    answers_to_lose: AtomicUsize,
     held_load: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
 }
 
@@ -70,6 +72,11 @@ impl Faults {
         self.0.mode.send_replace(Mode::Working);
     }
 
+    /// Loses the answers to the next `count` creates, saves and retirements: they are done, and fail.
+    pub fn lose_answers(&self, count: usize) {
+        self.0.answers_to_lose.store(count, Ordering::SeqCst);
+    }
+
     /// How many calls there have been that ask or change something: all but checks.
     #[must_use]
     pub fn calls(&self) -> usize {
@@ -88,6 +95,14 @@ impl Faults {
     async fn call(&self) -> Result<(), StoreError> {
         self.0.calls.fetch_add(1, Ordering::SeqCst);
         self.in_working_order().await
+    }
+
+    fn answer(&self) -> Result<(), StoreError> {
+        let one_less = |count: usize| count.checked_sub(1);
+        match self.0.answers_to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+            Ok(_) => Err(StoreError::unavailable("told to lose the answer")),
+            Err(_) => Ok(()),
+        }
     }
 
     async fn in_working_order(&self) -> Result<(), StoreError> {
@@ -127,7 +142,9 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         self.faults.call().await?;
-        self.inner.create(record, ttl).await
+        let outcome = self.inner.create(record, ttl).await;
+        self.faults.answer()?;
+        outcome
     }
 
     async fn save(
@@ -138,7 +155,9 @@ impl<S: Store> Store for FaultyStore<S> {
         notice: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
         self.faults.call().await?;
-        self.inner.save(record, replacing, ttl, notice).await
+        let outcome = self.inner.save(record, replacing, ttl, notice).await;
+        self.faults.answer()?;
+        outcome
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
@@ -151,14 +170,23 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.delete(key, notice).await
     }
 
-    async fn delete_revision(
+    async fn retire(
         &self,
         key: &SessionKey,
         revision: Revision,
+        mark: Mark,
+        ttl: Duration,
         notice: Bytes,
-    ) -> Result<DeleteOutcome, StoreError> {
+    ) -> Result<RetireOutcome, StoreError> {
         self.faults.call().await?;
-        self.inner.delete_revision(key, revision, notice).await
+        let outcome = self.inner.retire(key, revision, mark, ttl, notice).await;
+        self.faults.answer()?;
+        outcome
+    }
+
+    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
+        self.faults.in_working_order().await?;
+        self.inner.unmark(key, mark).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

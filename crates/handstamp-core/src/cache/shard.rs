@@ -3,8 +3,8 @@ use std::time::Instant;
 
 use lru::LruCache;
 
-use super::{CacheStats, InDate};
 use super::hasher::BuildSpread;
+use super::{CacheStats, InDate};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
@@ -57,7 +57,8 @@ impl<V> Shard<V> {
     where
         V: Clone,
     {
-        let found = self.entries.get(key).filter(|entry| entry.generation == generation && now < entry.in_date.until);
+        let found =
+            self.entries.get(key).filter(|entry| entry.generation == generation && now < entry.in_date.until);
         match found {
             Some(entry) => {
                 self.stats.hits += 1;

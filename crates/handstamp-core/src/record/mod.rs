@@ -1,11 +1,13 @@
 //! What a store keeps of a session.
 
 mod codec;
+mod mark;
 mod revision;
 
 use bytes::Bytes;
 
 pub use self::codec::{RecordError, SubjectTooLong};
+pub use self::mark::Mark;
 pub use self::revision::Revision;
 
 use crate::id::{Handle, SessionKey};

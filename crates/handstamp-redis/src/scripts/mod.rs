@@ -14,7 +14,9 @@ pub(crate) struct Scripts {
     pub(crate) create: Script,
     pub(crate) save: Script,
     pub(crate) delete: Script,
-    pub(crate) delete_revision: Script,
+    pub(crate) retire: Script,
+    pub(crate) touch: Script,
+    pub(crate) unmark: Script,
 }
 
 impl Scripts {
@@ -23,7 +25,9 @@ impl Scripts {
             create: Script::new(include_str!("create.lua")),
             save: Script::new(include_str!("save.lua")),
             delete: Script::new(include_str!("delete.lua")),
-            delete_revision: Script::new(include_str!("delete_revision.lua")),
+            retire: Script::new(include_str!("retire.lua")),
+            touch: Script::new(include_str!("touch.lua")),
+            unmark: Script::new(include_str!("unmark.lua")),
         }
     }
 }
@@ -65,7 +69,7 @@ impl Script {
 
 #[cfg(test)]
 mod tests {
-    use handstamp_core::record::Record;
+    use handstamp_core::record::{Mark, Record, Revision};
 
     use super::*;
 
@@ -74,8 +78,17 @@ mod tests {
     fn the_revision_is_where_the_scripts_look_for_it() {
         assert_eq!(Record::REVISION_RANGE, 4..20);
         let scripts = Scripts::new();
-        for script in [&scripts.create, &scripts.save, &scripts.delete_revision] {
+        for script in [&scripts.create, &scripts.save, &scripts.retire] {
             assert!(script.source.contains("redis.call('GETRANGE', KEYS[1], 4, 19)"));
+        }
+    }
+
+    #[test]
+    fn the_scripts_know_a_mark_when_they_see_one() {
+        assert!(Mark::new(Revision::LATEST).to_bytes().starts_with(b"hs\0\0"));
+        let scripts = Scripts::new();
+        for script in [&scripts.save, &scripts.delete, &scripts.retire, &scripts.touch] {
+            assert!(script.source.contains("call('GETRANGE', KEYS[1], 0, 3) == 'hs\\0\\0'"));
         }
     }
 }

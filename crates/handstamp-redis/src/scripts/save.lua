@@ -5,8 +5,12 @@ if found == ARGV[2] then
   return 1
 end
 if found ~= ARGV[1] then
+  if redis.call('GETRANGE', KEYS[1], 0, 3) == 'hs\0\0' then
+    return -1
+  end
   return redis.call('EXISTS', KEYS[1]) - 1
 end
-redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+-- First, since it may not be permitted: nobody hears of it before the script has ended.
 redis.call('PUBLISH', ARGV[5], ARGV[6])
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1

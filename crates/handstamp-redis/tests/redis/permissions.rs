@@ -1,8 +1,9 @@
 //! The documented permissions are enough, and none too many.
 
 use bytes::Bytes;
+use handstamp_core::record::Mark;
 use handstamp_redis::{RedisError, acl_rules};
-use handstamp_store::{Bus, Store, Subscription, conformance};
+use handstamp_store::{Bus, CreateOutcome, Store, Subscription, conformance};
 use handstamp_testkit::RedisServer;
 use handstamp_testkit::redis::{Value, from_redis_value};
 
@@ -117,6 +118,34 @@ async fn a_forbidden_channel_is_no_silent_subscription() {
             "{error:?}"
         );
     }
+}
+
+/// What nobody would hear of is not done.
+#[tokio::test]
+async fn without_permission_to_publish_nothing_is_changed() {
+    let server = RedisServer::start().await;
+    let silent: Vec<_> = rules().into_iter().filter(|rule| !rule.starts_with('&')).collect();
+    permit(&server, &silent);
+    let (store, _bus) = connected_by(config(&server.url_as(USER, "password")));
+    let first = record();
+    assert_eq!(store.create(&first, MINUTE).await.expect("create"), CreateOutcome::Created);
+    let mark = Mark::new(first.revision);
+    let errors = [
+        store
+            .save(&changed(&first), first.revision, MINUTE, Bytes::new())
+            .await
+            .expect_err("a forbidden channel"),
+        store
+            .retire(&first.key, first.revision, mark, MINUTE, Bytes::new())
+            .await
+            .expect_err("a forbidden channel"),
+        store.delete(&first.key, Bytes::new()).await.expect_err("a forbidden channel"),
+    ];
+    for error in errors {
+        assert!(cause(&error).to_string().contains("no permission"), "{error:?}: {}", cause(&error));
+    }
+    let stored = store.load(&first.key).await.expect("load").expect("a record");
+    assert_eq!(stored.record, first);
 }
 
 /// A subscription that was permitted is cut when it no longer is.

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use handstamp_core::record::{Record, RecordError};
+use handstamp_core::record::{Mark, Record, RecordError, Revision};
 use handstamp_redis::{RedisError, RedisStore};
-use handstamp_store::{CreateOutcome, DeleteOutcome, SaveOutcome, Store, StoreError, TouchOutcome};
-use handstamp_testkit::RedisServer;
+use handstamp_store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, TouchOutcome};
+use handstamp_testkit::{RedisServer, eventually};
 
 use crate::harness::{
     MINUTE, PAYLOAD, cause, changed, config, connected, connected_by, created, name, record,
@@ -17,6 +17,14 @@ const NOTICE: Bytes = Bytes::from_static(b"notice");
 
 async fn save(store: &RedisStore, record: &Record, before: &Record) -> Result<SaveOutcome, StoreError> {
     store.save(record, before.revision, MINUTE, NOTICE).await
+}
+
+async fn retire(store: &RedisStore, record: &Record) -> Result<RetireOutcome, StoreError> {
+    store.retire(&record.key, record.revision, mark(), MINUTE, NOTICE).await
+}
+
+fn mark() -> Mark {
+    Mark::new(Revision::first().expect("random bytes"))
 }
 
 #[tokio::test]
@@ -42,8 +50,8 @@ async fn what_is_no_record_is_there_all_the_same() {
         assert_eq!(created, CreateOutcome::Exists);
         let saved = save(&store, &changed(&record), &record).await.expect("save");
         assert_eq!(saved, SaveOutcome::Conflict);
-        let deleted = store.delete_revision(&record.key, record.revision, NOTICE).await;
-        assert_eq!(deleted.expect("delete"), DeleteOutcome::Conflict);
+        let retired = retire(&store, &record).await;
+        assert_eq!(retired.expect("retire"), RetireOutcome::Conflict);
         assert_eq!(server.get(&name(&record.key)).as_deref(), Some(bytes));
         assert!(store.delete(&record.key, NOTICE).await.expect("delete"));
     }
@@ -88,7 +96,7 @@ async fn what_is_no_string_is_refused() {
         store.load(&record.key).await.expect_err("no record"),
         store.create(&record, MINUTE).await.expect_err("no record"),
         save(&store, &changed(&record), &record).await.expect_err("no record"),
-        store.delete_revision(&record.key, record.revision, NOTICE).await.expect_err("no record"),
+        retire(&store, &record).await.expect_err("no record"),
     ];
     for error in errors {
         assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
@@ -136,7 +144,7 @@ async fn the_server_holds_hashes_with_a_limit_and_nothing_else() {
     check(&first);
     let _ = store.touch(&first.key, MINUTE).await.expect("touch");
     check(&first);
-    let _ = store.delete_revision(&first.key, first.revision, NOTICE).await;
+    let _ = retire(&store, &first).await;
     check(&first);
     let _ = store.delete(&first.key, NOTICE).await.expect("delete");
     let _ = save(&store, &changed(&second), &second).await.expect("save");
@@ -174,8 +182,8 @@ async fn scripts_are_loaded_again_when_the_server_has_forgotten_them() {
         let saved = save(&store, &second, &first).await.expect("save");
         assert_eq!(saved, SaveOutcome::Saved);
         flush();
-        let deleted = store.delete_revision(&first.key, second.revision, NOTICE).await;
-        assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
+        let retired = retire(&store, &second).await;
+        assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
         flush();
         assert!(!store.delete(&first.key, NOTICE).await.expect("delete"));
     }
@@ -188,7 +196,10 @@ async fn every_step_is_one_call() {
     // The scripts are known from now on.
     let warm = created(&store).await;
     let _ = save(&store, &changed(&warm), &warm).await.expect("save");
+    let _ = store.touch(&warm.key, MINUTE).await.expect("touch");
+    store.unmark(&warm.key, mark()).await.expect("unmark");
     let _ = store.delete(&warm.key, NOTICE).await.expect("delete");
+    let _ = retire(&store, &warm).await.expect("retire");
 
     let calls = |expected: &[(&str, u64)]| {
         let expected = expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
@@ -201,13 +212,22 @@ async fn every_step_is_one_call() {
     let _ = store.load(&first.key).await.expect("load");
     calls(&[("get", 1), ("pttl", 1)]);
     let _ = store.touch(&first.key, MINUTE).await.expect("touch");
-    calls(&[("pexpire", 1)]);
+    calls(&[("evalsha", 1), ("getrange", 1), ("pexpire", 1)]);
     let _ = save(&store, &changed(&first), &first).await.expect("save");
     calls(&[("evalsha", 1), ("getrange", 1), ("publish", 1), ("set", 1)]);
     let _ = store.delete(&first.key, NOTICE).await.expect("delete");
-    calls(&[("del", 1), ("evalsha", 1), ("publish", 1)]);
+    calls(&[("del", 1), ("evalsha", 1), ("getrange", 1), ("publish", 1)]);
+    let second = created(&store).await;
+    server.reset_command_counts();
+    let mark = mark();
+    let retired = store.retire(&second.key, second.revision, mark, MINUTE, NOTICE).await;
+    assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+    calls(&[("evalsha", 1), ("getrange", 1), ("publish", 1), ("set", 1)]);
+    store.unmark(&second.key, mark).await.expect("unmark");
+    calls(&[("del", 1), ("evalsha", 1), ("get", 1)]);
     store.check().await.expect("check");
     calls(&[("role", 1)]);
+    assert!(server.keys().is_empty(), "nothing remains");
 }
 
 #[tokio::test]
@@ -245,7 +265,7 @@ async fn a_server_that_is_no_primary_is_refused() {
         "{error:?}"
     );
     server.command(&["REPLICAOF", "NO", "ONE"]);
-    store.check().await.expect("check");
+    eventually("the store takes it for a primary again", MINUTE, async || store.check().await).await;
 }
 
 #[tokio::test]

@@ -72,17 +72,29 @@ impl<B: Bus> Listener<B> {
     /// ## Wait => Subscribe   after a jittered back-off
     async fn run(self) {
         let mut backoff = Backoff::new();
+        // Once is enough: attempts go on, and nothing new happens.
+        let mut told = false;
         loop {
             match self.subscribe().await {
                 Ok(subscription) => {
-                    backoff = Backoff::new();
-                    let Err(lost) = self.listen(subscription).await;
+                    (backoff, told) = (Backoff::new(), false);
+                    let lost = tokio::select! {
+                        Err(lost) = self.listen(subscription) => lost,
+                        never = self.end_what_should_have_ended() => match never {},
+                    };
                     tracing::warn!(error = &lost as &dyn std::error::Error, "lost the invalidation bus");
+                }
+                Err(error) if !told => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot listen to the invalidation bus"
+                    );
+                    told = true;
                 }
                 Err(error) => {
                     tracing::debug!(
                         error = &error as &dyn std::error::Error,
-                        "cannot listen to the invalidation bus"
+                        "still cannot listen to the invalidation bus"
                     );
                 }
             }
@@ -105,9 +117,10 @@ impl<B: Bus> Listener<B> {
         // Whatever was published before may have been missed: forget everything, and believe no fill that was
         // begun before now.
         self.node.clear();
-        self.node.fence.pass(sent_at);
+        if self.note_store(checked) {
+            self.node.fence.pass(sent_at);
+        }
         self.status.send_modify(|status| status.running = true);
-        self.note_store(checked);
         tracing::info!(node = %self.node.messenger.node(), "listening to the invalidation bus");
         Ok(subscription)
     }
@@ -146,10 +159,22 @@ impl<B: Bus> Listener<B> {
             self.apply(&message?, clearing);
         }
         if self.note_store(checked) {
-            self.node.fence.pass(sent_at);
-            self.node.retry_revocations().await;
+            // What was put off has not been applied.
+            self.node.fence.pass(clearing.requested_at.map_or(sent_at, |requested| requested.min(sent_at)));
         }
         Ok(())
+    }
+
+    /// Beside everything else, so that no message has to wait for it.
+    async fn end_what_should_have_ended(&self) -> Infallible {
+        let mut beat = interval(self.node.settings.beat());
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            beat.tick().await;
+            if self.status.borrow().store_reachable == Some(true) {
+                self.node.retry_revocations().await;
+            }
+        }
     }
 
     /// Waits for the fence, and asks the store whether it is still the one to ask; both at once.
@@ -193,8 +218,8 @@ impl<B: Bus> Listener<B> {
                 node.counters.received();
                 match invalidation {
                     Invalidation::CacheClear => clearing.request(node),
-                    Invalidation::SessionDeleted(key) => node.cache.invalidate(&key, None),
-                    Invalidation::SessionInvalidated(key, saved) => node.cache.invalidate(&key, Some(saved)),
+                    Invalidation::SessionDeleted(key) => node.forget(&key, None),
+                    Invalidation::SessionInvalidated(key, saved) => node.forget(&key, Some(saved)),
                 }
             }
             Err(reason) => {
@@ -215,17 +240,22 @@ struct Clearing {
     interval: Duration,
     last: Option<Instant>,
     due: Option<Instant>,
+    /// Since when a request waits.
+    requested_at: Option<Instant>,
 }
 
 impl Clearing {
     const fn new(interval: Duration) -> Self {
-        Self { interval, last: None, due: None }
+        Self { interval, last: None, due: None, requested_at: None }
     }
 
     fn request(&mut self, node: &Node) {
         let now = node.clock.now();
         match self.last {
-            Some(last) if now < last + self.interval => self.due = Some(last + self.interval),
+            Some(last) if now < last + self.interval => {
+                self.due = Some(last + self.interval);
+                self.requested_at.get_or_insert(now);
+            }
             _ => self.now(node),
         }
     }
@@ -234,6 +264,7 @@ impl Clearing {
         node.clear();
         self.last = Some(node.clock.now());
         self.due = None;
+        self.requested_at = None;
     }
 
     /// Resolves when a request that had to wait is due.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Record, Revision};
+use handstamp_core::record::{Mark, Record, Revision};
 
 use crate::{
-    Bus, BusError, CreateOutcome, DeleteOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome,
+    Bus, BusError, CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome,
 };
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -40,12 +40,16 @@ pub(super) trait ErasedStore: Send + Sync {
 
     fn delete<'a>(&'a self, key: &'a SessionKey, notice: Bytes) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    fn delete_revision<'a>(
+    fn retire<'a>(
         &'a self,
         key: &'a SessionKey,
         revision: Revision,
+        mark: Mark,
+        ttl: Duration,
         notice: Bytes,
-    ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>>;
+    ) -> BoxFuture<'a, Result<RetireOutcome, StoreError>>;
+
+    fn unmark<'a>(&'a self, key: &'a SessionKey, mark: Mark) -> BoxFuture<'a, Result<(), StoreError>>;
 
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
@@ -87,13 +91,19 @@ impl<S: Store> ErasedStore for S {
         Box::pin(Store::delete(self, key, notice))
     }
 
-    fn delete_revision<'a>(
+    fn retire<'a>(
         &'a self,
         key: &'a SessionKey,
         revision: Revision,
+        mark: Mark,
+        ttl: Duration,
         notice: Bytes,
-    ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>> {
-        Box::pin(Store::delete_revision(self, key, revision, notice))
+    ) -> BoxFuture<'a, Result<RetireOutcome, StoreError>> {
+        Box::pin(Store::retire(self, key, revision, mark, ttl, notice))
+    }
+
+    fn unmark<'a>(&'a self, key: &'a SessionKey, mark: Mark) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(Store::unmark(self, key, mark))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {

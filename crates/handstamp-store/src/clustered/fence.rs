@@ -8,16 +8,20 @@ pub(super) struct Fence {
     max_staleness: Duration,
     /// When the proof was *sent*, in nanoseconds since the origin, plus one. Zero: there is none.
     sent_at: AtomicU64,
+    /// The same, but not forgotten when nothing is proved any more.
+    last_sent_at: AtomicU64,
 }
 
 impl Fence {
     pub(super) fn new(origin: Instant, max_staleness: Duration) -> Self {
-        Self { origin, max_staleness, sent_at: AtomicU64::new(0) }
+        Self { origin, max_staleness, sent_at: AtomicU64::new(0), last_sent_at: AtomicU64::new(0) }
     }
 
     /// A proof that was sent at `sent_at` has come back.
     pub(super) fn pass(&self, sent_at: Instant) {
-        self.sent_at.store(self.nanos(sent_at) + 1, Ordering::Release);
+        let sent_at = self.nanos(sent_at) + 1;
+        self.last_sent_at.store(sent_at, Ordering::Release);
+        self.sent_at.store(sent_at, Ordering::Release);
     }
 
     /// Nothing is proved any more.
@@ -27,10 +31,17 @@ impl Fence {
 
     /// Whether the proof is young enough to serve from the cache.
     pub(super) fn is_recent(&self, now: Instant) -> bool {
-        match self.sent_at.load(Ordering::Acquire).checked_sub(1) {
-            Some(sent_at) => {
-                Duration::from_nanos(self.nanos(now).saturating_sub(sent_at)) < self.max_staleness
-            }
+        self.is_within(&self.sent_at, now, self.max_staleness)
+    }
+
+    /// Whether the last proof there was is younger than `limit`, even if nothing is proved any more.
+    pub(super) fn was_recent(&self, now: Instant, limit: Duration) -> bool {
+        self.is_within(&self.last_sent_at, now, limit)
+    }
+
+    fn is_within(&self, sent_at: &AtomicU64, now: Instant, limit: Duration) -> bool {
+        match sent_at.load(Ordering::Acquire).checked_sub(1) {
+            Some(sent_at) => Duration::from_nanos(self.nanos(now).saturating_sub(sent_at)) < limit,
             None => false,
         }
     }
@@ -58,5 +69,7 @@ mod tests {
         assert!(fence.is_recent(at(3_999)));
         fence.void();
         assert!(!fence.is_recent(at(2_000)));
+        assert!(fence.was_recent(at(2_999), Duration::from_secs(1)), "when it was voided does not matter");
+        assert!(!fence.was_recent(at(3_000), Duration::from_secs(1)));
     }
 }

@@ -3,31 +3,31 @@
 mod coordinator;
 mod erased;
 mod fence;
+mod flight;
 mod node;
+mod reads;
 mod revocations;
 mod settings;
 mod stats;
 mod writes;
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use handstamp_core::cache::{CacheStats, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::record::Revision;
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
 
 use self::coordinator::Coordinator;
 use self::erased::Publisher;
 use self::fence::Fence;
-use self::node::{Cached, Node};
+use self::node::Node;
 pub use self::settings::Settings;
 pub use self::stats::BusStats;
 pub use self::writes::Writes;
-use crate::{Bus, BusError, Clock, Store, StoreError, Stored};
+use crate::{Bus, BusError, Clock, Store};
 
 /// The store as one node sees it.
 ///
@@ -80,6 +80,8 @@ impl ClusteredStore {
         let node = Arc::new(Node {
             store: Box::new(store),
             cache: LocalCache::new(settings.cache_max_entries),
+            flights: Default::default(),
+            loads: Semaphore::new(LOADS_AT_ONCE),
             fence: Fence::new(clock.now(), settings.max_staleness),
             revocations: Default::default(),
             messenger,
@@ -90,50 +92,6 @@ impl ClusteredStore {
         let bus = Arc::new(bus);
         let coordinator = Coordinator::start(node.clone(), bus.clone());
         Self { node, bus, coordinator }
-    }
-
-    /// What the local cache knows of `key` at the time `now`, by the [`clock`](Self::clock) of this node. `None` when
-    /// it knows nothing, or may not say: ask [`load`](Self::load).
-    #[must_use]
-    pub fn lookup<V: Any + Send + Sync>(&self, key: &SessionKey, now: Instant) -> Option<Lookup<Arc<V>>> {
-        if !self.node.fence.is_recent(now) {
-            return None;
-        }
-        match self.node.cache.get(key, now)? {
-            Cached::Absent => Some(Lookup::Absent),
-            Cached::Present(value) => value.downcast().ok().map(Lookup::Found),
-        }
-    }
-
-    /// What the store knows of `key`, past the local cache, which then holds it.
-    ///
-    /// # Errors
-    ///
-    /// When the store has no answer within the load budget, or `decode` has none.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: this only reads.
-    pub async fn load<V, E, F>(&self, key: &SessionKey, decode: F) -> Result<Lookup<Arc<V>>, E>
-    where
-        V: Any + Send + Sync,
-        E: From<StoreError>,
-        F: Fn(Stored) -> Result<V, E>,
-    {
-        if self.node.revocations.contains(key) {
-            return Ok(Lookup::Absent);
-        }
-        let load = async {
-            match self.fill(key, &decode).await? {
-                (lookup, true) => Ok(lookup),
-                // The session was changed or ended while the store was being asked: the answer may be older
-                // than that. A second one is not.
-                (_, false) => self.fill(key, &decode).await.map(|(lookup, _)| lookup),
-            }
-        };
-        timeout(self.node.settings.load_budget, load)
-            .await
-            .unwrap_or_else(|_| Err(StoreError::TimedOut.into()))
     }
 
     /// The writes of one request, which share one save budget. It begins to run now.
@@ -165,7 +123,7 @@ impl ClusteredStore {
 
     /// Makes this node forget its copy of a session.
     pub fn evict(&self, key: &SessionKey) {
-        self.node.cache.invalidate(key, None);
+        self.node.forget(key, None);
     }
 
     /// Clears the cache of this node.
@@ -230,33 +188,15 @@ impl ClusteredStore {
     pub async fn shutdown(&self) {
         self.coordinator.stop().await;
         self.node.fence.void();
+        self.node.retry_revocations().await;
+        let count = self.node.revocations.len();
+        if count > 0 {
+            tracing::error!(
+                count,
+                "sessions that were to be ended could not be: they will end with their time"
+            );
+        }
         self.node.store.close().await;
-    }
-
-    /// Asks the store, and offers the answer to the cache. Returns whether that took it: if not, the answer may
-    /// be outdated.
-    async fn fill<V, E, F>(&self, key: &SessionKey, decode: &F) -> Result<(Lookup<Arc<V>>, bool), E>
-    where
-        V: Any + Send + Sync,
-        E: From<StoreError>,
-        F: Fn(Stored) -> Result<V, E>,
-    {
-        let node = &*self.node;
-        let ticket = node.cache.begin(key);
-        let now = node.clock.now();
-        let timestamp = node.clock.timestamp();
-        let stored = node.store.load(key).await?;
-        let Some(stored) = stored.filter(|stored| stored.record.expires_at > timestamp) else {
-            let fresh = ticket.complete(None, Cached::Absent, node.in_date_until(now, ABSENT_TTL));
-            return Ok((Lookup::Absent, fresh));
-        };
-        let revision = stored.record.revision;
-        // Both deadlines of the session bound what the cache may serve.
-        let left = stored.remaining.min(stored.record.expires_at.since(timestamp));
-        let value = Arc::new(decode(stored)?);
-        let until = node.in_date_until(now, left);
-        let fresh = ticket.complete(Some(revision), Cached::Present(value.clone()), until);
-        Ok((Lookup::Found(value), fresh))
     }
 }
 
@@ -270,5 +210,5 @@ impl fmt::Debug for ClusteredStore {
     }
 }
 
-/// How long "not there" is remembered.
-const ABSENT_TTL: Duration = Duration::from_secs(1);
+/// More would only wait for each other at the store.
+const LOADS_AT_ONCE: usize = 256;

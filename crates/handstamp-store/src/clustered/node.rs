@@ -3,21 +3,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use handstamp_core::cache::LocalCache;
+use handstamp_core::cache::{InDate, LocalCache};
+use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger};
+use handstamp_core::record::Revision;
+use tokio::sync::Semaphore;
 
 use super::Settings;
 use super::erased::ErasedStore;
 use super::fence::Fence;
+use super::flight::Flights;
 use super::revocations::Revocations;
 use super::stats::BusCounters;
 use super::writes::Writes;
-use crate::Clock;
+use crate::{Clock, StoreError, Stored};
 
 /// What the requests of a node and its coordinator have in common.
 pub(super) struct Node {
     pub(super) store: Box<dyn ErasedStore>,
     pub(super) cache: LocalCache<Cached>,
+    pub(super) flights: Flights,
+    /// Loads that may be at the store at the same time.
+    pub(super) loads: Semaphore,
     pub(super) fence: Fence,
     pub(super) revocations: Revocations,
     pub(super) messenger: Messenger,
@@ -36,6 +43,19 @@ pub(super) enum Cached {
 }
 
 impl Node {
+    /// Forgets what is known of `key`, unless it is `saved` or later than it.
+    pub(super) fn forget(&self, key: &SessionKey, saved: Option<Revision>) {
+        self.cache.invalidate(key, saved);
+        // In this order: who joins a load in between gets what it brings the second time.
+        self.flights.part(key);
+    }
+
+    /// Forgets what is known of `key`, except for an outage: a write may have changed it or not.
+    pub(super) fn doubt(&self, key: &SessionKey) {
+        self.cache.doubt(key, self.clock.now());
+        self.flights.part(key);
+    }
+
     pub(super) fn clear(&self) {
         self.cache.clear();
         self.counters.cleared();
@@ -45,22 +65,86 @@ impl Node {
         self.messenger.write(invalidation, self.clock.timestamp())
     }
 
-    /// Until when something that is true for `left` may be served from the cache.
-    pub(super) fn in_date_until(&self, now: Instant, left: Duration) -> Instant {
-        now + left.min(self.settings.cache_ttl)
+    /// For how long something that is true for `left` may be served from the cache.
+    pub(super) fn in_date(&self, key: &SessionKey, now: Instant, left: Duration) -> InDate {
+        let until = now + left.min(spread(self.settings.cache_ttl, key));
+        // No deadline lies further ahead than ten years, and `left` comes from the store.
+        let ends = now + left.min(TEN_YEARS);
+        InDate { until, ends }
     }
 
-    /// Tells the store of what was ended while it was away, some at a time.
+    /// Asks the store, and offers the answer to the cache. Returns whether that took it: if not, the answer may
+    /// be outdated.
+    pub(super) async fn fill<V, E, F>(&self, key: &SessionKey, decode: &F) -> Result<(Cached, bool), E>
+    where
+        V: Any + Send + Sync,
+        E: From<StoreError>,
+        F: Fn(Stored) -> Result<V, E>,
+    {
+        let ticket = self.cache.begin(key);
+        // After the ticket: whoever ends the session from here on spoils it.
+        if self.revocations.contains(key) {
+            return Ok((Cached::Absent, true));
+        }
+        let now = self.clock.now();
+        let timestamp = self.clock.timestamp();
+        let stored = again_if_lost(|| self.store.load(key)).await?;
+        let Some(stored) = stored.filter(|stored| stored.record.expires_at > timestamp) else {
+            let fresh = ticket.complete(None, Cached::Absent, self.in_date(key, now, ABSENT_TTL));
+            return Ok((Cached::Absent, fresh));
+        };
+        let revision = stored.record.revision;
+        // Both deadlines of the session bound what the cache may serve.
+        let left = stored.remaining.min(stored.record.expires_at.since(timestamp));
+        let present = Cached::Present(Arc::new(decode(stored)?));
+        let fresh = ticket.complete(Some(revision), present.clone(), self.in_date(key, now, left));
+        Ok((present, fresh))
+    }
+
+    /// Tells the store of what was ended while it was away. Stops at the first failure.
     pub(super) async fn retry_revocations(&self) {
-        let writes = Writes::new(self);
-        for key in self.revocations.some(REVOCATIONS_PER_BEAT) {
-            if writes.delete(&key).await.is_err() {
+        loop {
+            let pending = self.revocations.some(REVOCATIONS_AT_ONCE);
+            if pending.is_empty() {
                 return;
             }
-            self.revocations.settle(&key);
-            tracing::info!("ended a session that could not be ended before");
+            let writes = Writes::new(self);
+            let told = futures_util::future::join_all(pending.iter().map(|key| async move {
+                let told = writes.delete(key).await.is_ok();
+                if told {
+                    self.revocations.settle(key);
+                }
+                told
+            }));
+            let told = told.await;
+            let count = told.iter().filter(|told| **told).count();
+            tracing::info!(count, "ended sessions that could not be ended before");
+            if count < told.len() {
+                return;
+            }
         }
     }
 }
 
-const REVOCATIONS_PER_BEAT: usize = 64;
+/// What `call` returns, or what it returns the second time if the connection broke the first time: there may be
+/// another by then. Steps can be repeated.
+pub(super) async fn again_if_lost<T, F>(mut call: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    match call().await {
+        Err(StoreError::Unavailable(_) | StoreError::TimedOut) => call().await,
+        outcome => outcome,
+    }
+}
+
+/// Up to a tenth less than `ttl`, so that what came in together does not go out together.
+fn spread(ttl: Duration, key: &SessionKey) -> Duration {
+    let part = u32::from(key.as_bytes()[SessionKey::LEN - 1]);
+    ttl - ttl / 10 * part / 256
+}
+
+/// How long "not there" is remembered.
+const ABSENT_TTL: Duration = Duration::from_secs(1);
+const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
+const REVOCATIONS_AT_ONCE: usize = 64;

@@ -22,7 +22,11 @@ impl Revocations {
     }
 
     pub(super) fn contains(&self, key: &SessionKey) -> bool {
-        self.len.load(Ordering::Acquire) > 0 && self.keys.lock().contains(key)
+        self.len() > 0 && self.keys.lock().contains(key)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
     }
 
     pub(super) fn settle(&self, key: &SessionKey) {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::Invalidation;
-use handstamp_core::record::{Record, Revision};
+use handstamp_core::record::{Mark, Record, Revision};
 use tokio::time::{Instant, timeout_at};
 
-use super::node::{Cached, Node};
-use crate::{CreateOutcome, DeleteOutcome, SaveOutcome, StoreError, TouchOutcome};
+use super::node::{Cached, Node, again_if_lost};
+use crate::{CreateOutcome, RetireOutcome, SaveOutcome, StoreError, TouchOutcome};
 
 /// The writes of one request: see [`ClusteredStore::writes`](super::ClusteredStore::writes).
 ///
@@ -49,10 +49,10 @@ impl<'n> Writes<'n> {
     ) -> Result<CreateOutcome, StoreError> {
         let node = self.node;
         let ticket = node.cache.begin(&record.key);
-        let until = node.in_date_until(node.clock.now(), ttl);
-        let outcome = self.in_time(node.store.create(record, ttl)).await?;
+        let in_date = node.in_date(&record.key, node.clock.now(), ttl);
+        let outcome = self.in_time(|| node.store.create(record, ttl)).await?;
         if outcome == CreateOutcome::Created {
-            let _ = ticket.complete(Some(record.revision), Cached::Present(value), until);
+            let _ = ticket.complete(Some(record.revision), Cached::Present(value), in_date);
         }
         Ok(outcome)
     }
@@ -75,15 +75,16 @@ impl<'n> Writes<'n> {
             return Ok(SaveOutcome::Gone);
         }
         let ticket = node.cache.begin(&record.key);
-        let until = node.in_date_until(node.clock.now(), ttl);
+        let in_date = node.in_date(&record.key, node.clock.now(), ttl);
         let notice = node.message(&Invalidation::SessionInvalidated(record.key, record.revision));
-        let outcome = self.in_time(node.store.save(record, replacing, ttl, notice)).await;
-        if let Ok(SaveOutcome::Saved) = outcome {
-            node.cache.invalidate(&record.key, Some(record.revision));
-            let _ = ticket.complete(Some(record.revision), Cached::Present(value), until);
-        } else {
-            // What the cache holds is outdated, or may be.
-            node.cache.invalidate(&record.key, None);
+        let outcome = self.in_time(|| node.store.save(record, replacing, ttl, notice.clone())).await;
+        match &outcome {
+            Ok(SaveOutcome::Saved) => {
+                node.forget(&record.key, Some(record.revision));
+                let _ = ticket.complete(Some(record.revision), Cached::Present(value), in_date);
+            }
+            Ok(SaveOutcome::Conflict | SaveOutcome::Gone) => node.forget(&record.key, None),
+            Err(_) => node.doubt(&record.key),
         }
         outcome
     }
@@ -98,9 +99,9 @@ impl<'n> Writes<'n> {
         if node.revocations.contains(key) {
             return Ok(TouchOutcome::Gone);
         }
-        let outcome = self.in_time(node.store.touch(key, ttl)).await?;
+        let outcome = self.in_time(|| node.store.touch(key, ttl)).await?;
         if outcome == TouchOutcome::Gone {
-            node.cache.invalidate(key, None);
+            node.forget(key, None);
         }
         Ok(outcome)
     }
@@ -114,33 +115,63 @@ impl<'n> Writes<'n> {
     pub async fn delete(self, key: &SessionKey) -> Result<bool, StoreError> {
         let node = self.node;
         let notice = node.message(&Invalidation::SessionDeleted(*key));
-        let deleted = self.in_time(node.store.delete(key, notice)).await;
+        let deleted = self.in_time(|| node.store.delete(key, notice.clone())).await;
         if deleted.is_err() && !node.revocations.remember(*key) {
             tracing::error!("too many sessions wait to be ended: one of them will only end with its time");
         }
-        node.cache.invalidate(key, None);
+        node.forget(key, None);
         deleted
     }
 
-    /// Ends a session if it has this revision.
+    /// Ends the record of a session that has moved to another id, if it has this revision. Repeating it with the same
+    /// `mark`, which lasts for `ttl`, tells whether it had been done.
     ///
     /// # Errors
     ///
     /// When the store has no answer in time.
-    pub async fn delete_revision(
+    pub async fn retire(
         self,
         key: &SessionKey,
         revision: Revision,
-    ) -> Result<DeleteOutcome, StoreError> {
+        mark: Mark,
+        ttl: Duration,
+    ) -> Result<RetireOutcome, StoreError> {
         let node = self.node;
+        if node.revocations.contains(key) {
+            return Ok(RetireOutcome::Gone);
+        }
         let notice = node.message(&Invalidation::SessionDeleted(*key));
-        let outcome = self.in_time(node.store.delete_revision(key, revision, notice)).await;
-        node.cache.invalidate(key, None);
+        let outcome = self.in_time(|| node.store.retire(key, revision, mark, ttl, notice.clone())).await;
+        match outcome {
+            Ok(_) => node.forget(key, None),
+            Err(_) => node.doubt(key),
+        }
         outcome
     }
 
-    async fn in_time<T>(self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        timeout_at(self.deadline, call).await.unwrap_or(Err(StoreError::TimedOut))
+    /// Takes away what [`retire`](Self::retire) left.
+    ///
+    /// # Errors
+    ///
+    /// When the store has no answer in time.
+    pub async fn unmark(self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
+        self.in_time(|| self.node.store.unmark(key, mark)).await
+    }
+
+    /// What is left of the budget bounds anything that a write has to wait for.
+    ///
+    /// # Errors
+    ///
+    /// When it is used up first.
+    pub async fn within_budget<T>(self, work: impl Future<Output = T>) -> Result<T, StoreError> {
+        timeout_at(self.deadline, work).await.map_err(|_| StoreError::TimedOut)
+    }
+
+    async fn in_time<T, F>(self, call: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        timeout_at(self.deadline, again_if_lost(call)).await.unwrap_or(Err(StoreError::TimedOut))
     }
 }
 

@@ -41,7 +41,9 @@ pub async fn store(store: &impl Store, bus: &impl Bus) {
     touching_extends_and_shortens(store).await;
     touching_never_creates(store).await;
     deleting_is_final(store).await;
-    deleting_by_revision_spares_all_others(store).await;
+    retiring_spares_all_other_revisions(store).await;
+    retiring_can_be_repeated(store).await;
+    retiring_is_final(store).await;
     nothing_survives_a_delete_among_writes(store).await;
     writes_publish_their_notice(store, bus).await;
     what_changes_nothing_publishes_nothing(store, bus).await;

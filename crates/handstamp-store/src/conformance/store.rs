@@ -3,11 +3,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use handstamp_core::id::{Handle, SessionKey};
-use handstamp_core::record::{Encoding, Record, Revision};
+use handstamp_core::record::{Encoding, Mark, Record, Revision};
 use handstamp_core::time::Timestamp;
 use tokio::time::{sleep, timeout};
 
-use crate::{Bus, CreateOutcome, DeleteOutcome, SaveOutcome, Store, Stored, Subscription, TouchOutcome};
+use crate::{Bus, CreateOutcome, RetireOutcome, SaveOutcome, Store, Stored, Subscription, TouchOutcome};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(200);
@@ -49,6 +49,14 @@ async fn loaded(store: &impl Store, record: &Record) -> Option<Stored> {
 
 async fn save(store: &impl Store, record: &Record, replacing: Revision) -> SaveOutcome {
     store.save(record, replacing, LONG, notice("saved")).await.expect("save")
+}
+
+async fn retire(store: &impl Store, record: &Record, mark: Mark) -> RetireOutcome {
+    store.retire(&record.key, record.revision, mark, LONG, notice("retired")).await.expect("retire")
+}
+
+fn mark() -> Mark {
+    Mark::new(Revision::first().expect("random bytes"))
 }
 
 fn notice(text: &'static str) -> Bytes {
@@ -188,17 +196,45 @@ pub async fn deleting_is_final(store: &impl Store) {
     assert!(!store.delete(&first.key, notice("deleted")).await.expect("delete"));
 }
 
-/// A delete that expects a revision leaves any other alone.
-pub async fn deleting_by_revision_spares_all_others(store: &impl Store) {
+/// Retiring takes the expected revision only.
+pub async fn retiring_spares_all_other_revisions(store: &impl Store) {
     let first = created(store, LONG).await;
     let second = changed(&first, "second");
     assert_eq!(save(store, &second, first.revision).await, SaveOutcome::Saved);
-    let delete = |revision| store.delete_revision(&first.key, revision, notice("deleted"));
-    assert_eq!(delete(first.revision).await.expect("delete"), DeleteOutcome::Conflict);
+    assert_eq!(retire(store, &first, mark()).await, RetireOutcome::Conflict);
     assert_eq!(loaded(store, &first).await.map(|stored| stored.record), Some(second.clone()));
-    assert_eq!(delete(second.revision).await.expect("delete"), DeleteOutcome::Deleted);
+    assert_eq!(retire(store, &second, mark()).await, RetireOutcome::Retired);
     assert_eq!(loaded(store, &first).await, None);
-    assert_eq!(delete(second.revision).await.expect("delete"), DeleteOutcome::Gone);
+    let never = record();
+    assert_eq!(retire(store, &never, mark()).await, RetireOutcome::Gone);
+}
+
+/// Whoever got no answer asks again, and hears of the first success; nobody else takes it for their own.
+pub async fn retiring_can_be_repeated(store: &impl Store) {
+    let retired = created(store, LONG).await;
+    let mine = mark();
+    assert_eq!(retire(store, &retired, mine).await, RetireOutcome::Retired);
+    assert_eq!(retire(store, &retired, mine).await, RetireOutcome::Retired);
+    assert_eq!(retire(store, &retired, mark()).await, RetireOutcome::Gone);
+    store.unmark(&retired.key, mark()).await.expect("unmark");
+    assert_eq!(retire(store, &retired, mine).await, RetireOutcome::Retired);
+    store.unmark(&retired.key, mine).await.expect("unmark");
+    assert_eq!(retire(store, &retired, mine).await, RetireOutcome::Gone);
+    let ended = created(store, LONG).await;
+    assert!(store.delete(&ended.key, notice("deleted")).await.expect("delete"));
+    assert_eq!(retire(store, &ended, mine).await, RetireOutcome::Gone);
+}
+
+/// What has been retired is gone, to every call.
+pub async fn retiring_is_final(store: &impl Store) {
+    let retired = created(store, LONG).await;
+    let mine = mark();
+    assert_eq!(retire(store, &retired, mine).await, RetireOutcome::Retired);
+    assert_eq!(save(store, &changed(&retired, "x"), retired.revision).await, SaveOutcome::Gone);
+    assert_eq!(store.touch(&retired.key, LONG).await.expect("touch"), TouchOutcome::Gone);
+    assert!(!store.delete(&retired.key, notice("deleted")).await.expect("delete"));
+    assert_eq!(loaded(store, &retired).await, None);
+    assert_eq!(retire(store, &retired, mine).await, RetireOutcome::Retired, "the mark is still there");
 }
 
 /// Whatever is under way when a record is deleted, nothing brings it back.
@@ -222,7 +258,7 @@ pub async fn writes_publish_their_notice(store: &impl Store, bus: &impl Bus) {
     subscription.fence().await.expect("fence");
     let first = created(store, LONG).await;
     let second = changed(&first, "second");
-    let [saved, deleted, by_revision] = [unique(), unique(), unique()];
+    let [saved, deleted, retired] = [unique(), unique(), unique()];
 
     let outcome = store.save(&second, first.revision, LONG, saved.clone()).await.expect("save");
     assert_eq!(outcome, SaveOutcome::Saved);
@@ -233,10 +269,9 @@ pub async fn writes_publish_their_notice(store: &impl Store, bus: &impl Bus) {
     until_heard(&mut subscription, &deleted).await;
 
     let third = created(store, LONG).await;
-    let outcome =
-        store.delete_revision(&third.key, third.revision, by_revision.clone()).await.expect("delete");
-    assert_eq!(outcome, DeleteOutcome::Deleted);
-    until_heard(&mut subscription, &by_revision).await;
+    let outcome = store.retire(&third.key, third.revision, mark(), LONG, retired.clone());
+    assert_eq!(outcome.await.expect("retire"), RetireOutcome::Retired);
+    until_heard(&mut subscription, &retired).await;
 }
 
 /// A write that was refused makes nobody forget anything.
@@ -248,8 +283,8 @@ pub async fn what_changes_nothing_publishes_nothing(store: &impl Store, bus: &im
     let silent = unique();
     let save = store.save(&stale, stale.revision.next().expect("random bytes"), LONG, silent.clone());
     assert_eq!(save.await.expect("save"), SaveOutcome::Conflict);
-    let delete = store.delete_revision(&first.key, stale.revision, silent.clone());
-    assert_eq!(delete.await.expect("delete"), DeleteOutcome::Conflict);
+    let retire = store.retire(&first.key, stale.revision, mark(), LONG, silent.clone());
+    assert_eq!(retire.await.expect("retire"), RetireOutcome::Conflict);
     let _ = store.touch(&first.key, LONG).await.expect("touch");
     subscription.fence().await.expect("fence");
     while let Some(message) = subscription.try_next() {

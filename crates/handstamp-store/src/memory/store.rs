@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Record, Revision};
+use handstamp_core::record::{Mark, Record, Revision};
 use parking_lot::Mutex;
 
 use super::MemoryBus;
 use crate::{
-    Clock, CreateOutcome, DeleteOutcome, SaveOutcome, Store, StoreError, Stored, SystemClock, TouchOutcome,
+    Clock, CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, Stored, SystemClock, TouchOutcome,
 };
 
 /// Keeps records in this process, and nowhere else. Clones are the same store.
@@ -115,23 +115,36 @@ impl Store for MemoryStore {
         Ok(removed)
     }
 
-    async fn delete_revision(
+    async fn retire(
         &self,
         key: &SessionKey,
         revision: Revision,
+        mark: Mark,
+        ttl: Duration,
         notice: Bytes,
-    ) -> Result<DeleteOutcome, StoreError> {
+    ) -> Result<RetireOutcome, StoreError> {
         let now = self.clock.now();
         let mut records = self.records.lock();
+        let is_marked = records.marks.get(key).is_some_and(|(left, _)| *left == mark);
         match records.live(key, now) {
-            None => Ok(DeleteOutcome::Gone),
-            Some(kept) if kept.record.revision != revision => Ok(DeleteOutcome::Conflict),
+            None if is_marked => Ok(RetireOutcome::Retired),
+            None => Ok(RetireOutcome::Gone),
+            Some(kept) if kept.record.revision != revision => Ok(RetireOutcome::Conflict),
             Some(_) => {
                 records.by_key.remove(key);
+                records.marks.insert(*key, (mark, later(now, ttl)));
                 self.bus.send(notice);
-                Ok(DeleteOutcome::Deleted)
+                Ok(RetireOutcome::Retired)
             }
         }
+    }
+
+    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
+        let mut records = self.records.lock();
+        if records.marks.get(key).is_some_and(|(left, _)| *left == mark) {
+            records.marks.remove(key);
+        }
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -148,6 +161,8 @@ impl fmt::Debug for MemoryStore {
 #[derive(Default)]
 struct Records {
     by_key: HashMap<SessionKey, Kept>,
+    /// What is left of sessions that have moved, and until when.
+    marks: HashMap<SessionKey, (Mark, Instant)>,
     /// The next size at which to look for records out of date.
     sweep_at: usize,
 }
@@ -167,6 +182,7 @@ impl Records {
     fn sweep_now_and_then(&mut self, now: Instant) {
         if self.by_key.len() >= self.sweep_at {
             self.by_key.retain(|_, kept| kept.until > now);
+            self.marks.retain(|_, (_, until)| *until > now);
             self.sweep_at = (self.by_key.len() * 2).max(MIN_SWEEP);
         }
     }

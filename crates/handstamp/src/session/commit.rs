@@ -5,7 +5,7 @@ use handstamp_core::cookie::Opened;
 use handstamp_core::id::{Handle, SessionId};
 use handstamp_core::plan::{CookieStep, StoreStep};
 use handstamp_core::record::{Record, Revision};
-use handstamp_store::{CreateOutcome, DeleteOutcome, Lookup, SaveOutcome, Writes};
+use handstamp_store::{CreateOutcome, Lookup, RetireOutcome, SaveOutcome, Writes};
 use http::HeaderValue;
 
 use super::snapshot::{Envelope, Snapshot};
@@ -126,9 +126,9 @@ impl<T: SessionData> Commit<T> {
         for attempt in 0.. {
             let old = base.envelope;
             let caught_up = match writes.delete_revision(&old.key, old.revision).await {
-                Ok(DeleteOutcome::Deleted) => break,
-                Ok(DeleteOutcome::Gone) => Err(SessionError::Gone),
-                Ok(DeleteOutcome::Conflict) => self.catch_up(writes, &base, moved, attempt).await,
+                Ok(RetireOutcome::Retired) => break,
+                Ok(RetireOutcome::Gone) => Err(SessionError::Gone),
+                Ok(RetireOutcome::Conflict) => self.catch_up(writes, &base, moved, attempt).await,
                 Err(error) => Err(error.into()),
             };
             match caught_up {

@@ -1,0 +1,15 @@
+-- ARGV: expected revision, mark, its time to live in milliseconds, channel, notice
+-- 1 retired, now or by an earlier call; 0 another revision is there; -1 nothing is there
+if redis.call('GETRANGE', KEYS[1], 4, 19) ~= ARGV[1] then
+  if redis.call('GET', KEYS[1]) == ARGV[2] then
+    return 1
+  end
+  if redis.call('GETRANGE', KEYS[1], 0, 3) == 'hs\0\0' then
+    return -1
+  end
+  return redis.call('EXISTS', KEYS[1]) - 1
+end
+-- First, since it may not be permitted: nobody hears of it before the script has ended.
+redis.call('PUBLISH', ARGV[4], ARGV[5])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
