@@ -72,7 +72,7 @@ async fn no_update_is_lost_between_nodes() {
     let nodes = three_nodes(&redis).await;
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
     let mut requests = JoinSet::new();
-    for node in nodes.iter().cycle().take(30) {
+    for node in nodes.iter().cycle().take(300) {
         let (url, browser) = (node.base_url(), browser.clone());
         requests.spawn(async move {
             let visit = browser.request(reqwest::Method::POST, &url, "/visits?hold_ms=50");
@@ -80,10 +80,9 @@ async fn no_update_is_lost_between_nodes() {
         });
     }
     let statuses = requests.join_all().await;
-    let counted = statuses.iter().filter(|status| **status == StatusCode::OK).count();
-    assert!(statuses.iter().all(|status| matches!(status.as_u16(), 200 | 409 | 503)), "{statuses:?}");
+    assert!(statuses.iter().all(|status| *status == StatusCode::OK), "{statuses:?}");
     // The last message to this node may still be under way.
-    until("all of them count", async || browser.me(&nodes[1]).await["visits"] == counted).await;
+    until("all of them count", async || browser.me(&nodes[1]).await["visits"] == 300).await;
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ impl<S> FaultyStore<S> {
             mode: watch::Sender::new(Mode::Working),
             calls: AtomicUsize::new(0),
             answers_to_lose: AtomicUsize::new(0),
+            retirements_to_lose: AtomicUsize::new(0),
+            retirements_to_fail: AtomicUsize::new(0),
             held_load: Mutex::new(None),
         }));
         (Self { inner, faults: faults.clone() }, faults)
@@ -39,6 +41,8 @@ struct Inner {
     mode: watch::Sender<Mode>,
     calls: AtomicUsize,
     answers_to_lose: AtomicUsize,
+    retirements_to_lose: AtomicUsize,
+    retirements_to_fail: AtomicUsize,
     held_load: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
 }
 
@@ -47,6 +51,7 @@ enum Mode {
     Working,
     Failing,
     Hanging,
+    Conflicting,
 }
 
 /// A load that has its answer, and has not returned it yet.
@@ -67,6 +72,11 @@ impl Faults {
         self.0.mode.send_replace(Mode::Hanging);
     }
 
+    /// From now on every save finds that somebody else was faster.
+    pub fn always_conflict(&self) {
+        self.0.mode.send_replace(Mode::Conflicting);
+    }
+
     /// From now on everything works.
     pub fn work(&self) {
         self.0.mode.send_replace(Mode::Working);
@@ -75,6 +85,16 @@ impl Faults {
     /// Loses the answers to the next `count` creates, saves and retirements: they are done, and fail.
     pub fn lose_answers(&self, count: usize) {
         self.0.answers_to_lose.store(count, Ordering::SeqCst);
+    }
+
+    /// The same, for retirements only.
+    pub fn lose_retirements(&self, count: usize) {
+        self.0.retirements_to_lose.store(count, Ordering::SeqCst);
+    }
+
+    /// Makes the next `count` retirements fail without being done.
+    pub fn fail_retirements(&self, count: usize) {
+        self.0.retirements_to_fail.store(count, Ordering::SeqCst);
     }
 
     /// How many calls there have been that ask or change something: all but checks.
@@ -97,22 +117,22 @@ impl Faults {
         self.in_working_order().await
     }
 
-    fn answer(&self) -> Result<(), StoreError> {
-        let one_less = |count: usize| count.checked_sub(1);
-        match self.0.answers_to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
-            Ok(_) => Err(StoreError::unavailable("told to lose the answer")),
-            Err(_) => Ok(()),
-        }
-    }
-
     async fn in_working_order(&self) -> Result<(), StoreError> {
         let mut mode = self.0.mode.subscribe();
         // The sender lives as long as `self`.
         let mode = mode.wait_for(|mode| *mode != Mode::Hanging).await.map(|mode| *mode);
         match mode {
-            Ok(Mode::Working) => Ok(()),
+            Ok(Mode::Working | Mode::Conflicting) => Ok(()),
             _ => Err(StoreError::unavailable("told to fail")),
         }
+    }
+}
+
+fn answer(to_lose: &AtomicUsize) -> Result<(), StoreError> {
+    let one_less = |count: usize| count.checked_sub(1);
+    match to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+        Ok(_) => Err(StoreError::unavailable("told to lose the answer")),
+        Err(_) => Ok(()),
     }
 }
 
@@ -143,7 +163,7 @@ impl<S: Store> Store for FaultyStore<S> {
     async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         self.faults.call().await?;
         let outcome = self.inner.create(record, ttl).await;
-        self.faults.answer()?;
+        answer(&self.faults.0.answers_to_lose)?;
         outcome
     }
 
@@ -155,8 +175,11 @@ impl<S: Store> Store for FaultyStore<S> {
         notice: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
         self.faults.call().await?;
+        if *self.faults.0.mode.borrow() == Mode::Conflicting {
+            return Ok(SaveOutcome::Conflict);
+        }
         let outcome = self.inner.save(record, replacing, ttl, notice).await;
-        self.faults.answer()?;
+        answer(&self.faults.0.answers_to_lose)?;
         outcome
     }
 
@@ -179,8 +202,10 @@ impl<S: Store> Store for FaultyStore<S> {
         notice: Bytes,
     ) -> Result<RetireOutcome, StoreError> {
         self.faults.call().await?;
+        answer(&self.faults.0.retirements_to_fail)?;
         let outcome = self.inner.retire(key, revision, mark, ttl, notice).await;
-        self.faults.answer()?;
+        answer(&self.faults.0.answers_to_lose)?;
+        answer(&self.faults.0.retirements_to_lose)?;
         outcome
     }
 

@@ -96,9 +96,44 @@ pub(crate) fn decode<D: DeserializeOwned>(encoding: Encoding, payload: &[u8]) ->
         Encoding::MessagePack => {
             let mut deserializer = rmp_serde::Deserializer::from_read_ref(payload);
             deserializer.set_max_depth(MAX_DEPTH);
-            Ok(D::deserialize(&mut deserializer)?)
+            D::deserialize(&mut deserializer).map_err(|error| Box::new(Unfit::of_message_pack(&error)).into())
         }
-        Encoding::Json => Ok(serde_json::from_slice(payload)?),
+        Encoding::Json => {
+            serde_json::from_slice(payload).map_err(|error| Box::new(Unfit::of_json(&error)).into())
+        }
+    }
+}
+
+/// Stored data does not fit the type. What does not, and where, would quote the data.
+#[derive(Debug, thiserror::Error)]
+enum Unfit {
+    #[error("it ends too early")]
+    CutOff,
+    #[error("it is nested too deeply")]
+    TooDeep,
+    #[error("it is in another encoding, or damaged")]
+    Malformed,
+    #[error("it does not fit the type")]
+    OtherType,
+}
+
+impl Unfit {
+    const fn of_message_pack(error: &rmp_serde::decode::Error) -> Self {
+        use rmp_serde::decode::Error;
+        match error {
+            Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => Self::CutOff,
+            Error::DepthLimitExceeded => Self::TooDeep,
+            Error::Utf8Error(_) => Self::Malformed,
+            _ => Self::OtherType,
+        }
+    }
+
+    fn of_json(error: &serde_json::Error) -> Self {
+        match error.classify() {
+            serde_json::error::Category::Eof => Self::CutOff,
+            serde_json::error::Category::Data => Self::OtherType,
+            serde_json::error::Category::Io | serde_json::error::Category::Syntax => Self::Malformed,
+        }
     }
 }
 

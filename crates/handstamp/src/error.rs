@@ -1,28 +1,26 @@
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use handstamp_core::id::RandomError;
 use handstamp_core::record::RecordError;
-use handstamp_store::{BoxError, StoreError};
+use handstamp_store::{SharedError, StoreError};
 use http::StatusCode;
 
 /// Why a session could not be read, or what the handler asked for could not be done.
 ///
-/// When the layer answers with an error of its own, it puts an `Arc<SessionError>` into the response's
-/// extensions, for outer layers to log or to make a nicer page of.
-#[derive(Debug, thiserror::Error)]
+/// When the layer answers with an error of its own, it puts this into the response's extensions, for outer layers to
+/// log or to make a nicer page of.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The task that wrote the session died: encoding the data panicked, or the runtime was shut down.
-    #[error("the session could not be written")]
+    /// The task that wrote the session died: encoding or changing the data panicked, or the runtime was shut down.
     Aborted,
-    /// Other requests kept changing the session, until there was no time left.
-    #[error("the session was changed by other requests again and again")]
+    /// Other requests kept changing the session, until there was no time left. Nothing was changed.
     Conflict,
     /// The session was ended while the request was under way, so its changes were not kept.
-    #[error("the session has ended meanwhile")]
     Gone,
     /// A newer version of the application has stored the data. It must not be overwritten.
-    #[error("the session's data has schema {stored}, this node knows {known}")]
     NewerSchema {
         /// The schema version of the stored data.
         stored: u16,
@@ -30,13 +28,12 @@ pub enum SessionError {
         known: u16,
     },
     /// The operating system gave no random bytes for an id or a revision.
-    #[error(transparent)]
-    Random(#[from] RandomError),
+    Random(RandomError),
     /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+    /// The answer has left, and with it the last chance to send a cookie: no session can be created or renewed now.
+    TooLate,
     /// The data is larger than allowed.
-    #[error("the session's data takes {size} bytes, at most {limit} are allowed")]
     TooLarge {
         /// Its size in bytes.
         size: usize,
@@ -44,11 +41,9 @@ pub enum SessionError {
         limit: usize,
     },
     /// The stored data cannot be decoded into the application's type.
-    #[error("the session's data cannot be decoded")]
-    Undecodable(#[source] BoxError),
+    Undecodable(SharedError),
     /// The application's data cannot be encoded.
-    #[error("the session's data cannot be encoded")]
-    Unencodable(#[source] BoxError),
+    Unencodable(SharedError),
 }
 
 impl SessionError {
@@ -59,9 +54,12 @@ impl SessionError {
         match self {
             Self::Conflict => StatusCode::CONFLICT,
             Self::Gone => StatusCode::UNAUTHORIZED,
-            Self::Aborted | Self::TooLarge { .. } | Self::Undecodable(_) | Self::Unencodable(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Aborted
+            | Self::Store(StoreError::Unwritable(_))
+            | Self::TooLarge { .. }
+            | Self::TooLate
+            | Self::Undecodable(_)
+            | Self::Unencodable(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NewerSchema { .. } | Self::Random(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -76,5 +74,57 @@ impl SessionError {
     /// Whether something is stored that nobody can make sense of any more.
     pub(crate) const fn is_undecodable(&self) -> bool {
         matches!(self, Self::Undecodable(_) | Self::Store(StoreError::Record(RecordError::Malformed)))
+    }
+
+    /// Whether the store is to blame, so that the policy for outages applies.
+    pub(crate) const fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_outage())
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aborted => f.write_str("the session could not be written"),
+            Self::Conflict => f.write_str("the session was changed by other requests again and again"),
+            Self::Gone => f.write_str("the session has ended meanwhile"),
+            Self::NewerSchema { stored, known } => {
+                write!(f, "the session's data has schema {stored}, this node knows {known}")
+            }
+            Self::Random(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::TooLate => {
+                f.write_str("the answer has left: the browser cannot be given a session any more")
+            }
+            Self::TooLarge { size, limit } => {
+                write!(f, "the session's data takes {size} bytes, at most {limit} are allowed")
+            }
+            Self::Undecodable(_) => f.write_str("the session's data cannot be decoded"),
+            Self::Unencodable(_) => f.write_str("the session's data cannot be encoded"),
+        }
+    }
+}
+
+/// By hand, so that the source is the cause itself and not the pointer to it.
+impl Error for SessionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Random(error) => error.source(),
+            Self::Store(error) => error.source(),
+            Self::Undecodable(cause) | Self::Unencodable(cause) => Some(&**cause),
+            _ => None,
+        }
+    }
+}
+
+impl From<RandomError> for SessionError {
+    fn from(error: RandomError) -> Self {
+        Self::Random(error)
+    }
+}
+
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }

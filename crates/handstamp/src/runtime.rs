@@ -13,6 +13,7 @@ use handstamp_store::{Bus, BusError, BusStats, Clock, ClusteredStore, Store, Sys
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::Outage;
 use crate::config::{Backend, Config, ConfigError, Resolved};
 
 /// One node: its connection to the store, its local cache, and the task that listens for invalidations.
@@ -119,10 +120,16 @@ impl Runtime {
         self.store().healthy()
     }
 
-    /// Whether this node should be sent requests: the store is there, and no shutdown has begun.
+    /// Whether this node should be sent requests: the store is there, or the policy for [outages](Outage) covers its
+    /// absence so far; and no shutdown has begun.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.healthy() && !self.0.draining.load(Ordering::Acquire)
+        let covered = match self.outage() {
+            Outage::Serve(limit) => self.store().proved_within(limit),
+            Outage::Refuse => false,
+            Outage::Anonymous => true,
+        };
+        (self.healthy() || covered) && !self.is_draining()
     }
 
     /// How many sessions the local cache holds.
@@ -207,6 +214,14 @@ impl Runtime {
         self.0.settings.max_size
     }
 
+    pub(crate) fn outage(&self) -> Outage {
+        self.0.settings.outage
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+
     pub(crate) fn plain_http(&self) -> bool {
         self.0.settings.plain_http
     }
@@ -232,7 +247,10 @@ impl Runtime {
 
     async fn wait_until_settled(&self) {
         if tokio::time::timeout(PATIENCE_AT_START, self.store().settled()).await.is_err() {
-            tracing::warn!("cannot reach the session store yet: starting without it");
+            match self.healthy() {
+                false => tracing::warn!("cannot reach the session store yet: starting without it"),
+                true => tracing::warn!("cannot listen for invalidations yet: every read asks the store"),
+            }
         }
     }
 }

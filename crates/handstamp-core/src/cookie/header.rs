@@ -3,8 +3,8 @@ use super::{CookieError, CookieSigner, Opened};
 /// What the request says about its session, as far as the cookie goes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Presented {
-    /// Two or more different valid values: whose session is it? Nobody's.
-    Ambiguous,
+    /// Two or more different valid values: whose session is it? Nobody's. But a logout ends them all.
+    Ambiguous(Vec<Opened>),
     /// No cookie of our name.
     Nothing,
     /// Cookies of our name, none of them valid; the reason of the first.
@@ -25,12 +25,18 @@ impl CookieSigner {
         let mut found = Presented::Nothing;
         let values = headers.into_iter().flat_map(|header| values_of(header, name));
         for value in values.take(MAX_CANDIDATES) {
-            match (&found, self.open(value)) {
-                (Presented::Valid(one), Ok(other)) if one.id != other.id => return Presented::Ambiguous,
-                (Presented::Nothing | Presented::Refused(_), Ok(opened)) => found = Presented::Valid(opened),
-                (Presented::Nothing, Err(reason)) => found = Presented::Refused(reason),
-                _ => {}
-            }
+            found = match (found, self.open(value)) {
+                (Presented::Nothing | Presented::Refused(_), Ok(opened)) => Presented::Valid(opened),
+                (Presented::Nothing, Err(reason)) => Presented::Refused(reason),
+                (Presented::Valid(one), Ok(other)) if one.id != other.id => {
+                    Presented::Ambiguous(vec![one, other])
+                }
+                (Presented::Ambiguous(mut all), Ok(other)) => {
+                    all.push(other);
+                    Presented::Ambiguous(all)
+                }
+                (found, _) => found,
+            };
         }
         found
     }
@@ -108,7 +114,10 @@ mod tests {
     fn two_valid_sessions_are_none() {
         let (one, other) = (value(1), value(2));
         let both = format!("__Host-id={one}; __Host-id={other}; __Host-id={one}");
-        assert_eq!(find(&[&both]), Presented::Ambiguous);
+        match find(&[&both]) {
+            Presented::Ambiguous(all) => assert_eq!(all.len(), 2),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

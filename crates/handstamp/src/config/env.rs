@@ -7,6 +7,10 @@ impl Config {
     /// The settings that `var` gives for the names of the variables.
     #[must_use]
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
+        Self::read(|name| Ok(var(name)))
+    }
+
+    pub(super) fn read(var: impl Fn(&str) -> Result<Option<String>, NotUtf8>) -> Self {
         let mut vars = Vars { var, problems: Vec::new() };
         vars.refuse_what_is_not_there_yet();
         let config = Self {
@@ -25,11 +29,16 @@ impl Config {
             local_cache_ttl: vars.duration("LOCAL_CACHE_TTL"),
             local_cache_max_size: vars.number("LOCAL_CACHE_MAX_SIZE"),
             local_cache_max_staleness: vars.duration("LOCAL_CACHE_MAX_STALENESS"),
+            session_outage: vars
+                .parse("SESSION_OUTAGE", "serve, serve:20s, refuse or anonymous", |text| text.parse().ok()),
             problems: Vec::new(),
         };
         Self { problems: vars.problems, ..config }
     }
 }
+
+/// The value of a variable is no text.
+pub(super) struct NotUtf8;
 
 /// Variables, and what is wrong with them.
 struct Vars<F> {
@@ -37,9 +46,13 @@ struct Vars<F> {
     problems: Vec<Problem>,
 }
 
-impl<F: Fn(&str) -> Option<String>> Vars<F> {
-    fn text(&self, name: &str) -> Option<String> {
-        (self.var)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
+    fn text(&mut self, name: &'static str) -> Option<String> {
+        let text = (self.var)(name).unwrap_or_else(|NotUtf8| {
+            self.problems.push(Problem::new(name, "its value is not valid UTF-8"));
+            None
+        })?;
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
     fn duration(&mut self, name: &'static str) -> Option<Duration> {

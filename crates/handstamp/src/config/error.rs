@@ -2,7 +2,7 @@ use std::fmt;
 
 /// The settings of a node are not right. `Display` has a line for each problem, which names the setting and says
 /// what would be right. It never repeats a secret or a password.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct ConfigError {
     problems: Vec<Problem>,
 }
@@ -24,6 +24,13 @@ impl fmt::Display for ConfigError {
         self.problems
             .iter()
             .try_for_each(|problem| write!(f, "\n  {}: {}", problem.setting, problem.complaint))
+    }
+}
+
+/// Like `Display`: this is what a `main` that returns it prints.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -2,14 +2,18 @@ mod env;
 mod error;
 mod resolve;
 
+use std::env::VarError;
 use std::fmt;
 use std::time::Duration;
 
 use handstamp_core::record::Encoding;
 use zeroize::Zeroizing;
 
+use self::env::NotUtf8;
 pub use self::error::ConfigError;
 pub(crate) use self::resolve::{Backend, Resolved};
+use crate::Outage;
+use crate::outage::OutageSetting;
 
 /// The settings of a node, from the environment or from code: a method for each variable, named like it.
 ///
@@ -25,6 +29,7 @@ pub(crate) use self::resolve::{Backend, Resolved};
 /// | `SESSION_MAX_SIZE` | the most bytes that a session's data may take, encoded | `65536` |
 /// | `SESSION_LOAD_BUDGET` | how long a request waits for Redis to read | `250ms` |
 /// | `SESSION_SAVE_BUDGET` | how long a request waits for Redis to write, retries included | `500ms` |
+/// | `SESSION_OUTAGE` | what reads get while Redis is away: `serve` (what the local cache holds, for `LOCAL_CACHE_TTL`), `serve:20s`, `refuse` or `anonymous`: see [`Outage`](crate::Outage) | `serve` |
 /// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies without `Secure` and `__Host-`, for development | `false` |
 /// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
 /// | `LOCAL_CACHE_MAX_SIZE` | how many sessions the local cache holds; `0`: none | `10000` |
@@ -57,6 +62,7 @@ pub struct Config {
     local_cache_ttl: Option<Duration>,
     local_cache_max_size: Option<usize>,
     local_cache_max_staleness: Option<Duration>,
+    session_outage: Option<OutageSetting>,
     /// What could not be read from the environment.
     problems: Vec<error::Problem>,
 }
@@ -71,7 +77,11 @@ impl Config {
     /// The settings in the environment of this process.
     #[must_use]
     pub fn from_env() -> Self {
-        Self::from_vars(|name| std::env::var(name).ok())
+        Self::read(|name| match std::env::var(name) {
+            Ok(text) => Ok(Some(text)),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err(NotUtf8),
+        })
     }
 
     /// The secret that signs, or several, comma-separated: the first signs, all verify.
@@ -188,6 +198,14 @@ impl Config {
     #[must_use]
     pub fn local_cache_max_size(mut self, entries: usize) -> Self {
         self.local_cache_max_size = Some(entries);
+        self
+    }
+
+    /// What to do about reads while the store cannot be reached. Default: [`Outage::Serve`] for as long as the local
+    /// cache keeps a session.
+    #[must_use]
+    pub fn session_outage(mut self, outage: Outage) -> Self {
+        self.session_outage = Some(OutageSetting::Is(outage));
         self
     }
 

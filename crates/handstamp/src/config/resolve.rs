@@ -9,6 +9,8 @@ use handstamp_store::Settings;
 
 use super::error::Problem;
 use super::{Config, ConfigError, random_secret};
+use crate::Outage;
+use crate::outage::OutageSetting;
 use crate::session::MAX_DECODED;
 
 /// Settings that have been checked, as the node needs them.
@@ -22,6 +24,7 @@ pub(crate) struct Resolved {
     pub(crate) max_size: usize,
     pub(crate) encoding: Encoding,
     pub(crate) plain_http: bool,
+    pub(crate) outage: Outage,
 }
 
 /// Where sessions are kept.
@@ -69,6 +72,10 @@ impl Config {
                 max_size,
                 encoding: self.session_encoding,
                 plain_http: self.insecure_plain_http.unwrap_or(false),
+                outage: self
+                    .session_outage
+                    .unwrap_or(OutageSetting::ServeForCacheTtl)
+                    .resolve(node.cache_ttl),
             }),
             _ => Err(ConfigError::new(problems)),
         }
@@ -117,7 +124,14 @@ impl Config {
         const SETTING: &str = "SESSION_SECRET";
         match &self.session_secret {
             Some(list) => {
-                let secrets = list.split(',').map(|text| noting(SETTING, Secret::parse(text), problems));
+                let count = list.split(',').count();
+                let secrets = (1..).zip(list.split(',')).map(|(number, text)| {
+                    let which = |error| match count {
+                        1 => format!("{error}"),
+                        _ => format!("number {number} of {count}: {error}"),
+                    };
+                    noting(SETTING, Secret::parse(text).map_err(which), problems)
+                });
                 // To the end, so that every secret that is wrong is named.
                 secrets.collect::<Vec<_>>().into_iter().collect()
             }

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
 use super::respond;
-use crate::session::{Committed, Exchange, Finish};
+use crate::session::{Exchange, Finish, Outcome};
 use crate::{SessionData, SessionError};
 
 pin_project! {
@@ -31,7 +31,7 @@ pin_project! {
         // ## Handle => done     otherwise: all that is read goes this way
         Handle { #[pin] handler: F, exchange: Arc<Exchange<T>> },
         // ## Commit => done     with the handler's response, or an error in its place
-        Commit { commit: JoinHandle<Committed>, exchange: Arc<Exchange<T>>, response: Option<Response<B>> },
+        Commit { commit: JoinHandle<Outcome>, exchange: Arc<Exchange<T>>, response: Option<Response<B>> },
     }
 }
 
@@ -58,27 +58,25 @@ where
                     match exchange.finish() {
                         Finish::Untouched => return Poll::Ready(Ok(response)),
                         Finish::Done { cookie } => {
-                            respond::mark(response.headers_mut(), cookie);
+                            respond::mark(&mut response, cookie);
                             return Poll::Ready(Ok(response));
                         }
-                        Finish::Commit(commit) => {
-                            let commit = exchange.shared().spawn(commit.run());
+                        Finish::Commit => {
+                            let commit = exchange.shared().spawn(exchange.clone().commit_rest());
                             let exchange = exchange.clone();
                             state.set(State::Commit { commit, exchange, response: Some(response) });
                         }
                     }
                 }
                 StateProj::Commit { commit, exchange, response } => {
-                    let committed = ready!(Pin::new(commit).poll(cx))
-                        .unwrap_or(Committed { cookie: None, outcome: Err(SessionError::Aborted) });
-                    let mut response = match committed.outcome {
-                        Ok(()) => response.take().unwrap_or_default(),
-                        Err(error) => {
-                            let gone_status = exchange.shared().gone_status();
-                            respond::instead_of_handler(&Arc::new(error), gone_status)
-                        }
+                    let Outcome { cookie, result } = ready!(Pin::new(commit).poll(cx))
+                        .unwrap_or(Outcome { cookie: None, result: Err(SessionError::Aborted) });
+                    let response = response.take().unwrap_or_default();
+                    let mut response = match result {
+                        Ok(()) => response,
+                        Err(error) => respond::instead_of(&response, error, exchange.shared().statuses()),
                     };
-                    respond::mark(response.headers_mut(), committed.cookie);
+                    respond::mark(&mut response, cookie);
                     return Poll::Ready(Ok(response));
                 }
             }

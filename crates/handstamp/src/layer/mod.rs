@@ -14,7 +14,7 @@ pub use self::cookie::{InvalidCookieName, SameSite};
 pub use self::future::ResponseFuture;
 pub use self::service::SessionService;
 pub(crate) use self::shared::Shared;
-use crate::{Runtime, SessionData};
+use crate::{Outage, Runtime, SessionData};
 
 /// Gives every request behind it a [`Session<T>`](crate::Session).
 ///
@@ -79,6 +79,29 @@ impl<T: SessionData> SessionLayer<T> {
     #[must_use]
     pub fn on_gone(mut self, status: StatusCode) -> Self {
         self.shared_mut().set_gone_status(status);
+        self
+    }
+
+    /// The status of the answer when other requests kept changing the session until the save budget was used up.
+    /// Nothing was changed then, and the answer says when to try again. Default: 409; 503 is the other usual choice.
+    #[must_use]
+    pub fn on_conflict(mut self, status: StatusCode) -> Self {
+        self.shared_mut().set_conflict_status(status);
+        self
+    }
+
+    /// What to do about reads while the store cannot be reached. Default: what `SESSION_OUTAGE` says.
+    #[must_use]
+    pub fn outage(mut self, outage: Outage) -> Self {
+        self.shared_mut().set_outage(outage);
+        self
+    }
+
+    /// Of requests that change a session at the same time, lets the last one replace what the others have saved, instead
+    /// of making its changes again on that. **This loses updates**: it is for data that is always written as a whole.
+    #[must_use]
+    pub fn last_writer_wins(mut self) -> Self {
+        self.shared_mut().set_last_writer_wins();
         self
     }
 

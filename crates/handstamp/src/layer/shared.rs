@@ -1,29 +1,34 @@
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::Encoding;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{ClusteredStore, Lookup, TouchOutcome};
+use handstamp_store::{ClusteredStore, Lookup, Stored, TouchOutcome};
 use http::StatusCode;
 
 use super::cookie::{InvalidCookieName, SameSite, SessionCookie};
-use crate::session::Snapshot;
-use crate::{Runtime, SessionData, SessionError};
+use super::respond::Statuses;
+use crate::session::{Queues, Snapshot};
+use crate::{Outage, Runtime, SessionData, SessionError};
 
 /// What all requests of a layer have in common.
 #[derive(Clone)]
 pub(crate) struct Shared<T> {
     runtime: Runtime,
     cookie: SessionCookie,
-    gone_status: StatusCode,
-    data: PhantomData<fn() -> T>,
+    statuses: Statuses,
+    outage: Outage,
+    last_writer_wins: bool,
+    queues: Arc<Queues<T>>,
 }
 
 impl<T: SessionData> Shared<T> {
     pub(super) fn new(runtime: Runtime) -> Self {
         let cookie = SessionCookie::new(runtime.keys(), runtime.plain_http());
-        Self { runtime, cookie, gone_status: StatusCode::UNAUTHORIZED, data: PhantomData }
+        let statuses = Statuses { gone: StatusCode::UNAUTHORIZED, conflict: StatusCode::CONFLICT };
+        let outage = runtime.outage();
+        let queues = Arc::new(Queues::new());
+        Self { runtime, cookie, statuses, outage, last_writer_wins: false, queues }
     }
 
     pub(super) fn set_cookie_name(&mut self, name: &str) -> Result<(), InvalidCookieName> {
@@ -35,15 +40,43 @@ impl<T: SessionData> Shared<T> {
     }
 
     pub(super) fn set_gone_status(&mut self, status: StatusCode) {
-        self.gone_status = status;
+        self.statuses.gone = status;
+    }
+
+    pub(super) fn set_conflict_status(&mut self, status: StatusCode) {
+        self.statuses.conflict = status;
+    }
+
+    pub(super) fn set_outage(&mut self, outage: Outage) {
+        self.outage = outage;
+    }
+
+    pub(super) fn set_last_writer_wins(&mut self) {
+        self.last_writer_wins = true;
     }
 
     pub(crate) fn cookie(&self) -> &SessionCookie {
         &self.cookie
     }
 
-    pub(crate) fn gone_status(&self) -> StatusCode {
-        self.gone_status
+    pub(crate) fn statuses(&self) -> Statuses {
+        self.statuses
+    }
+
+    pub(crate) fn outage(&self) -> Outage {
+        self.outage
+    }
+
+    pub(crate) fn last_writer_wins(&self) -> bool {
+        self.last_writer_wins
+    }
+
+    pub(crate) fn queues(&self) -> &Queues<T> {
+        &self.queues
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.runtime.is_draining()
     }
 
     pub(crate) fn store(&self) -> &ClusteredStore {
@@ -74,10 +107,32 @@ impl<T: SessionData> Shared<T> {
         self.runtime.spawn(work)
     }
 
-    /// What the store knows of a session, past the local cache.
-    pub(crate) async fn load(&self, key: &SessionKey) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
-        let (store, timeouts) = (self.store(), self.timeouts());
-        store.load(key, |stored| Snapshot::decode(stored, store.clock(), timeouts)).await
+    /// What the store knows of a session, past the local cache. All who ask at the same time share the answer.
+    pub(crate) async fn load(
+        self: &Arc<Self>,
+        key: &SessionKey,
+    ) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
+        let shared = self.clone();
+        self.store().load(key, move |stored| shared.decode(stored)).await
+    }
+
+    /// What the store knows of a session now.
+    pub(crate) async fn load_fresh(
+        &self,
+        key: &SessionKey,
+    ) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
+        self.store().load_fresh(key, |stored| self.decode(stored)).await
+    }
+
+    /// What may be served of a session in an outage.
+    pub(crate) fn lookup_outdated(&self, key: &SessionKey) -> Option<Lookup<Arc<Snapshot<T>>>> {
+        let Outage::Serve(limit) = self.outage else { return None };
+        let store = self.store();
+        store.lookup_outdated(key, store.clock().now(), limit)
+    }
+
+    fn decode(&self, stored: Stored) -> Result<Snapshot<T>, SessionError> {
+        Snapshot::decode(stored, self.store().clock(), self.timeouts())
     }
 
     /// Extends the session's life while the answer is on its way.

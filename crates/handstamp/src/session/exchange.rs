@@ -4,50 +4,38 @@ use std::time::Instant;
 
 use handstamp_core::cookie::{Opened, Presented};
 use handstamp_core::id::SessionKey;
-use handstamp_core::plan::{self, CookieStep, Intent, StoreStep, plan};
+use handstamp_core::keys::KeyAge;
+use handstamp_core::plan::{self, CookieStep, StoreStep, plan};
 use handstamp_core::time::Timestamp;
 use handstamp_store::Lookup;
 use http::HeaderValue;
 use parking_lot::Mutex;
 
-use super::commit::{Change, Commit};
+use super::commit::{Commit, Committed};
+use super::open::Open;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;
-use crate::{SessionData, SessionError};
+use crate::{Outage, SessionData, SessionError};
 
 /// What one request has to do with its session, from the cookie to the plan.
 pub(crate) struct Exchange<T: SessionData> {
     shared: Arc<Shared<T>>,
-    /// The valid cookie that came with the request.
-    cookie: Option<Opened>,
+    presented: Presented,
     state: Mutex<State<T>>,
+    /// Commits of one request are carried out one after the other.
+    turn: tokio::sync::Mutex<()>,
 }
 
 enum State<T> {
     /// Nobody has asked for the session.
     Unopened,
     /// Somebody has, and the store had no answer. It is not asked again in this request.
-    Failed(Arc<SessionError>),
+    Failed(SessionError),
     Open(Open<T>),
 }
 
-/// A session in use.
-struct Open<T> {
-    /// The session that the cookie named, if there is one.
-    origin: Option<Arc<Snapshot<T>>>,
-    /// When that was found.
-    since: Instant,
-    data: Arc<T>,
-    changes: Vec<Change<T>>,
-    renew: bool,
-    /// Whether the origin is to end, loaded or not.
-    destroy: bool,
-    /// Whether the answer is on its way, so that changes come too late.
-    finished: bool,
-}
-
 /// What remains to be done when the handler has answered.
-pub(crate) enum Finish<T: SessionData> {
+pub(crate) enum Finish {
     /// Nobody looked at the session.
     Untouched,
     /// Nothing that the answer has to wait for.
@@ -55,17 +43,20 @@ pub(crate) enum Finish<T: SessionData> {
         /// The cookie to send.
         cookie: Option<HeaderValue>,
     },
-    /// Work at the store, before the answer may leave.
-    Commit(Commit<T>),
+    /// Work at the store, before the answer may leave: [`Exchange::commit_rest`].
+    Commit,
+}
+
+/// How the last commit of a request ended.
+pub(crate) struct Outcome {
+    /// The cookie to send.
+    pub(crate) cookie: Option<HeaderValue>,
+    pub(crate) result: Result<(), SessionError>,
 }
 
 impl<T: SessionData> Exchange<T> {
     pub(crate) fn new(shared: Arc<Shared<T>>, presented: Presented) -> Self {
-        let cookie = match presented {
-            Presented::Valid(opened) => Some(opened),
-            Presented::Ambiguous | Presented::Nothing | Presented::Refused(_) => None,
-        };
-        Self { shared, cookie, state: Mutex::new(State::Unopened) }
+        Self { shared, presented, state: Mutex::new(State::Unopened), turn: tokio::sync::Mutex::default() }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
@@ -73,7 +64,7 @@ impl<T: SessionData> Exchange<T> {
     }
 
     /// Finds the session, unless that has been done.
-    pub(crate) async fn open(&self) -> Result<(), Arc<SessionError>> {
+    pub(crate) async fn open(&self) -> Result<(), SessionError> {
         match self.open_without_store() {
             Some(opened) => opened,
             // Boxed, or every handler's future would be as large as a conversation with the store.
@@ -82,7 +73,7 @@ impl<T: SessionData> Exchange<T> {
     }
 
     /// `None` when only the store can tell.
-    fn open_without_store(&self) -> Option<Result<(), Arc<SessionError>>> {
+    fn open_without_store(&self) -> Option<Result<(), SessionError>> {
         let mut state = self.state.lock();
         match &*state {
             State::Unopened => {}
@@ -91,24 +82,29 @@ impl<T: SessionData> Exchange<T> {
         }
         let store = self.shared.store();
         let now = store.clock().now();
-        let origin = match self.key() {
+        let origin = match self.presented_key() {
             Some(key) => store.lookup(&key, now)?.into(),
             None => None,
         };
-        *state = State::Open(Open::new(origin, now));
+        *state = State::Open(self.opened(origin, now));
         Some(Ok(()))
     }
 
     #[cold]
-    async fn open_from_store(&self) -> Result<(), Arc<SessionError>> {
+    async fn open_from_store(&self) -> Result<(), SessionError> {
         let now = self.shared.store().clock().now();
-        let loaded = self.load().await;
+        let loaded = self.load_or_make_do().await;
         let mut state = self.state.lock();
         // Two tasks may have loaded at the same time: the first one's session is the one that is in use.
         if let State::Unopened = *state {
             *state = match loaded {
-                Ok(lookup) => State::Open(Open::new(lookup.into(), now)),
-                Err(error) => State::Failed(Arc::new(error)),
+                Ok(Found::Known(lookup)) => State::Open(self.opened(lookup.into(), now)),
+                Ok(Found::Unknown(outage)) => {
+                    let mut open = self.opened(None, now);
+                    open.outage = Some(outage);
+                    State::Open(open)
+                }
+                Err(error) => State::Failed(error),
             };
         }
         match &*state {
@@ -117,17 +113,33 @@ impl<T: SessionData> Exchange<T> {
         }
     }
 
-    /// Ends the session that the cookie names, without loading it first.
-    pub(crate) fn end(&self) {
+    /// Reads the session from the store, whatever was known of it, and makes this request's changes again on what is
+    /// found.
+    pub(crate) async fn refresh(&self) -> Result<(), SessionError> {
+        let key = match &*self.state.lock() {
+            State::Open(open) => open.cookie.as_ref().map(|cookie| self.key_of(cookie)),
+            State::Unopened | State::Failed(_) => self.presented_key(),
+        };
+        let now = self.shared.store().clock().now();
+        let found = match key {
+            Some(key) => readable(self.shared.load_fresh(&key).await, &key)?,
+            None => Lookup::Absent,
+        };
         let mut state = self.state.lock();
         match &mut *state {
-            State::Open(open) => open.destroy(),
-            State::Unopened | State::Failed(_) => {
-                let mut open = self.nothing_open();
-                open.destroy();
-                *state = State::Open(open);
-            }
+            State::Open(open) => match found {
+                Lookup::Found(fresh) => open.refresh(fresh),
+                Lookup::Absent if open.origin.is_some() => open.vanish(Some(self.shared.cookie().removal())),
+                Lookup::Absent => {}
+            },
+            State::Unopened | State::Failed(_) => *state = State::Open(self.opened(found.into(), now)),
         }
+        Ok(())
+    }
+
+    /// Ends the session that the cookie names, without loading it first.
+    pub(crate) fn end(&self) {
+        self.with_open(Open::destroy);
     }
 
     pub(crate) fn data(&self) -> Arc<T> {
@@ -144,17 +156,7 @@ impl<T: SessionData> Exchange<T> {
     }
 
     pub(crate) fn update<R>(&self, change: impl Fn(&mut T) -> R + Send + 'static) -> R {
-        self.with_open(|open| {
-            let returned = change(Arc::make_mut(&mut open.data));
-            if open.finished {
-                tracing::warn!("a session was changed after the answer had left: the change is lost");
-            } else {
-                open.changes.push(Box::new(move |data| {
-                    change(data);
-                }));
-            }
-            returned
-        })
+        self.with_open(|open| open.update(change))
     }
 
     pub(crate) fn renew(&self) {
@@ -170,46 +172,111 @@ impl<T: SessionData> Exchange<T> {
     }
 
     /// The handler has answered: what is to be done?
-    pub(crate) fn finish(self: &Arc<Self>) -> Finish<T> {
+    pub(crate) fn finish(&self) -> Finish {
         let mut state = self.state.lock();
         let State::Open(open) = &mut *state else {
             let untouched = matches!(*state, State::Unopened);
             return if untouched { Finish::Untouched } else { Finish::Done { cookie: None } };
         };
         open.finished = true;
-        let intent = open.intent();
-        let touch = open.origin.as_ref().filter(|origin| {
-            intent == Intent::Keep && origin.claim_touch(open.since, self.shared.timeouts())
-        });
-        let (store_step, cookie_step) = plan(plan::Exchange {
-            cookie: self.cookie.as_ref().map(|cookie| cookie.key_age),
-            found: open.origin.is_some() || (open.destroy && self.cookie.is_some()),
-            intent,
-            touch_due: touch.is_some(),
-        });
+        if open.committing > 0 {
+            return Finish::Commit;
+        }
+        let (store_step, cookie_step) = self.plan(open);
         match store_step {
-            StoreStep::Nothing => Finish::Done { cookie: self.cookie_header(cookie_step) },
-            StoreStep::Touch => {
-                if let Some(origin) = touch {
-                    self.shared.spawn_touch(origin.clone());
-                }
-                Finish::Done { cookie: self.cookie_header(cookie_step) }
+            StoreStep::Nothing | StoreStep::Touch => {
+                // Such as renewing a session that does not exist.
+                let _ = open.take_changes();
+                Finish::Done { cookie: self.cookie_header(open, cookie_step).or(open.to_send.take()) }
             }
-            step => Finish::Commit(Commit {
-                shared: self.shared.clone(),
-                step,
-                cookie_step,
-                cookie: self.cookie.clone(),
-                origin: open.origin.clone(),
-                data: open.data.clone(),
-                changes: std::mem::take(&mut open.changes),
-            }),
+            _ => Finish::Commit,
         }
     }
 
+    /// Carries out what the handler has asked for so far. Once begun, it is finished even if nobody waits.
+    pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), SessionError> {
+        self.with_open(|open| open.committing += 1);
+        let exchange = self.clone();
+        let committed = self.shared.spawn(async move {
+            let _turn = exchange.turn.lock().await;
+            let committed = exchange.carry_out(true).await;
+            exchange.with_open(|open| open.committing -= 1);
+            committed
+        });
+        committed.await.unwrap_or_else(|_| {
+            self.with_open(|open| open.committing -= 1);
+            Err(SessionError::Aborted)
+        })
+    }
+
+    /// The same for what is left when the handler has answered, before the answer leaves.
+    pub(crate) async fn commit_rest(self: Arc<Self>) -> Outcome {
+        let _turn = self.turn.lock().await;
+        let result = self.carry_out(false).await;
+        let cookie = self.with_open(|open| open.to_send.take());
+        Outcome { cookie, result }
+    }
+
+    async fn carry_out(&self, early: bool) -> Result<(), SessionError> {
+        let Some(commit) = self.take_commit(early)? else { return Ok(()) };
+        let Committed { cookie, outcome } = commit.run().await;
+        self.with_open(|open| open.conclude(cookie, outcome))
+    }
+
+    /// What there is to be done. An `early` commit is one that a handler asks for, so that it may also be a late one.
+    fn take_commit(&self, early: bool) -> Result<Option<Commit<T>>, SessionError> {
+        self.with_open(|open| {
+            let (step, cookie_step) = self.plan(open);
+            if let StoreStep::Nothing | StoreStep::Touch = step {
+                if let Some(cookie) = self.cookie_header(open, cookie_step) {
+                    open.to_send = Some(cookie);
+                }
+                return Ok(None);
+            }
+            let (data, changes) = open.take_changes();
+            let makes_a_session =
+                matches!(step, StoreStep::Create | StoreStep::Renew | StoreStep::DeleteThenCreate);
+            if let Some(outage) = open.outage.clone().filter(|_| makes_a_session) {
+                return Err(outage);
+            }
+            if early && open.finished && makes_a_session {
+                return Err(SessionError::TooLate);
+            }
+            Ok(Some(Commit {
+                shared: self.shared.clone(),
+                step,
+                cookie_step,
+                cookies: open.cookie.iter().chain(&open.others).cloned().collect(),
+                origin: open.origin.clone(),
+                data,
+                changes,
+            }))
+        })
+    }
+
+    fn plan(&self, open: &Open<T>) -> (StoreStep, CookieStep) {
+        let intent = open.intent();
+        let touch = open.origin.as_ref().filter(|origin| {
+            intent == plan::Intent::Keep && origin.claim_touch(open.since, self.shared.timeouts())
+        });
+        let key_age = open.cookie.as_ref().map(|cookie| cookie.key_age);
+        let cookie =
+            key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
+        let steps = plan(plan::Exchange {
+            cookie,
+            found: open.origin.is_some() || (open.destroy && cookie.is_some()),
+            intent,
+            touch_due: touch.is_some(),
+        });
+        if let (StoreStep::Touch, Some(origin)) = (steps.0, touch) {
+            self.shared.spawn_touch(origin.clone());
+        }
+        steps
+    }
+
     /// The `Set-Cookie` header of a step that needs no new id.
-    fn cookie_header(&self, step: CookieStep) -> Option<HeaderValue> {
-        let cookie = self.cookie.as_ref()?;
+    fn cookie_header(&self, open: &Open<T>, step: CookieStep) -> Option<HeaderValue> {
+        let cookie = open.cookie.as_ref().or(open.others.first())?;
         match step {
             CookieStep::Nothing => None,
             CookieStep::Set => Some(self.shared.cookie().set(&cookie.id)),
@@ -217,9 +284,12 @@ impl<T: SessionData> Exchange<T> {
         }
     }
 
-    /// A session that is not there.
-    fn nothing_open(&self) -> Open<T> {
-        Open::new(None, self.shared.store().clock().now())
+    fn opened(&self, origin: Option<Arc<Snapshot<T>>>, since: Instant) -> Open<T> {
+        match &self.presented {
+            Presented::Valid(cookie) => Open::new(Some(cookie.clone()), Vec::new(), origin, since),
+            Presented::Ambiguous(cookies) => Open::new(None, cookies.clone(), None, since),
+            Presented::Nothing | Presented::Refused(_) => Open::new(None, Vec::new(), None, since),
+        }
     }
 
     fn with_open<R>(&self, act: impl FnOnce(&mut Open<T>) -> R) -> R {
@@ -227,60 +297,79 @@ impl<T: SessionData> Exchange<T> {
         if let State::Open(open) = &mut *state {
             return act(open);
         }
-        // There is no `Session` before its exchange is open; were there one, it would be empty.
-        let mut open = self.nothing_open();
+        // Before its exchange is open there is no `Session`, and only a logout, which loads nothing, comes here.
+        let mut open = self.opened(None, self.shared.store().clock().now());
         let returned = act(&mut open);
         *state = State::Open(open);
         returned
     }
 
-    /// Where the record of the session lies that the cookie names.
-    fn key(&self) -> Option<SessionKey> {
-        self.cookie.as_ref().map(|cookie| self.shared.namespace().session_key(&cookie.id))
+    /// Where the record of the session lies that came with the request.
+    fn presented_key(&self) -> Option<SessionKey> {
+        match &self.presented {
+            Presented::Valid(cookie) => Some(self.key_of(cookie)),
+            Presented::Ambiguous(_) | Presented::Nothing | Presented::Refused(_) => None,
+        }
     }
 
-    async fn load(&self) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
-        let Some(key) = self.key() else { return Ok(Lookup::Absent) };
-        match self.shared.load(&key).await {
-            // Nobody can make sense of it any more. The visitor is not locked out, and what is stored is left as it
-            // is: a new session gets a new id.
-            Err(error) if error.is_undecodable() => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    %key,
-                    "a session cannot be decoded: its visitor is treated as new",
-                );
-                Ok(Lookup::Absent)
-            }
-            loaded => loaded,
+    fn key_of(&self, cookie: &Opened) -> SessionKey {
+        self.shared.namespace().session_key(&cookie.id)
+    }
+
+    /// What the store knows, or what the policy for outages says.
+    async fn load_or_make_do(&self) -> Result<Found<T>, SessionError> {
+        let Some(key) = self.presented_key() else { return Ok(Found::Known(Lookup::Absent)) };
+        let shared = &self.shared;
+        // While the store is known to be away, asking it first would only take time.
+        if !shared.store().healthy()
+            && let Some(outdated) = shared.lookup_outdated(&key)
+        {
+            return Ok(Found::Known(outdated));
+        }
+        match readable(shared.load(&key).await, &key) {
+            Err(error) if error.is_outage() => match (shared.outage(), shared.lookup_outdated(&key)) {
+                (_, Some(outdated)) => Ok(Found::Known(outdated)),
+                (Outage::Anonymous, None) => Ok(Found::Unknown(error)),
+                (Outage::Serve(_) | Outage::Refuse, None) => Err(error),
+            },
+            loaded => loaded.map(Found::Known),
         }
     }
 }
 
-impl<T: SessionData> Open<T> {
-    fn new(origin: Option<Arc<Snapshot<T>>>, since: Instant) -> Self {
-        let data = origin.as_ref().map_or_else(Arc::default, |origin| origin.data.clone());
-        Self { origin, since, data, changes: Vec::new(), renew: false, destroy: false, finished: false }
-    }
+/// What a load found.
+enum Found<T> {
+    Known(Lookup<Arc<Snapshot<T>>>),
+    /// Nobody knows, because of this outage, and the visitor is to be treated as one without a session.
+    Unknown(SessionError),
+}
 
-    fn destroy(&mut self) {
-        self.data = Arc::default();
-        self.changes.clear();
-        self.renew = false;
-        self.destroy = true;
+/// What was found, if anybody can make sense of it.
+fn readable<T>(
+    loaded: Result<Lookup<Arc<Snapshot<T>>>, SessionError>,
+    key: &SessionKey,
+) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
+    match loaded {
+        // Nobody can make sense of it any more. The visitor is not locked out, and what is stored is left as it
+        // is: a new session gets a new id. The cause may quote what is stored, so it is not shown.
+        Err(error) if error.is_undecodable() => {
+            tracing::error!(%error, %key, "the visitor is treated as new");
+            Ok(Lookup::Absent)
+        }
+        loaded => loaded,
     }
+}
 
-    fn discard(&mut self) {
-        *self = Self { finished: self.finished, ..Self::new(self.origin.take(), self.since) };
-    }
-
-    fn intent(&self) -> Intent {
-        match (self.destroy, self.renew, self.changes.is_empty()) {
-            (true, _, true) => Intent::Destroy,
-            (true, _, false) => Intent::Replace,
-            (false, true, unchanged) => Intent::Renew { change: !unchanged },
-            (false, false, true) => Intent::Keep,
-            (false, false, false) => Intent::Change,
+/// Changes that were made after the answer had left, and for which nobody has asked a commit, are lost.
+impl<T: SessionData> Drop for Exchange<T> {
+    fn drop(&mut self) {
+        if let State::Open(open) = self.state.get_mut()
+            && open.finished
+            && open.has_work()
+        {
+            tracing::error!(
+                "a session was changed after the answer had left, without a commit: the change is lost"
+            );
         }
     }
 }

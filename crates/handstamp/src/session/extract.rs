@@ -27,6 +27,33 @@ impl<T: SessionData> Session<T> {
     }
 }
 
+/// A session that was read from the store in this very request, past the local cache: for sensitive actions. What is in
+/// the cache may be outdated by as much as `LOCAL_CACHE_MAX_STALENESS`, or in an [outage](crate::Outage) by more.
+///
+/// ```
+/// use handstamp::Fresh;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Default, Deserialize, Serialize)]
+/// # struct UserSession { admin: bool }
+/// # impl handstamp::SessionData for UserSession {}
+///
+/// async fn delete_everything(Fresh(session): Fresh<UserSession>) -> &'static str {
+///     if session.get().admin { "done" } else { "no" }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fresh<T: SessionData>(pub Session<T>);
+
+impl<T: SessionData, S: Sync> FromRequestParts<S> for Fresh<T> {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
+        let exchange = exchange_in::<T>(&parts.extensions)?;
+        exchange.refresh().await?;
+        Ok(Self(Session::of(exchange)))
+    }
+}
+
 /// Ends the session of the request that has these extensions, without loading it.
 pub(crate) fn end_session<T: SessionData>(extensions: &Extensions) -> Result<(), SessionRejection> {
     exchange_in::<T>(extensions)?.end();
@@ -59,7 +86,7 @@ pub enum SessionRejection {
     MissingLayer(&'static str),
     /// The session could not be loaded.
     #[error(transparent)]
-    Session(#[from] Arc<SessionError>),
+    Session(#[from] SessionError),
 }
 
 impl IntoResponse for SessionRejection {

@@ -1,20 +1,27 @@
+mod change;
 mod commit;
 mod exchange;
 mod extract;
+mod open;
+mod queue;
+mod renewal;
+mod sealed;
 mod snapshot;
+mod together;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use handstamp_core::id::{Handle, SessionKey};
+use parking_lot::Mutex;
 
-pub(crate) use self::commit::Committed;
-pub(crate) use self::exchange::{Exchange, Finish};
-pub use self::extract::SessionRejection;
+pub(crate) use self::exchange::{Exchange, Finish, Outcome};
 pub(crate) use self::extract::end_session;
+pub use self::extract::{Fresh, SessionRejection};
+pub(crate) use self::queue::Queues;
 pub(crate) use self::snapshot::{MAX_DECODED, Snapshot};
-use crate::SessionData;
+use crate::{SessionData, SessionError};
 
 /// The session of a request, as an extractor.
 ///
@@ -68,6 +75,82 @@ impl<T: SessionData> Session<T> {
         self.exchange.update(change)
     }
 
+    /// [`update`](Self::update), and [`commit`](Self::commit) at once: returns what `change` returned when it was made on
+    /// what is now in the store. That is final.
+    ///
+    /// ```
+    /// # use handstamp::{Session, SessionError};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Clone, Default, Deserialize, Serialize)]
+    /// # struct Wallet { coins: u32 }
+    /// # impl handstamp::SessionData for Wallet {}
+    /// async fn pay(session: Session<Wallet>) -> Result<&'static str, SessionError> {
+    ///     let paid = session.update_now(|wallet| match wallet.coins.checked_sub(3) {
+    ///         Some(left) => {
+    ///             wallet.coins = left;
+    ///             true
+    ///         }
+    ///         None => false,
+    ///     });
+    ///     Ok(if paid.await? { "paid" } else { "not enough" })
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As with [`commit`](Self::commit).
+    ///
+    /// # Cancel safety
+    ///
+    /// As with [`commit`](Self::commit).
+    pub async fn update_now<R: Send + 'static>(
+        &self,
+        change: impl Fn(&mut T) -> R + Send + 'static,
+    ) -> Result<R, SessionError> {
+        let last = Arc::new(Mutex::new(None));
+        let returned = last.clone();
+        self.exchange.update(move |data| {
+            let value = change(data);
+            *returned.lock() = Some(value);
+        });
+        self.exchange.commit().await?;
+        last.lock().take().ok_or(SessionError::Aborted)
+    }
+
+    /// Does now what this request has wanted of its session so far: changes, renewal, end. When it returns, that is
+    /// final, and the session reads as it is in the store.
+    ///
+    /// For handlers that must know, and for those that go on after their answer has left, such as a WebSocket's: what
+    /// they change is kept with this only.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be done. The handler then decides what to answer, and what could not be done is forgotten. After
+    /// [`SessionError::Store`] it is unknown whether it was done. Once the answer has left, a session can be neither
+    /// created nor renewed: [`SessionError::TooLate`].
+    ///
+    /// # Cancel safety
+    ///
+    /// What has begun is finished, whether somebody waits for it or not.
+    pub async fn commit(&self) -> Result<(), SessionError> {
+        self.exchange.commit().await
+    }
+
+    /// Reads the session from the store, past the local cache; changes of this request are made again on what is found.
+    /// Do this before sensitive actions, or extract [`Fresh`]. A session that has ended reads as a new one afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked. The policy for [outages](crate::Outage) does not apply. The session reads as
+    /// before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn refresh(&self) -> Result<(), SessionError> {
+        self.exchange.refresh().await
+    }
+
     /// Puts `data` in the place of all that is there, whatever other requests have saved in between.
     pub fn set(&self, data: T) {
         self.update(move |current| *current = data.clone());
@@ -83,7 +166,8 @@ impl<T: SessionData> Session<T> {
 
     /// Ends the session on all nodes, and has the browser forget its cookie.
     ///
-    /// What is changed after this belongs to a new session under a new id.
+    /// What is changed after this belongs to a new session under a new id. Once the answer has left, only a
+    /// [`commit`](Self::commit) carries this out.
     pub fn destroy(&self) {
         self.exchange.destroy();
     }
@@ -95,7 +179,7 @@ impl<T: SessionData> Session<T> {
         self.exchange.discard();
     }
 
-    /// Whether there was no session when the request came.
+    /// Whether there is no session yet, or no longer: none came with the request, and none has been committed.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.exchange.origin(|_| ()).is_none()

@@ -6,7 +6,7 @@ use handstamp_core::id::{Handle, SessionKey};
 use handstamp_core::record::{Record, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{Clock, Stored};
+use handstamp_store::{BoxError, Clock, SharedError, Stored};
 
 use crate::SessionError;
 use crate::data::{OldData, SessionData, decode};
@@ -41,7 +41,7 @@ impl<T: SessionData> Snapshot<T> {
     ) -> Result<Self, SessionError> {
         let Stored { record, remaining } = stored;
         if record.payload.len() > MAX_DECODED {
-            return Err(SessionError::Undecodable("it is too large".into()));
+            return Err(SessionError::Undecodable(SharedError::from(BoxError::from("it is too large"))));
         }
         let data = if record.schema < T::SCHEMA {
             T::migrate(OldData::new(record.schema, record.encoding, &record.payload))
@@ -52,7 +52,7 @@ impl<T: SessionData> Snapshot<T> {
             Ok(data) => Ok(Self::new(&record, Arc::new(data), remaining, clock, timeouts)),
             // It is in good order, only not for this node: no reason to lose it.
             Err(_) if record.schema > T::SCHEMA => Err(newer_schema::<T>(record.schema)),
-            Err(error) => Err(SessionError::Undecodable(error)),
+            Err(error) => Err(SessionError::Undecodable(error.into())),
         }
     }
 

@@ -1,7 +1,5 @@
 //! How handlers and services get at their session.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
@@ -265,7 +263,7 @@ async fn outer_layers_learn_why_the_layer_answered() {
         .route("/", post(async |session: Session<User>| session.update(|user| user.visits += 1)))
         .layer(SessionLayer::<User>::new(&node.runtime))
         .layer(axum::middleware::map_response(async |response: Response| {
-            let error = response.extensions().get::<Arc<SessionError>>().map(ToString::to_string);
+            let error = response.extensions().get::<SessionError>().map(ToString::to_string);
             (response.status(), error.unwrap_or_default())
         }));
     let node = Node { app, ..node };

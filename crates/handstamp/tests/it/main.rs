@@ -3,12 +3,15 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod caching;
+mod commits;
 mod concurrency;
 mod config;
 mod cookies;
 mod extraction;
 mod lifecycle;
 mod outages;
+mod policies;
+mod renewals;
 mod routes;
 mod secrecy;
 mod support;

@@ -1,5 +1,7 @@
 //! The routes that come with the library.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use handstamp::{Routes, SessionLayer};
@@ -42,6 +44,8 @@ async fn health_tells_of_an_outage_and_of_its_end_and_asks_nobody() {
         answer.body,
         r#"{"status":"unhealthy","redis":false,"coordinator_running":true,"cache_size":0}"#
     );
+    assert_eq!(browser.get("/health/ready").await.status, StatusCode::OK, "cached sessions can be read");
+    cluster.clock.advance(Duration::from_secs(30));
     assert_eq!(browser.get("/health/ready").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(browser.get("/health/live").await.status, StatusCode::OK, "no reason to restart");
     assert_eq!(node.faults.calls(), calls);
@@ -166,4 +170,18 @@ async fn a_logout_route_outside_the_layer_says_so() {
     let answer = Node { app, ..node }.browser().post("/logout", "").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(answer.body.contains("SessionLayer"), "{}", answer.body);
+}
+
+/// Somebody may have planted the second one. Which of them is the visitor's, nobody knows: both end.
+#[tokio::test]
+async fn logging_out_with_two_valid_cookies_ends_both_sessions() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let (ada, bob) = (logged_in(&node).await, logged_in(&node).await);
+    let both = format!("__Host-id={}; __Host-id={}", ada.session(), bob.session());
+    let logout = Request::post("/logout").header("cookie", both).body(Body::empty()).unwrap();
+    let answer = node.browser().send(logout).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
+    assert!(cluster.store.is_empty());
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -40,6 +41,7 @@ pub(crate) struct Cluster {
 }
 
 /// One node.
+#[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) runtime: Runtime,
     pub(crate) app: Router,
@@ -86,6 +88,8 @@ pub(crate) fn app(runtime: &Runtime) -> Router {
         .route("/slow-visit", post(slow_visit))
         .route("/destroy", post(async |session: Session<User>| session.destroy()))
         .route("/start-over", post(start_over))
+        .route("/grow", post(grow))
+        .route("/panic-later", post(panic_later))
         .route("/renew", post(async |session: Session<User>| session.renew()))
         .merge(Routes::<User>::new(runtime))
 }
@@ -109,6 +113,20 @@ async fn visit(session: Session<User>) -> String {
 async fn slow_visit(session: Session<User>) -> String {
     tokio::time::sleep(Duration::from_millis(100)).await;
     visit(session).await
+}
+
+/// More than may be stored.
+async fn grow(session: Session<User>) {
+    session.update(|user| user.name = Some("x".repeat(100_000)));
+}
+
+/// A change that panics when it is made again.
+async fn panic_later(session: Session<User>) {
+    let again = AtomicBool::new(false);
+    session.update(move |user| {
+        user.visits += 1_000;
+        assert!(!again.swap(true, Ordering::SeqCst), "it was made once already");
+    });
 }
 
 async fn start_over(session: Session<User>) {

@@ -1,0 +1,73 @@
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What a layer does about reads while the store cannot be reached. Writes fail in any case: they are answered with 503.
+///
+/// In `SESSION_OUTAGE` these are `serve`, for as long as `LOCAL_CACHE_TTL` says, `serve:20s`, `refuse` and
+/// `anonymous`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Outage {
+    /// Sessions in the local cache can be read, for this long from when the node last knew that it had heard of every
+    /// change. A session that was ended elsewhere meanwhile may be served for that long, too; one that somebody tried
+    /// to end on this node is not. All others are refused.
+    Serve(Duration),
+    /// Requests for sessions are answered with 503 as soon as the node cannot prove that its cache is up to date.
+    Refuse,
+    /// Visitors are treated as if they had no session. Their cookies stay as they are, and what they would store is
+    /// refused with 503, so that they have their sessions again afterwards.
+    Anonymous,
+}
+
+/// `SESSION_OUTAGE`, in which `serve` leaves it to another setting for how long.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum OutageSetting {
+    ServeForCacheTtl,
+    Is(Outage),
+}
+
+impl OutageSetting {
+    pub(crate) fn resolve(self, cache_ttl: Duration) -> Outage {
+        match self {
+            Self::ServeForCacheTtl => Outage::Serve(cache_ttl),
+            Self::Is(outage) => outage,
+        }
+    }
+}
+
+/// Not one of the policies.
+pub(crate) struct NoPolicy;
+
+impl FromStr for OutageSetting {
+    type Err = NoPolicy;
+
+    fn from_str(text: &str) -> Result<Self, NoPolicy> {
+        match text.split_once(':') {
+            None if text == "serve" => Ok(Self::ServeForCacheTtl),
+            None if text == "refuse" => Ok(Self::Is(Outage::Refuse)),
+            None if text == "anonymous" => Ok(Self::Is(Outage::Anonymous)),
+            Some(("serve", limit)) => humantime::parse_duration(limit)
+                .map(|limit| Self::Is(Outage::Serve(limit)))
+                .map_err(|_| NoPolicy),
+            _ => Err(NoPolicy),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_read_from_text() {
+        let ttl = Duration::from_secs(30);
+        let read = |text: &str| text.parse::<OutageSetting>().ok().map(|setting| setting.resolve(ttl));
+        assert_eq!(read("serve"), Some(Outage::Serve(ttl)));
+        assert_eq!(read("serve:5m"), Some(Outage::Serve(Duration::from_secs(300))));
+        assert_eq!(read("refuse"), Some(Outage::Refuse));
+        assert_eq!(read("anonymous"), Some(Outage::Anonymous));
+        for text in ["", "Serve", "serve:", "serve:soon", "refuse:1s", "open"] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use handstamp_core::cookie::Opened;
+use handstamp_core::keys::KeyAge;
+use handstamp_core::plan::Intent;
+use http::HeaderValue;
+
+use super::change::{Change, apply};
+use super::commit::Done;
+use super::snapshot::Snapshot;
+use crate::{SessionData, SessionError};
+
+/// A session in use by one request.
+pub(super) struct Open<T> {
+    /// The valid cookie that came with the request, or the one that it has got since.
+    pub(super) cookie: Option<Opened>,
+    /// Several valid cookies that came instead of one. None is believed; a logout ends them all.
+    pub(super) others: Vec<Opened>,
+    /// The session that the cookie names, if there is one.
+    pub(super) origin: Option<Arc<Snapshot<T>>>,
+    /// When that was found.
+    pub(super) since: Instant,
+    /// The origin's data, or the default, with all changes applied.
+    pub(super) data: Arc<T>,
+    pub(super) renew: bool,
+    /// Whether the origin is to end, loaded or not.
+    pub(super) destroy: bool,
+    /// Nobody knows whether there is an origin.
+    pub(super) outage: Option<SessionError>,
+    /// Commits under way.
+    pub(super) committing: usize,
+    /// The cookie that the answer is to carry, from a commit that is done.
+    pub(super) to_send: Option<HeaderValue>,
+    /// Whether the handler has answered.
+    pub(super) finished: bool,
+    changes: Vec<Change<T>>,
+}
+
+impl<T: SessionData> Open<T> {
+    pub(super) fn new(
+        cookie: Option<Opened>,
+        others: Vec<Opened>,
+        origin: Option<Arc<Snapshot<T>>>,
+        since: Instant,
+    ) -> Self {
+        Self {
+            cookie,
+            others,
+            data: data_of(origin.as_ref()),
+            origin,
+            since,
+            renew: false,
+            destroy: false,
+            outage: None,
+            committing: 0,
+            to_send: None,
+            finished: false,
+            changes: Vec::new(),
+        }
+    }
+
+    pub(super) fn update<R>(&mut self, change: impl Fn(&mut T) -> R + Send + 'static) -> R {
+        let returned = change(Arc::make_mut(&mut self.data));
+        self.changes.push(Box::new(move |data| {
+            change(data);
+        }));
+        returned
+    }
+
+    pub(super) fn destroy(&mut self) {
+        self.data = Arc::default();
+        self.changes.clear();
+        self.renew = false;
+        self.destroy = true;
+    }
+
+    /// Forgets what has not been committed.
+    pub(super) fn discard(&mut self) {
+        self.data = data_of(self.origin.as_ref());
+        self.changes.clear();
+        self.renew = false;
+        self.destroy = false;
+    }
+
+    pub(super) fn intent(&self) -> Intent {
+        match (self.destroy, self.renew, self.changes.is_empty()) {
+            (true, _, true) => Intent::Destroy,
+            (true, _, false) => Intent::Replace,
+            (false, true, unchanged) => Intent::Renew { change: !unchanged },
+            (false, false, true) => Intent::Keep,
+            (false, false, false) => Intent::Change,
+        }
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        self.destroy || self.renew || !self.changes.is_empty()
+    }
+
+    /// Hands over what is to be done: the data, and the changes that led to it.
+    pub(super) fn take_changes(&mut self) -> (Arc<T>, Vec<Change<T>>) {
+        (self.renew, self.destroy) = (false, false);
+        (self.data.clone(), std::mem::take(&mut self.changes))
+    }
+
+    /// What was handed over has been done, or not.
+    pub(super) fn conclude(
+        &mut self,
+        cookie: Option<HeaderValue>,
+        outcome: Result<Done<T>, SessionError>,
+    ) -> Result<(), SessionError> {
+        self.to_send = cookie.or(self.to_send.take());
+        match outcome {
+            Ok(Done::Saved(snapshot)) => self.refresh(snapshot),
+            Ok(Done::Moved(id, snapshot)) => {
+                self.cookie = Some(Opened { id, key_age: KeyAge::Current });
+                self.others.clear();
+                self.refresh(snapshot);
+            }
+            Ok(Done::Ended) => self.forget(),
+            Err(SessionError::Gone) => {
+                self.forget();
+                return Err(SessionError::Gone);
+            }
+            Err(error) => {
+                self.discard();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// `fresh` is what is in the store now; what has been changed and not committed is changed again.
+    pub(super) fn refresh(&mut self, fresh: Arc<Snapshot<T>>) {
+        self.data = fresh.data.clone();
+        self.origin = Some(fresh);
+        // A change that panics has panicked in the handler before, most likely, and is not kept.
+        if !self.changes.is_empty() && apply(&self.changes, Arc::make_mut(&mut self.data)).is_err() {
+            self.discard();
+        }
+    }
+
+    /// The session is not in the store any more. What this request would have changed is not kept.
+    pub(super) fn vanish(&mut self, removal: Option<HeaderValue>) {
+        self.to_send = removal;
+        self.changes.clear();
+        self.renew = false;
+        self.forget();
+    }
+
+    /// There is no session any more. What has been changed and not committed belongs to another.
+    fn forget(&mut self) {
+        self.cookie = None;
+        self.others.clear();
+        self.origin = None;
+        self.data = Arc::default();
+        if !self.changes.is_empty() && apply(&self.changes, Arc::make_mut(&mut self.data)).is_err() {
+            self.discard();
+        }
+    }
+}
+
+fn data_of<T: SessionData>(origin: Option<&Arc<Snapshot<T>>>) -> Arc<T> {
+    origin.map_or_else(Arc::default, |origin| origin.data.clone())
+}

@@ -1,0 +1,125 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use handstamp_store::{Lookup, SaveOutcome, Writes};
+
+use super::change::{Panicked, apply};
+use super::queue::Save;
+use super::sealed::Sealed;
+use super::snapshot::Snapshot;
+use crate::layer::Shared;
+use crate::{SessionData, SessionError};
+
+/// Makes the changes of all `saves`, in order, on the newest record, and saves that. If a request on another node was
+/// faster, makes them again on what that one saved, and tries again.
+///
+/// Each is answered. `newest` is the newest that is known of the session, before and after.
+pub(super) async fn save_together<T: SessionData>(
+    shared: &Arc<Shared<T>>,
+    writes: Writes<'_>,
+    newest: &mut Option<Arc<Snapshot<T>>>,
+    mut saves: Vec<Save<T>>,
+) {
+    for attempt in 0.. {
+        let Some(base) = base(newest.as_ref(), &saves) else { return };
+        let sealed = match seal(shared, &base, &mut saves) {
+            Ok(Some(sealed)) => sealed,
+            Ok(None) => return,
+            // One of them is to blame, and no other shall suffer for it.
+            Err(_) if saves.len() > 1 => {
+                for save in saves {
+                    Box::pin(save_together(shared, writes, newest, vec![save])).await;
+                }
+                return;
+            }
+            Err(error) => return answer(saves, &Err(error)),
+        };
+        let Sealed { record, snapshot, ttl } = sealed;
+        match writes.save(&record, base.envelope.revision, ttl, snapshot.clone()).await {
+            Ok(SaveOutcome::Saved) => {
+                *newest = Some(snapshot.clone());
+                return answer(saves, &Ok(snapshot));
+            }
+            Ok(SaveOutcome::Gone) => return answer(saves, &Err(SessionError::Gone)),
+            Ok(SaveOutcome::Conflict) => match reload(shared, writes, &base, attempt).await {
+                Ok(fresh) => *newest = Some(fresh),
+                Err(error) => return answer(saves, &Err(error)),
+            },
+            Err(error) => return answer(saves, &Err(error.into())),
+        }
+    }
+}
+
+/// The session as it is in the store now, for another attempt.
+pub(super) async fn reload<T: SessionData>(
+    shared: &Arc<Shared<T>>,
+    writes: Writes<'_>,
+    base: &Snapshot<T>,
+    attempt: u32,
+) -> Result<Arc<Snapshot<T>>, SessionError> {
+    if attempt > 0 {
+        tokio::time::sleep(pause_before(attempt)).await;
+    }
+    if writes.out_of_time() {
+        return Err(SessionError::Conflict);
+    }
+    match writes.within_budget(shared.load_fresh(&base.envelope.key)).await?? {
+        Lookup::Found(fresh) => Ok(fresh),
+        Lookup::Absent => Err(SessionError::Gone),
+    }
+}
+
+/// What is most likely to be in the store. Whether it is, only that can tell.
+fn base<T>(newest: Option<&Arc<Snapshot<T>>>, saves: &[Save<T>]) -> Option<Arc<Snapshot<T>>> {
+    let origins = saves.iter().map(|save| &save.origin);
+    if saves.is_empty() {
+        return None;
+    }
+    newest.into_iter().chain(origins).max_by_key(|snapshot| snapshot.envelope.revision.counter()).cloned()
+}
+
+/// The record to save. Whoever's changes panic is answered, and taken off the list; `None` when nobody is left.
+fn seal<T: SessionData>(
+    shared: &Shared<T>,
+    base: &Arc<Snapshot<T>>,
+    saves: &mut Vec<Save<T>>,
+) -> Result<Option<Sealed<T>>, SessionError> {
+    base.check_writable()?;
+    let Some(data) = changed(shared, base, saves) else { return Ok(None) };
+    Sealed::new(shared, base.envelope.next()?, data).map(Some)
+}
+
+fn changed<T: SessionData>(
+    shared: &Shared<T>,
+    base: &Arc<Snapshot<T>>,
+    saves: &mut Vec<Save<T>>,
+) -> Option<Arc<T>> {
+    if let [save] = &saves[..]
+        && save.origin.envelope.revision == base.envelope.revision
+    {
+        return Some(save.data.clone());
+    }
+    if shared.last_writer_wins() {
+        return saves.last().map(|save| save.data.clone());
+    }
+    loop {
+        let mut data = T::clone(&base.data);
+        let guilty = saves.iter().position(|save| matches!(apply(&save.changes, &mut data), Err(Panicked)));
+        match guilty {
+            None => return (!saves.is_empty()).then(|| Arc::new(data)),
+            Some(guilty) => saves.remove(guilty).answer(Err(SessionError::Aborted)),
+        }
+    }
+}
+
+fn answer<T>(saves: Vec<Save<T>>, saved: &Result<Arc<Snapshot<T>>, SessionError>) {
+    for save in saves {
+        save.answer(saved.clone());
+    }
+}
+
+/// Those who met at one session should not meet there again: a random time, longer with every attempt.
+fn pause_before(attempt: u32) -> Duration {
+    let longest_micros = 250 << attempt.min(6);
+    Duration::from_micros(u64::from(getrandom::u32().unwrap_or_default() % longest_micros))
+}

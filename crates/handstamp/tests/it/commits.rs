@@ -1,0 +1,223 @@
+//! What a handler wants to know before it answers, or after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use handstamp::{Fresh, Session, SessionError, SessionLayer};
+use handstamp_testkit::until;
+use http::StatusCode;
+use parking_lot::Mutex;
+
+use crate::support::{Browser, Cluster, Node, User};
+
+type Kept = Arc<Mutex<Option<Session<User>>>>;
+
+/// A node whose handlers commit by themselves.
+async fn node(cluster: &Cluster, kept: &Kept) -> Node {
+    let node = cluster.node().await;
+    let app = Router::new()
+        .route("/visit-now", post(visit_now))
+        .route("/twice", post(twice))
+        .route("/login-now", post(login_now))
+        .route("/logout-now", post(logout_now))
+        .route("/commit-twice", post(commit_twice))
+        .route("/keep", post(keep))
+        .route("/fresh", get(async |Fresh(session): Fresh<User>| session.get().visits.to_string()))
+        .route("/refreshed", post(refreshed))
+        .with_state(kept.clone());
+    let app = app.merge(crate::support::app(&node.runtime)).layer(SessionLayer::<User>::new(&node.runtime));
+    Node { app, ..node }
+}
+
+async fn visit_now(session: Session<User>) -> Result<String, StatusCode> {
+    let visits = session.update_now(|user| {
+        user.visits += 1;
+        user.visits
+    });
+    visits.await.map(|visits| visits.to_string()).map_err(|error| error.status())
+}
+
+async fn twice(session: Session<User>) -> String {
+    session.update(|user| user.visits += 1);
+    session.commit().await.unwrap();
+    session.commit().await.unwrap();
+    session.update(|user| user.visits += 1);
+    session.get().visits.to_string()
+}
+
+async fn login_now(session: Session<User>, name: String) -> String {
+    session.renew();
+    session.update(move |user| user.name = Some(name.clone()));
+    session.commit().await.unwrap();
+    session.handle().expect("it is stored").to_string()
+}
+
+async fn logout_now(session: Session<User>) -> Result<(), StatusCode> {
+    session.destroy();
+    session.commit().await.map_err(|error| error.status())?;
+    assert!(session.is_new() && session.get().name.is_none());
+    Ok(())
+}
+
+async fn commit_twice(session: Session<User>) {
+    session.update(|user| user.visits += 1);
+    let (one, other) = tokio::join!(session.commit(), session.update_now(|user| user.visits += 1));
+    one.unwrap();
+    other.unwrap();
+}
+
+async fn keep(State(kept): State<Kept>, session: Session<User>) {
+    *kept.lock() = Some(session);
+}
+
+async fn refreshed(session: Session<User>) -> String {
+    let before = session.get().visits;
+    session.update(|user| user.visits += 100);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    session.refresh().await.unwrap();
+    format!("{before} {}", session.get().visits)
+}
+
+async fn logged_in(cluster: &Cluster) -> (Node, Browser, Kept) {
+    let kept = Kept::default();
+    let node = node(cluster, &kept).await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    (node, browser, kept)
+}
+
+#[tokio::test]
+async fn what_update_now_returns_is_final() {
+    let cluster = Cluster::new();
+    let (node, browser, _) = logged_in(&cluster).await;
+    let other = cluster.node().await;
+    let mut visits = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let mut browser = if number % 2 == 0 { browser.clone() } else { browser.on(&other) };
+        let path = if number % 2 == 0 { "/visit-now" } else { "/visit" };
+        visits.spawn(async move { (path, browser.post(path, "").await) });
+    }
+    let mut seen = Vec::new();
+    for (path, answer) in visits.join_all().await {
+        assert_eq!(answer.status, StatusCode::OK);
+        if path == "/visit-now" {
+            seen.push(answer.body);
+        }
+    }
+    let count = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), count, "two of them were told the same number");
+    until("all of them count", async || browser.on(&node).me().await == Ok("ada 40".to_owned())).await;
+}
+
+#[tokio::test]
+async fn what_is_committed_is_not_done_again() {
+    let cluster = Cluster::new();
+    let (_, mut browser, _) = logged_in(&cluster).await;
+    assert_eq!(browser.post("/twice", "").await.body, "2");
+    assert_eq!(browser.me().await.unwrap(), "ada 2");
+    assert_eq!(browser.post("/commit-twice", "").await.status, StatusCode::OK);
+    assert_eq!(browser.me().await.unwrap(), "ada 4");
+}
+
+#[tokio::test]
+async fn a_session_that_is_committed_early_gets_its_cookie_with_the_answer() {
+    let cluster = Cluster::new();
+    let (node, ..) = logged_in(&cluster).await;
+    let mut browser = node.browser();
+    let answer = browser.post("/login-now", "bob").await;
+    assert_eq!(answer.body.len(), 22, "the handle of the new session");
+    assert_eq!(browser.me().await.unwrap(), "bob 0");
+    let old = browser.clone();
+    browser.post("/login-now", "bob").await;
+    assert_eq!(old.clone().me().await, Err(StatusCode::UNAUTHORIZED));
+    assert_eq!(browser.me().await.unwrap(), "bob 0");
+    let answer = browser.post("/logout-now", "").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
+}
+
+#[tokio::test]
+async fn who_commits_hears_of_the_end_of_the_session_and_decides() {
+    let cluster = Cluster::new();
+    let (node, mut browser, _) = logged_in(&cluster).await;
+    let other = cluster.node().await;
+    let mut late = browser.clone();
+    late.me().await.unwrap();
+    assert!(browser.on(&other).post("/logout", "").await.status.is_success());
+    until("the other node hears of it", async || node.runtime.bus_stats().received > 0).await;
+    let answer = browser.post("/visit-now", "").await;
+    assert_eq!(answer.status, StatusCode::OK, "it is a new session");
+    assert_eq!(answer.body, "1");
+}
+
+#[tokio::test]
+async fn what_could_not_be_committed_is_forgotten() {
+    let cluster = Cluster::new();
+    let (node, mut browser, _) = logged_in(&cluster).await;
+    node.faults.fail();
+    assert_eq!(browser.post("/visit-now", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    node.faults.work();
+    until("the node knows", async || node.runtime.healthy()).await;
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+}
+
+/// As a WebSocket's handler does.
+#[tokio::test]
+async fn a_session_outlives_its_answer() {
+    let cluster = Cluster::new();
+    let (_, mut browser, kept) = logged_in(&cluster).await;
+    browser.post("/keep", "").await;
+    let session = kept.lock().take().unwrap();
+    assert_eq!(session.update_now(|user| user.visits + 1).await.unwrap(), 1);
+    assert_eq!(session.update_now(|user| std::mem::replace(&mut user.visits, 5)).await.unwrap(), 0);
+    assert_eq!(browser.me().await.unwrap(), "ada 5");
+    browser.post("/visit", "").await;
+    session.refresh().await.unwrap();
+    assert_eq!(session.get().visits, 6);
+    session.renew();
+    assert!(matches!(session.commit().await, Err(SessionError::TooLate)));
+    session.destroy();
+    session.commit().await.unwrap();
+    assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
+    assert!(matches!(session.update_now(|user| user.visits).await, Err(SessionError::TooLate)));
+    assert!(cluster.store.is_empty());
+}
+
+#[tokio::test]
+async fn a_fresh_session_is_what_the_store_has() {
+    let cluster = Cluster::new();
+    let (node, mut browser, _) = logged_in(&cluster).await;
+    browser.me().await.unwrap();
+    let calls = node.faults.calls();
+    assert_eq!(browser.get("/fresh").await.body, "0");
+    assert_eq!(node.faults.calls(), calls + 1, "the cache was not asked");
+    node.faults.fail();
+    assert_eq!(browser.get("/fresh").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(browser.me().await.unwrap(), "ada 0", "while the cache still serves");
+}
+
+#[tokio::test]
+async fn a_refresh_keeps_the_changes_of_the_request() {
+    let cluster = Cluster::new();
+    let (_, mut browser, _) = logged_in(&cluster).await;
+    let mut slow = browser.clone();
+    let (answer, _) = tokio::join!(slow.post("/refreshed", ""), browser.post("/visit", ""));
+    assert!(answer.body.ends_with(" 101"), "{}", answer.body);
+    assert_eq!(browser.me().await.unwrap(), "ada 101");
+}
+
+#[tokio::test]
+async fn a_session_that_vanished_is_not_made_again_of_its_old_data() {
+    let cluster = Cluster::new();
+    let (_, mut browser, _) = logged_in(&cluster).await;
+    let mut slow = browser.clone();
+    let (answer, _) = tokio::join!(slow.post("/refreshed", ""), browser.post("/logout", ""));
+    assert_eq!(answer.body, "0 0");
+    assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
+    assert!(cluster.store.is_empty());
+}
