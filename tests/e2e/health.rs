@@ -2,13 +2,14 @@ use handstamp_testkit::{RedisServer, ServerOptions};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, node, until};
+use crate::support::{Browser, node, node_with, until};
 
 #[tokio::test]
 async fn health_follows_redis() {
     let options = ServerOptions { append_only: true, ..ServerOptions::default() };
     let mut redis = RedisServer::start_with(options).await;
-    let node = node(&redis, "node-1").await;
+    // An outage is covered by what the cache holds, for as long as it holds it.
+    let node = node_with(&redis, &[("LOCAL_CACHE_TTL", "3s")]).await;
     let mut browser = Browser::logged_in(&node, "ada").await;
     let answer = browser.get(&node, "/health").await;
     assert_eq!(answer.status(), StatusCode::OK);

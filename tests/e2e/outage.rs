@@ -10,7 +10,10 @@ async fn durable_redis() -> RedisServer {
 #[tokio::test]
 async fn a_redis_that_dies_and_comes_back_logs_nobody_out() {
     let mut redis = durable_redis().await;
-    let nodes = three_nodes(&redis).await;
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        nodes.push(node_with(&redis, &[("LOCAL_CACHE_TTL", "3s")]).await);
+    }
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
     for node in &nodes {
         browser.post(node, "/visits").await;
@@ -41,6 +44,31 @@ async fn a_redis_that_dies_and_comes_back_logs_nobody_out() {
     }
     assert_eq!(browser.post(&nodes[1], "/visits").await.status(), StatusCode::OK);
     assert_eq!(browser.me(&nodes[2]).await["visits"], 4);
+}
+
+#[tokio::test]
+async fn what_the_cache_holds_can_be_read_in_an_outage_unless_that_is_refused() {
+    let mut redis = durable_redis().await;
+    let (node, strict) =
+        (node(&redis, "node-1").await, node_with(&redis, &[("SESSION_OUTAGE", "refuse")]).await);
+    let mut browser = Browser::logged_in(&node, "ada").await;
+    let mut strict_browser = browser.clone();
+    strict_browser.me(&strict).await;
+    redis.kill();
+    until("the strict one refuses", async || {
+        strict_browser.status_of_me(&strict).await == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
+    assert_eq!(browser.me(&node).await["username"], "ada");
+    assert_eq!(browser.post(&node, "/visits").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(browser.me(&node).await["visits"], 0, "to have tried changes nothing");
+    assert_eq!(browser.get(&node, "/health").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(browser.get(&node, "/health/ready").await.status(), StatusCode::OK);
+    assert_eq!(strict_browser.get(&strict, "/health/ready").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    redis.restart().await;
+    until("writes are taken again", async || browser.post(&node, "/visits").await.status() == StatusCode::OK)
+        .await;
+    until("reads as well", async || strict_browser.status_of_me(&strict).await == StatusCode::OK).await;
 }
 
 #[tokio::test]
@@ -114,6 +142,9 @@ async fn lost_connections_are_found_again() {
             browser.me(node).await;
         }
         assert!(redis.kill_clients(kind) >= 3);
+        for node in &nodes {
+            assert_eq!(browser.post(node, "/visits").await.status(), StatusCode::OK, "{kind}: asked again");
+        }
         for node in &nodes {
             until("the node is well", async || browser.get(node, "/health").await.status() == StatusCode::OK)
                 .await;

@@ -1,4 +1,4 @@
-//! [handstamp](https://docs.rs/handstamp) sessions on Redis 6 and later, and on Valkey: [`RedisStore`] keeps the
+//! [handstamp](https://docs.rs/handstamp) sessions on Redis 6.2 and later, and on Valkey: [`RedisStore`] keeps the
 //! records, [`RedisBus`] carries the invalidations by Pub/Sub. One server for now: no Cluster, Sentinel or TLS yet.
 //!
 //! [`connect`] makes the two. It never fails because the server is away: commands do, until it is there.
@@ -21,8 +21,9 @@
 //! # What lies in Redis
 //!
 //! A string per session, under `<namespace>:s:<hash of its id>`, with a time to live. Nothing else: no index, no
-//! key without a time to live. Loading is a `GET` and a `PTTL` in one round trip. Creating, saving and deleting are
-//! scripts of a few lines, each for one key, which compare the revision, write, and publish the notice in one step.
+//! key without a time to live. A session that gets a new id leaves a mark of 20 bytes under its old key until the node has
+//! heard that it did, which takes a round trip. Loading is a `GET` and a `PTTL` in one round trip. All other steps are
+//! scripts of a few lines, each for one key, which compare the revision, publish the notice, and write, in one step.
 //! The scripts are loaded when the server turns out not to know them.
 //!
 //! # Permissions

@@ -17,10 +17,14 @@ pub(crate) fn test() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nanoseconds and allocations of a request, beside bare Axum in the same run.
+/// What a request costs beside bare Axum, a save beside a plain `SET`, and one busy session beside many.
+/// Base line and figure always come from the same run.
 pub(crate) fn bench() -> Result<(), Failure> {
+    setup::run()?;
     Step::new("cargo bench --package handstamp --bench cached_read").run()?;
-    Step::new("cargo bench --package handstamp --bench allocations").run()
+    Step::new("cargo bench --package handstamp --bench allocations").run()?;
+    Step::new("cargo bench --package handstamp-redis --bench saves").run()?;
+    Step::new("cargo bench --package handstamp --bench contention").run()
 }
 
 /// Quick ones first, so that a slip is told soon.

@@ -29,7 +29,7 @@ pub(crate) fn parse(
     Ok(Arguments { addresses })
 }
 
-const USAGE: &str = "usage: cluster-node [--nodes COUNT]   (COUNT from 1 to 100)";
+pub(crate) const USAGE: &str = "usage: cluster-node [--nodes COUNT]   (COUNT from 1 to 100)";
 
 #[cfg(test)]
 mod tests {

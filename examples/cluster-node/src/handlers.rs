@@ -89,8 +89,9 @@ impl<S: Send + Sync> FromRequest<S> for Login {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let content_type = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-        let is_form =
-            content_type.is_some_and(|value| value.starts_with(b"application/x-www-form-urlencoded"));
+        let is_form = content_type
+            .and_then(|value| value.get(..FORM.len()))
+            .is_some_and(|value| value.eq_ignore_ascii_case(FORM));
         let login = if is_form {
             let form = Form::<Self>::from_request(request, state).await;
             form.map(|Form(login)| login).map_err(IntoResponse::into_response)?
@@ -116,5 +117,6 @@ impl IntoResponse for NotLoggedIn {
     }
 }
 
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
 const MAX_HOLD_MS: u64 = 60_000;
 const MAX_USERNAME_LEN: usize = 256;

@@ -33,7 +33,12 @@ async fn main() -> ExitCode {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "whoever asks for help wants it there")]
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    if std::env::args().nth(1).is_some_and(|argument| argument == "--help" || argument == "-h") {
+        println!("{}", arguments::USAGE);
+        return Ok(());
+    }
     let arguments = arguments::parse(std::env::args().skip(1), std::env::var("PORT").ok())?;
     let nodes = nodes::start(&arguments).await?;
     let stop = shutdown::on_signal(nodes.iter().map(|node| node.runtime.clone()).collect());

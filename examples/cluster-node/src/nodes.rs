@@ -29,6 +29,7 @@ impl Node {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
         let others = all.iter().filter(|other| **other != address).map(SocketAddr::port).collect();
         tracing::info!("node {} listens on http://{address}", runtime.node_id());
         Ok(Self { runtime, listener, others })
@@ -71,7 +72,7 @@ async fn start_several(
 /// `SESSION_INSECURE_PLAIN_HTTP=false`.
 fn config_from_env() -> Config {
     let config = Config::from_env();
-    if std::env::var_os("SESSION_INSECURE_PLAIN_HTTP").is_some() {
+    if std::env::var_os("SESSION_INSECURE_PLAIN_HTTP").is_some_and(|value| !value.is_empty()) {
         return config;
     }
     tracing::warn!("cookies are for plain http: set SESSION_INSECURE_PLAIN_HTTP=false behind https");

@@ -6,19 +6,33 @@ use tokio::time::sleep;
 
 /// Tells servers when to stop.
 #[derive(Clone)]
-pub(crate) struct Stop(watch::Receiver<bool>);
+pub(crate) struct Stop(watch::Receiver<Phase>);
+
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum Phase {
+    Serving,
+    /// Requests under way are finished.
+    Finishing,
+    /// Nobody wants to wait for them any more.
+    AtOnce,
+}
 
 /// On SIGTERM the nodes declare themselves not ready at once, and stop accepting connections half a second later:
-/// a load balancer has time to look elsewhere. On SIGINT, from a terminal, they stop at once.
+/// a load balancer has time to look elsewhere. On SIGINT, from a terminal, they stop accepting at once. Whoever asks
+/// twice does not want to wait for requests under way either.
 pub(crate) fn on_signal(runtimes: Vec<Runtime>) -> Stop {
-    let (sender, receiver) = watch::channel(false);
+    let (sender, receiver) = watch::channel(Phase::Serving);
     tokio::spawn(async move {
         let notice = signal().await;
         tracing::info!("shutting down");
         runtimes.iter().for_each(Runtime::drain);
         sleep(notice).await;
-        sender.send_replace(true);
-        // The servers watch as long as they live.
+        sender.send_replace(Phase::Finishing);
+        tokio::select! {
+            _ = signal() => sender.send_replace(Phase::AtOnce),
+            // The servers watch as long as they live.
+            () = sender.closed() => return,
+        };
         sender.closed().await;
     });
     Stop(receiver)
@@ -27,7 +41,7 @@ pub(crate) fn on_signal(runtimes: Vec<Runtime>) -> Stop {
 impl Stop {
     /// Resolves when no more connections are to be accepted.
     pub(crate) async fn accepting(mut self) {
-        let _ = self.0.wait_for(|stop| *stop).await;
+        self.reached(Phase::Finishing).await;
     }
 
     /// Runs `server` to its end, but not for long once it has been told to stop: a client that never finishes
@@ -37,8 +51,12 @@ impl Stop {
         server: impl IntoFuture<Output = std::io::Result<()>>,
     ) -> std::io::Result<()> {
         let too_late = async {
-            self.clone().accepting().await;
-            sleep(GRACE).await;
+            let mut stop = self.clone();
+            stop.reached(Phase::Finishing).await;
+            tokio::select! {
+                () = sleep(GRACE) => {}
+                () = stop.reached(Phase::AtOnce) => {}
+            }
         };
         tokio::select! {
             served = server.into_future() => served,
@@ -47,6 +65,10 @@ impl Stop {
                 Ok(())
             }
         }
+    }
+
+    async fn reached(&mut self, phase: Phase) {
+        let _ = self.0.wait_for(|reached| *reached >= phase).await;
     }
 }
 

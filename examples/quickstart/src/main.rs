@@ -18,6 +18,7 @@ async fn home(session: Session<UserSession>) -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt::init();
     // Plain http is for development: without this line the cookie is for https only.
     let config = Config::from_env().session_insecure_plain_http(true);
     let runtime = Runtime::start(config).await?;

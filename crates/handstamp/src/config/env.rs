@@ -90,6 +90,8 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
         for (name, what) in [
             ("REDIS_CLUSTER_NODES", "Redis Cluster"),
             ("REDIS_NODE_1_HOST", "Redis Cluster"),
+            ("REDIS_NODE_2_HOST", "Redis Cluster"),
+            ("REDIS_NODE_3_HOST", "Redis Cluster"),
             ("SESSION_ENCRYPT", "encryption at rest"),
             ("SESSION_COMPRESS", "compression"),
         ] {
