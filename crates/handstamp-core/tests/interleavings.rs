@@ -82,8 +82,8 @@ fn nothing_from_before_a_flush_is_served_after_it() {
     });
 }
 
-/// Loads are shared, and two sessions push each other out of a cache for one: whoever comes after the deletion's message
-/// is not given what a flight from before it brings.
+/// Loads are shared, and two sessions push each other out of a cache for one: whoever comes after the message of a
+/// deletion is not given what a flight from before it brings.
 #[test]
 fn nobody_joins_a_flight_from_before_an_invalidation() {
     every_interleaving(|| {
