@@ -80,6 +80,17 @@ impl<V> Shard<V> {
         alive.map(|entry| entry.value.clone())
     }
 
+    /// Whether there is something of this generation that is later than this revision: two answers may come in the
+    /// wrong order, before the message that tells them apart.
+    pub(super) fn knows_better(&self, key: &SessionKey, revision: Option<Revision>, generation: u64) -> bool {
+        let held = self.entries.peek(key).filter(|entry| entry.generation == generation);
+        held.is_some_and(|entry| match (entry.revision, revision) {
+            (Some(held), Some(revision)) => held.counter() > revision.counter(),
+            (None, Some(_)) => true,
+            (_, None) => false,
+        })
+    }
+
     /// Returns whatever made room.
     pub(super) fn insert(
         &mut self,
@@ -111,7 +122,9 @@ impl<V> Shard<V> {
         }
         let survives = |entry: &Entry<V>| match (entry.revision, saved) {
             (Some(held), Some(saved)) => held.survives(saved),
-            _ => false,
+            // "Not there" stays true: what was saved was deleted after that.
+            (None, Some(saved)) => saved != Revision::LATEST,
+            (_, None) => false,
         };
         if self.entries.peek(key).is_none_or(survives) {
             return None;

@@ -139,6 +139,21 @@ fn not_there_is_not_believed_after_hearing_of_a_save() {
 }
 
 #[test]
+fn an_older_answer_does_not_take_the_place_of_a_later_one() {
+    let fixture = Fixture::new(10);
+    let (slow, slower) = (fixture.cache.begin(&key(1)), fixture.cache.begin(&key(1)));
+    fixture.put(1, 6);
+    assert!(!fixture.complete(slow, 5));
+    assert_eq!(fixture.get(1), Some(6));
+    assert!(fixture.cache.begin(&key(1)).complete(None, 0, for_a_minute(fixture.now)), "it was deleted");
+    fixture.cache.invalidate(&key(1), Some(revision(7)));
+    assert!(!fixture.complete(slower, 7), "the reply to a save that was made before");
+    assert_eq!(fixture.get(1), Some(0));
+    fixture.cache.invalidate(&key(1), Some(Revision::LATEST));
+    assert_eq!(fixture.get(1), None);
+}
+
+#[test]
 fn other_sessions_do_not_spoil_a_fill() {
     let fixture = Fixture::new(10);
     let ticket = fixture.cache.begin(&key(1));

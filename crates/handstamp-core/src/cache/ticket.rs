@@ -25,15 +25,17 @@ impl<'c, V> Ticket<'c, V> {
     /// revision belongs to, such as "not there".
     ///
     /// Returns whether the ticket was good: not if, since it was taken, the cache was cleared, or the session
-    /// was deleted or saved to something that this revision does not survive. A value whose ticket is spoilt
-    /// may be outdated already.
+    /// was deleted or saved to something that this revision does not survive, or a later answer came in. A value
+    /// whose ticket is spoilt may be outdated already.
     #[must_use = "the value may be outdated when the ticket was spoilt"]
     pub fn complete(mut self, revision: Option<Revision>, value: V, in_date: InDate) -> bool {
         self.open = false;
         let mut shard = self.cache.shard(&self.key).lock();
         let unspoilt = shard.close_ticket(&self.key, revision);
         // Under the lock: whoever clears the cache from here on leaves this entry in an old generation.
-        let good = unspoilt && self.generation == self.cache.generation();
+        let good = unspoilt
+            && self.generation == self.cache.generation()
+            && !shard.knows_better(&self.key, revision, self.generation);
         let displaced = good.then(|| shard.insert(self.key, revision, value, self.generation, in_date));
         drop(shard);
         // The lock is free again when the displaced value's own `Drop` runs.
