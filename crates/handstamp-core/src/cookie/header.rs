@@ -32,7 +32,9 @@ impl CookieSigner {
                     Presented::Ambiguous(vec![one, other])
                 }
                 (Presented::Ambiguous(mut all), Ok(other)) => {
-                    all.push(other);
+                    if all.iter().all(|one| one.id != other.id) {
+                        all.push(other);
+                    }
                     Presented::Ambiguous(all)
                 }
                 (found, _) => found,

@@ -32,7 +32,7 @@ use crate::{Runtime, SessionData};
 /// |---|---|
 /// | `GET /health` | 200 when the store can be reached and the coordinator runs, else 503; see below |
 /// | `GET /health/live` | 200 as long as the process serves |
-/// | `GET /health/ready` | 200, but 503 while the store cannot be reached, and from [`Runtime::drain`] on |
+/// | `GET /health/ready` | 200, but 503 in an outage that the [policy](crate::Outage) does not cover, and from [`Runtime::drain`] on |
 /// | `POST /logout` | 204, or 303 to a path of yours; 503 when the session could not be ended; 403 across origins |
 ///
 /// `/health` says `{"status": "ok", "redis": true, "coordinator_running": true, "cache_size": 7}`, with the status
