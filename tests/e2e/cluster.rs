@@ -37,6 +37,22 @@ async fn the_second_read_costs_redis_nothing() {
     assert_eq!(session_commands(&redis), 0, "{:?}", redis.command_counts());
 }
 
+#[tokio::test]
+async fn a_herd_on_a_cold_node_costs_redis_one_read() {
+    let redis = RedisServer::start().await;
+    let nodes = three_nodes(&redis).await;
+    let mut browser = Browser::logged_in(&nodes[0], "ada").await;
+    browser.post(&nodes[0], "/visits").await;
+    redis.reset_command_counts();
+    let mut herd = JoinSet::new();
+    for _ in 0..500 {
+        let me = browser.request(reqwest::Method::GET, &nodes[1].base_url(), "/me");
+        herd.spawn(async move { me.send().await.unwrap().status() });
+    }
+    assert!(herd.join_all().await.iter().all(|status| *status == StatusCode::OK));
+    assert_eq!(redis.command_counts().get("get"), Some(&1), "{:?}", redis.command_counts());
+}
+
 /// Every node has the session in its cache, for ten minutes; that the others refuse it at once is the message's
 /// work. How long that takes is measured over several rounds, because a busy machine may stall any one of them.
 #[tokio::test]

@@ -475,6 +475,26 @@ async fn ten_thousand_who_want_the_same_session_share_one_load() {
     assert_eq!(node.faults.calls(), calls + 1);
 }
 
+/// After a flush everybody comes at once: not all of them at the store.
+#[tokio::test]
+async fn loads_of_many_sessions_take_turns() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    node.faults.hang();
+    let calls = node.faults.calls();
+    let keys: Vec<_> = (0..1_000).map(|_| record().key).collect();
+    let loads = join_all(keys.iter().map(|key| node.load(key)));
+    let look = async {
+        until("there are some at the store", async || node.faults.calls() > calls).await;
+        tokio::task::yield_now().await;
+        assert_eq!(node.faults.calls() - calls, 256);
+        node.faults.work();
+    };
+    let (loaded, ()) = tokio::join!(loads, look);
+    assert!(loaded.iter().all(|loaded| loaded.as_ref().unwrap() == &Lookup::Absent));
+    assert_eq!(node.faults.calls() - calls, 1_000);
+}
+
 #[tokio::test]
 async fn all_who_share_a_load_share_its_error() {
     let cluster = Cluster::new();

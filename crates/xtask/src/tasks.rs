@@ -39,6 +39,11 @@ fn checks() -> Vec<Step> {
         // The end-to-end tests start this program.
         Step::new("cargo build --package cluster-node"),
         Step::new("cargo test --workspace --all-features"),
+        // Other locks and atomics, so another build of the quiet room.
+        Step::new(
+            "cargo test --release --package handstamp-core --test interleavings --target-dir target/loom",
+        )
+        .with_variable("RUSTFLAGS", "--cfg loom"),
     ]
 }
 

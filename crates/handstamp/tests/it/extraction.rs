@@ -155,6 +155,34 @@ async fn two_layers_with_two_types_stand_on_one_router() {
     assert_eq!(swapped.get("/both").await.body, "0 0");
 }
 
+/// The inner session has moved to its new id already: without the cookie it would be lost.
+#[tokio::test]
+async fn an_outer_layer_that_fails_does_not_take_the_cookie_of_an_inner_one() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let app = Router::new()
+        .route(
+            "/both",
+            post(async |user: Session<User>, cart: Session<Cart>| {
+                user.update(|user| user.visits += 1);
+                user.renew();
+                cart.update(|cart| cart.items += 1);
+            }),
+        )
+        .route("/me", get(async |user: Session<User>| user.get().visits.to_string()))
+        .layer(SessionLayer::<User>::new(&node.runtime))
+        .layer(SessionLayer::<Cart>::new(&node.runtime).cookie_name("cart").unwrap());
+    let node = Node { app, ..node };
+    let mut browser = node.browser();
+    assert_eq!(browser.post("/both", "").await.status, StatusCode::OK);
+    let before = browser.session();
+    // A renewal saves nothing under an old id.
+    node.faults.always_conflict();
+    assert_eq!(browser.post("/both", "").await.status, StatusCode::CONFLICT);
+    assert_ne!(browser.session(), before);
+    assert_eq!(browser.get("/me").await.body, "2");
+}
+
 #[tokio::test]
 async fn set_and_update_and_clones_work_on_one_session() {
     let cluster = Cluster::new();

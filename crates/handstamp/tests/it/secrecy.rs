@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
+use axum::routing::get;
 use handstamp::store::{Bus, Store, Subscription};
-use handstamp::{Config, SessionLayer};
+use handstamp::{Config, Encoding, Session, SessionLayer};
 
-use crate::support::{Cluster, SECRET, User};
+use crate::support::{Cluster, Node, SECRET, User, config};
 
 /// Everything that was written to it.
 #[derive(Clone, Default)]
@@ -88,4 +90,38 @@ async fn debug_shows_no_secret() {
     let layer = SessionLayer::<User>::new(&node.runtime);
     let shown = format!("{:?} {layer:?}", node.runtime);
     assert!(!shown.contains(SECRET), "{shown}");
+}
+
+/// A type that has changed without a new schema: what is stored does not fit it, and must not be quoted.
+#[tokio::test]
+async fn data_that_does_not_fit_is_not_quoted() {
+    #[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+    struct Changed {
+        #[serde(default)]
+        name: u64,
+    }
+    impl handstamp::SessionData for Changed {}
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    for encoding in [Encoding::MessagePack, Encoding::Json] {
+        let cluster = Cluster::new();
+        let node = cluster.node_with(config().session_encoding(encoding)).await;
+        let mut browser = node.browser();
+        browser.login("name-canary").await;
+        let handler = get(async |session: Session<Changed>| session.is_new().to_string());
+        let app = Router::new().route("/", handler).layer(SessionLayer::<Changed>::new(&node.runtime));
+        node.runtime.clear();
+        let answer = browser.on(&Node { app, ..node }).get("/").await;
+        assert_eq!(answer.body, "true", "the visitor is treated as new");
+    }
+    let log = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+    assert!(log.contains("cannot be decoded"), "{log}");
+    assert!(!log.contains("canary"), "{log}");
 }
