@@ -41,6 +41,18 @@ async fn a_node_that_refuses_to_start_says_why() {
 }
 
 #[tokio::test]
+async fn a_node_comes_back_as_it_was() {
+    let mut node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
+    let port = node.port();
+    node.kill();
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    node.restart().await;
+    assert_eq!(node.port(), port);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    assert!(node.output().contains("COLOUR=red"));
+}
+
+#[tokio::test]
 async fn a_node_does_not_outlive_its_value() {
     let node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
     let port = node.port();
