@@ -9,6 +9,7 @@ use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_store::{Clock, SystemClock};
 use handstamp_testkit::{NodeProcess, Proxy, RedisServer, ServerOptions};
+use tokio::time::{Instant, sleep};
 
 use crate::arguments::Outage;
 
@@ -46,7 +47,8 @@ impl Address {
 }
 
 impl Cluster {
-    pub(crate) async fn start(outage: Outage) -> Self {
+    /// The logs of runs with different seeds are kept apart.
+    pub(crate) async fn start(outage: Outage, seed: u64) -> Self {
         let options = ServerOptions { append_only: true, ..ServerOptions::default() };
         let redis = RedisServer::start_with(options).await;
         let program = neighbour("cluster-node");
@@ -58,7 +60,7 @@ impl Cluster {
         }
         let addresses =
             std::array::from_fn(|node| Address { base_url: nodes[node].base_url(), lives: Arc::default() });
-        let logs = neighbour("torture-logs");
+        let logs = neighbour(&format!("torture-logs-{seed}"));
         let _ = std::fs::remove_dir_all(&logs);
         std::fs::create_dir_all(&logs).expect("a directory for the logs");
         Self { nodes, proxies, redis, addresses, messenger: messenger(), logs }
@@ -107,6 +109,24 @@ impl Cluster {
         }
     }
 
+    /// Those nodes that are not well within `limit`.
+    pub(crate) async fn unwell(&self, limit: Duration) -> Vec<usize> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let mut unwell = Vec::new();
+            for (number, address) in self.addresses.iter().enumerate() {
+                let health = reqwest::get(format!("{}/health", address.base_url)).await;
+                if !health.is_ok_and(|answer| answer.status().is_success()) {
+                    unwell.push(number);
+                }
+            }
+            if unwell.is_empty() || Instant::now() >= deadline {
+                return unwell;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Keeps what a node's process wrote.
     pub(crate) fn save_log(&self, node: usize) {
         let lives = self.addresses[node].lives.load(Ordering::SeqCst) / 2;
@@ -116,9 +136,9 @@ impl Cluster {
 }
 
 fn settings(number: usize, proxy: &Proxy, outage: Outage) -> BTreeMap<&'static str, String> {
-    let outage = match outage {
-        Outage::Serve => "serve",
-        Outage::Refuse => "refuse",
+    let (outage, cache_ttl) = match outage {
+        Outage::Serve => ("serve", SERVED_FOR),
+        Outage::Refuse => ("refuse", Duration::from_secs(30)),
     };
     [
         ("NODE_ID", format!("node-{number}")),
@@ -128,7 +148,7 @@ fn settings(number: usize, proxy: &Proxy, outage: Outage) -> BTreeMap<&'static s
         ("SESSION_NAMESPACE", NAMESPACE.to_owned()),
         ("SESSION_OUTAGE", outage.to_owned()),
         ("LOCAL_CACHE_MAX_STALENESS", format!("{}ms", MAX_STALENESS.as_millis())),
-        ("LOCAL_CACHE_TTL", format!("{}ms", CACHE_TTL.as_millis())),
+        ("LOCAL_CACHE_TTL", format!("{}ms", cache_ttl.as_millis())),
         ("RUST_LOG", "info,handstamp=debug,handstamp_store=debug,handstamp_redis=debug".to_owned()),
     ]
     .into()
@@ -152,5 +172,6 @@ const CHANNEL: &str = "handstamp:invalidate";
 
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(2);
 
-/// Shorter than by default, so that a life is long enough to see the end of it.
-pub(crate) const CACHE_TTL: Duration = Duration::from_secs(6);
+/// For how long a node that cannot reach Redis serves what its cache holds, if it does: shorter than by default, so that
+/// a life is long enough to see the end of it.
+pub(crate) const SERVED_FOR: Duration = Duration::from_secs(6);

@@ -81,10 +81,6 @@ pub(crate) async fn run(cluster: &mut Cluster, mut rng: Rng, began: Instant, dea
             return log;
         }
         sleep(calm).await;
-        if rng.bool() {
-            cluster.publish_cache_clear();
-            log.cache_clears += 1;
-        }
         let mut faults = vec![deal(&mut deck, &mut rng)];
         if rng.bool() {
             let second = deal(&mut deck, &mut rng);
@@ -95,7 +91,7 @@ pub(crate) async fn run(cluster: &mut Cluster, mut rng: Rng, began: Instant, dea
                 deck.push(second.kind);
             }
         }
-        make(cluster, &faults, began, &mut log).await;
+        make(cluster, faults, rng.bool(), began, &mut log).await;
     }
 }
 
@@ -108,13 +104,16 @@ fn deal(deck: &mut Vec<Kind>, rng: &mut Rng) -> Fault {
     let kind = deck.pop().unwrap_or(Kind::CutLink);
     let longest = if kind == Kind::StopRedis { 4_000 } else { 5_000 };
     // As many short ones as long ones.
-    let millis = if rng.bool() { rng.u64(100..1_000) } else { rng.u64(1_000..longest) };
+    let millis = match kind {
+        Kind::KillNormalClients | Kind::KillPubsubClients => 0,
+        _ if rng.bool() => rng.u64(100..1_000),
+        _ => rng.u64(1_000..longest),
+    };
     Fault { kind, node: rng.usize(..NODES), lasts: Duration::from_millis(millis) }
 }
 
-/// Begins all, and ends each when its time has come.
-async fn make(cluster: &mut Cluster, faults: &[Fault], began: Instant, log: &mut Log) {
-    let mut faults = faults.to_vec();
+/// Begins all, and ends each when its time has come. In the middle of it, caches may be cleared.
+async fn make(cluster: &mut Cluster, mut faults: Vec<Fault>, clear: bool, began: Instant, log: &mut Log) {
     faults.sort_by_key(|fault| fault.lasts);
     let mut running = Vec::new();
     for fault in faults {
@@ -122,6 +121,10 @@ async fn make(cluster: &mut Cluster, faults: &[Fault], began: Instant, log: &mut
         *log.counts.entry(fault.kind).or_default() += 1;
         fault.begin(cluster).await;
         running.push((fault, start));
+    }
+    if clear && running.iter().all(|(fault, _)| fault.place() != Place::Redis) {
+        cluster.publish_cache_clear();
+        log.cache_clears += 1;
     }
     for (fault, start) in running {
         sleep_until(start + fault.lasts).await;

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 use crate::arguments::{Arguments, Outage};
 use crate::checker::Rule;
-use crate::cluster::{CACHE_TTL, Cluster, MAX_STALENESS, NODES};
+use crate::cluster::{Cluster, MAX_STALENESS, NODES, SERVED_FOR};
 use crate::life::Habits;
 use crate::report::Report;
 use crate::visitor::Visitor;
@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> ExitCode {
     println!("torture: seed {}, {:?}, nodes {:?}", arguments.seed, arguments.duration, arguments.outage);
     let mut rng = Rng::with_seed(arguments.seed);
-    let mut cluster = Cluster::start(arguments.outage).await;
+    let mut cluster = Cluster::start(arguments.outage, arguments.seed).await;
     let began = Instant::now();
     let deadline = began + arguments.duration;
     let habits = Habits {
@@ -60,19 +60,23 @@ async fn run(arguments: Arguments) -> ExitCode {
     };
     let lives = tokio::spawn(lead_lives(habits, rng.fork()));
     let faults = faults::run(&mut cluster, rng, began, deadline).await;
+    let unwell = cluster.unwell(RECOVERY).await;
     let report = lives.await.expect("lives do not panic");
     report.print(&faults);
     let broken = report.broken();
-    if !broken.is_empty() {
+    if !broken.is_empty() || !unwell.is_empty() {
         (0..NODES).for_each(|node| cluster.save_log(node));
         println!("\nWhat the nodes wrote is in {}", cluster.logs().display());
+    }
+    if !unwell.is_empty() {
+        println!("Not well {RECOVERY:?} after the last fault: nodes {unwell:?}");
     }
     println!("The seed was {}.", arguments.seed);
     let good = if arguments.self_test {
         println!("Updates and logouts were falsified.");
         [Rule::LostUpdate, Rule::Stale].iter().all(|rule| broken.contains_key(rule))
     } else {
-        broken.is_empty()
+        broken.is_empty() && unwell.is_empty()
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -103,9 +107,12 @@ async fn lead_lives(habits: Habits, mut rng: Rng) -> Report {
 fn bound(outage: Outage) -> Duration {
     let bound = match outage {
         Outage::Refuse => MAX_STALENESS,
-        Outage::Serve => MAX_STALENESS.max(CACHE_TTL),
+        Outage::Serve => MAX_STALENESS.max(SERVED_FOR),
     };
     bound + Duration::from_millis(100)
 }
 
 const LIVES: usize = 24;
+
+/// After the last fault, every node must be well within that time, without anybody's help.
+const RECOVERY: Duration = Duration::from_secs(5);

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::ops::Range;
 
-use crate::checker::Violation;
+use crate::checker::{Rule, Violation};
+use crate::cluster::NODES;
 use crate::faults::Log;
 use crate::history::{Call, History, Moment, Operation, Outcome};
 
@@ -11,18 +12,19 @@ use crate::history::{Call, History, Moment, Operation, Outcome};
 pub(crate) struct Report {
     lives: u64,
     operations: BTreeMap<(Operation, &'static str), u64>,
-    unavailable: Option<Outage>,
-    unavailable_at_node: Option<Outage>,
+    /// When a session got no answer from any node.
+    unavailable: Vec<Outage>,
+    /// When a session got no answer from one of the nodes.
+    unavailable_at_node: Vec<Outage>,
     /// With the history that shows them.
     violations: Vec<(History, Vec<Violation>)>,
 }
 
-/// For how long a session was asked for in vain.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Outage {
-    lasted: Duration,
-    until: Moment,
+/// When a session was asked for in vain, and whose that was.
+#[derive(Clone, Debug)]
+struct Outage {
     username: String,
+    time: Range<Moment>,
 }
 
 impl Report {
@@ -31,11 +33,9 @@ impl Report {
         for call in &history.calls {
             *self.operations.entry((call.operation, name(&call.outcome))).or_default() += 1;
         }
-        let everywhere = longest_outage(&history, |_| true);
-        self.unavailable = self.unavailable.take().max(everywhere);
-        for node in 0..crate::cluster::NODES {
-            let there = longest_outage(&history, |call| call.node == node);
-            self.unavailable_at_node = self.unavailable_at_node.take().max(there);
+        self.unavailable.extend(outages(&history, |_| true));
+        for node in 0..NODES {
+            self.unavailable_at_node.extend(outages(&history, |call| call.node == node));
         }
         if !violations.is_empty() {
             self.violations.push((history, violations));
@@ -43,7 +43,7 @@ impl Report {
     }
 
     /// How often each promise was broken.
-    pub(crate) fn broken(&self) -> BTreeMap<crate::checker::Rule, u64> {
+    pub(crate) fn broken(&self) -> BTreeMap<Rule, u64> {
         let mut broken = BTreeMap::new();
         for violation in self.violations.iter().flat_map(|(_, violations)| violations) {
             *broken.entry(violation.rule).or_default() += 1;
@@ -65,16 +65,8 @@ impl Report {
         }
         println!("{:>6} cache clears", faults.cache_clears);
         println!();
-        for (what, outage) in
-            [("by all nodes", &self.unavailable), ("by one node", &self.unavailable_at_node)]
-        {
-            if let Some(Outage { lasted, until, username }) = outage {
-                let (lasted, until) = (lasted.as_secs_f64(), until.as_secs_f64());
-                println!(
-                    "Longest time without an answer {what}: {lasted:.2} s, until {until:.2} s ({username})"
-                );
-            }
-        }
+        print_longest("by all nodes", &self.unavailable, &faults.entries);
+        print_longest("by one node", &self.unavailable_at_node, &faults.entries);
         for (history, violations) in self.violations.iter().take(STORIES) {
             print_story(history, violations, faults);
         }
@@ -88,18 +80,16 @@ impl Report {
     }
 }
 
-/// The longest time in which the session was asked for and every answer was an error or none.
-fn longest_outage(history: &History, counts: impl Fn(&Call) -> bool) -> Option<Outage> {
-    let mut longest: Option<Outage> = None;
+/// The times in which the session was asked for and every answer was an error or none.
+fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
+    let mut outages = Vec::new();
     let (mut last_good, mut since) = (Moment::ZERO, None);
     for call in history.calls.iter().filter(|call| counts(call)) {
         match call.outcome {
             Outcome::Done(_) | Outcome::Refused => {
                 last_good = call.end;
                 if let Some(since) = since.take() {
-                    let lasted = call.end.saturating_sub(since);
-                    let outage = Outage { lasted, until: call.end, username: history.username.clone() };
-                    longest = longest.max(Some(outage));
+                    outages.push(Outage { username: history.username.clone(), time: since..call.end });
                 }
             }
             Outcome::Failed(_) | Outcome::Unknown => {
@@ -107,7 +97,32 @@ fn longest_outage(history: &History, counts: impl Fn(&Call) -> bool) -> Option<O
             }
         }
     }
-    longest
+    outages
+}
+
+/// Prints the longest outage, and the longest time of one during which nothing was made to fail any more.
+fn print_longest(what: &str, outages: &[Outage], faults: &[(Moment, Moment, String)]) {
+    let lasted = |time: &Range<Moment>| time.end.saturating_sub(time.start);
+    let whole = outages.iter().map(|outage| (outage, outage.time.clone()));
+    let after = outages.iter().map(|outage| (outage, rest(&outage.time, faults)));
+    let longest = whole.max_by_key(|(_, time)| lasted(time));
+    let longest_after = after.max_by_key(|(_, time)| lasted(time));
+    for (when, longest) in [("", longest), (" after the end of a fault", longest_after)] {
+        if let Some((outage, time)) = longest {
+            let (lasted, until) = (lasted(&time).as_secs_f64(), time.end.as_secs_f64());
+            let username = &outage.username;
+            println!(
+                "Longest time without an answer {what}{when}: {lasted:.2} s, until {until:.2} ({username})"
+            );
+        }
+    }
+}
+
+/// What is left of `time` after the last fault that reached into it.
+fn rest(time: &Range<Moment>, faults: &[(Moment, Moment, String)]) -> Range<Moment> {
+    let reaching = faults.iter().filter(|(start, end, _)| *start < time.end && *end > time.start);
+    let over = reaching.map(|(_, end, _)| (*end).min(time.end)).max().unwrap_or(time.start);
+    over.max(time.start)..time.end
 }
 
 /// All that happened to one session, with the faults of that time in between.
@@ -180,6 +195,8 @@ const STORIES: usize = 5;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::history::Answer;
 
@@ -208,8 +225,19 @@ mod tests {
             call(6, 7, Outcome::Refused),
         ];
         let history = History { username: "ada".to_owned(), calls };
-        let outage = longest_outage(&history, |_| true).unwrap();
-        assert_eq!((outage.lasted, outage.until), (Duration::from_secs(3), Duration::from_secs(7)));
-        assert_eq!(longest_outage(&history, |call| call.node == 1), None);
+        let outages_of = |history| outages(history, |_| true).into_iter().map(|outage| outage.time);
+        let second = Duration::from_secs;
+        assert_eq!(outages_of(&history).collect::<Vec<_>>(), [second(2)..second(4), second(4)..second(7)]);
+        assert!(outages(&history, |call| call.node == 1).is_empty());
+    }
+
+    #[test]
+    fn what_comes_after_the_last_fault_is_recovery() {
+        let second = Duration::from_secs;
+        let fault = |from, to| (second(from), second(to), String::new());
+        let time = second(2)..second(7);
+        assert_eq!(rest(&time, &[fault(0, 1), fault(8, 9)]), time);
+        assert_eq!(rest(&time, &[fault(1, 3), fault(2, 5)]), second(5)..second(7));
+        assert_eq!(rest(&time, &[fault(1, 9)]), second(7)..second(7));
     }
 }
