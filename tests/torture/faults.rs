@@ -59,6 +59,8 @@ struct Fault {
     /// Whose, where it is about a node or its link.
     node: usize,
     lasts: Duration,
+    /// How slow a link gets, either way: from hardly noticed to more than a node waits for.
+    delay: Duration,
 }
 
 /// What was made to fail, and when, for the story of a violation.
@@ -109,7 +111,12 @@ fn deal(deck: &mut Vec<Kind>, rng: &mut Rng) -> Fault {
         _ if rng.bool() => rng.u64(100..1_000),
         _ => rng.u64(1_000..longest),
     };
-    Fault { kind, node: rng.usize(..NODES), lasts: Duration::from_millis(millis) }
+    Fault {
+        kind,
+        node: rng.usize(..NODES),
+        lasts: Duration::from_millis(millis),
+        delay: Duration::from_millis(rng.u64(10..150)),
+    }
 }
 
 /// Begins all, and ends each when its time has come. In the middle of it, caches may be cleared.
@@ -174,7 +181,7 @@ impl Fault {
             Kind::SilenceFromRedis => proxy.silence(Direction::ToClient),
             Kind::SilenceToRedis => proxy.silence(Direction::ToServer),
             Kind::Silence => proxy.silence(Direction::Both),
-            Kind::SlowLink => proxy.delay(Duration::from_millis(20 + 60 * self.node as u64)),
+            Kind::SlowLink => proxy.delay(self.delay),
             Kind::CutLink => {
                 proxy.refuse(true);
                 proxy.cut();
@@ -214,6 +221,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place() {
             Place::Redis if self.kind != Kind::FullBuffers => write!(f, "{:?}", self.kind),
+            _ if self.kind == Kind::SlowLink => {
+                write!(f, "{:?} of node {} by {:?}", self.kind, self.node, self.delay)
+            }
             _ => write!(f, "{:?} of node {}", self.kind, self.node),
         }
     }
@@ -258,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_concerns_one_place_is_not_combined() {
-        let fault = |kind, node| Fault { kind, node, lasts: Duration::ZERO };
+        let fault = |kind, node| Fault { kind, node, lasts: Duration::ZERO, delay: Duration::ZERO };
         let killed = fault(Kind::KillRedis, 0);
         assert!(!killed.goes_with(&fault(Kind::StopRedis, 1)));
         assert!(!killed.goes_with(&fault(Kind::FullBuffers, 1)));

@@ -120,9 +120,13 @@ fn print_longest(what: &str, outages: &[Outage], faults: &[(Moment, Moment, Stri
 
 /// What is left of `time` after the last fault that reached into it.
 fn rest(time: &Range<Moment>, faults: &[(Moment, Moment, String)]) -> Range<Moment> {
-    let reaching = faults.iter().filter(|(start, end, _)| *start < time.end && *end > time.start);
-    let over = reaching.map(|(_, end, _)| (*end).min(time.end)).max().unwrap_or(time.start);
+    let over = faults.iter().filter(|fault| reaches(fault, time));
+    let over = over.map(|(_, end, _)| (*end).min(time.end)).max().unwrap_or(time.start);
     over.max(time.start)..time.end
+}
+
+fn reaches((start, end, _): &(Moment, Moment, String), time: &Range<Moment>) -> bool {
+    *start < time.end && *end > time.start
 }
 
 /// All that happened to one session, with the faults of that time in between.
