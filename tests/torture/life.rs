@@ -78,6 +78,8 @@ struct State {
 
 /// The first of the actors alone logs in, renews and logs out.
 const RULER: usize = 0;
+/// From this number on they look at ended sessions.
+const HAUNTERS: usize = 10;
 
 impl Life {
     async fn log_in(&self, rng: &mut Rng) -> bool {
@@ -190,12 +192,11 @@ impl Life {
     async fn haunt(&self, rng: &mut Rng) {
         let ended = self.current();
         let end = Instant::now() + self.habits.bound + rng.u32(1..20) * SHORT;
-        while Instant::now() < end {
-            let cookie = if rng.bool() { ended } else { rng.usize(..=ended) };
-            let operation = if rng.u8(..6) == 0 { Operation::Visit } else { Operation::Read };
-            self.ask(RULER, operation, Some(cookie), rng).await;
-            pause(rng).await;
-        }
+        tokio::join!(
+            self.haunt_node(0, ended, end, rng.fork()),
+            self.haunt_node(1, ended, end, rng.fork()),
+            self.haunt_node(2, ended, end, rng.fork())
+        );
         if let Outcome::Done(Answer { cookie: Some(new), .. }) =
             self.ask(RULER, Operation::Renew, Some(ended), rng).await
         {
@@ -204,13 +205,34 @@ impl Life {
         }
     }
 
+    /// One actor for each node, so that one which stands still is being asked the moment it goes on.
+    async fn haunt_node(&self, node: usize, ended: Label, end: Instant, mut rng: Rng) {
+        while Instant::now() < end {
+            let cookie = if rng.bool() { ended } else { rng.usize(..=ended) };
+            let operation = if rng.u8(..6) == 0 { Operation::Visit } else { Operation::Read };
+            self.ask_node(node, HAUNTERS + node, operation, Some(cookie), &mut rng).await;
+            pause(&mut rng).await;
+        }
+    }
+
     /// Makes one request on any node, and keeps what came of it.
     async fn ask(&self, actor: usize, operation: Operation, cookie: Option<Label>, rng: &mut Rng) -> Outcome {
+        self.ask_node(rng.usize(..NODES), actor, operation, cookie, rng).await
+    }
+
+    async fn ask_node(
+        &self,
+        node: usize,
+        actor: usize,
+        operation: Operation,
+        cookie: Option<Label>,
+        rng: &mut Rng,
+    ) -> Outcome {
         let text = cookie.map(|label| self.state.lock().cookies[label].clone());
         let hold = if rng.u8(..5) == 0 { rng.u64(1..400) } else { 0 };
         let request = Request {
             actor,
-            node: rng.usize(..NODES),
+            node,
             operation,
             cookie: cookie.zip(text.as_deref()),
             username: &self.username,

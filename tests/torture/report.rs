@@ -80,24 +80,24 @@ impl Report {
     }
 }
 
-/// The times in which the session was asked for and every answer was an error or none.
+/// The times in which the session was asked for and every answer was an error or none. When nobody asks, nothing is
+/// known: an outage ends with the last of these.
 fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
     let mut outages = Vec::new();
-    let (mut last_good, mut since) = (Moment::ZERO, None);
+    let (mut last_good, mut now): (Moment, Option<Range<Moment>>) = (Moment::ZERO, None);
     for call in history.calls.iter().filter(|call| counts(call)) {
         match call.outcome {
             Outcome::Done(_) | Outcome::Refused => {
                 last_good = call.end;
-                if let Some(since) = since.take() {
-                    outages.push(Outage { username: history.username.clone(), time: since..call.end });
-                }
+                outages.extend(now.take());
             }
             Outcome::Failed(_) | Outcome::Unknown => {
-                since.get_or_insert(call.start.max(last_good));
+                now.get_or_insert(call.start.max(last_good)..call.end).end = call.end;
             }
         }
     }
-    outages
+    outages.extend(now);
+    outages.into_iter().map(|time| Outage { username: history.username.clone(), time }).collect()
 }
 
 /// Prints the longest outage, and the longest time of one during which nothing was made to fail any more.
@@ -114,6 +114,9 @@ fn print_longest(what: &str, outages: &[Outage], faults: &[(Moment, Moment, Stri
             println!(
                 "Longest time without an answer {what}{when}: {lasted:.2} s, until {until:.2} ({username})"
             );
+            for (start, end, text) in faults.iter().filter(|fault| reaches(fault, &outage.time)) {
+                println!("    {:.2} to {:.2}: {text}", start.as_secs_f64(), end.as_secs_f64());
+            }
         }
     }
 }
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_lasts_from_the_last_good_answer_to_the_next() {
+    fn an_outage_lasts_from_the_first_request_in_vain_to_the_last() {
         let done = || Outcome::Done(Answer::default());
         let calls = vec![
             call(0, 1, done()),
@@ -226,12 +229,13 @@ mod tests {
             call(3, 4, done()),
             // Asked before the good answer, in vain until after it.
             call(3, 6, Outcome::Unknown),
-            call(6, 7, Outcome::Refused),
+            call(6, 7, Outcome::Failed(503)),
+            call(9, 9, Outcome::Refused),
         ];
         let history = History { username: "ada".to_owned(), calls };
         let outages_of = |history| outages(history, |_| true).into_iter().map(|outage| outage.time);
         let second = Duration::from_secs;
-        assert_eq!(outages_of(&history).collect::<Vec<_>>(), [second(2)..second(4), second(4)..second(7)]);
+        assert_eq!(outages_of(&history).collect::<Vec<_>>(), [second(2)..second(3), second(4)..second(7)]);
         assert!(outages(&history, |call| call.node == 1).is_empty());
     }
 
