@@ -42,6 +42,8 @@ pub(crate) enum Rule {
     OtherUser,
     /// P6: a session that nobody ended is gone.
     LoggedOut,
+    /// P6: the same, after a renewal that was answered with an error: it was to leave everything as it was.
+    LostInRenewal,
     /// An answer that is none of those that the reference node gives.
     Unexpected,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Rule {
             Self::Stale => "stale (P3)",
             Self::OtherUser => "another user's session",
             Self::LoggedOut => "logged out by nobody (P6)",
+            Self::LostInRenewal => "lost in a failed renewal (P6)",
             Self::Unexpected => "unexpected answer",
         })
     }

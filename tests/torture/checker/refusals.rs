@@ -8,13 +8,13 @@ pub(super) fn check(calls: &[Call], endings: &Endings) -> Vec<Violation> {
     for (place, call) in calls.iter().enumerate() {
         match (&call.outcome, call.cookie) {
             (Outcome::Refused, Some(cookie)) if !endings.possible(calls, cookie, call.end, place) => {
-                let after = if failed_renewal(calls, cookie, call.end) {
-                    " (a renewal of it had been answered with an error)"
+                let rule = if failed_renewal(calls, cookie, call.end) {
+                    Rule::LostInRenewal
                 } else {
-                    ""
+                    Rule::LoggedOut
                 };
-                let text = format!("cookie {cookie} is refused, and nobody ended its session{after}");
-                violations.push(Violation { rule: Rule::LoggedOut, call: place, text });
+                let text = format!("cookie {cookie} is refused, and nobody ended its session");
+                violations.push(Violation { rule, call: place, text });
             }
             (Outcome::Failed(status), _) if !ERRORS.contains(status) => {
                 let text = format!("status {status}");
@@ -26,6 +26,7 @@ pub(super) fn check(calls: &[Call], endings: &Endings) -> Vec<Violation> {
     violations
 }
 
+/// Whether the session under `cookie` may have been lost on its way to another cookie that nobody was told.
 fn failed_renewal(calls: &[Call], cookie: Label, before: Moment) -> bool {
     calls.iter().any(|call| {
         call.operation == Operation::Renew

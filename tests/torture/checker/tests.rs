@@ -226,7 +226,8 @@ fn nobody_is_logged_out_by_an_outage() {
         assert_good([ending.but(Outcome::Unknown), refused.clone()]);
     }
     assert_good([logout(0, 0, 1).but(Outcome::Failed(503)), refused.clone()]);
-    assert_bad(&[(Rule::LoggedOut, 2)], [renewal(0, 1, 0, 1).but(Outcome::Failed(503)), refused.clone()]);
+    let failed = renewal(0, 1, 0, 1).but(Outcome::Failed(503));
+    assert_bad(&[(Rule::LostInRenewal, 2)], [failed, refused.clone()]);
     // The end came later.
     assert_bad(&[(Rule::LoggedOut, 1)], [refused, logout(0, 0, 11)]);
 }
