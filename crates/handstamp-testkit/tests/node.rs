@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use handstamp_testkit::NodeProcess;
+use handstamp_testkit::{NodeProcess, until};
 
 const NODE: &str = env!("CARGO_BIN_EXE_tiny-node");
 const LIMIT: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ async fn a_node_comes_back_as_it_was() {
     node.restart().await;
     assert_eq!(node.port(), port);
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    assert!(node.output().contains("COLOUR=red"));
+    until("it says what it sees", async || node.output().contains("COLOUR=red")).await;
 }
 
 #[tokio::test]
