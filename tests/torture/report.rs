@@ -81,7 +81,7 @@ impl Report {
 }
 
 /// The times in which the session was asked for and every answer was an error or none. When nobody asks, nothing is
-/// known: an outage ends with the last of these.
+/// known: an outage ends with the last of these, and after a silence another begins.
 fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
     let mut outages = Vec::new();
     let (mut last_good, mut now): (Moment, Option<Range<Moment>>) = (Moment::ZERO, None);
@@ -92,6 +92,7 @@ fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
                 outages.extend(now.take());
             }
             Outcome::Failed(_) | Outcome::Unknown => {
+                outages.extend(now.take_if(|outage| outage.end + SILENCE < call.start));
                 now.get_or_insert(call.start.max(last_good)..call.end).end = call.end;
             }
         }
@@ -199,6 +200,7 @@ const fn name(outcome: &Outcome) -> &'static str {
 const OPERATIONS: [Operation; 5] =
     [Operation::Login, Operation::Visit, Operation::Read, Operation::Renew, Operation::Logout];
 const STORIES: usize = 5;
+const SILENCE: Moment = Moment::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -230,12 +232,15 @@ mod tests {
             // Asked before the good answer, in vain until after it.
             call(3, 6, Outcome::Unknown),
             call(6, 7, Outcome::Failed(503)),
-            call(9, 9, Outcome::Refused),
+            // Nobody asked in between.
+            call(9, 10, Outcome::Failed(503)),
+            call(11, 11, Outcome::Refused),
         ];
         let history = History { username: "ada".to_owned(), calls };
         let outages_of = |history| outages(history, |_| true).into_iter().map(|outage| outage.time);
         let second = Duration::from_secs;
-        assert_eq!(outages_of(&history).collect::<Vec<_>>(), [second(2)..second(3), second(4)..second(7)]);
+        let expected = [second(2)..second(3), second(4)..second(7), second(9)..second(10)];
+        assert_eq!(outages_of(&history).collect::<Vec<_>>(), expected);
         assert!(outages(&history, |call| call.node == 1).is_empty());
     }
 
