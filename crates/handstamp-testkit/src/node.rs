@@ -1,6 +1,6 @@
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use crate::process::Process;
 #[derive(Debug)]
 pub struct NodeProcess {
     process: Process,
+    program: PathBuf,
+    variables: Vec<(OsString, OsString)>,
     port: u16,
 }
 
@@ -49,30 +51,46 @@ impl NodeProcess {
         program: impl AsRef<Path>,
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, (ExitStatus, String)> {
-        let program = program.as_ref();
-        let port = free_port();
-        let mut command = Command::new(program);
-        command.env_clear().envs(variables).env("PORT", port.to_string());
-        if let Some(path) = std::env::var_os("PATH") {
-            command.env("PATH", path);
+        let program = program.as_ref().to_owned();
+        let variables =
+            variables.into_iter().map(|(name, value)| (name.as_ref().into(), value.as_ref().into()));
+        let (variables, port) = (variables.collect::<Vec<_>>(), free_port());
+        let process = launch(&program, &variables, port);
+        let mut node = Self { process, program, variables, port };
+        node.serves().await?;
+        Ok(node)
+    }
+
+    /// Starts the program anew, with the same variables and on the same port; one that still runs is killed first.
+    /// What it wrote before is forgotten.
+    ///
+    /// # Panics
+    ///
+    /// As with [`start`](Self::start).
+    pub async fn restart(&mut self) {
+        self.kill();
+        self.process = launch(&self.program, &self.variables, self.port);
+        if let Err((status, output)) = self.serves().await {
+            panic!("{} ended with {status}:\n{output}", self.program.display());
         }
-        let process = Process::spawn(command)
-            .unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()));
-        let mut node = Self { process, port };
+    }
+
+    /// Waits until it serves. If it ends before: how, and what it wrote.
+    async fn serves(&mut self) -> Result<(), (ExitStatus, String)> {
         let deadline = Instant::now() + START_LIMIT;
-        while !node.is_live().await {
-            if let Some(status) = node.process.ended(Duration::ZERO).await {
-                return Err((status, node.output()));
+        while !self.is_live().await {
+            if let Some(status) = self.process.ended(Duration::ZERO).await {
+                return Err((status, self.output()));
             }
             assert!(
                 Instant::now() < deadline,
                 "{} did not serve within {START_LIMIT:?}:\n{}",
-                program.display(),
-                node.output()
+                self.program.display(),
+                self.output()
             );
             sleep(PAUSE).await;
         }
-        Ok(node)
+        Ok(())
     }
 
     /// The port that it serves on.
@@ -139,6 +157,18 @@ impl NodeProcess {
         let answer = timeout(REQUEST_LIMIT, status_line(self.port)).await;
         answer.is_ok_and(|line| line.is_ok_and(|line| line.contains(" 200 ")))
     }
+}
+
+fn launch(program: &Path, variables: &[(OsString, OsString)], port: u16) -> Process {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .env("PORT", port.to_string());
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    Process::spawn(command).unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()))
 }
 
 /// The first line of the answer to `GET /health/live`.

@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use handstamp_testkit::NodeProcess;
+use handstamp_testkit::{NodeProcess, until};
 
 const NODE: &str = env!("CARGO_BIN_EXE_tiny-node");
 const LIMIT: Duration = Duration::from_secs(5);
@@ -38,6 +38,18 @@ async fn a_node_that_refuses_to_start_says_why() {
     let (status, output) = NodeProcess::try_start(NODE, [("REFUSE", "yes")]).await.expect_err("a failure");
     assert_eq!(status.code(), Some(1));
     assert!(output.contains("refused to start"), "{output}");
+}
+
+#[tokio::test]
+async fn a_node_comes_back_as_it_was() {
+    let mut node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
+    let port = node.port();
+    node.kill();
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    node.restart().await;
+    assert_eq!(node.port(), port);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    until("it says what it sees", async || node.output().contains("COLOUR=red")).await;
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::run(),
         ["test"] => tasks::test(),
         ["bench"] => tasks::bench(),
+        ["torture", wishes @ ..] => tasks::torture(wishes),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -47,5 +48,7 @@ Commands:
   setup  Install what the tests need (redis-server, nginx) through the system's package manager
   test   Run setup, then every check and every test, and stop at the first that fails
   bench  Measure what the session layer adds to a request that reads a cached session
+  torture [--minutes N] [--seed S] [--serve] [--self-test]
+         Lead many sessions on three nodes while these, Redis and the network fail, and check what visitors are told
   help   Print this
 ";

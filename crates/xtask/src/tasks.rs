@@ -27,6 +27,19 @@ pub(crate) fn bench() -> Result<(), Failure> {
     Step::new("cargo bench --package handstamp --bench contention").run()
 }
 
+/// Many sessions on three nodes, while everything around them fails: is every promise kept? `wishes` are arguments
+/// of the history checker.
+pub(crate) fn torture(wishes: &[&str]) -> Result<(), Failure> {
+    setup::run()?;
+    Step::new("cargo build --release --package cluster-node").run()?;
+    history_checker("--release", wishes).run()
+}
+
+fn history_checker(profile: &str, wishes: &[&str]) -> Step {
+    let wishes = wishes.join(" ");
+    Step::new(&format!("cargo run {profile} --package handstamp-tests --bin torture -- {wishes}"))
+}
+
 /// Quick ones first, so that a slip is told soon.
 fn checks() -> Vec<Step> {
     vec![
@@ -44,6 +57,8 @@ fn checks() -> Vec<Step> {
             "cargo test --release --package handstamp-core --test interleavings --target-dir target/loom",
         )
         .with_variable("RUSTFLAGS", "--cfg loom"),
+        // Of these programs, not optimized ones: they are built already.
+        history_checker("", &["--minutes", "2", "--seed", "1"]),
     ]
 }
 
@@ -80,6 +95,12 @@ mod tests {
     fn the_time_taken_is_told_in_minutes_and_seconds() {
         assert_eq!(Took(Duration::from_millis(500)).to_string(), "0 min 0 s");
         assert_eq!(Took(Duration::from_secs(754)).to_string(), "12 min 34 s");
+    }
+
+    #[test]
+    fn the_history_checker_is_told_what_is_wished_for() {
+        let step = history_checker("--release", &["--minutes", "20"]).to_string();
+        assert_eq!(step, "cargo run --release --package handstamp-tests --bin torture -- --minutes 20");
     }
 
     #[test]

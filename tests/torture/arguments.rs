@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+/// What to do, as the command line says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Arguments {
+    /// How long new sessions are begun and faults made.
+    pub(crate) duration: Duration,
+    /// What decides on operations and faults. The same seed makes the same choices, though not the same history:
+    /// real processes answer as fast as they can.
+    pub(crate) seed: u64,
+    pub(crate) outage: Outage,
+    /// Whether the history is falsified now and then, to see whether the checker sees it.
+    pub(crate) self_test: bool,
+}
+
+/// What a node is to do with the sessions in its cache while it cannot reach Redis.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outage {
+    /// Go on serving them, for as long as the cache keeps them.
+    Serve,
+    /// Serve none.
+    Refuse,
+}
+
+/// Reads the command line.
+pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, &'static str> {
+    let mut arguments = Arguments {
+        duration: Duration::from_secs(120),
+        seed: fastrand::u64(..1_000_000),
+        outage: Outage::Refuse,
+        self_test: false,
+    };
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        match &*word {
+            "--minutes" => {
+                let minutes: f64 = words.next().and_then(|text| text.parse().ok()).ok_or(USAGE)?;
+                arguments.duration = Duration::try_from_secs_f64(minutes * 60.0).map_err(|_| USAGE)?;
+            }
+            "--seed" => arguments.seed = words.next().and_then(|text| text.parse().ok()).ok_or(USAGE)?,
+            "--serve" => arguments.outage = Outage::Serve,
+            "--self-test" => arguments.self_test = true,
+            _ => return Err(USAGE),
+        }
+    }
+    Ok(arguments)
+}
+
+const USAGE: &str = "\
+usage: torture [--minutes N] [--seed S] [--serve] [--self-test]
+
+  --minutes N   how long, in minutes or fractions of one (default: 2)
+  --seed S      what decides on operations and faults, a whole number (default: a random one)
+  --serve       nodes that cannot reach Redis serve what they hold, as they do by default
+  --self-test   falsifies answers now and then: the run succeeds if the checker notices
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str) -> Result<Arguments, &'static str> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn every_argument_has_a_default() {
+        let arguments = check("").unwrap();
+        assert_eq!(arguments.duration, Duration::from_secs(120));
+        assert_eq!((arguments.outage, arguments.self_test), (Outage::Refuse, false));
+        let expected =
+            Arguments { duration: Duration::from_secs(30), seed: 7, outage: Outage::Serve, self_test: true };
+        assert_eq!(check("--minutes 0.5 --seed 7 --serve --self-test"), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for line in ["--minutes", "--minutes -1", "--minutes x", "--seed", "--seed 1.5", "--help", "5"] {
+            assert_eq!(check(line), Err(USAGE), "{line:?}");
+        }
+    }
+}

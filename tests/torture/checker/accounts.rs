@@ -1,0 +1,134 @@
+use super::endings::Endings;
+use super::{Rule, Violation};
+use crate::history::{Call, Label, Moment, Operation};
+
+/// Which cookies stand for the same data.
+///
+/// A renewal gives the session another cookie. But when the session was over already, the same request is a login,
+/// and its cookie stands for a new, empty session. Where an outsider cannot tell which it was, because something else
+/// may have ended the session before, what is read under the new cookie tells: a new session shows no more updates
+/// than were made under its own cookie.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    cookies: Vec<Cookie>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cookie {
+    /// The call that gave it.
+    origin: usize,
+    parent: Option<Label>,
+    /// The first cookie for the same data.
+    account: Label,
+    /// Whether it was unclear whether there was something to renew.
+    contested: bool,
+}
+
+impl Accounts {
+    pub(super) fn of(calls: &[Call], endings: &Endings) -> Self {
+        let mut given: Vec<_> = calls
+            .iter()
+            .enumerate()
+            .filter_map(|(origin, call)| Some((call.done()?.cookie?, origin)))
+            .collect();
+        given.sort_unstable();
+        let mut accounts = Self { cookies: Vec::with_capacity(given.len()) };
+        for (label, origin) in given {
+            let renewal = &calls[origin];
+            let parent = renewal.cookie;
+            let contested = parent.is_some_and(|parent| endings.possible(calls, parent, renewal.end, origin));
+            let moved = parent.filter(|_| !contested || holds_more_than_its_own(calls, label));
+            let account = moved.and_then(|parent| accounts.cookies.get(parent)).map(|parent| parent.account);
+            let account = account.unwrap_or(label);
+            accounts.cookies.push(Cookie { origin, parent, account, contested });
+        }
+        accounts
+    }
+
+    /// Whether what is done under `earlier` shows under `later`.
+    pub(super) fn leads_to(&self, earlier: Label, later: Label) -> bool {
+        let account = |label: Label| self.cookies.get(label).map(|cookie| cookie.account);
+        earlier <= later && account(earlier) == account(later)
+    }
+
+    pub(super) fn violations(&self, calls: &[Call], endings: &Endings) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        for parent in 0..self.cookies.len() {
+            violations.extend(self.check_children(calls, endings, parent));
+        }
+        violations
+    }
+
+    /// Of all renewals of one cookie, one moves the session, and none after its end.
+    fn check_children(&self, calls: &[Call], endings: &Endings, parent: Label) -> Vec<Violation> {
+        let children: Vec<(Label, &Cookie)> =
+            self.cookies.iter().enumerate().filter(|(_, cookie)| cookie.parent == Some(parent)).collect();
+        let moved: Vec<_> =
+            children.iter().filter(|(label, _)| self.leads_to(parent, *label)).copied().collect();
+        let mut violations = Vec::new();
+        for (label, cookie) in &moved {
+            let renewal = &calls[cookie.origin];
+            let ended = endings.certain(calls, parent, renewal.start);
+            if ended.is_some_and(|ended| ended.operation == Operation::Logout) {
+                let text =
+                    format!("cookie {parent} was logged out, and its data live on under cookie {label}");
+                violations.push(Violation { rule: Rule::Resurrected, call: cookie.origin, text });
+            }
+        }
+        if let [(first, _), (second, cookie), ..] = &moved[..] {
+            let text = format!("cookie {parent} became cookie {first} and cookie {second}");
+            violations.push(Violation { rule: Rule::Forked, call: cookie.origin, text });
+        }
+        if let ([(_, first), ..], []) = (&children[..], &moved[..])
+            && self.one_must_have_moved(calls, endings, parent, &children)
+        {
+            let text = format!("cookie {parent} was renewed, and no new cookie has its data");
+            violations.push(Violation { rule: Rule::LostUpdate, call: first.origin, text });
+        }
+        violations
+    }
+
+    /// Whether only these renewals can have ended the session under `parent`, and it held something, and was looked
+    /// for under every new cookie.
+    fn one_must_have_moved(
+        &self,
+        calls: &[Call],
+        endings: &Endings,
+        parent: Label,
+        children: &[(Label, &Cookie)],
+    ) -> bool {
+        let first_renewal = children.iter().map(|(_, cookie)| calls[cookie.origin].start).min();
+        let last_renewal = children.iter().map(|(_, cookie)| calls[cookie.origin].end).max();
+        let (Some(first), Some(last)) = (first_renewal, last_renewal) else { return false };
+        let held_something = calls.iter().any(|call| {
+            call.operation == Operation::Visit
+                && call.is_done()
+                && call.end < first
+                && call.cookie.is_some_and(|cookie| self.leads_to(cookie, parent))
+        });
+        let only_these = endings.of_cookie(calls, parent).all(|(place, ending)| {
+            ending.start > last || children.iter().any(|(_, cookie)| cookie.origin == place)
+        });
+        let all_read = children.iter().all(|(label, cookie)| {
+            cookie.contested && calls.iter().any(|call| reads(call, *label).is_some())
+        });
+        held_something && only_these && all_read
+    }
+}
+
+/// Whether a read under `label` showed more updates than had been asked for under it.
+fn holds_more_than_its_own(calls: &[Call], label: Label) -> bool {
+    let own = |before: Moment| {
+        let visits = calls.iter().filter(|call| {
+            call.cookie == Some(label) && call.operation == Operation::Visit && call.start < before
+        });
+        visits.count() as u64
+    };
+    calls.iter().any(|call| reads(call, label).is_some_and(|visits| visits > own(call.end)))
+}
+
+/// What a call showed of the session under `label`.
+fn reads(call: &Call, label: Label) -> Option<u64> {
+    let looked = matches!(call.operation, Operation::Read | Operation::Visit);
+    call.done().filter(|_| looked && call.cookie == Some(label))?.visits
+}

@@ -1,0 +1,77 @@
+//! What a history must not show. A pure function: a history in, violations out.
+
+mod accounts;
+mod endings;
+mod reads;
+mod refusals;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use self::accounts::Accounts;
+use self::endings::Endings;
+use crate::history::History;
+
+/// A promise that was broken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Violation {
+    pub(crate) rule: Rule,
+    /// The call that shows it, by its place in the history.
+    pub(crate) call: usize,
+    pub(crate) text: String,
+}
+
+/// The promises of DESIGN.md, as an outsider can test them.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Rule {
+    /// P1: an acknowledged update is missing.
+    LostUpdate,
+    /// P1: there are more updates than were asked for, or one that was refused was made.
+    PhantomUpdate,
+    /// A reader saw an older state than before, on one process.
+    Backwards,
+    /// P2: a session that had ended was changed, or came back under another cookie.
+    Resurrected,
+    /// P2: one session became two.
+    Forked,
+    /// P3: a session was served too long after its end.
+    Stale,
+    /// A session of somebody else.
+    OtherUser,
+    /// P6: a session that nobody ended is gone.
+    LoggedOut,
+    /// P6: the same, after a renewal that was answered with an error: it was to leave everything as it was.
+    LostInRenewal,
+    /// An answer that is none of those that the reference node gives.
+    Unexpected,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LostUpdate => "lost update (P1)",
+            Self::PhantomUpdate => "phantom update (P1)",
+            Self::Backwards => "went backwards",
+            Self::Resurrected => "resurrected (P2)",
+            Self::Forked => "forked (P2)",
+            Self::Stale => "stale (P3)",
+            Self::OtherUser => "another user's session",
+            Self::LoggedOut => "logged out by nobody (P6)",
+            Self::LostInRenewal => "lost in a failed renewal (P6)",
+            Self::Unexpected => "unexpected answer",
+        })
+    }
+}
+
+/// All that is wrong with a history, if what has happened must be seen everywhere after `bound`.
+pub(crate) fn check(history: &History, bound: Duration) -> Vec<Violation> {
+    let endings = Endings::of(&history.calls);
+    let accounts = Accounts::of(&history.calls, &endings);
+    let mut violations = accounts.violations(&history.calls, &endings);
+    violations.extend(reads::check(history, &endings, &accounts, bound));
+    violations.extend(refusals::check(&history.calls, &endings));
+    violations.sort_by_key(|violation| violation.call);
+    violations
+}

@@ -1,0 +1,239 @@
+//! Small histories, good ones and bad ones: the checker must see, and must not see ghosts.
+
+use super::*;
+use crate::history::{Answer, Call, Label, Operation, Outcome};
+
+const BOUND: Duration = Duration::from_secs(2);
+
+/// A history that begins with a login on node 0, from second 0 to 1, which gives cookie 0.
+fn history(calls: impl IntoIterator<Item = Call>) -> History {
+    let login = Call { cookie: None, ..call(Operation::Login, 0, 0, 0, cookie(0)) };
+    History { username: "ada".to_owned(), calls: std::iter::once(login).chain(calls).collect() }
+}
+
+/// A call with cookie `label` on process 1 of `node`, by an actor of the node's number, which takes a second.
+fn call(operation: Operation, label: Label, node: usize, second: u64, answer: Answer) -> Call {
+    Call {
+        actor: node,
+        node,
+        process: Some(1),
+        cookie: Some(label),
+        operation,
+        start: Duration::from_secs(second),
+        end: Duration::from_secs(second + 1),
+        outcome: Outcome::Done(answer),
+    }
+}
+
+fn cookie(label: Label) -> Answer {
+    Answer { username: Some("ada".to_owned()), visits: None, cookie: Some(label) }
+}
+
+fn visits(visits: u64) -> Answer {
+    Answer { visits: Some(visits), ..Answer::default() }
+}
+
+fn visit(label: Label, node: usize, second: u64, count: u64) -> Call {
+    call(Operation::Visit, label, node, second, visits(count))
+}
+
+fn read(label: Label, node: usize, second: u64, count: u64) -> Call {
+    let answer = Answer { username: Some("ada".to_owned()), ..visits(count) };
+    call(Operation::Read, label, node, second, answer)
+}
+
+fn renewal(from: Label, to: Label, node: usize, second: u64) -> Call {
+    call(Operation::Renew, from, node, second, cookie(to))
+}
+
+fn logout(label: Label, node: usize, second: u64) -> Call {
+    call(Operation::Logout, label, node, second, Answer::default())
+}
+
+trait But {
+    /// The same call with this outcome.
+    fn but(self, outcome: Outcome) -> Self;
+}
+
+impl But for Call {
+    fn but(self, outcome: Outcome) -> Self {
+        Self { outcome, ..self }
+    }
+}
+
+#[track_caller]
+fn assert_good(calls: impl IntoIterator<Item = Call>) {
+    assert_eq!(check(&history(calls), BOUND), []);
+}
+
+/// The calls are numbered from 1: the login is number 0.
+#[track_caller]
+fn assert_bad(expected: &[(Rule, usize)], calls: impl IntoIterator<Item = Call>) {
+    let violations = check(&history(calls), BOUND);
+    let found: Vec<_> = violations.iter().map(|violation| (violation.rule, violation.call)).collect();
+    assert_eq!(found, expected, "{violations:#?}");
+}
+
+#[test]
+fn a_whole_life_is_good() {
+    assert_good([
+        read(0, 1, 1, 0),
+        visit(0, 1, 2, 1),
+        visit(0, 2, 4, 2),
+        read(0, 0, 7, 2),
+        renewal(0, 1, 1, 9),
+        read(0, 2, 10, 2),
+        visit(1, 2, 11, 3),
+        read(1, 0, 14, 3),
+        logout(1, 0, 16),
+        read(1, 1, 18, 3),
+        read(1, 0, 19, 0).but(Outcome::Refused),
+        read(0, 1, 20, 0).but(Outcome::Refused),
+    ]);
+}
+
+#[test]
+fn a_missing_update_is_seen_after_the_bound() {
+    assert_good([visit(0, 0, 1, 1), read(0, 1, 3, 0)]);
+    assert_good([visit(0, 0, 1, 1), read(0, 1, 4, 0)]);
+    assert_bad(&[(Rule::LostUpdate, 2)], [visit(0, 0, 1, 1), read(0, 1, 5, 0)]);
+    assert_bad(&[(Rule::LostUpdate, 3)], [visit(0, 0, 1, 1), visit(0, 1, 1, 1), read(0, 1, 5, 1)]);
+}
+
+#[test]
+fn a_missing_update_is_seen_at_once_where_it_was_made() {
+    assert_good([visit(0, 1, 1, 1), Call { process: None, ..read(0, 1, 3, 0) }]);
+    assert_good([visit(0, 1, 1, 1), Call { process: Some(3), ..read(0, 1, 3, 0) }]);
+    let other_actor = |read| Call { actor: 7, ..read };
+    assert_bad(&[(Rule::LostUpdate, 2)], [visit(0, 1, 1, 1), other_actor(read(0, 1, 3, 0))]);
+}
+
+#[test]
+fn an_update_tells_what_was_there_before() {
+    assert_good([visit(0, 0, 1, 1), visit(0, 1, 5, 2)]);
+    assert_bad(&[(Rule::LostUpdate, 2)], [visit(0, 0, 1, 1), visit(0, 1, 5, 1)]);
+}
+
+#[test]
+fn an_update_of_unknown_outcome_may_be_there_or_not() {
+    for outcome in [Outcome::Unknown, Outcome::Failed(503), Outcome::Failed(409)] {
+        for shown in [0, 1] {
+            assert_good([visit(0, 0, 1, 1).but(outcome.clone()), read(0, 1, 9, shown)]);
+        }
+    }
+}
+
+#[test]
+fn an_update_under_way_may_be_there_already() {
+    let slow = Call { end: Duration::from_secs(9), ..visit(0, 0, 1, 1) };
+    assert_good([read(0, 1, 2, 1), slow.clone()]);
+    assert_good([read(0, 1, 2, 0), slow]);
+}
+
+#[test]
+fn updates_that_nobody_asked_for_are_seen() {
+    assert_bad(&[(Rule::PhantomUpdate, 1)], [read(0, 1, 5, 1)]);
+    assert_bad(&[(Rule::PhantomUpdate, 1)], [read(0, 1, 2, 1), visit(0, 0, 5, 1)]);
+}
+
+#[test]
+fn a_refused_update_is_not_made() {
+    let refused = visit(0, 0, 2, 0).but(Outcome::Refused);
+    assert_good([renewal(0, 1, 1, 1), refused.clone(), read(1, 1, 5, 0)]);
+    assert_bad(&[(Rule::PhantomUpdate, 3)], [renewal(0, 1, 1, 1), refused, read(1, 1, 5, 1)]);
+}
+
+#[test]
+fn going_backwards_is_seen() {
+    let on = |node, process, read| Call { node, process: Some(process), ..read };
+    let [visited, read_one, read_none] = [visit(0, 0, 1, 1), read(0, 1, 2, 1), read(0, 1, 3, 0)];
+    assert_bad(&[(Rule::Backwards, 3)], [visited.clone(), read_one.clone(), read_none.clone()]);
+    assert_good([visited.clone(), on(2, 1, read_one.clone()), read_none.clone()]);
+    assert_good([visited.clone(), on(1, 3, read_one.clone()), read_none.clone()]);
+    assert_good([visited, Call { actor: 7, ..read_one }, read_none]);
+}
+
+#[test]
+fn a_session_is_not_served_after_its_end() {
+    for ending in [logout(0, 0, 1), renewal(0, 1, 0, 1)] {
+        assert_good([ending.clone(), read(0, 1, 4, 0)]);
+        assert_bad(&[(Rule::Stale, 2)], [ending.clone(), read(0, 1, 5, 0)]);
+        assert_good([ending.clone(), read(0, 0, 2, 0)]);
+        assert_bad(&[(Rule::Stale, 2)], [ending.clone(), read(0, 0, 3, 0)]);
+        for outcome in [Outcome::Unknown, Outcome::Failed(503)] {
+            assert_good([ending.clone().but(outcome), read(0, 0, 9, 0)]);
+        }
+    }
+}
+
+#[test]
+fn an_ended_session_takes_no_update() {
+    assert_good([logout(0, 0, 2), Call { start: Duration::from_secs(2), ..visit(0, 1, 2, 1) }]);
+    assert_bad(&[(Rule::Resurrected, 2)], [logout(0, 0, 1), visit(0, 1, 3, 1)]);
+    assert_bad(&[(Rule::Resurrected, 2)], [renewal(0, 1, 0, 1), visit(0, 1, 3, 1)]);
+}
+
+#[test]
+fn an_ended_session_does_not_come_back_by_a_renewal() {
+    let ended = [visit(0, 0, 1, 1), logout(0, 0, 2), renewal(0, 1, 1, 4)];
+    assert_good(ended.clone().into_iter().chain([read(1, 1, 6, 0), visit(1, 1, 7, 1), read(1, 1, 9, 1)]));
+    assert_bad(&[(Rule::Resurrected, 3)], ended.into_iter().chain([read(1, 1, 6, 1)]));
+}
+
+#[test]
+fn of_two_renewals_one_moves_the_session() {
+    let begun = [visit(0, 0, 1, 1), renewal(0, 1, 1, 4), renewal(0, 2, 2, 4)];
+    for one_moved in [[0, 1], [1, 0]] {
+        let reads = [read(1, 1, 6, one_moved[0]), read(2, 2, 6, one_moved[1])];
+        assert_good(begun.clone().into_iter().chain(reads));
+    }
+    let both_moved = [read(1, 1, 6, 1), read(2, 2, 6, 1)];
+    assert_bad(&[(Rule::Forked, 3)], begun.clone().into_iter().chain(both_moved));
+    let none_moved = [read(1, 1, 6, 0), read(2, 2, 6, 0)];
+    assert_bad(&[(Rule::LostUpdate, 2)], begun.into_iter().chain(none_moved));
+}
+
+#[test]
+fn a_renewal_keeps_what_was_there() {
+    let ended = [visit(0, 0, 1, 1), renewal(0, 1, 1, 2)];
+    assert_good(ended.clone().into_iter().chain([read(1, 2, 5, 1)]));
+    assert_bad(&[(Rule::LostUpdate, 3)], ended.into_iter().chain([read(1, 2, 5, 0)]));
+}
+
+#[test]
+fn after_a_renewal_of_unknown_outcome_everything_may_be_new() {
+    assert_good([
+        visit(0, 0, 1, 1),
+        renewal(0, 1, 1, 2).but(Outcome::Unknown),
+        renewal(0, 1, 1, 5),
+        read(1, 2, 9, 0),
+    ]);
+}
+
+#[test]
+fn another_users_name_is_seen() {
+    let mut stolen = read(0, 1, 1, 0);
+    stolen.outcome = Outcome::Done(Answer { username: Some("eve".to_owned()), ..visits(0) });
+    assert_bad(&[(Rule::OtherUser, 1)], [stolen]);
+}
+
+#[test]
+fn nobody_is_logged_out_by_an_outage() {
+    let refused = read(0, 1, 9, 0).but(Outcome::Refused);
+    assert_bad(&[(Rule::LoggedOut, 1)], [refused.clone()]);
+    for ending in [logout(0, 0, 1), renewal(0, 1, 0, 1)] {
+        assert_good([ending.clone(), refused.clone()]);
+        assert_good([ending.but(Outcome::Unknown), refused.clone()]);
+    }
+    assert_good([logout(0, 0, 1).but(Outcome::Failed(503)), refused.clone()]);
+    let failed = renewal(0, 1, 0, 1).but(Outcome::Failed(503));
+    assert_bad(&[(Rule::LostInRenewal, 2)], [failed, refused.clone()]);
+    // The end came later.
+    assert_bad(&[(Rule::LoggedOut, 1)], [refused, logout(0, 0, 11)]);
+}
+
+#[test]
+fn only_known_errors_are_expected() {
+    assert_good([read(0, 1, 1, 0).but(Outcome::Failed(503))]);
+    assert_bad(&[(Rule::Unexpected, 1)], [read(0, 1, 1, 0).but(Outcome::Failed(500))]);
+}

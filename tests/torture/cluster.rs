@@ -1,0 +1,177 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use handstamp_core::id::Namespace;
+use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
+use handstamp_core::keys::{KeyRing, Secret};
+use handstamp_store::{Clock, SystemClock};
+use handstamp_testkit::{NodeProcess, Proxy, RedisServer, ServerOptions};
+use tokio::time::{Instant, sleep};
+
+use crate::arguments::Outage;
+
+pub(crate) const NODES: usize = 3;
+
+/// One Redis that keeps its data on disk, three nodes, and between each of them and Redis a network of its own.
+pub(crate) struct Cluster {
+    // Go before what they are connected to.
+    nodes: Vec<NodeProcess>,
+    pub(crate) proxies: Vec<Proxy>,
+    pub(crate) redis: RedisServer,
+    addresses: [Address; NODES],
+    messenger: Messenger,
+    logs: PathBuf,
+}
+
+/// Where a node serves, and how often its process was replaced.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    pub(crate) base_url: String,
+    /// Odd while there is none.
+    lives: Arc<AtomicU32>,
+}
+
+impl Address {
+    /// Tells the node's processes apart. `None` while there is none.
+    pub(crate) fn process(&self) -> Option<u32> {
+        let lives = self.lives.load(Ordering::SeqCst);
+        lives.is_multiple_of(2).then_some(lives)
+    }
+
+    fn turn(&self) {
+        self.lives.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Cluster {
+    /// The logs of runs with different seeds are kept apart.
+    pub(crate) async fn start(outage: Outage, seed: u64) -> Self {
+        let options = ServerOptions { append_only: true, ..ServerOptions::default() };
+        let redis = RedisServer::start_with(options).await;
+        let program = neighbour("cluster-node");
+        let (mut nodes, mut proxies) = (Vec::new(), Vec::new());
+        for number in 0..NODES {
+            let proxy = Proxy::start(redis.port()).await;
+            nodes.push(NodeProcess::start(&program, settings(number, &proxy, outage)).await);
+            proxies.push(proxy);
+        }
+        let addresses =
+            std::array::from_fn(|node| Address { base_url: nodes[node].base_url(), lives: Arc::default() });
+        let logs = neighbour(&format!("torture-logs-{seed}"));
+        let _ = std::fs::remove_dir_all(&logs);
+        std::fs::create_dir_all(&logs).expect("a directory for the logs");
+        Self { nodes, proxies, redis, addresses, messenger: messenger(), logs }
+    }
+
+    pub(crate) fn addresses(&self) -> [Address; NODES] {
+        self.addresses.clone()
+    }
+
+    /// Where [`save_log`](Self::save_log) writes to.
+    pub(crate) fn logs(&self) -> &PathBuf {
+        &self.logs
+    }
+
+    pub(crate) fn kill_node(&mut self, node: usize) {
+        self.addresses[node].turn();
+        self.nodes[node].kill();
+        self.save_log(node);
+    }
+
+    pub(crate) async fn restart_node(&mut self, node: usize) {
+        self.nodes[node].restart().await;
+        self.addresses[node].turn();
+    }
+
+    pub(crate) fn pause_node(&self, node: usize) {
+        self.nodes[node].pause();
+    }
+
+    pub(crate) fn resume_node(&self, node: usize) {
+        self.nodes[node].resume();
+    }
+
+    /// Tells all nodes to clear their caches, as a node of theirs would. That fails, without harm, while Redis is
+    /// down.
+    pub(crate) fn publish_cache_clear(&self) {
+        let message = self.messenger.write(&Invalidation::CacheClear, SystemClock.timestamp());
+        let _ = self.redis.try_command(&[&b"PUBLISH"[..], CHANNEL.as_bytes(), &message]);
+    }
+
+    /// Publishes what is no message, `count` times.
+    pub(crate) fn publish_garbage(&self, count: usize, size: usize) {
+        let garbage = vec![b'x'; size];
+        for _ in 0..count {
+            let _ = self.redis.try_command(&[&b"PUBLISH"[..], CHANNEL.as_bytes(), &garbage]);
+        }
+    }
+
+    /// Those nodes that are not well within `limit`.
+    pub(crate) async fn unwell(&self, limit: Duration) -> Vec<usize> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let mut unwell = Vec::new();
+            for (number, address) in self.addresses.iter().enumerate() {
+                let health = reqwest::get(format!("{}/health", address.base_url)).await;
+                if !health.is_ok_and(|answer| answer.status().is_success()) {
+                    unwell.push(number);
+                }
+            }
+            if unwell.is_empty() || Instant::now() >= deadline {
+                return unwell;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Keeps what a node's process wrote.
+    pub(crate) fn save_log(&self, node: usize) {
+        let lives = self.addresses[node].lives.load(Ordering::SeqCst) / 2;
+        let path = self.logs.join(format!("node-{node}.{lives}.log"));
+        std::fs::write(path, self.nodes[node].output()).expect("the log can be written");
+    }
+}
+
+fn settings(number: usize, proxy: &Proxy, outage: Outage) -> BTreeMap<&'static str, String> {
+    let (outage, cache_ttl) = match outage {
+        Outage::Serve => ("serve", SERVED_FOR),
+        Outage::Refuse => ("refuse", Duration::from_secs(30)),
+    };
+    [
+        ("NODE_ID", format!("node-{number}")),
+        ("REDIS_URL", format!("redis://127.0.0.1:{}", proxy.port())),
+        ("SESSION_SECRET", SECRET.to_owned()),
+        ("SESSION_CHANNEL", CHANNEL.to_owned()),
+        ("SESSION_NAMESPACE", NAMESPACE.to_owned()),
+        ("SESSION_OUTAGE", outage.to_owned()),
+        ("LOCAL_CACHE_MAX_STALENESS", format!("{}ms", MAX_STALENESS.as_millis())),
+        ("LOCAL_CACHE_TTL", format!("{}ms", cache_ttl.as_millis())),
+        ("RUST_LOG", "info,handstamp=debug,handstamp_store=debug,handstamp_redis=debug".to_owned()),
+    ]
+    .into()
+}
+
+fn messenger() -> Messenger {
+    let namespace = Namespace::new(NAMESPACE).expect("a namespace");
+    let secret = Secret::parse(SECRET).expect("a secret");
+    let ring = KeyRing::new(namespace, &[secret]).expect("a key ring");
+    Messenger::new(&ring, NodeId::new("torture").expect("a name"))
+}
+
+/// What was built beside this program.
+fn neighbour(name: &str) -> PathBuf {
+    std::env::current_exe().expect("the path of this program").with_file_name(name)
+}
+
+const SECRET: &str = "a-secret-for-torture-of-more-than-32-characters";
+const NAMESPACE: &str = "handstamp";
+const CHANNEL: &str = "handstamp:invalidate";
+
+pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(2);
+
+/// For how long a node that cannot reach Redis serves what its cache holds, if it does: shorter than by default, so that
+/// a life is long enough to see the end of it.
+pub(crate) const SERVED_FOR: Duration = Duration::from_secs(6);

@@ -1,0 +1,118 @@
+//! The history checker: many sessions are led through login, updates, reads, renewals and logout on three real nodes,
+//! while the nodes, their Redis and the network between them are made to fail. Every call is recorded with its start
+//! and end, and what the visitors were told is checked against the promises in DESIGN.md.
+//!
+//! ```text
+//! cargo xtask torture --minutes 20 --seed 7
+//! ```
+//!
+//! Exit codes: 0 when every promise was kept, 1 when one was broken, 2 when the command line was not understood.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "this is a test")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "this is a command-line tool")]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "these are tests"))]
+
+mod arguments;
+mod checker;
+mod cluster;
+mod faults;
+mod history;
+mod life;
+mod report;
+mod visitor;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::arguments::{Arguments, Outage};
+use crate::checker::Rule;
+use crate::cluster::{Cluster, MAX_STALENESS, NODES, SERVED_FOR};
+use crate::life::Habits;
+use crate::report::Report;
+use crate::visitor::Visitor;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => run(arguments).await,
+        Err(usage) => {
+            eprint!("{usage}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> ExitCode {
+    println!("torture: seed {}, {:?}, nodes {:?}", arguments.seed, arguments.duration, arguments.outage);
+    let mut rng = Rng::with_seed(arguments.seed);
+    let mut cluster = Cluster::start(arguments.outage, arguments.seed).await;
+    let began = Instant::now();
+    let deadline = began + arguments.duration;
+    let habits = Habits {
+        visitor: Visitor::new(cluster.addresses(), began),
+        bound: bound(arguments.outage),
+        deadline,
+        falsify: arguments.self_test,
+    };
+    let lives = tokio::spawn(lead_lives(habits, rng.fork()));
+    let faults = faults::run(&mut cluster, rng, began, deadline).await;
+    let unwell = cluster.unwell(RECOVERY).await;
+    let report = lives.await.expect("lives do not panic");
+    report.print(&faults);
+    let broken = report.broken();
+    if !broken.is_empty() || !unwell.is_empty() {
+        (0..NODES).for_each(|node| cluster.save_log(node));
+        println!("\nWhat the nodes wrote is in {}", cluster.logs().display());
+    }
+    if !unwell.is_empty() {
+        println!("Not well {RECOVERY:?} after the last fault: nodes {unwell:?}");
+    }
+    println!("The seed was {}.", arguments.seed);
+    let good = if arguments.self_test {
+        println!("Updates and logouts were falsified.");
+        [Rule::LostUpdate, Rule::Stale].iter().all(|rule| broken.contains_key(rule))
+    } else {
+        broken.is_empty() && unwell.is_empty()
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Many at once, each replaced by another when it is over.
+async fn lead_lives(habits: Habits, mut rng: Rng) -> Report {
+    let mut report = Report::default();
+    let mut lives = JoinSet::new();
+    let mut numbers = 0..;
+    let mut begin = |lives: &mut JoinSet<_>| {
+        if let Some(number) = numbers.next() {
+            lives.spawn(life::lead(habits.clone(), number, rng.fork()));
+        }
+    };
+    (0..LIVES).for_each(|_| begin(&mut lives));
+    while let Some(history) = lives.join_next().await {
+        let history = history.expect("a life does not panic");
+        if Instant::now() < habits.deadline {
+            begin(&mut lives);
+        }
+        let violations = checker::check(&history, habits.bound);
+        report.add(history, violations);
+    }
+    report
+}
+
+/// After what time everything that has happened is seen everywhere, with a little for the clock.
+fn bound(outage: Outage) -> Duration {
+    let bound = match outage {
+        Outage::Refuse => MAX_STALENESS,
+        Outage::Serve => MAX_STALENESS.max(SERVED_FOR),
+    };
+    bound + Duration::from_millis(100)
+}
+
+const LIVES: usize = 24;
+
+/// After the last fault, every node must be well within that time, without anybody's help.
+const RECOVERY: Duration = Duration::from_secs(5);
