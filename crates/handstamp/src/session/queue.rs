@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use handstamp_core::id::SessionKey;
 use handstamp_store::Writes;
@@ -38,7 +37,6 @@ pub(super) struct Save<T> {
     /// The origin's data with all changes applied.
     pub(super) data: Arc<T>,
     pub(super) changes: Vec<Change<T>>,
-    taken: Arc<AtomicBool>,
     answer: oneshot::Sender<Saved<T>>,
 }
 
@@ -59,19 +57,12 @@ impl<T: SessionData> Queues<T> {
     ) -> Saved<T> {
         let key = origin.envelope.key;
         let (answer, answered) = oneshot::channel();
-        let taken = Arc::new(AtomicBool::new(false));
-        let save = Save { origin, data, changes, taken: taken.clone(), answer };
+        let save = Save { origin, data, changes, answer };
         if let Some((mut head, first)) = Head::join(shared, key, Waiting::Save(save)) {
             head.serve(writes, vec![first]).await;
             head.pass_on();
         }
-        match writes.within_budget(answered).await {
-            Ok(Ok(saved)) => saved,
-            Ok(Err(_)) => Err(SessionError::Aborted),
-            // It is known to have been in vain, unless somebody is at it.
-            Err(_) if !taken.load(Ordering::Acquire) => Err(SessionError::Conflict),
-            Err(late) => Err(late.into()),
-        }
+        writes.within_budget(answered).await?.unwrap_or(Err(SessionError::Aborted))
     }
 
     /// Waits until nobody else on this node writes to the session.
@@ -84,11 +75,7 @@ impl<T: SessionData> Queues<T> {
         if let Some((head, first)) = Head::join(shared, key, Waiting::Turn(sender)) {
             head.spawn(vec![first]);
         }
-        match writes.within_budget(receiver).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) => Err(SessionError::Aborted),
-            Err(_) => Err(SessionError::Conflict),
-        }
+        writes.within_budget(receiver).await?.map_err(|_| SessionError::Aborted)
     }
 }
 
@@ -123,10 +110,7 @@ impl<T: SessionData> Head<T> {
             match waiting {
                 // Who waited in vain is gone.
                 Waiting::Save(save) if save.answer.is_closed() => {}
-                Waiting::Save(save) => {
-                    save.taken.store(true, Ordering::Release);
-                    saves.push(save);
-                }
+                Waiting::Save(save) => saves.push(save),
                 Waiting::Turn(sender) => {
                     let saves = std::mem::take(&mut saves);
                     save_together(&self.shared, writes, &mut self.newest, saves).await;

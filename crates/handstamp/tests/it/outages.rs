@@ -233,3 +233,22 @@ async fn data_of_an_older_schema_is_migrated() {
     let stored = cluster.store.load(&browser.session_key()).await.unwrap().unwrap();
     assert_eq!(stored.record.schema, 2);
 }
+
+/// Those who wait for each other wait for the store all the same.
+#[tokio::test(start_paused = true)]
+async fn all_who_write_to_one_session_hear_that_the_store_is_away() {
+    let cluster = Cluster::new();
+    let (node, browser) = logged_in(&cluster).await;
+    node.faults.hang();
+    let started = Instant::now();
+    let mut writes = tokio::task::JoinSet::new();
+    for path in ["/visit", "/visit", "/renew", "/visit", "/visit"] {
+        let mut browser = browser.clone();
+        writes.spawn(async move { browser.post(path, "").await });
+    }
+    for answer in writes.join_all().await {
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.set_cookie(), None);
+    }
+    assert!(started.elapsed() <= Duration::from_millis(510), "{:?}", started.elapsed());
+}
