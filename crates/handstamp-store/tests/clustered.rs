@@ -46,10 +46,21 @@ impl Cluster {
 
     async fn node_with(&self, name: &str, settings: Settings) -> TestNode {
         let (store, faults) = FaultyStore::new(self.store.clone());
+        let node = self.node_on(store, faults, name, settings);
+        node.clustered.settled().await;
+        node
+    }
+
+    fn node_on(
+        &self,
+        store: FaultyStore<MemoryStore>,
+        faults: Faults,
+        name: &str,
+        settings: Settings,
+    ) -> TestNode {
         let (bus, ears) = DeafBus::new(self.bus.clone());
         let clustered =
             ClusteredStore::start(store, bus, messenger(name, SECRET), Arc::new(SystemClock), settings);
-        clustered.settled().await;
         TestNode { clustered, faults, ears }
     }
 }
@@ -304,6 +315,20 @@ async fn a_node_whose_store_does_not_answer_reads_through() {
     assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
 }
 
+/// It may listen to one server and write to another.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_begins_while_the_store_does_not_answer_reads_through() {
+    let cluster = Cluster::new();
+    let (store, faults) = FaultyStore::new(cluster.store.clone());
+    faults.fail();
+    let node = cluster.node_on(store, faults, "one", Settings::default());
+    until("it listens", async || node.clustered.running()).await;
+    node.faults.work();
+    let record = node.create().await;
+    assert_eq!(node.lookup(&record.key), None);
+    until("the store answers", async || node.lookup(&record.key) == Some(found("first"))).await;
+}
+
 #[tokio::test]
 async fn clearing_reaches_every_node() {
     let cluster = Cluster::new();
@@ -485,8 +510,8 @@ async fn loads_of_many_sessions_take_turns() {
     let keys: Vec<_> = (0..1_000).map(|_| record().key).collect();
     let loads = join_all(keys.iter().map(|key| node.load(key)));
     let look = async {
-        until("there are some at the store", async || node.faults.calls() > calls).await;
-        tokio::task::yield_now().await;
+        until("there are many at the store", async || node.faults.calls() - calls >= 256).await;
+        sleep(Duration::from_millis(20)).await;
         assert_eq!(node.faults.calls() - calls, 256);
         node.faults.work();
     };
