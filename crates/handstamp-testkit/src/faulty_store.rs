@@ -24,6 +24,7 @@ impl<S> FaultyStore<S> {
             mode: watch::Sender::new(Mode::Working),
             calls: AtomicUsize::new(0),
             answers_to_lose: AtomicUsize::new(0),
+            delay: Mutex::default(),
             retirements_to_lose: AtomicUsize::new(0),
             retirements_to_fail: AtomicUsize::new(0),
             held_load: Mutex::new(None),
@@ -41,6 +42,7 @@ struct Inner {
     mode: watch::Sender<Mode>,
     calls: AtomicUsize,
     answers_to_lose: AtomicUsize,
+    delay: Mutex<Duration>,
     retirements_to_lose: AtomicUsize,
     retirements_to_fail: AtomicUsize,
     held_load: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
@@ -75,6 +77,11 @@ impl Faults {
     /// From now on every save finds that somebody else was faster.
     pub fn always_conflict(&self) {
         self.0.mode.send_replace(Mode::Conflicting);
+    }
+
+    /// From now on every call takes this long.
+    pub fn delay(&self, delay: Duration) {
+        *self.0.delay.lock() = delay;
     }
 
     /// From now on everything works.
@@ -114,6 +121,10 @@ impl Faults {
 
     async fn call(&self) -> Result<(), StoreError> {
         self.0.calls.fetch_add(1, Ordering::SeqCst);
+        let delay = *self.0.delay.lock();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         self.in_working_order().await
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use handstamp_redis::{RedisBus, RedisConfig, RedisError, RedisSubscription};
-use handstamp_store::{Bus, BusError, Subscription};
+use handstamp_store::{Bus, BusError, Store, Subscription};
 use handstamp_testkit::{Direction, Proxy, RedisServer};
 use tokio::time::timeout;
 
@@ -152,4 +152,16 @@ async fn whoever_is_too_slow_is_told() {
     let next = subscription.try_next().expect("a message or an error");
     let error = next.expect_err("a loss");
     assert_eq!(cause(&error), &RedisError::Lagged(17_000 - 16_384));
+}
+
+/// The next connection for commands may lead to another server.
+#[tokio::test]
+async fn a_subscription_ends_with_the_connection_for_commands() {
+    let server = RedisServer::start().await;
+    let (store, bus) = connected(&server);
+    store.check().await.expect("check");
+    let mut subscription = bus.subscribe().await.expect("subscribe");
+    assert_eq!(server.kill_clients("normal"), 1);
+    let lost = timeout(PATIENCE, subscription.next()).await.expect("it is noticed");
+    assert!(lost.is_err(), "{lost:?}");
 }

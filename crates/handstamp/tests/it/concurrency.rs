@@ -1,11 +1,16 @@
 //! Many requests and one session.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::post;
+use handstamp::{Session, SessionData, SessionLayer};
 use handstamp_testkit::until;
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::support::{Browser, Cluster, Node};
@@ -85,13 +90,41 @@ async fn of_those_who_are_saved_together_only_the_guilty_fails() {
     assert_eq!(browser.me().await.unwrap(), "ada 4");
 }
 
+/// Who panics while they write must not take the place at the head of the queue along.
+#[tokio::test]
+async fn a_session_can_be_written_after_somebody_has_panicked() {
+    #[derive(Clone, Default, Deserialize)]
+    struct Fragile {
+        breaks: bool,
+    }
+    impl Serialize for Fragile {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            assert!(!self.breaks, "it breaks");
+            BTreeMap::from([("breaks", false)]).serialize(serializer)
+        }
+    }
+    impl SessionData for Fragile {}
+
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let app = Router::new()
+        .route("/good", post(async |session: Session<Fragile>| session.update(|_| ())))
+        .route("/bad", post(async |session: Session<Fragile>| session.update(|data| data.breaks = true)))
+        .layer(SessionLayer::<Fragile>::new(&node.runtime));
+    let mut browser = Node { app, ..node }.browser();
+    for (path, status) in [("/good", 200), ("/bad", 500), ("/good", 200)] {
+        assert_eq!(browser.post(path, "").await.status.as_u16(), status, "{path}");
+    }
+}
+
 /// A renewal gets its turn among updates that never cease.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_renewal_is_not_starved_by_updates() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
     browser.login("ada").await;
+    node.faults.delay(Duration::from_millis(10));
     let stop = Arc::new(AtomicBool::new(false));
     let mut updates = JoinSet::new();
     for _ in 0..8 {
