@@ -7,6 +7,7 @@ use bytes::Bytes;
 use handstamp_core::record::{Mark, Record, RecordError, Revision};
 use handstamp_redis::{RedisError, RedisStore};
 use handstamp_store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, TouchOutcome};
+use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{RedisServer, eventually};
 
 use crate::harness::{
@@ -270,6 +271,32 @@ async fn a_server_that_is_no_primary_is_refused() {
     .await;
     server.command(&["REPLICAOF", "NO", "ONE"]);
     eventually("the store takes it for a primary again", MINUTE, async || store.check().await).await;
+}
+
+/// The same address may lead to its successor by now.
+#[tokio::test]
+async fn a_demoted_server_is_left() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let before = created(&store).await;
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let connections = || {
+        let info: String = from_redis_value(server.command(&["INFO", "stats"])).expect("a text");
+        let line = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.and_then(|count| count.parse::<u64>().ok()).expect("a count")
+    };
+    // Each look is a connection of its own.
+    let at_first = connections();
+    assert_eq!(connections(), at_first + 1);
+    assert!(store.check().await.is_err());
+    let mut looks = 1;
+    eventually("another connection is made", MINUTE, async || {
+        looks += 1;
+        if connections() > at_first + looks { Ok(()) } else { Err("only ours") }
+    })
+    .await;
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    eventually("it serves", MINUTE, async || store.load(&before.key).await).await;
 }
 
 #[tokio::test]
