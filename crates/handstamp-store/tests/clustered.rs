@@ -481,6 +481,28 @@ async fn a_write_whose_answer_was_lost_is_asked_for_again() {
     assert_eq!(retired.unwrap(), RetireOutcome::Retired);
 }
 
+/// The save was done, and another has changed the record again since: to make it once more would be once too often.
+#[tokio::test]
+async fn a_save_whose_answer_was_lost_is_not_taken_for_one_that_was_not_done() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let first = one.create().await;
+    let (second, third) = (changed(&first, "second"), changed(&first, "third"));
+    one.faults.delay(Duration::from_millis(20));
+    one.faults.lose_answers(1);
+    let save = one.save(&second, first.revision);
+    let overtaken = async {
+        until("it is done", async || {
+            cluster.store.load(&first.key).await.unwrap().unwrap().record.revision == second.revision
+        })
+        .await;
+        let third = Record { revision: second.revision.next().unwrap(), ..third };
+        assert_eq!(two.save(&third, second.revision).await.unwrap(), SaveOutcome::Saved);
+    };
+    let (saved, ()) = tokio::join!(save, overtaken);
+    assert!(matches!(saved, Err(StoreError::Unavailable(_))), "{saved:?}");
+}
+
 /// The herd on a cold node.
 #[tokio::test]
 async fn ten_thousand_who_want_the_same_session_share_one_load() {

@@ -27,6 +27,7 @@ impl<S> FaultyStore<S> {
             delay: Mutex::default(),
             retirements_to_lose: AtomicUsize::new(0),
             retirements_to_fail: AtomicUsize::new(0),
+            retirements_to_refuse: AtomicUsize::new(0),
             held_load: Mutex::new(None),
         }));
         (Self { inner, faults: faults.clone() }, faults)
@@ -45,6 +46,7 @@ struct Inner {
     delay: Mutex<Duration>,
     retirements_to_lose: AtomicUsize,
     retirements_to_fail: AtomicUsize,
+    retirements_to_refuse: AtomicUsize,
     held_load: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
 }
 
@@ -102,6 +104,11 @@ impl Faults {
     /// Makes the next `count` retirements fail without being done.
     pub fn fail_retirements(&self, count: usize) {
         self.0.retirements_to_fail.store(count, Ordering::SeqCst);
+    }
+
+    /// Refuses `count` retirements, after those whose answers are lost.
+    pub fn refuse_retirements(&self, count: usize) {
+        self.0.retirements_to_refuse.store(count, Ordering::SeqCst);
     }
 
     /// How many calls there have been that ask or change something: all but checks.
@@ -214,6 +221,10 @@ impl<S: Store> Store for FaultyStore<S> {
     ) -> Result<RetireOutcome, StoreError> {
         self.faults.call().await?;
         answer(&self.faults.0.retirements_to_fail)?;
+        let answers_are_lost = self.faults.0.retirements_to_lose.load(Ordering::SeqCst) > 0;
+        if !answers_are_lost && answer(&self.faults.0.retirements_to_refuse).is_err() {
+            return Err(StoreError::refused("told to refuse"));
+        }
         let outcome = self.inner.retire(key, revision, mark, ttl, notice).await;
         answer(&self.faults.0.answers_to_lose)?;
         answer(&self.faults.0.retirements_to_lose)?;

@@ -88,7 +88,7 @@ impl Node {
         }
         let now = self.clock.now();
         let timestamp = self.clock.timestamp();
-        let stored = again_if_lost(|| self.store.load(key)).await?;
+        let stored = again_if_lost(|| self.store.load(key), |_| true).await?;
         let Some(stored) = stored.filter(|stored| stored.record.expires_at > timestamp) else {
             let fresh = ticket.complete(None, Cached::Absent, self.in_date(key, now, ABSENT_TTL));
             return Ok((Cached::Absent, fresh));
@@ -126,14 +126,20 @@ impl Node {
     }
 }
 
-/// What `call` returns, or what it returns the second time if the connection broke the first time: there may be
-/// another by then. Steps can be repeated.
-pub(super) async fn again_if_lost<T, F>(mut call: impl FnMut() -> F) -> Result<T, StoreError>
+/// What `call` returns, or what it returns the second time if the first answer was lost: there may be another connection
+/// by then. If the second does not tell what became of the first, that is unknown, and an error.
+pub(super) async fn again_if_lost<T, F>(
+    mut call: impl FnMut() -> F,
+    tells: impl Fn(&T) -> bool,
+) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     match call().await {
-        Err(StoreError::Unavailable(_) | StoreError::TimedOut) => call().await,
+        Err(lost @ (StoreError::Unavailable(_) | StoreError::TimedOut)) => match call().await {
+            Ok(outcome) if tells(&outcome) => Ok(outcome),
+            _ => Err(lost),
+        },
         outcome => outcome,
     }
 }

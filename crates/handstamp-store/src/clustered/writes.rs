@@ -50,7 +50,9 @@ impl<'n> Writes<'n> {
         let node = self.node;
         let ticket = node.cache.begin(&record.key);
         let in_date = node.in_date(&record.key, node.clock.now(), ttl);
-        let outcome = self.in_time(|| node.store.create(record, ttl)).await?;
+        let outcome = self
+            .in_time(|| node.store.create(record, ttl), |outcome| *outcome == CreateOutcome::Created)
+            .await?;
         if outcome == CreateOutcome::Created {
             let _ = ticket.complete(Some(record.revision), Cached::Present(value), in_date);
         }
@@ -71,13 +73,17 @@ impl<'n> Writes<'n> {
         value: Arc<V>,
     ) -> Result<SaveOutcome, StoreError> {
         let node = self.node;
+        let ticket = node.cache.begin(&record.key);
+        // After the ticket: whoever ends the session from here on spoils it.
         if node.revocations.contains(&record.key) {
             return Ok(SaveOutcome::Gone);
         }
-        let ticket = node.cache.begin(&record.key);
         let in_date = node.in_date(&record.key, node.clock.now(), ttl);
         let notice = node.message(&Invalidation::SessionInvalidated(record.key, record.revision));
-        let outcome = self.in_time(|| node.store.save(record, replacing, ttl, notice.clone())).await;
+        // After a save that was done, another may have changed the record again, or ended it: then the second answer is
+        // no answer to the first.
+        let done = |outcome: &SaveOutcome| *outcome == SaveOutcome::Saved;
+        let outcome = self.in_time(|| node.store.save(record, replacing, ttl, notice.clone()), done).await;
         match &outcome {
             Ok(SaveOutcome::Saved) => {
                 node.forget(&record.key, Some(record.revision));
@@ -99,7 +105,7 @@ impl<'n> Writes<'n> {
         if node.revocations.contains(key) {
             return Ok(TouchOutcome::Gone);
         }
-        let outcome = self.in_time(|| node.store.touch(key, ttl)).await?;
+        let outcome = self.in_time(|| node.store.touch(key, ttl), |_| true).await?;
         if outcome == TouchOutcome::Gone {
             node.forget(key, None);
         }
@@ -115,12 +121,20 @@ impl<'n> Writes<'n> {
     pub async fn delete(self, key: &SessionKey) -> Result<bool, StoreError> {
         let node = self.node;
         let notice = node.message(&Invalidation::SessionDeleted(*key));
-        let deleted = self.in_time(|| node.store.delete(key, notice.clone())).await;
+        let deleted = self.in_time(|| node.store.delete(key, notice.clone()), |_| true).await;
         if deleted.is_err() && !node.revocations.remember(*key) {
             tracing::error!("too many sessions wait to be ended: one of them will only end with its time");
         }
         node.forget(key, None);
         deleted
+    }
+
+    /// Takes back a session of which nobody has heard, as far as that can be done: should it fail, the record goes with
+    /// its time.
+    pub async fn take_back(self, key: &SessionKey) {
+        let notice = self.node.message(&Invalidation::SessionDeleted(*key));
+        let _ = self.in_time(|| self.node.store.delete(key, notice.clone()), |_| true).await;
+        self.node.forget(key, None);
     }
 
     /// Ends the record of a session that has moved to another id, if it has this revision. Repeating it with the same
@@ -141,7 +155,9 @@ impl<'n> Writes<'n> {
             return Ok(RetireOutcome::Gone);
         }
         let notice = node.message(&Invalidation::SessionDeleted(*key));
-        let outcome = self.in_time(|| node.store.retire(key, revision, mark, ttl, notice.clone())).await;
+        // The mark tells whether it was done.
+        let retire = || node.store.retire(key, revision, mark, ttl, notice.clone());
+        let outcome = self.in_time(retire, |_| true).await;
         match outcome {
             Ok(_) => node.forget(key, None),
             Err(_) => node.doubt(key),
@@ -155,7 +171,7 @@ impl<'n> Writes<'n> {
     ///
     /// When the store has no answer in time.
     pub async fn unmark(self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
-        self.in_time(|| self.node.store.unmark(key, mark)).await
+        self.in_time(|| self.node.store.unmark(key, mark), |()| true).await
     }
 
     /// What is left of the budget bounds anything that a write has to wait for.
@@ -167,11 +183,11 @@ impl<'n> Writes<'n> {
         timeout_at(self.deadline, work).await.map_err(|_| StoreError::TimedOut)
     }
 
-    async fn in_time<T, F>(self, call: impl FnMut() -> F) -> Result<T, StoreError>
+    async fn in_time<T, F>(self, call: impl FnMut() -> F, tells: impl Fn(&T) -> bool) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        timeout_at(self.deadline, again_if_lost(call)).await.unwrap_or(Err(StoreError::TimedOut))
+        timeout_at(self.deadline, again_if_lost(call, tells)).await.unwrap_or(Err(StoreError::TimedOut))
     }
 }
 

@@ -53,6 +53,8 @@ impl<T: SessionData> Shared<T> {
 
     pub(super) fn set_last_writer_wins(&mut self) {
         self.last_writer_wins = true;
+        // Not together with a layer that this one was cloned from.
+        self.queues = Arc::new(Queues::new());
     }
 
     pub(crate) fn cookie(&self) -> &SessionCookie {

@@ -32,7 +32,9 @@ pub(super) struct Commit<T: SessionData> {
 pub(super) struct Committed<T> {
     /// The cookie to send.
     pub(super) cookie: Option<HeaderValue>,
-    pub(super) outcome: Result<Done<T>, SessionError>,
+    /// What there is afterwards, if that has changed.
+    pub(super) done: Option<Done<T>>,
+    pub(super) result: Result<(), SessionError>,
 }
 
 /// What there is afterwards.
@@ -55,9 +57,13 @@ impl<T: SessionData> Commit<T> {
             StoreStep::Renew => match self.renew(writes).await {
                 Ok(done) => Ok(done),
                 Err(NotRenewed::No(error)) => Err(error),
-                Err(NotRenewed::Unknown(id, error)) => {
+                Err(NotRenewed::Unknown(id, moved, error)) => {
                     let cookie = Some(shared.cookie().set(&id));
-                    return Committed { cookie, outcome: Err(error.into()) };
+                    return Committed {
+                        cookie,
+                        done: Some(Done::Moved(id, moved)),
+                        result: Err(error.into()),
+                    };
                 }
             },
             StoreStep::Delete => self.delete(writes).await,
@@ -68,16 +74,16 @@ impl<T: SessionData> Commit<T> {
             // There is nothing to wait for.
             StoreStep::Nothing | StoreStep::Touch => Ok(self.unchanged()),
         };
-        let cookie = match &outcome {
-            Ok(done) => self.cookie(done),
+        match outcome {
+            Ok(done) => Committed { cookie: self.cookie(&done), done: Some(done), result: Ok(()) },
             // Also where ending the session failed: this node refuses it from now on, and goes on trying.
             Err(error) => {
                 let over = matches!(error, SessionError::Gone)
                     || matches!(self.step, StoreStep::Delete | StoreStep::DeleteThenCreate);
-                over.then(|| shared.cookie().removal())
+                let cookie = over.then(|| shared.cookie().removal());
+                Committed { cookie, done: over.then_some(Done::Ended), result: Err(error) }
             }
-        };
-        Committed { cookie, outcome }
+        }
     }
 
     /// Keeps a new session under a new id.
@@ -99,8 +105,8 @@ impl<T: SessionData> Commit<T> {
                 // Never, unless the generator is broken: then another try is better than somebody's session.
                 Ok(CreateOutcome::Exists) => {}
                 Err(error) => {
-                    // It may have been made all the same, and nobody will ever ask for it.
-                    let _ = writes.delete(&envelope.key).await;
+                    // It may have been made all the same.
+                    writes.take_back(&envelope.key).await;
                     return Err(error.into());
                 }
             }
@@ -116,7 +122,7 @@ impl<T: SessionData> Commit<T> {
     }
 
     /// Moves the session to a new id.
-    async fn renew(&mut self, writes: Writes<'_>) -> Result<Done<T>, NotRenewed> {
+    async fn renew(&mut self, writes: Writes<'_>) -> Result<Done<T>, NotRenewed<T>> {
         let origin = self.origin.clone().ok_or(SessionError::Gone)?;
         let changes = std::mem::take(&mut self.changes);
         let (id, snapshot) = Renewal::run(&self.shared, writes, origin, self.data.clone(), changes).await?;

@@ -116,6 +116,7 @@ impl<T: SessionData> Exchange<T> {
     /// Reads the session from the store, whatever was known of it, and makes this request's changes again on what is
     /// found.
     pub(crate) async fn refresh(&self) -> Result<(), SessionError> {
+        let _turn = self.turn.lock().await;
         let key = match &*self.state.lock() {
             State::Open(open) => open.cookie.as_ref().map(|cookie| self.key_of(cookie)),
             State::Unopened | State::Failed(_) => self.presented_key(),
@@ -129,8 +130,8 @@ impl<T: SessionData> Exchange<T> {
         match &mut *state {
             State::Open(open) => match found {
                 Lookup::Found(fresh) => open.refresh(fresh),
-                Lookup::Absent if open.origin.is_some() => open.vanish(Some(self.shared.cookie().removal())),
-                Lookup::Absent => {}
+                Lookup::Absent if open.origin.is_some() => open.vanish(self.shared.cookie().removal()),
+                Lookup::Absent => open.outage = None,
             },
             State::Unopened | State::Failed(_) => *state = State::Open(self.opened(found.into(), now)),
         }
@@ -178,7 +179,6 @@ impl<T: SessionData> Exchange<T> {
             let untouched = matches!(*state, State::Unopened);
             return if untouched { Finish::Untouched } else { Finish::Done { cookie: None } };
         };
-        open.finished = true;
         if open.committing > 0 {
             return Finish::Commit;
         }
@@ -187,7 +187,8 @@ impl<T: SessionData> Exchange<T> {
             StoreStep::Nothing | StoreStep::Touch => {
                 // Such as renewing a session that does not exist.
                 let _ = open.take_changes();
-                Finish::Done { cookie: self.cookie_header(open, cookie_step).or(open.to_send.take()) }
+                open.left = true;
+                Finish::Done { cookie: self.cookie_header(open, cookie_step) }
             }
             _ => Finish::Commit,
         }
@@ -195,16 +196,25 @@ impl<T: SessionData> Exchange<T> {
 
     /// Carries out what the handler has asked for so far. Once begun, it is finished even if nobody waits.
     pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), SessionError> {
-        self.with_open(|open| open.committing += 1);
+        let batch = self.with_open(|open| {
+            open.committing += 1;
+            open.batch
+        });
         let exchange = self.clone();
         let committed = self.shared.spawn(async move {
             let _turn = exchange.turn.lock().await;
-            let committed = exchange.carry_out(true).await;
-            exchange.with_open(|open| open.committing -= 1);
-            committed
+            let committed = exchange.carry_out().await;
+            // Another commit may have taken along what this one is for.
+            exchange.with_open(|open| {
+                open.committing -= 1;
+                committed.and(open.result_of(batch))
+            })
         });
         committed.await.unwrap_or_else(|_| {
-            self.with_open(|open| open.committing -= 1);
+            self.with_open(|open| {
+                open.committing -= 1;
+                open.discard();
+            });
             Err(SessionError::Aborted)
         })
     }
@@ -212,35 +222,35 @@ impl<T: SessionData> Exchange<T> {
     /// The same for what is left when the handler has answered, before the answer leaves.
     pub(crate) async fn commit_rest(self: Arc<Self>) -> Outcome {
         let _turn = self.turn.lock().await;
-        let result = self.carry_out(false).await;
-        let cookie = self.with_open(|open| open.to_send.take());
+        let result = self.carry_out().await;
+        let cookie = self.with_open(|open| {
+            open.left = true;
+            open.to_send.take()
+        });
         Outcome { cookie, result }
     }
 
-    async fn carry_out(&self, early: bool) -> Result<(), SessionError> {
-        let Some(commit) = self.take_commit(early)? else { return Ok(()) };
-        let Committed { cookie, outcome } = commit.run().await;
-        self.with_open(|open| open.conclude(cookie, outcome))
+    async fn carry_out(&self) -> Result<(), SessionError> {
+        let Some(commit) = self.take_commit()? else { return Ok(()) };
+        let committed = commit.run().await;
+        self.with_open(|open| open.conclude(committed))
     }
 
-    /// What there is to be done. An `early` commit is one that a handler asks for, so that it may also be a late one.
-    fn take_commit(&self, early: bool) -> Result<Option<Commit<T>>, SessionError> {
+    /// What there is to be done.
+    fn take_commit(&self) -> Result<Option<Commit<T>>, SessionError> {
         self.with_open(|open| {
             let (step, cookie_step) = self.plan(open);
             if let StoreStep::Nothing | StoreStep::Touch = step {
-                if let Some(cookie) = self.cookie_header(open, cookie_step) {
-                    open.to_send = Some(cookie);
-                }
+                open.to_send = self.cookie_header(open, cookie_step);
                 return Ok(None);
             }
-            let (data, changes) = open.take_changes();
             let makes_a_session =
                 matches!(step, StoreStep::Create | StoreStep::Renew | StoreStep::DeleteThenCreate);
-            if let Some(outage) = open.outage.clone().filter(|_| makes_a_session) {
-                return Err(outage);
-            }
-            if early && open.finished && makes_a_session {
-                return Err(SessionError::TooLate);
+            let impossible = open.outage.clone().or(open.left.then_some(SessionError::TooLate));
+            let (data, changes) = open.take_changes();
+            if let Some(error) = impossible.filter(|_| makes_a_session) {
+                let nothing = Committed { cookie: None, done: None, result: Err(error) };
+                return open.conclude(nothing).map(|()| None);
             }
             Ok(Some(Commit {
                 shared: self.shared.clone(),
@@ -274,13 +284,14 @@ impl<T: SessionData> Exchange<T> {
         steps
     }
 
-    /// The `Set-Cookie` header of a step that needs no new id.
-    fn cookie_header(&self, open: &Open<T>, step: CookieStep) -> Option<HeaderValue> {
-        let cookie = open.cookie.as_ref().or(open.others.first())?;
-        match step {
-            CookieStep::Nothing => None,
-            CookieStep::Set => Some(self.shared.cookie().set(&cookie.id)),
-            CookieStep::Remove => Some(self.shared.cookie().removal()),
+    /// The `Set-Cookie` header that the answer is to carry after a step that needs no new id.
+    fn cookie_header(&self, open: &mut Open<T>, step: CookieStep) -> Option<HeaderValue> {
+        let to_send = open.to_send.take();
+        match (step, &open.cookie) {
+            (CookieStep::Remove, _) => Some(self.shared.cookie().removal()),
+            // What an earlier commit wants sent is newer than what came with the request.
+            (CookieStep::Set, Some(cookie)) => to_send.or_else(|| Some(self.shared.cookie().set(&cookie.id))),
+            (CookieStep::Set | CookieStep::Nothing, _) => to_send,
         }
     }
 
@@ -364,7 +375,7 @@ fn readable<T>(
 impl<T: SessionData> Drop for Exchange<T> {
     fn drop(&mut self) {
         if let State::Open(open) = self.state.get_mut()
-            && open.finished
+            && open.left
             && open.has_work()
         {
             tracing::error!(

@@ -7,7 +7,7 @@ use handstamp_core::plan::Intent;
 use http::HeaderValue;
 
 use super::change::{Change, apply};
-use super::commit::Done;
+use super::commit::{Committed, Done};
 use super::snapshot::Snapshot;
 use crate::{SessionData, SessionError};
 
@@ -32,9 +32,13 @@ pub(super) struct Open<T> {
     pub(super) committing: usize,
     /// The cookie that the answer is to carry, from a commit that is done.
     pub(super) to_send: Option<HeaderValue>,
-    /// Whether the handler has answered.
-    pub(super) finished: bool,
+    /// Whether the answer has left, and with it the last chance to send a cookie.
+    pub(super) left: bool,
+    /// Which batch of changes is being gathered: they are committed together.
+    pub(super) batch: u64,
     changes: Vec<Change<T>>,
+    /// The batches that could not be committed.
+    failures: Vec<(u64, SessionError)>,
 }
 
 impl<T: SessionData> Open<T> {
@@ -55,8 +59,10 @@ impl<T: SessionData> Open<T> {
             outage: None,
             committing: 0,
             to_send: None,
-            finished: false,
+            left: false,
+            batch: 0,
             changes: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
@@ -77,10 +83,9 @@ impl<T: SessionData> Open<T> {
 
     /// Forgets what has not been committed.
     pub(super) fn discard(&mut self) {
-        self.data = data_of(self.origin.as_ref());
         self.changes.clear();
-        self.renew = false;
-        self.destroy = false;
+        (self.renew, self.destroy) = (false, false);
+        self.start_from_origin();
     }
 
     pub(super) fn intent(&self) -> Intent {
@@ -100,60 +105,68 @@ impl<T: SessionData> Open<T> {
     /// Hands over what is to be done: the data, and the changes that led to it.
     pub(super) fn take_changes(&mut self) -> (Arc<T>, Vec<Change<T>>) {
         (self.renew, self.destroy) = (false, false);
+        self.batch += 1;
         (self.data.clone(), std::mem::take(&mut self.changes))
     }
 
-    /// What was handed over has been done, or not.
-    pub(super) fn conclude(
-        &mut self,
-        cookie: Option<HeaderValue>,
-        outcome: Result<Done<T>, SessionError>,
-    ) -> Result<(), SessionError> {
+    /// What was handed over has been done, or not. What has been asked for since stays to be done.
+    pub(super) fn conclude(&mut self, committed: Committed<T>) -> Result<(), SessionError> {
+        let Committed { cookie, done, result } = committed;
         self.to_send = cookie.or(self.to_send.take());
-        match outcome {
-            Ok(Done::Saved(snapshot)) => self.refresh(snapshot),
-            Ok(Done::Moved(id, snapshot)) => {
+        match done {
+            Some(Done::Saved(snapshot)) => self.origin = Some(snapshot),
+            Some(Done::Moved(id, snapshot)) => {
                 self.cookie = Some(Opened { id, key_age: KeyAge::Current });
                 self.others.clear();
-                self.refresh(snapshot);
+                self.origin = Some(snapshot);
             }
-            Ok(Done::Ended) => self.forget(),
-            Err(SessionError::Gone) => {
-                self.forget();
-                return Err(SessionError::Gone);
-            }
-            Err(error) => {
-                self.discard();
-                return Err(error);
-            }
+            Some(Done::Ended) => self.end(),
+            None => {}
         }
-        Ok(())
+        self.start_from_origin();
+        if let Err(error) = &result {
+            // The one that was handed over last: commits are carried out one after the other.
+            self.failures.push((self.batch.saturating_sub(1), error.clone()));
+        }
+        result
     }
 
-    /// `fresh` is what is in the store now; what has been changed and not committed is changed again.
+    /// How the commit that took this batch of changes ended.
+    pub(super) fn result_of(&self, batch: u64) -> Result<(), SessionError> {
+        match self.failures.iter().find(|(failed, _)| *failed == batch) {
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// `fresh` is what is in the store now.
     pub(super) fn refresh(&mut self, fresh: Arc<Snapshot<T>>) {
-        self.data = fresh.data.clone();
+        self.outage = None;
         self.origin = Some(fresh);
-        // A change that panics has panicked in the handler before, most likely, and is not kept.
-        if !self.changes.is_empty() && apply(&self.changes, Arc::make_mut(&mut self.data)).is_err() {
-            self.discard();
+        self.start_from_origin();
+    }
+
+    /// The session is not in the store any more. What this request would have changed of it is not kept.
+    pub(super) fn vanish(&mut self, removal: HeaderValue) {
+        self.to_send = Some(removal);
+        if !self.destroy {
+            self.changes.clear();
         }
+        (self.renew, self.destroy) = (false, false);
+        self.end();
+        self.start_from_origin();
     }
 
-    /// The session is not in the store any more. What this request would have changed is not kept.
-    pub(super) fn vanish(&mut self, removal: Option<HeaderValue>) {
-        self.to_send = removal;
-        self.changes.clear();
-        self.renew = false;
-        self.forget();
-    }
-
-    /// There is no session any more. What has been changed and not committed belongs to another.
-    fn forget(&mut self) {
+    fn end(&mut self) {
         self.cookie = None;
         self.others.clear();
         self.origin = None;
-        self.data = Arc::default();
+    }
+
+    /// Makes what has not been committed again on what there is: on nothing, after a destroy.
+    fn start_from_origin(&mut self) {
+        self.data = data_of(self.origin.as_ref().filter(|_| !self.destroy));
+        // A change that panics has done so in the handler before, most likely, and is not kept.
         if !self.changes.is_empty() && apply(&self.changes, Arc::make_mut(&mut self.data)).is_err() {
             self.discard();
         }

@@ -25,15 +25,17 @@ pub(super) struct Renewal<T: SessionData> {
     moved: Arc<Snapshot<T>>,
     mark: Mark,
     ttl: Duration,
+    /// Whether the browser has the new id already.
+    handed_out: bool,
 }
 
 /// Why a session has no new id, or may have none.
-pub(super) enum NotRenewed {
+pub(super) enum NotRenewed<T> {
     /// It is as it was, or gone.
     No(SessionError),
     /// The store did not say whether the old record is retired. Until it does, this goes on in the background; the
     /// browser gets the new id, because the old one may be of no use any more.
-    Unknown(SessionId, StoreError),
+    Unknown(SessionId, Arc<Snapshot<T>>, StoreError),
 }
 
 /// What has become of the old record.
@@ -46,6 +48,15 @@ enum Settled {
     Unknown(StoreError),
 }
 
+/// What has become of an attempt to bring the new record up to date.
+enum CaughtUp {
+    Yes,
+    /// The browser, which has the new id already, has changed the session under it.
+    InUse,
+    /// It has ended the session.
+    Ended,
+}
+
 impl<T: SessionData> Renewal<T> {
     /// Moves the session, with `data`, which is that of `base` with all `changes` made.
     pub(super) async fn run(
@@ -54,7 +65,7 @@ impl<T: SessionData> Renewal<T> {
         base: Arc<Snapshot<T>>,
         data: Arc<T>,
         changes: Vec<Change<T>>,
-    ) -> Result<(SessionId, Arc<Snapshot<T>>), NotRenewed> {
+    ) -> Result<(SessionId, Arc<Snapshot<T>>), NotRenewed<T>> {
         // As long as this lasts, nobody on this node changes the session under our hands.
         let turn = Queues::turn(shared, writes, base.envelope.key).await?;
         base.check_writable()?;
@@ -65,20 +76,22 @@ impl<T: SessionData> Renewal<T> {
             Ok(CreateOutcome::Created) => {}
             Ok(CreateOutcome::Exists) => return Err(SessionError::Conflict.into()),
             Err(error) => {
-                // It may have been made all the same, and nobody will ever ask for it.
-                let _ = writes.delete(&envelope.key).await;
+                // It may have been made all the same.
+                writes.take_back(&envelope.key).await;
                 return Err(SessionError::from(error).into());
             }
         }
         let mark = Mark::new(Revision::first().map_err(SessionError::from)?);
-        let mut renewal = Self { shared: shared.clone(), changes, base, moved: snapshot, mark, ttl };
+        let mut renewal =
+            Self { shared: shared.clone(), changes, base, moved: snapshot, mark, ttl, handed_out: false };
         match renewal.settle(writes).await {
             Settled::Renewed => Ok((id, renewal.moved)),
             Settled::Undone(error) => Err(error.into()),
             Settled::Unknown(error) => {
                 drop(turn);
+                let moved = renewal.moved.clone();
                 renewal.settle_later();
-                Err(NotRenewed::Unknown(id, error))
+                Err(NotRenewed::Unknown(id, moved, error))
             }
         }
     }
@@ -100,16 +113,36 @@ impl<T: SessionData> Renewal<T> {
                 Err(error @ StoreError::Refused(_)) => Err(error.into()),
                 Err(error) => return Settled::Unknown(error),
             };
-            if let Err(error) = caught_up {
-                // Nobody has heard of the new id. Should this fail, the store is told later.
-                let _ = writes.delete(&self.moved.envelope.key).await;
-                return Settled::Undone(error);
+            match caught_up {
+                Ok(CaughtUp::Yes) => {}
+                Ok(CaughtUp::InUse) => {
+                    tracing::error!(
+                        "a session was changed under two ids: what was changed under the old one is lost"
+                    );
+                    let _ = writes.delete(&old.key).await;
+                    return Settled::Renewed;
+                }
+                // Whoever ended it under the new id meant the session.
+                Ok(CaughtUp::Ended) => {
+                    let _ = writes.delete(&old.key).await;
+                    return Settled::Undone(SessionError::Gone);
+                }
+                Err(SessionError::Gone) if self.handed_out => {
+                    let _ = writes.delete(&self.moved.envelope.key).await;
+                    return Settled::Undone(SessionError::Gone);
+                }
+                Err(SessionError::Store(error)) if self.handed_out => return Settled::Unknown(error),
+                Err(_) if self.handed_out => return Settled::Unknown(StoreError::TimedOut),
+                Err(error) => {
+                    writes.take_back(&self.moved.envelope.key).await;
+                    return Settled::Undone(error);
+                }
             }
         }
     }
 
     /// Brings the new record up to date with the old one, which was changed in between.
-    async fn catch_up(&mut self, writes: Writes<'_>, attempt: u32) -> Result<(), SessionError> {
+    async fn catch_up(&mut self, writes: Writes<'_>, attempt: u32) -> Result<CaughtUp, SessionError> {
         let base = reload(&self.shared, writes, &self.base, attempt).await?;
         base.check_writable()?;
         let mut data = T::clone(&base.data);
@@ -119,26 +152,32 @@ impl<T: SessionData> Renewal<T> {
         match writes.save(&record, before.revision, ttl, snapshot.clone()).await? {
             SaveOutcome::Saved => {
                 (self.base, self.moved) = (base, snapshot);
-                Ok(())
+                Ok(CaughtUp::Yes)
             }
-            SaveOutcome::Conflict | SaveOutcome::Gone => Err(SessionError::Conflict),
+            SaveOutcome::Conflict => Ok(CaughtUp::InUse),
+            SaveOutcome::Gone => Ok(CaughtUp::Ended),
         }
     }
 
-    /// Goes on until the store says what has become of the old record. Nobody waits for it.
+    /// Goes on until the store says what has become of the old record. Nobody waits for it, and the browser has the new
+    /// id: only the end of the session under the old one ends it under the new one.
     fn settle_later(mut self) {
+        self.handed_out = true;
         let shared = self.shared.clone();
         drop(shared.clone().spawn(async move {
             let begun = Instant::now();
             let mut backoff = Backoff::new();
-            while begun.elapsed() < PATIENCE && !shared.is_draining() {
+            loop {
+                // Once more at least, also if this node is about to be shut down.
+                let last = shared.is_draining() || begun.elapsed() >= PATIENCE;
                 sleep(backoff.next_wait()).await;
                 match self.settle(shared.store().writes()).await {
-                    Settled::Unknown(_) => {}
                     Settled::Renewed | Settled::Undone(_) => return,
+                    Settled::Unknown(_) if last => break,
+                    Settled::Unknown(_) => {}
                 }
             }
-            // The browser has the new id. Should this fail, the store is told later.
+            // Nobody will ever know. The old id may have been planted by somebody, so it is the one to go.
             let _ = shared.store().writes().delete(&self.base.envelope.key).await;
         }));
     }
@@ -153,7 +192,7 @@ impl<T: SessionData> Renewal<T> {
     }
 }
 
-impl From<SessionError> for NotRenewed {
+impl<T> From<SessionError> for NotRenewed<T> {
     fn from(error: SessionError) -> Self {
         Self::No(error)
     }

@@ -20,8 +20,8 @@ pub(super) async fn save_together<T: SessionData>(
     newest: &mut Option<Arc<Snapshot<T>>>,
     mut saves: Vec<Save<T>>,
 ) {
+    let Some(mut base) = base(newest.as_ref(), &saves) else { return };
     for attempt in 0.. {
-        let Some(base) = base(newest.as_ref(), &saves) else { return };
         let sealed = match seal(shared, &base, &mut saves) {
             Ok(Some(sealed)) => sealed,
             Ok(None) => return,
@@ -42,7 +42,10 @@ pub(super) async fn save_together<T: SessionData>(
             }
             Ok(SaveOutcome::Gone) => return answer(saves, &Err(SessionError::Gone)),
             Ok(SaveOutcome::Conflict) => match reload(shared, writes, &base, attempt).await {
-                Ok(fresh) => *newest = Some(fresh),
+                Ok(fresh) => {
+                    *newest = Some(fresh.clone());
+                    base = fresh;
+                }
                 Err(error) => return answer(saves, &Err(error)),
             },
             Err(error) => return answer(saves, &Err(error.into())),

@@ -25,6 +25,10 @@ async fn node(cluster: &Cluster, kept: &Kept) -> Node {
         .route("/logout-now", post(logout_now))
         .route("/commit-twice", post(commit_twice))
         .route("/keep", post(keep))
+        .route("/one-too-large", post(one_too_large))
+        .route("/destroy-while-failing", post(destroy_while_failing))
+        .route("/commit-behind-my-back", post(commit_behind_my_back))
+        .route("/destroy-then-fresh", post(destroy_then_fresh))
         .route("/fresh", get(async |Fresh(session): Fresh<User>| session.get().visits.to_string()))
         .route("/refreshed", post(refreshed))
         .with_state(kept.clone());
@@ -67,6 +71,40 @@ async fn commit_twice(session: Session<User>) {
     let (one, other) = tokio::join!(session.commit(), session.update_now(|user| user.visits += 1));
     one.unwrap();
     other.unwrap();
+}
+
+/// Both changes go together, and one of them is to blame.
+async fn one_too_large(session: Session<User>) -> String {
+    let (good, bad) = tokio::join!(
+        session.update_now(|user| user.visits += 1),
+        session.update_now(|user| user.name = Some("x".repeat(100_000)))
+    );
+    format!("{} {} {}", good.is_ok(), bad.is_ok(), session.get().visits)
+}
+
+/// What is asked for while a commit is under way does not share its fate.
+async fn destroy_while_failing(session: Session<User>) {
+    session.update(|user| user.name = Some("x".repeat(100_000)));
+    let late = session.clone();
+    let (failed, ()) = tokio::join!(session.commit(), async move {
+        tokio::task::yield_now().await;
+        late.destroy();
+    });
+    assert!(failed.is_err());
+}
+
+async fn commit_behind_my_back(session: Session<User>) {
+    session.update(|user| user.visits += 1);
+    tokio::spawn(async move { session.commit().await });
+}
+
+/// A middleware has ended the session: what comes after it must not see it.
+async fn destroy_then_fresh(session: Session<User>) -> String {
+    session.destroy();
+    session.refresh().await.unwrap();
+    let name = session.get().name.clone();
+    session.update(|user| user.visits = 7);
+    format!("{name:?} {}", session.get().visits)
 }
 
 async fn keep(State(kept): State<Kept>, session: Session<User>) {
@@ -220,4 +258,44 @@ async fn a_session_that_vanished_is_not_made_again_of_its_old_data() {
     assert_eq!(answer.body, "0 0");
     assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
     assert!(cluster.store.is_empty());
+}
+
+#[tokio::test]
+async fn who_was_committed_together_fails_together_and_is_told() {
+    let cluster = Cluster::new();
+    let (_, mut browser, _) = logged_in(&cluster).await;
+    assert_eq!(browser.post("/one-too-large", "").await.body, "false false 0");
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+}
+
+#[tokio::test]
+async fn a_failed_commit_takes_no_logout_along() {
+    let cluster = Cluster::new();
+    let (_, mut browser, _) = logged_in(&cluster).await;
+    let mut thief = browser.clone();
+    assert_eq!(browser.post("/destroy-while-failing", "").await.status, StatusCode::OK);
+    assert!(cluster.store.is_empty());
+    assert_eq!(thief.me().await, Err(StatusCode::UNAUTHORIZED));
+}
+
+#[tokio::test]
+async fn a_commit_that_nobody_waits_for_is_in_time_as_long_as_the_answer_has_not_left() {
+    let cluster = Cluster::new();
+    let (node, ..) = logged_in(&cluster).await;
+    for _ in 0..50 {
+        let mut visitor = node.browser();
+        assert_eq!(visitor.post("/commit-behind-my-back", "").await.status, StatusCode::OK);
+        assert_eq!(visitor.get("/fresh").await.body, "1");
+    }
+}
+
+#[tokio::test]
+async fn what_was_ended_does_not_come_back_by_looking_again() {
+    let cluster = Cluster::new();
+    let (_, mut browser, _) = logged_in(&cluster).await;
+    let before = browser.session();
+    assert_eq!(browser.post("/destroy-then-fresh", "").await.body, "None 7");
+    assert_ne!(browser.session(), before);
+    assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
+    assert_eq!(cluster.store.len(), 1);
 }

@@ -87,3 +87,50 @@ async fn a_renewal_that_cannot_begin_leaves_everything_as_it_was() {
     assert_eq!(browser.me().await.unwrap(), "ada 0");
     assert_eq!(cluster.store.len(), 1, "what may have been made is gone");
 }
+
+/// The store refuses for a while when it is back, as one that still loads its data does.
+#[tokio::test]
+async fn a_refusal_after_a_lost_answer_costs_no_session() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    let mut old = browser.clone();
+    node.faults.lose_retirements(2);
+    node.faults.refuse_retirements(3);
+    assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+    assert_eq!(cluster.store.len(), 1);
+}
+
+/// The browser goes by the new id, and somebody changes the session under the old one.
+#[tokio::test]
+async fn a_session_in_use_under_its_new_id_stays() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    let other = cluster.node().await;
+    let mut old = browser.on(&other);
+    node.faults.fail_retirements(usize::MAX);
+    assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(browser.on(&other).post("/visit", "").await.status, StatusCode::OK);
+    assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
+    node.faults.fail_retirements(0);
+    until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+    assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
+    assert_eq!(cluster.store.len(), 1);
+}
+
+/// A node that is shut down does what it can.
+#[tokio::test]
+async fn what_is_unknown_is_asked_for_once_more_before_a_shutdown() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    let other = cluster.node().await;
+    let mut old = browser.on(&other);
+    node.runtime.drain();
+    node.faults.fail_retirements(2);
+    assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
+    node.runtime.shutdown().await;
+    assert_eq!(old.me().await, Err(StatusCode::UNAUTHORIZED));
+    assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
+}
