@@ -56,6 +56,9 @@ pub(crate) enum Outcome {
     Refused,
     /// The node says that it could not, and with which status. Whether it was done is unknown.
     Failed(u16),
+    /// The same for a renewal, but this cookie came along: the session is to be had under it in any case, and before long
+    /// under no other.
+    Uncertain(Label),
     /// No answer came, or not in time. Whether it was done, or will be, is unknown.
     Unknown,
 }
@@ -74,8 +77,21 @@ impl Call {
     pub(crate) fn done(&self) -> Option<&Answer> {
         match &self.outcome {
             Outcome::Done(answer) => Some(answer),
+            Outcome::Refused | Outcome::Failed(_) | Outcome::Uncertain(_) | Outcome::Unknown => None,
+        }
+    }
+
+    /// The cookie that came with the answer.
+    pub(crate) fn given(&self) -> Option<Label> {
+        match &self.outcome {
+            Outcome::Done(answer) => answer.cookie,
+            Outcome::Uncertain(cookie) => Some(*cookie),
             Outcome::Refused | Outcome::Failed(_) | Outcome::Unknown => None,
         }
+    }
+
+    pub(crate) const fn is_uncertain(&self) -> bool {
+        matches!(self.outcome, Outcome::Uncertain(_))
     }
 
     pub(crate) fn is_done(&self) -> bool {

@@ -139,6 +139,10 @@ impl Life {
             }
             // It was not done, says the node.
             Outcome::Failed(_) => true,
+            Outcome::Uncertain(new) => {
+                self.state.lock().current = new;
+                false
+            }
             Outcome::Done(_) | Outcome::Refused | Outcome::Unknown => false,
         }
     }
@@ -168,7 +172,14 @@ impl Life {
                 }
             }
         }
-        best.is_some() && ![one, other].contains(&Outcome::Unknown)
+        let uncertain = [&one, &other].into_iter().find_map(|outcome| match outcome {
+            Outcome::Uncertain(new) => Some(*new),
+            _ => None,
+        });
+        if let (None, Some(new)) = (best, uncertain) {
+            self.state.lock().current = new;
+        }
+        best.is_some() && uncertain.is_none() && ![one, other].contains(&Outcome::Unknown)
     }
 
     async fn log_out(&self, cookie: Label, rng: &mut Rng) {
@@ -244,9 +255,16 @@ impl Life {
             self.habits.visitor.send(request).await
         };
         let mut state = self.state.lock();
-        if let (Outcome::Done(answer), Some(given)) = (&mut call.outcome, given) {
-            answer.cookie = Some(state.cookies.len());
-            state.cookies.push(given);
+        if let Some(given) = given {
+            let label = state.cookies.len();
+            match &mut call.outcome {
+                Outcome::Done(answer) => answer.cookie = Some(label),
+                outcome if operation == Operation::Renew => *outcome = Outcome::Uncertain(label),
+                _ => {}
+            }
+            if call.given() == Some(label) {
+                state.cookies.push(given);
+            }
         }
         let outcome = call.outcome.clone();
         state.calls.push(call);

@@ -91,7 +91,7 @@ fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
                 last_good = call.end;
                 outages.extend(now.take());
             }
-            Outcome::Failed(_) | Outcome::Unknown => {
+            Outcome::Failed(_) | Outcome::Uncertain(_) | Outcome::Unknown => {
                 outages.extend(now.take_if(|outage| outage.end + SILENCE < call.start));
                 now.get_or_insert(call.start.max(last_good)..call.end).end = call.end;
             }
@@ -183,6 +183,7 @@ impl fmt::Display for Line<'_> {
             }
             Outcome::Refused => f.write_str(": refused"),
             Outcome::Failed(status) => write!(f, ": {status}"),
+            Outcome::Uncertain(cookie) => write!(f, ": not known to be done, gives cookie {cookie}"),
             Outcome::Unknown => f.write_str(": no answer"),
         }
     }
@@ -192,7 +193,7 @@ const fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Done(_) => "done",
         Outcome::Refused => "refused",
-        Outcome::Failed(_) => "failed",
+        Outcome::Failed(_) | Outcome::Uncertain(_) => "failed",
         Outcome::Unknown => "unknown",
     }
 }

@@ -20,17 +20,17 @@ struct Cookie {
     parent: Option<Label>,
     /// The first cookie for the same data.
     account: Label,
+    /// When it was asked for, if it came with an answer that left open whether the session has moved. What is done under
+    /// the parent from then on shows here only later.
+    uncertain_from: Option<Moment>,
     /// Whether it was unclear whether there was something to renew.
     contested: bool,
 }
 
 impl Accounts {
     pub(super) fn of(calls: &[Call], endings: &Endings) -> Self {
-        let mut given: Vec<_> = calls
-            .iter()
-            .enumerate()
-            .filter_map(|(origin, call)| Some((call.done()?.cookie?, origin)))
-            .collect();
+        let mut given: Vec<_> =
+            calls.iter().enumerate().filter_map(|(origin, call)| Some((call.given()?, origin))).collect();
         given.sort_unstable();
         let mut accounts = Self { cookies: Vec::with_capacity(given.len()) };
         for (label, origin) in given {
@@ -40,7 +40,8 @@ impl Accounts {
             let moved = parent.filter(|_| !contested || holds_more_than_its_own(calls, label));
             let account = moved.and_then(|parent| accounts.cookies.get(parent)).map(|parent| parent.account);
             let account = account.unwrap_or(label);
-            accounts.cookies.push(Cookie { origin, parent, account, contested });
+            let uncertain_from = renewal.is_uncertain().then_some(renewal.start);
+            accounts.cookies.push(Cookie { origin, parent, account, uncertain_from, contested });
         }
         accounts
     }
@@ -49,6 +50,27 @@ impl Accounts {
     pub(super) fn leads_to(&self, earlier: Label, later: Label) -> bool {
         let account = |label: Label| self.cookies.get(label).map(|cookie| cookie.account);
         earlier <= later && account(earlier) == account(later)
+    }
+
+    /// Whether what was done under `earlier` until `moment` must show under `later` by the usual time: not if the session
+    /// was on its way then, and nobody knew.
+    pub(super) fn shows_in_time(&self, earlier: Label, moment: Moment, later: Label) -> bool {
+        let mut label = later;
+        while label > earlier {
+            let Some(cookie) = self.cookies.get(label) else { return true };
+            if cookie.uncertain_from.is_some_and(|from| moment >= from) {
+                return false;
+            }
+            let Some(parent) = cookie.parent else { return true };
+            label = parent;
+        }
+        true
+    }
+
+    /// Whether the session under this cookie may be ended by what ends it under the cookie before.
+    pub(super) fn depends_on(&self, label: Label) -> Option<(Label, usize)> {
+        let cookie = self.cookies.get(label).filter(|cookie| cookie.uncertain_from.is_some())?;
+        Some((cookie.parent?, cookie.origin))
     }
 
     pub(super) fn violations(&self, calls: &[Call], endings: &Endings) -> Vec<Violation> {
@@ -75,7 +97,9 @@ impl Accounts {
                 violations.push(Violation { rule: Rule::Resurrected, call: cookie.origin, text });
             }
         }
-        if let [(first, _), (second, cookie), ..] = &moved[..] {
+        // One that is uncertain may be there for a while beside another.
+        let certain: Vec<_> = moved.iter().filter(|(_, cookie)| cookie.uncertain_from.is_none()).collect();
+        if let [(first, _), (second, cookie), ..] = &certain[..] {
             let text = format!("cookie {parent} became cookie {first} and cookie {second}");
             violations.push(Violation { rule: Rule::Forked, call: cookie.origin, text });
         }
@@ -110,7 +134,9 @@ impl Accounts {
             ending.start > last || children.iter().any(|(_, cookie)| cookie.origin == place)
         });
         let all_read = children.iter().all(|(label, cookie)| {
-            cookie.contested && calls.iter().any(|call| reads(call, *label).is_some())
+            cookie.uncertain_from.is_none()
+                && cookie.contested
+                && calls.iter().any(|call| reads(call, *label).is_some())
         });
         held_something && only_these && all_read
     }

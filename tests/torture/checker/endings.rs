@@ -16,7 +16,9 @@ impl Endings {
         for (place, call) in calls.iter().enumerate() {
             let may_end = match call.operation {
                 Operation::Logout => true,
-                Operation::Renew => matches!(call.outcome, Outcome::Done(_) | Outcome::Unknown),
+                Operation::Renew => {
+                    matches!(call.outcome, Outcome::Done(_) | Outcome::Uncertain(_) | Outcome::Unknown)
+                }
                 Operation::Login | Operation::Visit | Operation::Read => false,
             };
             if let (true, Some(cookie)) = (may_end, call.cookie) {

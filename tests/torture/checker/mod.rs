@@ -71,7 +71,7 @@ pub(crate) fn check(history: &History, bound: Duration) -> Vec<Violation> {
     let accounts = Accounts::of(&history.calls, &endings);
     let mut violations = accounts.violations(&history.calls, &endings);
     violations.extend(reads::check(history, &endings, &accounts, bound));
-    violations.extend(refusals::check(&history.calls, &endings));
+    violations.extend(refusals::check(&history.calls, &endings, &accounts));
     violations.sort_by_key(|violation| violation.call);
     violations
 }

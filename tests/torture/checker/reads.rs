@@ -81,6 +81,7 @@ impl Reads<'_> {
         let before = if call.operation == Operation::Visit { shown.saturating_sub(1) } else { shown };
         let required = self.count(cookie, |visit| {
             visit.is_done()
+                && visit.cookie.is_some_and(|made| self.accounts.shows_in_time(made, visit.end, cookie))
                 && (visit.end + self.bound < call.start
                     || (visit.end < call.start && visit.same_process(call)))
         });

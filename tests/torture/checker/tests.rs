@@ -237,3 +237,18 @@ fn only_known_errors_are_expected() {
     assert_good([read(0, 1, 1, 0).but(Outcome::Failed(503))]);
     assert_bad(&[(Rule::Unexpected, 1)], [read(0, 1, 1, 0).but(Outcome::Failed(500))]);
 }
+
+/// A renewal that was answered with an error and a cookie: the session is there under that, and moves when it can.
+#[test]
+fn a_session_on_its_way_is_there_under_its_new_cookie() {
+    let uncertain = renewal(0, 1, 0, 3).but(Outcome::Uncertain(1));
+    assert_good([visit(0, 0, 1, 1), uncertain.clone(), read(1, 1, 9, 1)]);
+    assert_good([visit(0, 0, 1, 1), uncertain.clone(), read(0, 1, 4, 1), read(0, 1, 9, 1)]);
+    let refused = read(1, 1, 9, 0).but(Outcome::Refused);
+    assert_bad(&[(Rule::LoggedOut, 3)], [visit(0, 0, 1, 1), uncertain.clone(), refused.clone()]);
+    // Who logs out under the old cookie meanwhile ends it under both.
+    assert_good([visit(0, 0, 1, 1), uncertain.clone(), logout(0, 1, 4), refused]);
+    // What was acknowledged before must be there; what comes under the old cookie meanwhile may come later.
+    assert_bad(&[(Rule::LostUpdate, 3)], [visit(0, 0, 1, 1), uncertain.clone(), read(1, 1, 9, 0)]);
+    assert_good([visit(0, 0, 1, 1), uncertain, visit(0, 1, 4, 2), read(1, 1, 9, 1)]);
+}
