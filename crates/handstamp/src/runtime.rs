@@ -121,7 +121,7 @@ impl Runtime {
     }
 
     /// Whether this node should be sent requests: the store is there, or the policy for [outages](Outage) covers its
-    /// absence so far; and no shutdown has begun.
+    /// absence so far; and no shutdown has begun. This goes by the policy of the settings, and not by that of a layer.
     #[must_use]
     pub fn ready(&self) -> bool {
         let covered = match self.outage() {

@@ -33,7 +33,7 @@ use crate::outage::OutageSetting;
 /// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies without `Secure` and `__Host-`, for development | `false` |
 /// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
 /// | `LOCAL_CACHE_MAX_SIZE` | how many sessions the local cache holds; `0`: none | `10000` |
-/// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most | `2s` |
+/// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most, while Redis is there | `2s` |
 ///
 /// Durations are written as `500ms`, `30s`, `15m`, `24h` or `7d`. A variable that is set but empty counts as not
 /// set. Nothing is checked before [`Runtime::start`](crate::Runtime::start), which names all that is wrong in one

@@ -1,0 +1,157 @@
+use std::sync::Arc;
+
+use handstamp_core::keys::KeyAge;
+use handstamp_core::plan::{self, CookieStep, StoreStep, plan};
+use http::HeaderValue;
+
+use super::Exchange;
+use super::commit::{Commit, Committed};
+use super::exchange::State;
+use super::open::Open;
+use crate::{SessionData, SessionError};
+
+/// What remains to be done when the handler has answered.
+pub(crate) enum Finish {
+    /// Nobody looked at the session.
+    Untouched,
+    /// Nothing that the answer has to wait for.
+    Done {
+        /// The cookie to send.
+        cookie: Option<HeaderValue>,
+    },
+    /// Work at the store, before the answer may leave: [`Exchange::commit_rest`].
+    Commit,
+}
+
+/// How the last commit of a request ended.
+pub(crate) struct Outcome {
+    /// The cookie to send.
+    pub(crate) cookie: Option<HeaderValue>,
+    pub(crate) result: Result<(), SessionError>,
+}
+
+/// How what a request wants of its session is carried out: on its way, or when the handler has answered.
+impl<T: SessionData> Exchange<T> {
+    /// The handler has answered: what is to be done?
+    pub(crate) fn finish(&self) -> Finish {
+        let mut state = self.state.lock();
+        let State::Open(open) = &mut *state else {
+            let untouched = matches!(*state, State::Unopened);
+            return if untouched { Finish::Untouched } else { Finish::Done { cookie: None } };
+        };
+        if open.committing > 0 {
+            return Finish::Commit;
+        }
+        let (store_step, cookie_step) = self.plan(open);
+        match store_step {
+            StoreStep::Nothing | StoreStep::Touch => {
+                // Such as renewing a session that does not exist.
+                let _ = open.take_changes();
+                open.left = true;
+                Finish::Done { cookie: self.cookie_header(open, cookie_step) }
+            }
+            _ => Finish::Commit,
+        }
+    }
+
+    /// Carries out what the handler has asked for so far. Once begun, it is finished even if nobody waits.
+    pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), SessionError> {
+        let batch = self.with_open(|open| {
+            open.committing += 1;
+            open.batch
+        });
+        let exchange = self.clone();
+        let committed = self.shared.spawn(async move {
+            let _turn = exchange.turn.lock().await;
+            let committed = exchange.carry_out().await;
+            // Another commit may have taken along what this one is for.
+            exchange.with_open(|open| {
+                open.committing -= 1;
+                committed.and(open.result_of(batch))
+            })
+        });
+        committed.await.unwrap_or_else(|_| {
+            self.with_open(|open| {
+                open.committing -= 1;
+                open.discard();
+            });
+            Err(SessionError::Aborted)
+        })
+    }
+
+    /// The same for what is left when the handler has answered, before the answer leaves.
+    pub(crate) async fn commit_rest(self: Arc<Self>) -> Outcome {
+        let _turn = self.turn.lock().await;
+        let result = self.carry_out().await;
+        let cookie = self.with_open(|open| {
+            open.left = true;
+            open.to_send.take()
+        });
+        Outcome { cookie, result }
+    }
+
+    async fn carry_out(&self) -> Result<(), SessionError> {
+        let Some(commit) = self.take_commit()? else { return Ok(()) };
+        let committed = commit.run().await;
+        self.with_open(|open| open.conclude(committed))
+    }
+
+    /// What there is to be done.
+    fn take_commit(&self) -> Result<Option<Commit<T>>, SessionError> {
+        self.with_open(|open| {
+            let (step, cookie_step) = self.plan(open);
+            if let StoreStep::Nothing | StoreStep::Touch = step {
+                open.to_send = self.cookie_header(open, cookie_step);
+                return Ok(None);
+            }
+            let makes_a_session =
+                matches!(step, StoreStep::Create | StoreStep::Renew | StoreStep::DeleteThenCreate);
+            let impossible = open.outage.clone().or(open.left.then_some(SessionError::TooLate));
+            let (data, changes) = open.take_changes();
+            if let Some(error) = impossible.filter(|_| makes_a_session) {
+                let nothing = Committed { cookie: None, done: None, result: Err(error) };
+                return open.conclude(nothing).map(|()| None);
+            }
+            Ok(Some(Commit {
+                shared: self.shared.clone(),
+                step,
+                cookie_step,
+                cookies: open.cookie.iter().chain(&open.others).cloned().collect(),
+                origin: open.origin.clone(),
+                data,
+                changes,
+            }))
+        })
+    }
+
+    fn plan(&self, open: &Open<T>) -> (StoreStep, CookieStep) {
+        let intent = open.intent();
+        let touch = open.origin.as_ref().filter(|origin| {
+            intent == plan::Intent::Keep && origin.claim_touch(open.since, self.shared.timeouts())
+        });
+        let key_age = open.cookie.as_ref().map(|cookie| cookie.key_age);
+        let cookie =
+            key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
+        let steps = plan(plan::Exchange {
+            cookie,
+            found: open.origin.is_some() || (open.destroy && cookie.is_some()),
+            intent,
+            touch_due: touch.is_some(),
+        });
+        if let (StoreStep::Touch, Some(origin)) = (steps.0, touch) {
+            self.shared.spawn_touch(origin.clone());
+        }
+        steps
+    }
+
+    /// The `Set-Cookie` header that the answer is to carry after a step that needs no new id.
+    fn cookie_header(&self, open: &mut Open<T>, step: CookieStep) -> Option<HeaderValue> {
+        let to_send = open.to_send.take();
+        match (step, &open.cookie) {
+            (CookieStep::Remove, _) => Some(self.shared.cookie().removal()),
+            // What an earlier commit wants sent is newer than what came with the request.
+            (CookieStep::Set, Some(cookie)) => to_send.or_else(|| Some(self.shared.cookie().set(&cookie.id))),
+            (CookieStep::Set | CookieStep::Nothing, _) => to_send,
+        }
+    }
+}
