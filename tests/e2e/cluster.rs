@@ -93,11 +93,14 @@ async fn no_update_is_lost_between_nodes() {
         let (url, browser) = (node.base_url(), browser.clone());
         requests.spawn(async move {
             let visit = browser.request(reqwest::Method::POST, &url, "/visits?hold_ms=50");
-            visit.send().await.unwrap().status()
+            let answer = visit.send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK);
+            answer.json::<serde_json::Value>().await.unwrap()["visits"].as_u64()
         });
     }
-    let statuses = requests.join_all().await;
-    assert!(statuses.iter().all(|status| *status == StatusCode::OK), "{statuses:?}");
+    let mut counts = requests.join_all().await;
+    counts.sort();
+    assert_eq!(counts, (1..=300).map(Some).collect::<Vec<_>>(), "each is told its own number");
     // The last message to this node may still be under way.
     until("all of them count", async || browser.me(&nodes[1]).await["visits"] == 300).await;
 }

@@ -36,20 +36,22 @@ pub(crate) async fn me(
     Ok(Json(Me { username, visits: user.visits, node: node.name.to_string() }))
 }
 
-/// `POST /visits`: counts one more visit, after a while if so asked.
+/// `POST /visits`: counts one more visit, after a while if so asked. The number in the answer is final: of many visits at
+/// once, on whatever nodes, no two are told the same.
 pub(crate) async fn visits(
     State(node): State<Node>,
     session: Session<UserSession>,
     Query(Hold { hold_ms }): Query<Hold>,
-) -> Result<Json<Visits>, NotLoggedIn> {
+) -> Result<Json<Visits>, Response> {
     if session.get().username.is_none() {
-        return Err(NotLoggedIn);
+        return Err(NotLoggedIn.into_response());
     }
     tokio::time::sleep(Duration::from_millis(hold_ms.min(MAX_HOLD_MS))).await;
-    let visits = session.update(|user| {
+    let visits = session.update_now(|user| {
         user.visits += 1;
         user.visits
     });
+    let visits = visits.await.map_err(IntoResponse::into_response)?;
     Ok(Json(Visits { visits, node: node.name.to_string() }))
 }
 
