@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,7 @@ use handstamp_core::keys::KeyRing;
 use handstamp_core::record::Encoding;
 use handstamp_core::timeouts::Timeouts;
 use handstamp_store::{Bus, BusError, BusStats, Clock, ClusteredStore, Store, SystemClock};
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +33,8 @@ struct Inner {
     /// Commits and touches under way.
     tasks: TaskTracker,
     draining: AtomicBool,
+    /// Which type of session each cookie stands for.
+    cookies: Mutex<HashMap<String, &'static str>>,
 }
 
 impl Runtime {
@@ -222,6 +226,17 @@ impl Runtime {
         self.0.draining.load(Ordering::Acquire)
     }
 
+    /// Takes down that this cookie stands for sessions of this type, and complains if it stands for those of another, too.
+    pub(crate) fn claim_cookie(&self, cookie: &str, data: &'static str) {
+        let claimed = *self.0.cookies.lock().entry(cookie.to_owned()).or_insert(data);
+        if claimed != data {
+            tracing::error!(
+                "two session layers, for {claimed} and for {data}, use the cookie {cookie}: \
+                 each will take the other's sessions for its own; give one another cookie_name"
+            );
+        }
+    }
+
     pub(crate) fn plain_http(&self) -> bool {
         self.0.settings.plain_http
     }
@@ -241,6 +256,7 @@ impl Runtime {
             handle: tokio::runtime::Handle::current(),
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
+            cookies: Mutex::default(),
             settings,
         }))
     }

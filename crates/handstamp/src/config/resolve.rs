@@ -162,8 +162,10 @@ impl Config {
     fn timeouts(&self, problems: &mut Vec<Problem>) -> Timeouts {
         let idle = self.session_timeout.unwrap_or(Timeouts::DEFAULT.idle);
         let absolute = self.session_lifetime.unwrap_or(Timeouts::DEFAULT.absolute.max(idle));
-        for (setting, value) in [("SESSION_TIMEOUT", idle), ("SESSION_LIFETIME", absolute)] {
-            within(setting, value, Duration::from_millis(1), TEN_YEARS, problems);
+        within("SESSION_TIMEOUT", idle, Duration::from_millis(1), TEN_YEARS, problems);
+        // Without a setting it follows from the other.
+        if let Some(lifetime) = self.session_lifetime {
+            within("SESSION_LIFETIME", lifetime, Duration::from_millis(1), TEN_YEARS, problems);
         }
         Timeouts { idle, absolute }
     }

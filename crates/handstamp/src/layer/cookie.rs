@@ -47,6 +47,10 @@ impl SessionCookie {
         Ok(())
     }
 
+    pub(super) fn name(&self) -> &str {
+        self.signer.name()
+    }
+
     /// What the request says about its session.
     pub(super) fn find(&self, headers: &HeaderMap) -> Presented {
         self.signer.find(headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes))

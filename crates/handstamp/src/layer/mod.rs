@@ -114,6 +114,7 @@ impl<T: SessionData, S> Layer<S> for SessionLayer<T> {
     type Service = SessionService<S, T>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        self.shared.claim_cookie();
         SessionService::new(inner, self.shared.clone())
     }
 }

@@ -1,4 +1,6 @@
+use std::any::type_name;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::Encoding;
@@ -20,6 +22,7 @@ pub(crate) struct Shared<T> {
     outage: Outage,
     last_writer_wins: bool,
     queues: Arc<Queues<T>>,
+    claimed: Arc<AtomicBool>,
 }
 
 impl<T: SessionData> Shared<T> {
@@ -28,10 +31,11 @@ impl<T: SessionData> Shared<T> {
         let statuses = Statuses { gone: StatusCode::UNAUTHORIZED, conflict: StatusCode::CONFLICT };
         let outage = runtime.outage();
         let queues = Arc::new(Queues::new());
-        Self { runtime, cookie, statuses, outage, last_writer_wins: false, queues }
+        Self { runtime, cookie, statuses, outage, last_writer_wins: false, queues, claimed: Arc::default() }
     }
 
     pub(super) fn set_cookie_name(&mut self, name: &str) -> Result<(), InvalidCookieName> {
+        self.claimed = Arc::default();
         self.cookie.rename(self.runtime.keys(), name)
     }
 
@@ -55,6 +59,13 @@ impl<T: SessionData> Shared<T> {
         self.last_writer_wins = true;
         // Not together with a layer that this one was cloned from.
         self.queues = Arc::new(Queues::new());
+    }
+
+    /// Once for each layer: some routers apply theirs again and again.
+    pub(super) fn claim_cookie(&self) {
+        if !self.claimed.swap(true, Ordering::Relaxed) {
+            self.runtime.claim_cookie(self.cookie.name(), type_name::<T>());
+        }
     }
 
     pub(crate) fn cookie(&self) -> &SessionCookie {

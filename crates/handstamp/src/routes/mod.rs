@@ -44,7 +44,7 @@ use crate::{Runtime, SessionData};
 #[must_use]
 pub struct Routes<T> {
     runtime: Runtime,
-    health: String,
+    health: Option<String>,
     logout: String,
     after_logout: Option<LocalPath>,
     data: PhantomData<fn() -> T>,
@@ -55,7 +55,7 @@ impl<T: SessionData> Routes<T> {
     pub fn new(runtime: &Runtime) -> Self {
         Self {
             runtime: runtime.clone(),
-            health: "/health".to_owned(),
+            health: Some("/health".to_owned()),
             logout: "/logout".to_owned(),
             after_logout: None,
             data: PhantomData,
@@ -65,7 +65,13 @@ impl<T: SessionData> Routes<T> {
     /// Moves the health routes to `path`, and to `/live` and `/ready` below it. A path begins with `/` and does
     /// not end with it.
     pub fn health_at(mut self, path: impl Into<String>) -> Self {
-        self.health = path.into();
+        self.health = Some(path.into());
+        self
+    }
+
+    /// Leaves the health routes out: for a second type of session on one router, which needs a logout of its own only.
+    pub fn without_health(mut self) -> Self {
+        self.health = None;
         self
     }
 
@@ -85,7 +91,8 @@ impl<T: SessionData> Routes<T> {
 impl<T: SessionData, S: Clone + Send + Sync + 'static> From<Routes<T>> for Router<S> {
     fn from(routes: Routes<T>) -> Self {
         let Routes { runtime, health, logout, after_logout, .. } = routes;
-        health::routes(runtime, &health).route(&logout, logout::route::<T, S>(after_logout))
+        let health = health.map_or_else(Router::new, |path| health::routes(runtime, &path));
+        health.route(&logout, logout::route::<T, S>(after_logout))
     }
 }
 

@@ -185,3 +185,23 @@ async fn logging_out_with_two_valid_cookies_ends_both_sessions() {
     assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
     assert!(cluster.store.is_empty());
 }
+
+/// Two types of session, each with its own logout, and one set of health routes.
+#[tokio::test]
+async fn a_second_type_of_session_brings_its_logout_only() {
+    #[derive(Clone, Default, serde::Deserialize, serde::Serialize)]
+    struct Cart {}
+    impl handstamp::SessionData for Cart {}
+
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let app = crate::support::app(&node.runtime)
+        .merge(Routes::<Cart>::new(&node.runtime).without_health().logout_at("/cart/empty"))
+        .layer(SessionLayer::<User>::new(&node.runtime))
+        .layer(SessionLayer::<Cart>::new(&node.runtime).cookie_name("cart").unwrap());
+    let mut browser = Node { app, ..node }.browser();
+    browser.login("ada").await;
+    assert_eq!(browser.post("/cart/empty", "").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+    assert_eq!(browser.get("/health").await.status, StatusCode::OK);
+}
