@@ -67,3 +67,18 @@ async fn what_is_not_supported_is_refused() {
         assert!(output.contains(name) && output.contains("support"), "{output}");
     }
 }
+
+/// Rather no service than one that is not what was asked for.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_setting_that_is_no_text_is_named() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    let latin_1 = OsString::from_vec(b"redis://user:p\xe4ss@localhost".to_vec());
+    let (status, output) = NodeProcess::try_start(program(), [("REDIS_URL", latin_1)])
+        .await
+        .expect_err("the node started without Redis");
+    assert!(!status.success());
+    assert!(output.contains("REDIS_URL") && output.contains("UTF-8"), "{output}");
+}

@@ -79,7 +79,7 @@ pub trait Store: Send + Sync + 'static {
     /// Takes `mark` away from `key`, if it is still there: whoever left it has heard that it was.
     fn unmark(&self, key: &SessionKey, mark: Mark) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether the store can be reached and takes writes. Called about once a second, so it has to be cheap.
+    /// Whether the store can be reached, and is the one to write to. Called about once a second, so it has to be cheap.
     fn check(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Lets go of connections. No call follows.

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -25,9 +26,7 @@ impl<S> FaultyStore<S> {
             calls: AtomicUsize::new(0),
             answers_to_lose: AtomicUsize::new(0),
             delay: Mutex::default(),
-            retirements_to_lose: AtomicUsize::new(0),
-            retirements_to_fail: AtomicUsize::new(0),
-            retirements_to_refuse: AtomicUsize::new(0),
+            retirements: Mutex::new(Box::new(std::iter::empty())),
             held_load: Mutex::new(None),
         }));
         (Self { inner, faults: faults.clone() }, faults)
@@ -38,15 +37,24 @@ impl<S> FaultyStore<S> {
 #[derive(Clone, Debug)]
 pub struct Faults(Arc<Inner>);
 
-#[derive(Debug)]
+/// What becomes of one call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// It is done, and its answer is lost.
+    Lose,
+    /// It is not done, and it fails.
+    Fail,
+    /// It is not done, and the store says so.
+    Refuse,
+}
+
 struct Inner {
     mode: watch::Sender<Mode>,
     calls: AtomicUsize,
     answers_to_lose: AtomicUsize,
     delay: Mutex<Duration>,
-    retirements_to_lose: AtomicUsize,
-    retirements_to_fail: AtomicUsize,
-    retirements_to_refuse: AtomicUsize,
+    /// What becomes of the next retirements, one after the other. In the end they work.
+    retirements: Mutex<Box<dyn Iterator<Item = Fault> + Send>>,
     held_load: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
 }
 
@@ -96,19 +104,9 @@ impl Faults {
         self.0.answers_to_lose.store(count, Ordering::SeqCst);
     }
 
-    /// The same, for retirements only.
-    pub fn lose_retirements(&self, count: usize) {
-        self.0.retirements_to_lose.store(count, Ordering::SeqCst);
-    }
-
-    /// Makes the next `count` retirements fail without being done.
-    pub fn fail_retirements(&self, count: usize) {
-        self.0.retirements_to_fail.store(count, Ordering::SeqCst);
-    }
-
-    /// Refuses `count` retirements, after those whose answers are lost.
-    pub fn refuse_retirements(&self, count: usize) {
-        self.0.retirements_to_refuse.store(count, Ordering::SeqCst);
+    /// What becomes of the next retirements, one after the other, in the place of what was said before. Then they work.
+    pub fn next_retirements(&self, faults: impl IntoIterator<Item = Fault, IntoIter: Send + 'static>) {
+        *self.0.retirements.lock() = Box::new(faults.into_iter());
     }
 
     /// How many calls there have been that ask or change something: all but checks.
@@ -135,6 +133,15 @@ impl Faults {
         self.in_working_order().await
     }
 
+    /// The answer, unless it is to be lost.
+    fn answer<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        let one_less = |count: usize| count.checked_sub(1);
+        match self.0.answers_to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+            Ok(_) => Err(lost()),
+            Err(_) => answer,
+        }
+    }
+
     async fn in_working_order(&self) -> Result<(), StoreError> {
         let mut mode = self.0.mode.subscribe();
         // The sender lives as long as `self`.
@@ -146,12 +153,14 @@ impl Faults {
     }
 }
 
-fn answer(to_lose: &AtomicUsize) -> Result<(), StoreError> {
-    let one_less = |count: usize| count.checked_sub(1);
-    match to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
-        Ok(_) => Err(StoreError::unavailable("told to lose the answer")),
-        Err(_) => Ok(()),
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults").field("mode", &*self.mode.borrow()).finish_non_exhaustive()
     }
+}
+
+fn lost() -> StoreError {
+    StoreError::unavailable("told to lose the answer")
 }
 
 impl HeldLoad {
@@ -180,9 +189,7 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         self.faults.call().await?;
-        let outcome = self.inner.create(record, ttl).await;
-        answer(&self.faults.0.answers_to_lose)?;
-        outcome
+        self.faults.answer(self.inner.create(record, ttl).await)
     }
 
     async fn save(
@@ -196,9 +203,7 @@ impl<S: Store> Store for FaultyStore<S> {
         if *self.faults.0.mode.borrow() == Mode::Conflicting {
             return Ok(SaveOutcome::Conflict);
         }
-        let outcome = self.inner.save(record, replacing, ttl, notice).await;
-        answer(&self.faults.0.answers_to_lose)?;
-        outcome
+        self.faults.answer(self.inner.save(record, replacing, ttl, notice).await)
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
@@ -220,15 +225,14 @@ impl<S: Store> Store for FaultyStore<S> {
         notice: Bytes,
     ) -> Result<RetireOutcome, StoreError> {
         self.faults.call().await?;
-        answer(&self.faults.0.retirements_to_fail)?;
-        let answers_are_lost = self.faults.0.retirements_to_lose.load(Ordering::SeqCst) > 0;
-        if !answers_are_lost && answer(&self.faults.0.retirements_to_refuse).is_err() {
-            return Err(StoreError::refused("told to refuse"));
+        let fault = self.faults.0.retirements.lock().next();
+        match fault {
+            Some(Fault::Fail) => return Err(StoreError::unavailable("told to fail")),
+            Some(Fault::Refuse) => return Err(StoreError::refused("told to refuse")),
+            Some(Fault::Lose) | None => {}
         }
         let outcome = self.inner.retire(key, revision, mark, ttl, notice).await;
-        answer(&self.faults.0.answers_to_lose)?;
-        answer(&self.faults.0.retirements_to_lose)?;
-        outcome
+        if fault.is_some() { Err(lost()) } else { self.faults.answer(outcome) }
     }
 
     async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {

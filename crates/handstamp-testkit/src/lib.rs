@@ -22,7 +22,7 @@ pub use redis;
 pub use self::clock::ManualClock;
 pub use self::deaf_bus::{DeafBus, DeafSubscription, Ears};
 pub use self::eventually::eventually;
-pub use self::faulty_store::{Faults, FaultyStore, HeldLoad};
+pub use self::faulty_store::{Fault, Faults, FaultyStore, HeldLoad};
 pub use self::node::NodeProcess;
 pub use self::port::free_port;
 pub use self::proxy::{Direction, Proxy};

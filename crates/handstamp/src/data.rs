@@ -174,6 +174,16 @@ mod tests {
     }
 
     #[test]
+    fn errors_quote_nothing() {
+        let items = std::collections::BTreeMap::from([("items", "canary")]);
+        for encoding in [Encoding::MessagePack, Encoding::Json] {
+            let error = decode::<Cart>(encoding, &encode(encoding, &items).unwrap()).unwrap_err();
+            let shown = format!("{error} {error:?} {:?}", error.source());
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+
+    #[test]
     fn garbage_is_an_error_however_deep_it_is_nested() {
         let nested = vec![0x91; 100_000];
         let brackets = "[".repeat(100_000);

@@ -225,6 +225,16 @@ async fn commands_beyond_the_limit_are_refused_at_once() {
     until_it_serves(&store).await;
 }
 
+/// A node that cannot prove that its cache is up to date would send even more.
+#[tokio::test]
+async fn a_check_gets_through_however_many_commands_wait() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected_by(RedisConfig { max_in_flight: 0, ..config(&server.url()) });
+    store.check().await.expect("check");
+    let error = store.load(&record().key).await.expect_err("there is no room");
+    assert_eq!(cause(&error), &RedisError::Busy);
+}
+
 #[tokio::test]
 async fn calls_that_nobody_waits_for_leave_no_trace() {
     let server = RedisServer::start().await;

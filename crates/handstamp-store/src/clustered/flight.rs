@@ -9,6 +9,7 @@ use handstamp_core::id::SessionKey;
 use tokio::time::timeout;
 
 use super::node::{Cached, Node};
+use super::reads::two_types;
 use crate::{StoreError, Stored};
 
 /// The loads under way. Who waits for one keeps it going: it ends with the last who leaves.
@@ -37,10 +38,7 @@ impl Node {
             let flight = flight.shared();
             (flight.downgrade(), flight)
         });
-        landed.await.map_err(|error| match error.downcast_ref::<E>() {
-            Some(error) => error.clone(),
-            None => StoreError::unavailable("one session was asked for as two types").into(),
-        })
+        landed.await.map_err(|error| error.downcast_ref::<E>().cloned().unwrap_or_else(two_types))
     }
 
     /// What the store knows of `key` now, within the load budget.

@@ -6,6 +6,7 @@ mod fence;
 mod flight;
 mod node;
 mod reads;
+mod retry;
 mod revocations;
 mod settings;
 mod stats;

@@ -13,9 +13,9 @@ use super::Settings;
 use super::erased::ErasedStore;
 use super::fence::Fence;
 use super::flight::Flights;
+use super::retry::again_if_lost;
 use super::revocations::Revocations;
 use super::stats::BusCounters;
-use super::writes::Writes;
 use crate::{Clock, StoreError, Stored};
 
 /// What the requests of a node and its coordinator have in common.
@@ -100,48 +100,6 @@ impl Node {
         let fresh = ticket.complete(Some(revision), present.clone(), self.in_date(key, now, left));
         Ok((present, fresh))
     }
-
-    /// Tells the store of what was ended while it was away. Stops at the first failure.
-    pub(super) async fn retry_revocations(&self) {
-        loop {
-            let pending = self.revocations.some(REVOCATIONS_AT_ONCE);
-            if pending.is_empty() {
-                return;
-            }
-            let writes = Writes::new(self);
-            let told = futures_util::future::join_all(pending.iter().map(|key| async move {
-                let told = writes.delete(key).await.is_ok();
-                if told {
-                    self.revocations.settle(key);
-                }
-                told
-            }));
-            let told = told.await;
-            let count = told.iter().filter(|told| **told).count();
-            tracing::info!(count, "ended sessions that could not be ended before");
-            if count < told.len() {
-                return;
-            }
-        }
-    }
-}
-
-/// What `call` returns, or what it returns the second time if the first answer was lost: there may be another connection
-/// by then. If the second does not tell what became of the first, that is unknown, and an error.
-pub(super) async fn again_if_lost<T, F>(
-    mut call: impl FnMut() -> F,
-    tells: impl Fn(&T) -> bool,
-) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    match call().await {
-        Err(lost @ (StoreError::Unavailable(_) | StoreError::TimedOut)) => match call().await {
-            Ok(outcome) if tells(&outcome) => Ok(outcome),
-            _ => Err(lost),
-        },
-        outcome => outcome,
-    }
 }
 
 /// Up to a tenth less than `ttl`, so that what came in together does not go out together.
@@ -153,4 +111,3 @@ fn spread(ttl: Duration, key: &SessionKey) -> Duration {
 /// How long "not there" is remembered.
 const ABSENT_TTL: Duration = Duration::from_secs(1);
 const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
-const REVOCATIONS_AT_ONCE: usize = 64;

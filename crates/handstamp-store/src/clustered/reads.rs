@@ -91,6 +91,6 @@ impl Cached {
     }
 }
 
-fn two_types<E: From<StoreError>>() -> E {
+pub(super) fn two_types<E: From<StoreError>>() -> E {
     StoreError::unavailable("one session was asked for as two types").into()
 }

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use handstamp_core::id::SessionKey;
 use parking_lot::Mutex;
 
+use super::node::Node;
+use super::writes::Writes;
+
 /// Sessions that somebody ended while the store could not be reached. On this node they are gone at once; the
 /// store hears of it when it is back.
 #[derive(Debug, Default)]
@@ -41,5 +44,34 @@ impl Revocations {
     }
 }
 
+impl Node {
+    /// Tells the store of what was ended while it was away. Stops at the first failure.
+    pub(super) async fn retry_revocations(&self) {
+        loop {
+            let pending = self.revocations.some(REVOCATIONS_AT_ONCE);
+            if pending.is_empty() {
+                return;
+            }
+            let writes = Writes::new(self);
+            let told = futures_util::future::join_all(pending.iter().map(|key| async move {
+                let told = writes.delete(key).await.is_ok();
+                if told {
+                    self.revocations.settle(key);
+                }
+                told
+            }));
+            let told = told.await;
+            let count = told.iter().filter(|told| **told).count();
+            if count > 0 {
+                tracing::info!(count, "ended sessions that could not be ended before");
+            }
+            if count < told.len() {
+                return;
+            }
+        }
+    }
+}
+
 /// A bound on the memory that an outage can cost.
 const MAX_LEN: usize = 10_000;
+const REVOCATIONS_AT_ONCE: usize = 64;

@@ -8,13 +8,14 @@ use handstamp_core::invalidation::Invalidation;
 use handstamp_core::record::{Mark, Record, Revision};
 use tokio::time::{Instant, timeout_at};
 
-use super::node::{Cached, Node, again_if_lost};
+use super::node::{Cached, Node};
+use super::retry::again_if_lost;
 use crate::{CreateOutcome, RetireOutcome, SaveOutcome, StoreError, TouchOutcome};
 
 /// The writes of one request: see [`ClusteredStore::writes`](super::ClusteredStore::writes).
 ///
 /// Each takes what is left of the budget at most. After an error it is unknown whether the write was done, and
-/// this node has forgotten what it knew of the session.
+/// this node does not believe any more what it knew of the session; it is kept for an outage only.
 ///
 /// # Cancel safety
 ///
@@ -120,8 +121,7 @@ impl<'n> Writes<'n> {
     /// as soon as it can be reached, as long as this node lives.
     pub async fn delete(self, key: &SessionKey) -> Result<bool, StoreError> {
         let node = self.node;
-        let notice = node.message(&Invalidation::SessionDeleted(*key));
-        let deleted = self.in_time(|| node.store.delete(key, notice.clone()), |_| true).await;
+        let deleted = self.delete_once(key).await;
         if deleted.is_err() && !node.revocations.remember(*key) {
             tracing::error!("too many sessions wait to be ended: one of them will only end with its time");
         }
@@ -132,8 +132,7 @@ impl<'n> Writes<'n> {
     /// Takes back a session of which nobody has heard, as far as that can be done: should it fail, the record goes with
     /// its time.
     pub async fn take_back(self, key: &SessionKey) {
-        let notice = self.node.message(&Invalidation::SessionDeleted(*key));
-        let _ = self.in_time(|| self.node.store.delete(key, notice.clone()), |_| true).await;
+        let _ = self.delete_once(key).await;
         self.node.forget(key, None);
     }
 
@@ -181,6 +180,11 @@ impl<'n> Writes<'n> {
     /// When it is used up first.
     pub async fn within_budget<T>(self, work: impl Future<Output = T>) -> Result<T, StoreError> {
         timeout_at(self.deadline, work).await.map_err(|_| StoreError::TimedOut)
+    }
+
+    async fn delete_once(self, key: &SessionKey) -> Result<bool, StoreError> {
+        let notice = self.node.message(&Invalidation::SessionDeleted(*key));
+        self.in_time(|| self.node.store.delete(key, notice.clone()), |_| true).await
     }
 
     async fn in_time<T, F>(self, call: impl FnMut() -> F, tells: impl Fn(&T) -> bool) -> Result<T, StoreError>

@@ -1,6 +1,5 @@
 //! What the layer does to responses.
 
-use axum::response::IntoResponse;
 use http::header::{CACHE_CONTROL, Entry, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderValue, Response, StatusCode};
 
@@ -76,14 +75,6 @@ pub(crate) fn error_response<B: Default>(error: SessionError) -> Response<B> {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.extensions_mut().insert(error);
     response
-}
-
-/// For handlers that pass an error of [`commit`](crate::Session::commit) on. What the layer's `on_conflict` and `on_gone`
-/// say is for answers that it makes itself.
-impl IntoResponse for SessionError {
-    fn into_response(self) -> axum::response::Response {
-        error_response(self)
-    }
 }
 
 fn mentions_cookie(vary: &HeaderValue) -> bool {

@@ -170,3 +170,26 @@ impl<T: SessionData> Shared<T> {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::Config;
+
+    #[derive(Clone, Default, Deserialize, Serialize)]
+    struct Nothing {}
+
+    impl SessionData for Nothing {}
+
+    /// Whoever is at the head of a queue decides for all who wait there.
+    #[tokio::test]
+    async fn who_replays_never_waits_together_with_who_overwrites() {
+        let strict = Shared::<Nothing>::new(Runtime::start(Config::new()).await.unwrap());
+        let mut careless = strict.clone();
+        assert!(Arc::ptr_eq(&strict.queues, &careless.queues));
+        careless.set_last_writer_wins();
+        assert!(!Arc::ptr_eq(&strict.queues, &careless.queues));
+    }
+}

@@ -71,8 +71,9 @@ impl<T: SessionData> Commit<T> {
                 Ok(_) => self.create(writes).await,
                 Err(error) => Err(error),
             },
-            // There is nothing to wait for.
-            StoreStep::Nothing | StoreStep::Touch => Ok(self.unchanged()),
+            StoreStep::Nothing | StoreStep::Touch => {
+                return Committed { cookie: None, done: None, result: Ok(()) };
+            }
         };
         match outcome {
             Ok(done) => Committed { cookie: self.cookie(&done), done: Some(done), result: Ok(()) },
@@ -138,10 +139,6 @@ impl<T: SessionData> Commit<T> {
             }
         }
         outcome
-    }
-
-    fn unchanged(&self) -> Done<T> {
-        self.origin.clone().map_or(Done::Ended, Done::Saved)
     }
 
     fn cookie(&self, done: &Done<T>) -> Option<HeaderValue> {

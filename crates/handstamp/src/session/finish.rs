@@ -45,10 +45,8 @@ impl<T: SessionData> Exchange<T> {
         let (store_step, cookie_step) = self.plan(open);
         match store_step {
             StoreStep::Nothing | StoreStep::Touch => {
-                // Such as renewing a session that does not exist.
-                let _ = open.take_changes();
-                open.left = true;
-                Finish::Done { cookie: self.cookie_header(open, cookie_step) }
+                open.leave();
+                Finish::Done { cookie: self.without_store(open, store_step, cookie_step) }
             }
             _ => Finish::Commit,
         }
@@ -101,7 +99,7 @@ impl<T: SessionData> Exchange<T> {
         self.with_open(|open| {
             let (step, cookie_step) = self.plan(open);
             if let StoreStep::Nothing | StoreStep::Touch = step {
-                open.to_send = self.cookie_header(open, cookie_step);
+                open.to_send = self.without_store(open, step, cookie_step);
                 return Ok(None);
             }
             let makes_a_session =
@@ -126,31 +124,34 @@ impl<T: SessionData> Exchange<T> {
 
     fn plan(&self, open: &Open<T>) -> (StoreStep, CookieStep) {
         let intent = open.intent();
-        let touch = open.origin.as_ref().filter(|origin| {
+        let touch_due = open.origin.as_ref().is_some_and(|origin| {
             intent == plan::Intent::Keep && origin.claim_touch(open.since, self.shared.timeouts())
         });
         let key_age = open.cookie.as_ref().map(|cookie| cookie.key_age);
         let cookie =
             key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
-        let steps = plan(plan::Exchange {
+        plan(plan::Exchange {
             cookie,
             found: open.origin.is_some() || (open.destroy && cookie.is_some()),
             intent,
-            touch_due: touch.is_some(),
-        });
-        if let (StoreStep::Touch, Some(origin)) = (steps.0, touch) {
-            self.shared.spawn_touch(origin.clone());
-        }
-        steps
+            touch_due,
+        })
     }
 
-    /// The `Set-Cookie` header that the answer is to carry after a step that needs no new id.
-    fn cookie_header(&self, open: &mut Open<T>, step: CookieStep) -> Option<HeaderValue> {
+    /// Takes steps that nobody has to wait for. Returns the cookie that the answer is to carry.
+    fn without_store(
+        &self,
+        open: &mut Open<T>,
+        store_step: StoreStep,
+        cookie_step: CookieStep,
+    ) -> Option<HeaderValue> {
+        if let (StoreStep::Touch, Some(origin)) = (store_step, &open.origin) {
+            self.shared.spawn_touch(origin.clone());
+        }
         let to_send = open.to_send.take();
-        match (step, &open.cookie) {
+        match (cookie_step, &open.cookie) {
             (CookieStep::Remove, _) => Some(self.shared.cookie().removal()),
-            // What an earlier commit wants sent is newer than what came with the request.
-            (CookieStep::Set, Some(cookie)) => to_send.or_else(|| Some(self.shared.cookie().set(&cookie.id))),
+            (CookieStep::Set, Some(cookie)) => Some(self.shared.cookie().set(&cookie.id)),
             (CookieStep::Set | CookieStep::Nothing, _) => to_send,
         }
     }

@@ -102,6 +102,13 @@ impl<T: SessionData> Open<T> {
         self.destroy || self.renew || !self.changes.is_empty()
     }
 
+    /// The answer leaves. What has no effect, such as renewing a session that does not exist, is not held over.
+    pub(super) fn leave(&mut self) {
+        self.changes.clear();
+        (self.renew, self.destroy) = (false, false);
+        self.left = true;
+    }
+
     /// Hands over what is to be done: the data, and the changes that led to it.
     pub(super) fn take_changes(&mut self) -> (Arc<T>, Vec<Change<T>>) {
         (self.renew, self.destroy) = (false, false);

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use handstamp::{Fresh, Session, SessionError, SessionLayer};
-use handstamp_testkit::until;
+use handstamp_testkit::{Fault, until};
 use http::StatusCode;
 use parking_lot::Mutex;
 
@@ -26,6 +26,7 @@ async fn node(cluster: &Cluster, kept: &Kept) -> Node {
         .route("/commit-twice", post(commit_twice))
         .route("/keep", post(keep))
         .route("/one-too-large", post(one_too_large))
+        .route("/renew-then-look", post(renew_then_look))
         .route("/destroy-while-failing", post(destroy_while_failing))
         .route("/commit-behind-my-back", post(commit_behind_my_back))
         .route("/destroy-then-fresh", post(destroy_then_fresh))
@@ -73,6 +74,14 @@ async fn commit_twice(session: Session<User>) {
     other.unwrap();
 }
 
+/// Whoever hears that nobody knows looks.
+async fn renew_then_look(session: Session<User>) -> String {
+    session.renew();
+    let unknown = session.commit().await.is_err();
+    session.refresh().await.unwrap();
+    format!("{unknown} {:?}", session.get().name)
+}
+
 /// Both changes go together, and one of them is to blame.
 async fn one_too_large(session: Session<User>) -> String {
     let (good, bad) = tokio::join!(
@@ -84,10 +93,10 @@ async fn one_too_large(session: Session<User>) -> String {
 
 /// What is asked for while a commit is under way does not share its fate.
 async fn destroy_while_failing(session: Session<User>) {
-    session.update(|user| user.name = Some("x".repeat(100_000)));
+    session.update(|user| user.visits += 1);
     let late = session.clone();
     let (failed, ()) = tokio::join!(session.commit(), async move {
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         late.destroy();
     });
     assert!(failed.is_err());
@@ -268,11 +277,13 @@ async fn who_was_committed_together_fails_together_and_is_told() {
     assert_eq!(browser.me().await.unwrap(), "ada 0");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_commit_takes_no_logout_along() {
     let cluster = Cluster::new();
-    let (_, mut browser, _) = logged_in(&cluster).await;
+    let (node, mut browser, _) = logged_in(&cluster).await;
     let mut thief = browser.clone();
+    // Until its budget is used up.
+    node.faults.always_conflict();
     assert_eq!(browser.post("/destroy-while-failing", "").await.status, StatusCode::OK);
     assert!(cluster.store.is_empty());
     assert_eq!(thief.me().await, Err(StatusCode::UNAUTHORIZED));
@@ -298,4 +309,15 @@ async fn what_was_ended_does_not_come_back_by_looking_again() {
     assert_ne!(browser.session(), before);
     assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
     assert_eq!(cluster.store.len(), 1);
+}
+
+#[tokio::test]
+async fn a_renewal_of_which_nobody_knows_goes_on_under_the_new_id() {
+    let cluster = Cluster::new();
+    let (node, mut browser, _) = logged_in(&cluster).await;
+    let before = browser.session();
+    node.faults.next_retirements([Fault::Lose; 2]);
+    assert_eq!(browser.post("/renew-then-look", "").await.body, "true Some(\"ada\")");
+    assert_ne!(browser.session(), before);
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
 }

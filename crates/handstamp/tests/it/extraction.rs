@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::support::{Cluster, Node, User};
+use crate::support::{Cluster, Log, Node, User};
 
 async fn serve(cluster: &Cluster, router: Router) -> Node {
     let node = cluster.node().await;
@@ -153,6 +153,21 @@ async fn two_layers_with_two_types_stand_on_one_router() {
     swapped.set_cookie("__Host-id", browser.cookie("__Host-cart").unwrap());
     swapped.set_cookie("__Host-cart", browser.cookie("__Host-id").unwrap());
     assert_eq!(swapped.get("/both").await.body, "0 0");
+}
+
+/// Each would take the other's sessions for its own.
+#[tokio::test]
+async fn a_cookie_that_stands_for_two_types_is_complained_about() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let (log, _guard) = Log::listen();
+    let _fine: Router =
+        Router::new().route("/", get(async || ())).layer(SessionLayer::<User>::new(&node.runtime));
+    assert!(log.take().is_empty());
+    let _wrong: Router =
+        Router::new().route("/", get(async || ())).layer(SessionLayer::<Cart>::new(&node.runtime));
+    let complaint = String::from_utf8(log.take()).unwrap();
+    assert!(complaint.contains("__Host-id") && complaint.contains("cookie_name"), "{complaint}");
 }
 
 /// The inner session has moved to its new id already: without the cookie it would be lost.

@@ -13,14 +13,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::support::{Browser, Cluster, Node, User};
-
-async fn logged_in(cluster: &Cluster) -> (Node, Browser) {
-    let node = cluster.node().await;
-    let mut browser = node.browser();
-    browser.login("ada").await;
-    (node, browser)
-}
+use crate::support::{Browser, Cluster, Node, User, logged_in};
 
 #[tokio::test]
 async fn a_read_that_fails_is_503_and_not_a_new_session() {

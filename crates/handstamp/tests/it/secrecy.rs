@@ -1,38 +1,15 @@
 //! Nothing that opens a session gets anywhere but into the cookie.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use axum::Router;
 use axum::routing::get;
 use handstamp::store::{Bus, Store, Subscription};
 use handstamp::{Config, Encoding, Session, SessionLayer};
 
-use crate::support::{Cluster, Node, SECRET, User, config};
-
-/// Everything that was written to it.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::support::{Cluster, Log, Node, SECRET, User, config};
 
 #[tokio::test]
 async fn logs_messages_and_records_hold_no_credential() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::listen();
 
     let cluster = Cluster::new();
     let mut messages = cluster.bus.subscribe().await.unwrap();
@@ -50,7 +27,7 @@ async fn logs_messages_and_records_hold_no_credential() {
     browser.me().await.unwrap_err();
     browser.post("/logout", "").await;
 
-    let mut places = vec![record, std::mem::take(&mut *log.0.lock().unwrap())];
+    let mut places = vec![record, log.take()];
     while let Some(message) = messages.try_next() {
         places.push(message.unwrap().to_vec());
     }
@@ -102,13 +79,7 @@ async fn data_that_does_not_fit_is_not_quoted() {
     }
     impl handstamp::SessionData for Changed {}
 
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::listen();
 
     for encoding in [Encoding::MessagePack, Encoding::Json] {
         let cluster = Cluster::new();
@@ -121,7 +92,7 @@ async fn data_that_does_not_fit_is_not_quoted() {
         let answer = browser.on(&Node { app, ..node }).get("/").await;
         assert_eq!(answer.body, "true", "the visitor is treated as new");
     }
-    let log = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+    let log = String::from_utf8(log.take()).unwrap();
     assert!(log.contains("cannot be decoded"), "{log}");
     assert!(!log.contains("canary"), "{log}");
 }

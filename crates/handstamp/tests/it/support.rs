@@ -1,6 +1,7 @@
 //! A small application, and a browser for it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,8 +17,10 @@ use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_testkit::{Faults, FaultyStore, ManualClock};
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
+use tracing::subscriber::DefaultGuard;
 
 pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
 
@@ -134,6 +137,14 @@ async fn start_over(session: Session<User>) {
     session.update(|user| user.visits = 1);
 }
 
+/// A node, and a browser that is logged in there.
+pub(crate) async fn logged_in(cluster: &Cluster) -> (Node, Browser) {
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    (node, browser)
+}
+
 /// Keeps cookies, and sends them back.
 #[derive(Clone)]
 pub(crate) struct Browser {
@@ -226,5 +237,37 @@ impl Answer {
 
     pub(crate) fn set_cookie(&self) -> Option<&str> {
         self.header("set-cookie")
+    }
+}
+
+/// Everything that was written to it.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Gets all that is logged on this thread as long as the guard lives.
+    pub(crate) fn listen() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// What has been logged so far, and was not taken yet.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

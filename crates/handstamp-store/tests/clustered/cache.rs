@@ -1,0 +1,159 @@
+//! What may be served from the cache, and what may not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use handstamp_core::record::Record;
+use handstamp_store::{Clock, CreateOutcome, Lookup, SaveOutcome, Store, SystemClock};
+use handstamp_testkit::until;
+use tokio::time::sleep;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_second_read_asks_nobody() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let record = one.create().await;
+    for node in [&one, &two] {
+        node.read(&record.key).await.unwrap();
+        let calls = node.faults.calls();
+        for _ in 0..100 {
+            assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
+        }
+        assert_eq!(node.faults.calls(), calls);
+    }
+    assert_eq!(two.clustered.size(), 1);
+    assert_eq!(two.clustered.cache_stats().hits, 100);
+}
+
+#[tokio::test]
+async fn not_there_is_remembered_for_a_moment() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let never = record();
+    assert_eq!(node.read(&never.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(node.lookup(&never.key), Some(Lookup::Absent));
+    assert_eq!(node.faults.calls(), 1);
+}
+
+#[tokio::test]
+async fn what_is_saved_or_ended_on_one_node_is_so_on_all() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let first = one.create().await;
+    assert_eq!(two.read(&first.key).await.unwrap(), found("first"));
+
+    let second = changed(&first, "second");
+    assert_eq!(one.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
+    until("two hears of the save", async || two.read(&first.key).await.unwrap() == found("second")).await;
+
+    assert!(one.delete(&first).await.unwrap());
+    assert_eq!(one.read(&first.key).await.unwrap(), Lookup::Absent);
+    until("two hears of the end", async || two.read(&first.key).await.unwrap() == Lookup::Absent).await;
+}
+
+#[tokio::test]
+async fn ones_own_messages_do_not_empty_the_cache() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let first = node.create().await;
+    let second = changed(&first, "second");
+    assert_eq!(node.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
+    until("the message came back", async || node.clustered.bus_stats().received > 0).await;
+    assert_eq!(node.lookup(&first.key), Some(found("second")));
+}
+
+#[tokio::test]
+async fn a_fill_that_raced_with_the_end_of_its_session_is_not_believed() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let record = one.create().await;
+    let mut held = two.faults.hold_next_load();
+    let (read, ()) = tokio::join!(two.read(&record.key), async {
+        held.reached().await;
+        let heard = two.clustered.bus_stats().received;
+        assert!(one.delete(&record).await.unwrap());
+        until("two hears of the end", async || two.clustered.bus_stats().received > heard).await;
+        held.release();
+    });
+    assert_eq!(read.unwrap(), Lookup::Absent, "the store was asked again");
+    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Absent);
+}
+
+#[tokio::test]
+async fn a_fill_that_raced_with_a_save_gives_what_was_saved() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let first = one.create().await;
+    let second = changed(&first, "second");
+    let mut held = two.faults.hold_next_load();
+    let (read, ()) = tokio::join!(two.read(&first.key), async {
+        held.reached().await;
+        assert_eq!(one.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
+        until("two hears of the save", async || two.clustered.bus_stats().received > 0).await;
+        held.release();
+    });
+    assert_eq!(read.unwrap(), found("second"));
+}
+
+#[tokio::test]
+async fn a_fill_that_raced_with_a_flush_is_not_cached() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let record = one.create().await;
+    let mut held = two.faults.hold_next_load();
+    let (read, ()) = tokio::join!(two.load(&record.key), async {
+        held.reached().await;
+        two.clustered.clear();
+        held.release();
+    });
+    assert_eq!(read.unwrap(), found("first"));
+    assert_eq!(two.faults.calls(), 2, "the store was asked again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_outage_the_cache_says_what_it_last_knew_and_for_how_long() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let (ended, record) = (node.create().await, node.create().await);
+    let outdated = |key, limit| node.clustered.lookup_outdated::<Bytes>(key, SystemClock.now(), limit);
+    let limit = Duration::from_secs(20);
+    node.faults.fail();
+    assert!(node.save(&changed(&record, "second"), record.revision).await.is_err());
+    assert!(node.delete(&ended).await.is_err());
+    sleep(MAX_STALENESS).await;
+    assert_eq!(node.lookup(&record.key), None, "nothing can be proved any more");
+    assert_eq!(outdated(&record.key, limit).map(payload), Some(found("first")));
+    assert_eq!(outdated(&ended.key, limit), None, "somebody tried to end it here");
+    sleep(limit - MAX_STALENESS).await;
+    assert_eq!(outdated(&record.key, limit), None);
+    assert_eq!(outdated(&record.key, limit * 2).map(payload), Some(found("first")));
+    node.clustered.clear();
+    assert_eq!(outdated(&record.key, limit * 2), None);
+}
+
+#[tokio::test]
+async fn a_record_past_its_absolute_deadline_is_not_there() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let expired = Record { expires_at: SystemClock.timestamp(), ..record() };
+    assert_eq!(cluster.store.create(&expired, TTL).await.unwrap(), CreateOutcome::Created);
+    assert_eq!(node.read(&expired.key).await.unwrap(), Lookup::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_is_served_no_longer_than_its_session_lives() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = record();
+    let ttl = Duration::from_secs(3);
+    let value = Arc::new(record.payload.clone());
+    assert_eq!(node.clustered.writes().create(&record, ttl, value).await.unwrap(), CreateOutcome::Created);
+    sleep(ttl - Duration::from_millis(10)).await;
+    assert_eq!(node.lookup(&record.key), Some(found("first")));
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(node.lookup(&record.key), None);
+    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
+}

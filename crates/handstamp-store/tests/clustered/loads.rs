@@ -1,0 +1,114 @@
+//! Many who want the same at the same time.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use handstamp_store::{Lookup, StoreError};
+use handstamp_testkit::until;
+use tokio::time::sleep;
+
+use crate::support::*;
+
+/// The herd on a cold node.
+#[tokio::test]
+async fn ten_thousand_who_want_the_same_session_share_one_load() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.clustered.clear();
+    let calls = node.faults.calls();
+    let mut held = node.faults.hold_next_load();
+    let loads = join_all((0..10_000).map(|_| node.load(&record.key)));
+    let release = async {
+        held.reached().await;
+        held.release();
+    };
+    let (loaded, ()) = tokio::join!(loads, release);
+    assert!(loaded.iter().all(|loaded| loaded.as_ref().unwrap() == &found("first")));
+    assert_eq!(node.faults.calls(), calls + 1);
+}
+
+/// After a flush everybody comes at once: not all of them at the store.
+#[tokio::test(start_paused = true)]
+async fn loads_of_many_sessions_take_turns() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    node.faults.hang();
+    let calls = node.faults.calls();
+    let keys: Vec<_> = (0..1_000).map(|_| record().key).collect();
+    let loads = join_all(keys.iter().map(|key| node.load(key)));
+    let look = async {
+        until("there are many at the store", async || node.faults.calls() - calls >= 256).await;
+        sleep(Duration::from_millis(20)).await;
+        assert_eq!(node.faults.calls() - calls, 256);
+        node.faults.work();
+    };
+    let (loaded, ()) = tokio::join!(loads, look);
+    assert!(loaded.iter().all(|loaded| loaded.as_ref().unwrap() == &Lookup::Absent));
+    assert_eq!(node.faults.calls() - calls, 1_000);
+}
+
+#[tokio::test]
+async fn all_who_share_a_load_share_its_error() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.faults.hang();
+    let calls = node.faults.calls();
+    let loads = join_all((0..100).map(|_| node.load(&record.key)));
+    let (loaded, ()) = tokio::join!(loads, async { node.faults.fail() });
+    assert!(loaded.iter().all(|loaded| matches!(loaded, Err(StoreError::Unavailable(_)))));
+    assert_eq!(node.faults.calls(), calls + 2, "once, and once again because the connection broke");
+}
+
+#[tokio::test]
+async fn who_comes_after_a_logout_does_not_share_a_load_from_before_it() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.clustered.clear();
+    let mut held = node.faults.hold_next_load();
+    let early = async {
+        // It has its answer, from before the logout, and asks again because it hears of that.
+        assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Absent);
+    };
+    let late = async {
+        held.reached().await;
+        assert!(node.delete(&record).await.unwrap());
+        assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Absent);
+        held.release();
+    };
+    tokio::join!(early, late);
+}
+
+#[tokio::test]
+async fn a_load_ends_with_the_last_who_waits_for_it() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.clustered.clear();
+    let mut held = node.faults.hold_next_load();
+    tokio::select! {
+        _ = node.load(&record.key) => panic!("it is held"),
+        () = held.reached() => {}
+    }
+    assert_eq!(node.load(&record.key).await.unwrap(), found("first"), "another one is begun");
+}
+
+#[tokio::test]
+async fn a_fresh_load_never_shares_what_was_asked_before() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let first = one.create().await;
+    let mut held = two.faults.hold_next_load();
+    two.ears.close();
+    let early = two.load(&first.key);
+    let late = async {
+        held.reached().await;
+        let _ = one.save(&changed(&first, "second"), first.revision).await.unwrap();
+        let fresh = two.clustered.load_fresh(&first.key, |stored| Ok::<_, StoreError>(stored.record.payload));
+        assert_eq!(fresh.await.map(payload).unwrap(), found("second"));
+        held.release();
+    };
+    let (_, ()) = tokio::join!(early, late);
+}

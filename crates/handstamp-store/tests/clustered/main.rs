@@ -1,0 +1,9 @@
+//! What one node of a cluster does.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+
+mod cache;
+mod coordinator;
+mod loads;
+mod support;
+mod writes;

@@ -1,0 +1,141 @@
+//! Several nodes on one store and one bus.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use handstamp_core::id::{Handle, Namespace, SessionKey};
+use handstamp_core::invalidation::{Messenger, NodeId};
+use handstamp_core::keys::{KeyRing, Secret};
+use handstamp_core::record::{Encoding, Mark, Record, Revision};
+use handstamp_store::{
+    Clock, ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, SaveOutcome, Settings, StoreError,
+    SystemClock,
+};
+use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore};
+
+pub(crate) const TTL: Duration = Duration::from_secs(3_600);
+pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(2);
+
+/// Several nodes on one store and one bus.
+pub(crate) struct Cluster {
+    pub(crate) store: MemoryStore,
+    pub(crate) bus: MemoryBus,
+}
+
+pub(crate) struct TestNode {
+    pub(crate) clustered: ClusteredStore,
+    pub(crate) faults: Faults,
+    pub(crate) ears: Ears,
+}
+
+impl Cluster {
+    pub(crate) fn new() -> Self {
+        let bus = MemoryBus::new();
+        Self { store: MemoryStore::new(bus.clone()), bus }
+    }
+
+    pub(crate) async fn node(&self, name: &str) -> TestNode {
+        self.node_with(name, Settings::default()).await
+    }
+
+    pub(crate) async fn node_with(&self, name: &str, settings: Settings) -> TestNode {
+        let (store, faults) = FaultyStore::new(self.store.clone());
+        let node = self.node_on(store, faults, name, settings);
+        node.clustered.settled().await;
+        node
+    }
+
+    pub(crate) fn node_on(
+        &self,
+        store: FaultyStore<MemoryStore>,
+        faults: Faults,
+        name: &str,
+        settings: Settings,
+    ) -> TestNode {
+        let (bus, ears) = DeafBus::new(self.bus.clone());
+        let clustered =
+            ClusteredStore::start(store, bus, messenger(name, SECRET), Arc::new(SystemClock), settings);
+        TestNode { clustered, faults, ears }
+    }
+}
+
+impl TestNode {
+    pub(crate) fn lookup(&self, key: &SessionKey) -> Option<Lookup<Bytes>> {
+        self.clustered.lookup::<Bytes>(key, SystemClock.now()).map(payload)
+    }
+
+    pub(crate) async fn load(&self, key: &SessionKey) -> Result<Lookup<Bytes>, StoreError> {
+        self.clustered.load(key, |stored| Ok::<_, StoreError>(stored.record.payload)).await.map(payload)
+    }
+
+    /// What a request reads: the cache if it may, else the store.
+    pub(crate) async fn read(&self, key: &SessionKey) -> Result<Lookup<Bytes>, StoreError> {
+        match self.lookup(key) {
+            Some(lookup) => Ok(lookup),
+            None => self.load(key).await,
+        }
+    }
+
+    pub(crate) async fn create(&self) -> Record {
+        let record = record();
+        let value = Arc::new(record.payload.clone());
+        assert_eq!(
+            self.clustered.writes().create(&record, TTL, value).await.unwrap(),
+            CreateOutcome::Created
+        );
+        record
+    }
+
+    pub(crate) async fn save(&self, record: &Record, replacing: Revision) -> Result<SaveOutcome, StoreError> {
+        let value = Arc::new(record.payload.clone());
+        self.clustered.writes().save(record, replacing, TTL, value).await
+    }
+
+    pub(crate) async fn delete(&self, record: &Record) -> Result<bool, StoreError> {
+        self.clustered.writes().delete(&record.key).await
+    }
+}
+
+pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
+
+pub(crate) fn messenger(node: &str, secret: &str) -> Messenger {
+    let ring = KeyRing::new(Namespace::default(), &[Secret::parse(secret).unwrap()]).unwrap();
+    Messenger::new(&ring, NodeId::new(node).unwrap())
+}
+
+pub(crate) fn payload(lookup: Lookup<Arc<Bytes>>) -> Lookup<Bytes> {
+    match lookup {
+        Lookup::Absent => Lookup::Absent,
+        Lookup::Found(payload) => Lookup::Found(Bytes::clone(&payload)),
+    }
+}
+
+pub(crate) fn found(payload: &'static str) -> Lookup<Bytes> {
+    Lookup::Found(payload.into())
+}
+
+pub(crate) fn record() -> Record {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).unwrap();
+    let now = SystemClock.timestamp();
+    Record {
+        revision: Revision::first().unwrap(),
+        key: SessionKey::from_bytes(key),
+        handle: Handle::generate().unwrap(),
+        created_at: now,
+        expires_at: now.saturating_add(TTL * 24),
+        subject: None,
+        encoding: Encoding::MessagePack,
+        schema: 1,
+        payload: "first".into(),
+    }
+}
+
+pub(crate) fn mark() -> Mark {
+    Mark::new(Revision::first().unwrap())
+}
+
+pub(crate) fn changed(record: &Record, payload: &'static str) -> Record {
+    Record { revision: record.revision.next().unwrap(), payload: payload.into(), ..record.clone() }
+}

@@ -1,0 +1,139 @@
+//! What a write leaves behind, and one whose answer is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use handstamp_core::record::Record;
+use handstamp_store::{Lookup, RetireOutcome, SaveOutcome, Settings, Store, StoreError, TouchOutcome};
+use handstamp_testkit::until;
+use tokio::time::{Instant, sleep};
+
+use crate::support::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_costs_no_more_than_the_budget() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let first = node.create().await;
+    node.faults.hang();
+    let settings = Settings::default();
+
+    let started = Instant::now();
+    assert!(matches!(node.load(&first.key).await, Err(StoreError::TimedOut)));
+    assert_eq!(started.elapsed(), settings.load_budget);
+
+    let started = Instant::now();
+    let writes = node.clustered.writes();
+    let second = changed(&first, "second");
+    let value = Arc::new(second.payload.clone());
+    let saved = writes.save(&second, first.revision, TTL, value).await;
+    assert!(matches!(saved, Err(StoreError::TimedOut)));
+    assert!(writes.out_of_time());
+    let retired = writes.retire(&first.key, first.revision, mark(), TTL).await;
+    assert!(matches!(retired, Err(StoreError::TimedOut)), "the budget is for all writes together");
+    assert_eq!(started.elapsed(), settings.save_budget);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_of_unknown_outcome_leaves_nothing_in_the_cache() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let first = node.create().await;
+    node.faults.fail();
+    assert!(node.save(&changed(&first, "second"), first.revision).await.is_err());
+    assert_eq!(node.lookup(&first.key), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_could_not_be_ended_is_over_here_and_ended_later() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let record = one.create().await;
+    one.faults.fail();
+    assert!(one.delete(&record).await.is_err());
+    one.faults.work();
+    assert_eq!(one.read(&record.key).await.unwrap(), Lookup::Absent);
+    let later = changed(&record, "later");
+    assert_eq!(one.save(&later, record.revision).await.unwrap(), SaveOutcome::Gone);
+    assert_eq!(one.clustered.writes().touch(&record.key, TTL).await.unwrap(), TouchOutcome::Gone);
+    until("the store is told", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+    until("two hears of it", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
+}
+
+#[tokio::test]
+async fn retiring_drops_the_copy() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let first = node.create().await;
+    let retire = |revision| node.clustered.writes().retire(&first.key, revision, mark(), TTL);
+    assert_eq!(retire(first.revision.next().unwrap()).await.unwrap(), RetireOutcome::Conflict);
+    assert_eq!(node.read(&first.key).await.unwrap(), found("first"));
+    assert_eq!(retire(first.revision).await.unwrap(), RetireOutcome::Retired);
+    assert_eq!(node.read(&first.key).await.unwrap(), Lookup::Absent);
+}
+
+#[tokio::test]
+async fn a_session_that_is_to_be_ended_cannot_be_moved_away() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.faults.fail();
+    assert!(node.delete(&record).await.is_err());
+    node.faults.work();
+    let retired = node.clustered.writes().retire(&record.key, record.revision, mark(), TTL).await;
+    assert_eq!(retired.unwrap(), RetireOutcome::Gone);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_asked_for_again() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    node.faults.lose_answers(1);
+    let first = node.create().await;
+    let second = changed(&first, "second");
+    node.faults.lose_answers(1);
+    assert_eq!(node.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
+    assert_eq!(node.lookup(&first.key), Some(found("second")));
+    node.faults.lose_answers(1);
+    let retired = node.clustered.writes().retire(&first.key, second.revision, mark(), TTL).await;
+    assert_eq!(retired.unwrap(), RetireOutcome::Retired);
+}
+
+/// The save was done, and another has changed the record again since: to make it once more would be once too often.
+#[tokio::test]
+async fn a_save_whose_answer_was_lost_is_not_taken_for_one_that_was_not_done() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let first = one.create().await;
+    let (second, third) = (changed(&first, "second"), changed(&first, "third"));
+    one.faults.delay(Duration::from_millis(20));
+    one.faults.lose_answers(1);
+    let save = one.save(&second, first.revision);
+    let overtaken = async {
+        until("it is done", async || {
+            cluster.store.load(&first.key).await.unwrap().unwrap().record.revision == second.revision
+        })
+        .await;
+        let third = Record { revision: second.revision.next().unwrap(), ..third };
+        assert_eq!(two.save(&third, second.revision).await.unwrap(), SaveOutcome::Saved);
+    };
+    let (saved, ()) = tokio::join!(save, overtaken);
+    assert!(matches!(saved, Err(StoreError::Unavailable(_))), "{saved:?}");
+}
+
+/// Nobody knows its id, so nobody has to be kept from it: what waits to be ended is for those who logged out.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_could_not_be_created_is_not_ended_later() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = record();
+    node.faults.fail();
+    let value = Arc::new(record.payload.clone());
+    assert!(node.clustered.writes().create(&record, TTL, value).await.is_err());
+    node.clustered.writes().take_back(&record.key).await;
+    let calls = node.faults.calls();
+    node.faults.work();
+    sleep(MAX_STALENESS * 2).await;
+    assert!(node.clustered.healthy());
+    assert_eq!(node.faults.calls(), calls);
+}
