@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use handstamp_core::cache::{FlightNumber, Flights, InDate, LocalCache};
+use handstamp_core::cache::{Feed, FlightNumber, Flights, InDate, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 use loom::sync::Mutex;
@@ -60,7 +60,7 @@ fn nothing_from_before_a_flush_is_served_after_it() {
         let filling = node.spawn({
             let fence = fence.clone();
             move |node| {
-                let ticket = node.cache.begin(&key(ADA));
+                let ticket = node.cache.begin(&key(ADA), &node.feed);
                 let found = node.stored(ADA);
                 let flushed = fence.load(Ordering::Acquire);
                 let taken = ticket.complete(found.map(revision), found, node.in_date);
@@ -73,7 +73,7 @@ fn nothing_from_before_a_flush_is_served_after_it() {
             move |node| (fence.load(Ordering::Acquire), node.cached(ADA))
         });
         node.change(ADA, None);
-        node.cache.clear();
+        node.feed.cut();
         fence.store(true, Ordering::Release);
         assert_ne!(reading.join().unwrap(), (true, Some(Some(1))));
         let taken = filling.join().unwrap();
@@ -107,7 +107,7 @@ fn nobody_joins_a_flight_from_before_a_flush() {
         let node = Node::new(1);
         let reading = node.spawn(|node| node.read(ADA));
         node.change(ADA, None);
-        node.cache.clear();
+        node.feed.cut();
         assert_eq!(node.read(ADA), None);
         reading.join().unwrap().is_some()
     });
@@ -170,6 +170,7 @@ type Found = Option<u8>;
 struct Node {
     store: [Mutex<Found>; 2],
     cache: LocalCache<Found>,
+    feed: Arc<Feed>,
     flights: Flights<Arc<Flight>>,
     under_way: [AtomicBool; 2],
     overlapped: AtomicBool,
@@ -187,9 +188,13 @@ impl Node {
     fn new(max_entries: usize) -> Arc<Self> {
         let now = Instant::now();
         let later = now + Duration::from_secs(60);
+        let cache = LocalCache::new(max_entries);
+        let feed = cache.open_feed(now, Duration::from_secs(60));
+        feed.pass(now);
         Arc::new(Self {
             store: [Mutex::new(Some(1)), Mutex::new(Some(1))],
-            cache: LocalCache::new(max_entries),
+            cache,
+            feed,
             flights: Flights::new(),
             under_way: Default::default(),
             overlapped: Default::default(),
@@ -225,7 +230,7 @@ impl Node {
 
     /// Asks the store, and offers the answer to the cache. Returns whether that took it.
     fn fill(&self, session: usize) -> (Found, bool) {
-        let ticket = self.cache.begin(&key(session));
+        let ticket = self.cache.begin(&key(session), &self.feed);
         let found = self.stored(session);
         (found, ticket.complete(found.map(revision), found, self.in_date))
     }
@@ -240,7 +245,7 @@ impl Node {
             (flight.clone(), flight)
         };
         let board = |flight: &Arc<Flight>| Some(flight.clone());
-        let flight = self.flights.join(&key(session), self.cache.generation(), board, depart);
+        let flight = self.flights.join(&key(session), self.feed.generation(), board, depart);
         let mut brought = flight.1.lock().unwrap();
         *brought.get_or_insert_with(|| {
             let found = self.load(session);

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use handstamp_store::{Bus, BusError, Subscription};
+use handstamp_store::{Bus, BusError, Proof, Shard, Subscription};
 
 use crate::Channel;
 use crate::RedisError;
@@ -35,12 +35,12 @@ impl Bus for RedisBus {
     /// When the server cannot be reached, or the user has no permission for the channel.
     ///
     /// [`RedisConfig::connect_timeout`]: crate::RedisConfig::connect_timeout
-    async fn subscribe(&self) -> Result<RedisSubscription, BusError> {
+    async fn subscribe(&self, _shard: Shard) -> Result<RedisSubscription, BusError> {
         let (listener, replaced) = self.primary.subscribe(&self.channel).await?;
         Ok(RedisSubscription { listener, replaced })
     }
 
-    async fn publish(&self, message: Bytes) -> Result<(), BusError> {
+    async fn publish(&self, _shard: Shard, message: Bytes) -> Result<(), BusError> {
         let publish = Request::new("PUBLISH").arg(self.channel.as_str().to_owned()).arg(message);
         self.primary.call(publish).await?;
         Ok(())
@@ -68,9 +68,12 @@ impl Subscription for RedisSubscription {
     }
 
     /// A `PING` on the subscription's own connection. Whoever calls it bounds how long that may take.
-    fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static {
+    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
         let fence = self.listener.fence();
-        async move { Ok(fence.await?) }
+        async move {
+            fence.await?;
+            Ok(Proof::Complete)
+        }
     }
 }
 

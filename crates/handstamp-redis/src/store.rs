@@ -4,7 +4,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Mark, Record, Revision};
-use handstamp_store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome};
+use handstamp_store::{
+    CreateOutcome, RetireOutcome, SaveOutcome, Shard, Store, StoreError, Stored, TouchOutcome,
+};
 
 use crate::primary::Primary;
 use crate::scripts::Scripts;
@@ -134,7 +136,7 @@ impl Store for RedisStore {
         Ok(())
     }
 
-    async fn check(&self) -> Result<(), StoreError> {
+    async fn check(&self, _shard: Shard) -> Result<(), StoreError> {
         Ok(self.primary.check().await?)
     }
 

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use crate::BoxError;
+use crate::{BoxError, Shard};
 
 /// Carries invalidations from node to node. Messages are opaque here: they are signed and checked above.
 ///
@@ -10,19 +10,19 @@ pub trait Bus: Send + Sync + 'static {
     /// One listener.
     type Subscription: Subscription;
 
-    /// Starts to listen. Messages published before this returns may be missed.
+    /// Starts to listen to what a shard of the store tells. Messages published before this returns may be missed.
     ///
     /// # Cancel safety
     ///
     /// Safe: whatever was begun ends with the future.
-    fn subscribe(&self) -> impl Future<Output = Result<Self::Subscription, BusError>> + Send;
+    fn subscribe(&self, shard: Shard) -> impl Future<Output = Result<Self::Subscription, BusError>> + Send;
 
-    /// Sends `message` to every subscription, those of this node included.
+    /// Sends `message` to every subscription to the shard, those of this node included, and maybe to those to others.
     ///
     /// # Cancel safety
     ///
     /// It may have been sent or not.
-    fn publish(&self, message: Bytes) -> impl Future<Output = Result<(), BusError>> + Send;
+    fn publish(&self, shard: Shard, message: Bytes) -> impl Future<Output = Result<(), BusError>> + Send;
 }
 
 /// A listener on the bus. Dropping it ends it.
@@ -42,7 +42,16 @@ pub trait Subscription: Send + 'static {
 
     /// A proof of being up to date. Once it resolves, every message whose publication was complete before this
     /// call is there for [`try_next`](Self::try_next) to take. How long that may take is for the caller to say.
-    fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static;
+    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static;
+}
+
+/// What a [fence](Subscription::fence) proves, beside that every message has arrived.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Proof {
+    /// The shard still is where all the sessions lie that lay there at the fence before.
+    Complete,
+    /// Some of them lie elsewhere now, and so are told of elsewhere: what is known from before must be forgotten.
+    Shrunk,
 }
 
 /// The bus broke. Messages may have been missed.

@@ -13,15 +13,17 @@ mod clock;
 mod clustered;
 mod error;
 mod memory;
+mod shard;
 mod store;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
 pub use self::backoff::Backoff;
-pub use self::bus::{Bus, BusError, Subscription};
+pub use self::bus::{Bus, BusError, Proof, Subscription};
 pub use self::clock::{Clock, SystemClock};
 pub use self::clustered::{BusStats, ClusteredStore, Lookup, Settings, Writes};
 pub use self::error::{BoxError, SharedError, StoreError};
 pub use self::memory::{MemoryBus, MemoryStore, MemorySubscription};
+pub use self::shard::{Shard, Shards};
 pub use self::store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, Stored, TouchOutcome};

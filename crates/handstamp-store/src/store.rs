@@ -4,7 +4,7 @@ use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Mark, Record, Revision};
 
-use crate::StoreError;
+use crate::{Shard, Shards, StoreError};
 
 /// Keeps session records. Whoever implements this fulfils the following, and proves it with the suite in
 /// `conformance`.
@@ -21,6 +21,7 @@ use crate::StoreError;
 /// - **Steps can be repeated.** A caller that got no answer calls again with the same arguments. A create, a save or
 ///   a retirement that was done the first time reports the same success; a delete says what it finds, which is nothing
 ///   any more.
+/// - **Notices come out of the shard that the session lies in**: a fence on the subscription to that covers them.
 /// - **An error is not an outcome.** What cannot be found out is an error, never "gone".
 ///
 /// Keys are hashes of authentic ids; whether such a session exists is for the store to say. Payloads are
@@ -79,8 +80,19 @@ pub trait Store: Send + Sync + 'static {
     /// Takes `mark` away from `key`, if it is still there: whoever left it has heard that it was.
     fn unmark(&self, key: &SessionKey, mark: Mark) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether the store can be reached, and is the one to write to. Called about once a second, so it has to be cheap.
-    fn check(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// The parts that this consists of. Unless this is given, it is one.
+    fn shards(&self) -> Shards {
+        Shards::only()
+    }
+
+    /// The shard that `key` lies in, as far as is known: one of [`shards`](Self::shards), or one that is none of them
+    /// while nobody knows. Asks nobody.
+    fn shard_of(&self, _key: &SessionKey) -> Shard {
+        Shard::ONLY
+    }
+
+    /// Whether the shard can be reached, and is the one to write to. Called about once a second, so it has to be cheap.
+    fn check(&self, shard: Shard) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Lets go of connections. No call follows.
     fn close(&self) -> impl Future<Output = ()> + Send {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use handstamp_store::{Bus, BusError, Subscription};
+use handstamp_store::{Bus, BusError, Proof, Shard, Subscription};
 use tokio::sync::watch;
 
 /// A bus that can go deaf on command: its subscriptions get no more messages and no fences, and no error either,
@@ -58,13 +58,13 @@ impl<S> DeafSubscription<S> {
 impl<B: Bus> Bus for DeafBus<B> {
     type Subscription = DeafSubscription<B::Subscription>;
 
-    async fn subscribe(&self) -> Result<Self::Subscription, BusError> {
+    async fn subscribe(&self, shard: Shard) -> Result<Self::Subscription, BusError> {
         let ears = self.ears.0.subscribe();
-        Ok(DeafSubscription { inner: self.inner.subscribe().await?, ears, deafened: Arc::default() })
+        Ok(DeafSubscription { inner: self.inner.subscribe(shard).await?, ears, deafened: Arc::default() })
     }
 
-    async fn publish(&self, message: Bytes) -> Result<(), BusError> {
-        self.inner.publish(message).await
+    async fn publish(&self, shard: Shard, message: Bytes) -> Result<(), BusError> {
+        self.inner.publish(shard, message).await
     }
 }
 
@@ -78,7 +78,7 @@ impl<S: Subscription> Subscription for DeafSubscription<S> {
         if self.is_deaf() { None } else { self.inner.try_next() }
     }
 
-    fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static {
+    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
         let deaf = self.is_deaf();
         let fence = self.inner.fence();
         async move { if deaf { std::future::pending().await } else { fence.await } }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Mark, Record, Revision};
-use handstamp_store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome};
+use handstamp_store::{
+    CreateOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError, Stored, TouchOutcome,
+};
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
@@ -240,8 +242,16 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.unmark(key, mark).await
     }
 
-    async fn check(&self) -> Result<(), StoreError> {
+    fn shards(&self) -> Shards {
+        self.inner.shards()
+    }
+
+    fn shard_of(&self, key: &SessionKey) -> Shard {
+        self.inner.shard_of(key)
+    }
+
+    async fn check(&self, shard: Shard) -> Result<(), StoreError> {
         self.faults.in_working_order().await?;
-        self.inner.check().await
+        self.inner.check(shard).await
     }
 }

@@ -117,15 +117,22 @@ impl Runtime {
         self.store().running()
     }
 
-    /// Whether the store could be reached when it was last asked, half a second ago as a rule. This asks nobody,
-    /// so probes may call it as often as they like.
+    /// Whether the store could be reached when it was last asked, all shards of it, half a second ago as a rule. This
+    /// asks nobody, so probes may call it as often as they like.
     #[must_use]
     pub fn healthy(&self) -> bool {
         self.store().healthy()
     }
 
-    /// Whether this node should be sent requests: the store is there, or the policy for [outages](Outage) covers its
-    /// absence so far; and no shutdown has begun. This goes by the policy of the settings, and not by that of a layer.
+    /// Whether at least a part of the store could be reached: while a shard of a cluster is away, the sessions of the
+    /// others are as well as ever.
+    #[must_use]
+    pub fn healthy_in_part(&self) -> bool {
+        self.store().healthy_in_part()
+    }
+
+    /// Whether this node should be sent requests: the store is there, in part at least, or the policy for
+    /// [outages](Outage) covers its absence so far; and no shutdown has begun. This goes by the policy of the settings, and not by that of a layer.
     #[must_use]
     pub fn ready(&self) -> bool {
         let covered = match self.outage() {
@@ -133,7 +140,7 @@ impl Runtime {
             Outage::Refuse => false,
             Outage::Anonymous => true,
         };
-        (self.healthy() || covered) && !self.is_draining()
+        (self.healthy_in_part() || covered) && !self.is_draining()
     }
 
     /// How many sessions the local cache holds.

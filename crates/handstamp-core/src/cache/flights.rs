@@ -32,7 +32,7 @@ impl<F> Flights<F> {
         Self { departed: Mutex::new(HashMap::default()), number: AtomicU64::new(0) }
     }
 
-    /// A seat on the flight for `key` that has departed in this `generation` of the cache, if `board` can still get
+    /// A seat on the flight for `key` that has departed in this `generation` of its feed, if `board` can still get
     /// one; otherwise on one that `depart` makes.
     ///
     /// Whoever makes one sees to it that [`land`](Self::land) is called when it is over.
@@ -130,7 +130,7 @@ mod tests {
         assert_ne!(second, first);
         flights.land(&KEY, first);
         assert_eq!(join(&flights, 0), second, "the end of the first says nothing about the second");
-        assert_ne!(join(&flights, 1), second, "the cache was cleared in between");
+        assert_ne!(join(&flights, 1), second, "the feed was cut in between");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 use std::fmt;
-use std::time::Instant;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
-use super::shard::Shard;
-use super::sync::{AtomicU64, Mutex, Ordering};
-use super::{CacheStats, Ticket};
+use super::stripe::Stripe;
+use super::sync::Mutex;
+use super::{CacheStats, Feed, Ticket};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
@@ -11,53 +12,60 @@ use crate::record::Revision;
 ///
 /// `V` is cloned out on every hit; an [`Arc`](std::sync::Arc) is meant.
 pub struct LocalCache<V> {
-    shards: Box<[Mutex<Shard<V>>]>,
-    generation: AtomicU64,
+    stripes: Box<[Mutex<Stripe<V>>]>,
+    feeds: Mutex<Vec<Weak<Feed>>>,
 }
 
 impl<V> LocalCache<V> {
     /// A cache of at most `max_entries` entries. With none it is always empty, which is a way to do without.
     #[must_use]
     pub fn new(max_entries: usize) -> Self {
-        let shards = (max_entries / MIN_SHARD_CAPACITY).clamp(1, MAX_SHARDS).next_power_of_two();
-        let capacity = max_entries / shards;
+        let stripes = (max_entries / MIN_STRIPE_CAPACITY).clamp(1, MAX_STRIPES).next_power_of_two();
+        let capacity = max_entries / stripes;
         Self {
-            shards: (0..shards).map(|_| Mutex::new(Shard::new(capacity))).collect(),
-            generation: AtomicU64::new(0),
+            stripes: (0..stripes).map(|_| Mutex::new(Stripe::new(capacity))).collect(),
+            feeds: Mutex::new(Vec::new()),
         }
     }
 
-    /// The value of `key`, if there is one of this generation that is in date.
+    /// A feed for entries to come in under. Nothing is proved on it yet.
+    pub fn open_feed(&self, now: Instant, max_staleness: Duration) -> Arc<Feed> {
+        let mut feeds = self.feeds.lock();
+        let number = u32::try_from(feeds.len()).unwrap_or(u32::MAX);
+        let feed = Arc::new(Feed::new(number, now, max_staleness));
+        feeds.push(Arc::downgrade(&feed));
+        feed
+    }
+
+    /// The value of `key`, if there is one that is in date, and came in under a feed that can be relied on.
     #[must_use]
     pub fn get(&self, key: &SessionKey, now: Instant) -> Option<V>
     where
         V: Clone,
     {
-        let generation = self.generation();
-        self.shard(key).lock().get(key, generation, now)
+        self.stripe(key).lock().get(key, now)
     }
 
-    /// The value of `key`, if there is one of this generation whose session has not ended, be it out of date. For
-    /// when the store cannot be asked.
+    /// The value of `key`, if there is one whose session has not ended, be it out of date, and whose feed could be
+    /// relied on no longer than `limit` ago. For when the store cannot be asked.
     #[must_use]
-    pub fn get_outdated(&self, key: &SessionKey, now: Instant) -> Option<V>
+    pub fn get_outdated(&self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
     where
         V: Clone,
     {
-        let generation = self.generation();
-        self.shard(key).lock().get_outdated(key, generation, now)
+        self.stripe(key).lock().get_outdated(key, now, limit)
     }
 
-    /// Announces that the store is about to be asked for `key`, or to be told its new value. The ticket is the
-    /// only way to put the answer into the cache.
-    pub fn begin(&self, key: &SessionKey) -> Ticket<'_, V> {
-        Ticket::new(self, *key)
+    /// Announces that the store is about to be asked for `key`, or to be told its new value, whose changes are told by
+    /// `feed`. The ticket is the only way to put the answer into the cache.
+    pub fn begin<'c>(&'c self, key: &SessionKey, feed: &'c Arc<Feed>) -> Ticket<'c, V> {
+        Ticket::new(self, *key, feed)
     }
 
     /// Drops what is known of `key`, unless it is `saved` or later than it; `None` means that no revision
     /// survives, because the session was deleted. Open tickets are spoilt likewise.
     pub fn invalidate(&self, key: &SessionKey, saved: Option<Revision>) {
-        let dropped = self.shard(key).lock().invalidate(key, saved);
+        let dropped = self.stripe(key).lock().invalidate(key, saved);
         // The lock is free again when the value's own `Drop` runs.
         drop(dropped);
     }
@@ -65,24 +73,20 @@ impl<V> LocalCache<V> {
     /// Declares what is held for `key` to be out of date, because a write may have changed it or not. Open tickets
     /// are spoilt.
     pub fn doubt(&self, key: &SessionKey, now: Instant) {
-        self.shard(key).lock().doubt(key, now);
+        self.stripe(key).lock().doubt(key, now);
     }
 
-    /// Drops everything, and spoils every open ticket.
+    /// Drops everything, and spoils every open ticket: [cuts](Feed::cut) all feeds.
     pub fn clear(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.each_feed(Feed::cut);
     }
 
-    /// How many times the cache was cleared.
-    #[must_use]
-    pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
-    }
-
-    /// The number of entries, those of earlier generations not counted.
+    /// The number of entries, those from before their feed was cut not counted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.stats().size
+        let mut len = 0;
+        self.each_feed(|feed| len += feed.len());
+        len
     }
 
     /// Whether there is no entry.
@@ -94,14 +98,19 @@ impl<V> LocalCache<V> {
     /// What the cache has done so far.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        let generation = self.generation();
-        self.shards.iter().map(|shard| shard.lock().stats(generation)).sum()
+        let sum = self.stripes.iter().map(|stripe| stripe.lock().stats()).sum();
+        CacheStats { size: self.len(), ..sum }
     }
 
-    pub(super) fn shard(&self, key: &SessionKey) -> &Mutex<Shard<V>> {
-        // Not the bits that the shard's own map goes by.
-        let position = (key.spread() >> 32) as usize & (self.shards.len() - 1);
-        &self.shards[position]
+    pub(super) fn stripe(&self, key: &SessionKey) -> &Mutex<Stripe<V>> {
+        // Not the bits that the stripe's own map goes by.
+        let position = (key.spread() >> 32) as usize & (self.stripes.len() - 1);
+        &self.stripes[position]
+    }
+
+    /// A feed that nobody has any more has no entries: those keep theirs.
+    fn each_feed(&self, mut visit: impl FnMut(&Feed)) {
+        self.feeds.lock().iter().filter_map(Weak::upgrade).for_each(|feed| visit(&feed));
     }
 }
 
@@ -111,8 +120,8 @@ impl<V> fmt::Debug for LocalCache<V> {
     }
 }
 
-/// More shards than cores, so that two requests seldom meet at one lock.
-const MAX_SHARDS: usize = 16;
+/// More stripes than cores, so that two requests seldom meet at one lock.
+const MAX_STRIPES: usize = 16;
 
 /// A small cache is not cut into pieces: which entries give way would depend on how the keys fall.
-const MIN_SHARD_CAPACITY: usize = 64;
+const MIN_STRIPE_CAPACITY: usize = 64;

@@ -4,22 +4,25 @@
 //!
 //! - A value is put in with a [`Ticket`] only, taken before the store is asked. If the session is invalidated
 //!   in between, what the store answered may be older than the invalidation, and the ticket refuses it.
-//! - [`clear`](LocalCache::clear) begins a new generation. Entries and tickets of older generations count no
-//!   more; that takes one atomic increment, however large the cache is.
+//! - Every entry belongs to a [`Feed`], and is served while that is proved to be heard. When messages may have been
+//!   missed, the feed is [cut](Feed::cut), which begins a new generation. Entries and tickets of older generations
+//!   count no more; that takes one atomic step, however large the cache is.
 //! - Invalidations carry the revision that was saved. A node that holds that very revision keeps it, so its own
 //!   messages, and those that arrive late, do no harm.
 
+mod feed;
 mod flights;
 mod hasher;
 mod in_date;
 mod local;
-mod shard;
 mod stats;
+mod stripe;
 mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod ticket;
 
+pub use self::feed::Feed;
 pub use self::flights::{FlightNumber, Flights};
 pub use self::in_date::InDate;
 pub use self::local::LocalCache;

@@ -8,7 +8,7 @@ pub struct CacheStats {
     pub misses: u64,
     /// Entries that gave way to newer ones because the cache was full.
     pub evictions: u64,
-    /// Entries at present, those of earlier generations not counted.
+    /// Entries at present, those from before their feed was cut not counted.
     pub size: usize,
 }
 

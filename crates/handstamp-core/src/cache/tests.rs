@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -24,15 +25,25 @@ fn for_a_minute(now: Instant) -> InDate {
     InDate { until: now + Duration::from_secs(60), ends: now + Duration::from_secs(600) }
 }
 
+const FOR_EVER: Duration = Duration::from_secs(1_000_000);
+
 /// A cache whose entries stay in date for a minute.
 struct Fixture {
     cache: LocalCache<u8>,
+    feed: Arc<Feed>,
     now: Instant,
 }
 
 impl Fixture {
     fn new(max_entries: usize) -> Self {
-        Self { cache: LocalCache::new(max_entries), now: start() }
+        let (cache, now) = (LocalCache::new(max_entries), start());
+        let feed = cache.open_feed(now, FOR_EVER);
+        feed.pass(now);
+        Self { cache, feed, now }
+    }
+
+    fn begin(&self, n: u8) -> Ticket<'_, u8> {
+        self.cache.begin(&key(n), &self.feed)
     }
 
     fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> bool {
@@ -41,7 +52,7 @@ impl Fixture {
 
     #[track_caller]
     fn put(&self, n: u8, counter: u8) {
-        assert!(self.complete(self.cache.begin(&key(n)), counter));
+        assert!(self.complete(self.begin(n), counter));
     }
 
     fn get(&self, n: u8) -> Option<u8> {
@@ -74,12 +85,13 @@ fn the_least_recently_used_gives_way() {
 }
 
 #[test]
-fn the_bound_holds_over_all_shards() {
+fn the_bound_holds_over_all_stripes() {
     let cache = LocalCache::new(1_000);
+    let feed = cache.open_feed(start(), FOR_EVER);
     for n in 0..5_000_u64 {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-        let ticket = cache.begin(&SessionKey::from_bytes(bytes));
+        let ticket = cache.begin(&SessionKey::from_bytes(bytes), &feed);
         assert!(ticket.complete(None, n, for_a_minute(start())));
     }
     assert!((900..=1_000).contains(&cache.len()), "{}", cache.len());
@@ -98,7 +110,7 @@ fn without_room_nothing_is_kept() {
 fn clearing_drops_all_entries_and_spoils_all_tickets() {
     let fixture = Fixture::new(10);
     fixture.put(1, 1);
-    let ticket = fixture.cache.begin(&key(2));
+    let ticket = fixture.begin(2);
     fixture.cache.clear();
     assert!(fixture.cache.is_empty());
     assert_eq!(fixture.get(1), None);
@@ -112,7 +124,7 @@ fn clearing_drops_all_entries_and_spoils_all_tickets() {
 #[test]
 fn a_deletion_spoils_a_fill_in_flight() {
     let fixture = Fixture::new(10);
-    let ticket = fixture.cache.begin(&key(1));
+    let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(1), None);
     assert!(!fixture.complete(ticket, 9));
     assert_eq!(fixture.get(1), None);
@@ -123,7 +135,7 @@ fn a_deletion_spoils_a_fill_in_flight() {
 fn a_save_elsewhere_spoils_a_fill_that_may_be_older() {
     let fixture = Fixture::new(10);
     for (answer, good) in [(4, false), (5, true), (6, true)] {
-        let ticket = fixture.cache.begin(&key(1));
+        let ticket = fixture.begin(1);
         fixture.cache.invalidate(&key(1), Some(revision(5)));
         fixture.cache.invalidate(&key(1), Some(revision(3)));
         assert_eq!(fixture.complete(ticket, answer), good, "revision {answer} after hearing of 5, then of 3");
@@ -133,7 +145,7 @@ fn a_save_elsewhere_spoils_a_fill_that_may_be_older() {
 #[test]
 fn not_there_is_not_believed_after_hearing_of_a_save() {
     let fixture = Fixture::new(10);
-    let ticket = fixture.cache.begin(&key(1));
+    let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(1), Some(revision(1)));
     assert!(!ticket.complete(None, 0, for_a_minute(fixture.now)));
 }
@@ -141,11 +153,11 @@ fn not_there_is_not_believed_after_hearing_of_a_save() {
 #[test]
 fn an_older_answer_does_not_take_the_place_of_a_later_one() {
     let fixture = Fixture::new(10);
-    let (slow, slower) = (fixture.cache.begin(&key(1)), fixture.cache.begin(&key(1)));
+    let (slow, slower) = (fixture.begin(1), fixture.begin(1));
     fixture.put(1, 6);
     assert!(!fixture.complete(slow, 5));
     assert_eq!(fixture.get(1), Some(6));
-    assert!(fixture.cache.begin(&key(1)).complete(None, 0, for_a_minute(fixture.now)), "it was deleted");
+    assert!(fixture.begin(1).complete(None, 0, for_a_minute(fixture.now)), "it was deleted");
     fixture.cache.invalidate(&key(1), Some(revision(7)));
     assert!(!fixture.complete(slower, 7), "the reply to a save that was made before");
     assert_eq!(fixture.get(1), Some(0));
@@ -156,7 +168,7 @@ fn an_older_answer_does_not_take_the_place_of_a_later_one() {
 #[test]
 fn other_sessions_do_not_spoil_a_fill() {
     let fixture = Fixture::new(10);
-    let ticket = fixture.cache.begin(&key(1));
+    let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(2), None);
     assert!(fixture.complete(ticket, 1));
 }
@@ -164,7 +176,7 @@ fn other_sessions_do_not_spoil_a_fill() {
 #[test]
 fn a_ticket_that_is_dropped_leaves_nothing_behind() {
     let fixture = Fixture::new(10);
-    let dropped = fixture.cache.begin(&key(1));
+    let dropped = fixture.begin(1);
     fixture.cache.invalidate(&key(1), None);
     drop(dropped);
     fixture.put(1, 1);
@@ -229,7 +241,7 @@ proptest! {
         let raise = |floor: &mut Option<u8>, counter: u8| *floor = floor.map(|floor| floor.max(counter));
         for step in steps {
             match step {
-                Step::Begin(n) => tickets.push((n, fixture.cache.begin(&key(n)), Some(0))),
+                Step::Begin(n) => tickets.push((n, fixture.begin(n), Some(0))),
                 Step::Clear => {
                     fixture.cache.clear();
                     floors.clear();
@@ -271,13 +283,13 @@ proptest! {
 fn what_may_be_outdated_is_kept_for_an_outage_only() {
     let mut fixture = Fixture::new(10);
     fixture.put(1, 5);
-    let ticket = fixture.cache.begin(&key(1));
+    let ticket = fixture.begin(1);
     fixture.cache.doubt(&key(1), fixture.now);
     assert_eq!(fixture.get(1), None);
-    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now), Some(5));
+    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), Some(5));
     assert!(!fixture.complete(ticket, 6), "what was asked for before the write is no better");
     fixture.now += Duration::from_secs(600);
-    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now), None, "the session has ended");
+    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), None, "the session has ended");
 }
 
 #[test]
@@ -285,5 +297,33 @@ fn nothing_of_an_earlier_generation_serves_in_an_outage() {
     let fixture = Fixture::new(10);
     fixture.put(1, 5);
     fixture.cache.clear();
-    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now), None);
+    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), None);
+}
+
+#[test]
+fn a_feed_that_is_not_heard_serves_nothing_and_the_others_go_on() {
+    let fixture = Fixture::new(10);
+    let other = fixture.cache.open_feed(fixture.now, FOR_EVER);
+    fixture.put(1, 1);
+    assert!(fixture.complete(fixture.cache.begin(&key(2), &other), 1));
+    assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), None), "nothing is proved on the other feed");
+    other.pass(fixture.now);
+    assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), Some(1)));
+    fixture.feed.void();
+    assert_eq!((fixture.get(1), fixture.get(2)), (None, Some(1)));
+    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), Some(1));
+    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, Duration::ZERO), None);
+    fixture.feed.cut();
+    fixture.feed.pass(fixture.now);
+    assert_eq!((fixture.get(1), fixture.get(2), fixture.cache.len()), (None, Some(1), 1));
+}
+
+#[test]
+fn what_moves_to_another_feed_counts_once() {
+    let fixture = Fixture::new(10);
+    let other = fixture.cache.open_feed(fixture.now, FOR_EVER);
+    fixture.put(1, 1);
+    assert!(fixture.complete(fixture.cache.begin(&key(1), &other), 2));
+    assert_eq!((fixture.feed.len(), other.len(), fixture.cache.len()), (0, 1, 1));
+    assert!(!fixture.complete(fixture.begin(1), 1), "an answer from before the move is older");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use handstamp_redis::RedisError;
-use handstamp_store::{Store, StoreError};
+use handstamp_store::{Shard, Store, StoreError};
 use handstamp_testkit::eventually;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -66,7 +66,7 @@ async fn a_connection_that_is_out_of_step_is_replaced() {
     assert_eq!(store.load(&record().key).await.expect("load"), None);
     assert_eq!(server.connections.load(Ordering::Relaxed), 1);
     server.out_of_step.store(true, Ordering::Relaxed);
-    let error = store.check().await.expect_err("the answer to another command");
+    let error = store.check(Shard::ONLY).await.expect_err("the answer to another command");
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert_eq!(cause(&error), &RedisError::Protocol);
     eventually("a new connection", PATIENCE, async || match server.connections.load(Ordering::Relaxed) {

@@ -6,7 +6,7 @@ use handstamp_core::id::{Handle, Namespace, SessionKey};
 use handstamp_core::record::{Encoding, Record, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect};
-use handstamp_store::{CreateOutcome, Store, Subscription};
+use handstamp_store::{CreateOutcome, Shard, Store, Subscription};
 use handstamp_testkit::{RedisServer, eventually};
 use tokio::runtime::Handle as Runtime;
 
@@ -72,7 +72,7 @@ pub(crate) async fn created(store: &RedisStore) -> Record {
 }
 
 pub(crate) async fn until_it_serves(store: &RedisStore) {
-    eventually("the store serves", PATIENCE, async || store.check().await).await;
+    eventually("the store serves", PATIENCE, async || store.check(Shard::ONLY).await).await;
 }
 
 /// The error of this crate behind one of the contracts'.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use handstamp_core::record::Record;
 use handstamp_redis::{RedisConfig, RedisError};
-use handstamp_store::{Bus, Store, StoreError, Stored};
+use handstamp_store::{Bus, Shard, Store, StoreError, Stored};
 use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{Direction, Proxy, RedisServer, ServerOptions, eventually};
 use tokio::time::{Instant, sleep};
@@ -60,15 +60,15 @@ async fn the_server_may_come_later() {
     let mut server = RedisServer::start().await;
     server.kill();
     let (store, bus) = connected(&server);
-    let error = store.check().await.expect_err("no server");
+    let error = store.check(Shard::ONLY).await.expect_err("no server");
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert!(bus.subscribe().await.is_err());
-    assert!(bus.publish(Bytes::new()).await.is_err());
+    assert!(bus.subscribe(Shard::ONLY).await.is_err());
+    assert!(bus.publish(Shard::ONLY, Bytes::new()).await.is_err());
     server.restart().await;
     let begin = Instant::now();
     until_it_serves(&store).await;
     assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
-    bus.subscribe().await.expect("subscribe");
+    bus.subscribe(Shard::ONLY).await.expect("subscribe");
 }
 
 #[tokio::test]
@@ -171,10 +171,10 @@ async fn a_wrong_password_is_named() {
     for url in [server.url_as("default", "wrong"), server.url_as("nobody", "right"), without] {
         let (store, bus) = connected_by(config(&url));
         let begin = Instant::now();
-        let error = store.check().await.expect_err("a wrong password");
+        let error = store.check(Shard::ONLY).await.expect_err("a wrong password");
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         assert_eq!(cause(&error), &RedisError::Authentication);
-        let error = bus.subscribe().await.expect_err("a wrong password");
+        let error = bus.subscribe(Shard::ONLY).await.expect_err("a wrong password");
         assert_eq!(cause(&error), &RedisError::Authentication);
         assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
     }
@@ -198,7 +198,7 @@ async fn a_password_may_become_right() {
     };
     users("old");
     let (store, _bus) = connected_by(config(&server.url_as("app", "new")));
-    let error = store.check().await.expect_err("a wrong password");
+    let error = store.check(Shard::ONLY).await.expect_err("a wrong password");
     assert_eq!(cause(&error), &RedisError::Authentication);
     users("new");
     until_it_serves(&store).await;
@@ -230,7 +230,7 @@ async fn commands_beyond_the_limit_are_refused_at_once() {
 async fn a_check_gets_through_however_many_commands_wait() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(RedisConfig { max_in_flight: 0, ..config(&server.url()) });
-    store.check().await.expect("check");
+    store.check(Shard::ONLY).await.expect("check");
     let error = store.load(&record().key).await.expect_err("there is no room");
     assert_eq!(cause(&error), &RedisError::Busy);
 }
@@ -258,13 +258,14 @@ async fn a_closed_store_is_closed_for_good() {
     let (loads, ()) = tokio::join!(loads, store.close());
     assert!(loads.iter().all(Result::is_ok), "what is under way is finished: {loads:?}");
     store.close().await;
-    for error in
-        [store.check().await.expect_err("closed"), store.load(&record.key).await.expect_err("closed")]
-    {
+    for error in [
+        store.check(Shard::ONLY).await.expect_err("closed"),
+        store.load(&record.key).await.expect_err("closed"),
+    ] {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         assert_eq!(cause(&error), &RedisError::Closed);
     }
-    let error = bus.subscribe().await.expect_err("closed");
+    let error = bus.subscribe(Shard::ONLY).await.expect_err("closed");
     assert_eq!(cause(&error), &RedisError::Closed);
     until_clients_are(&server, "normal", 0).await;
     until_tasks_are(before).await;
@@ -290,7 +291,7 @@ async fn nothing_is_left_when_the_last_clone_is_dropped() {
     let (store, bus) = connected(&server);
     created(&store).await;
     drop(store);
-    bus.publish(Bytes::new()).await.expect("publish");
+    bus.publish(Shard::ONLY, Bytes::new()).await.expect("publish");
     drop(bus);
     until_clients_are(&server, "normal", 0).await;
     until_tasks_are(before).await;
@@ -298,7 +299,7 @@ async fn nothing_is_left_when_the_last_clone_is_dropped() {
     // In the middle of an outage, too.
     let (store, bus) = connected(&server);
     server.kill();
-    assert!(store.check().await.is_err());
+    assert!(store.check(Shard::ONLY).await.is_err());
     drop((store, bus));
     until_tasks_are(before).await;
 }

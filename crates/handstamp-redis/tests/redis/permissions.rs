@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use handstamp_core::record::Mark;
 use handstamp_redis::{RedisError, acl_rules};
-use handstamp_store::{Bus, CreateOutcome, Store, Subscription, conformance};
+use handstamp_store::{Bus, CreateOutcome, Shard, Store, Subscription, conformance};
 use handstamp_testkit::RedisServer;
 use handstamp_testkit::redis::{Value, from_redis_value};
 
@@ -36,7 +36,7 @@ async fn they_are_enough() {
     permit(&server, &rules());
     let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
     conformance::store(&store, &bus).await;
-    conformance::bus(&bus).await;
+    conformance::bus(&bus, Shard::ONLY).await;
     assert_eq!(denials(&server), 0, "{:?}", server.command(&["ACL", "LOG"]));
 }
 
@@ -51,15 +51,15 @@ async fn none_is_too_many() {
         let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
         let first = record();
         let notice = Bytes::new;
-        let _ = bus.subscribe().await;
+        let _ = bus.subscribe(Shard::ONLY).await;
         let _ = store.create(&first, MINUTE).await;
         let _ = store.save(&first, first.revision, MINUTE, notice()).await;
         let _ = store.load(&first.key).await;
         let _ = store.touch(&first.key, MINUTE).await;
         let _ = store.save(&changed(&first), changed(&first).revision, MINUTE, notice()).await;
         let _ = store.delete(&first.key, notice()).await;
-        let _ = bus.publish(notice()).await;
-        let _ = store.check().await;
+        let _ = bus.publish(Shard::ONLY, notice()).await;
+        let _ = store.check(Shard::ONLY).await;
         assert_ne!(denials(&server), 0, "nothing needs {missing}");
     }
 }
@@ -112,7 +112,7 @@ async fn a_forbidden_channel_is_no_silent_subscription() {
     permit(&server, &others);
     let (_store, bus) = connected_by(config(&server.url_as(USER, "password")));
     for _ in 0..100 {
-        let error = bus.subscribe().await.expect_err("a forbidden channel");
+        let error = bus.subscribe(Shard::ONLY).await.expect_err("a forbidden channel");
         assert!(
             matches!(cause(&error), RedisError::Refused(refusal) if refusal.code() == "NOPERM"),
             "{error:?}"
@@ -154,7 +154,7 @@ async fn a_channel_that_becomes_forbidden_ends_the_subscription() {
     let server = RedisServer::start().await;
     permit(&server, &rules());
     let (_store, bus) = connected_by(config(&server.url_as(USER, "password")));
-    let mut subscription = bus.subscribe().await.expect("subscribe");
+    let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     server.command(&["ACL", "SETUSER", USER, "resetchannels"]);
     assert!(subscription.next().await.is_err());
 }
@@ -172,7 +172,7 @@ async fn any_password_will_do() {
         let secret = format!(">{password}");
         server.command(&["ACL", "SETUSER", USER, "reset", "on", &secret, "~*", "&*", "+@all"]);
         let (store, bus) = connected_by(config(&server.url_as(USER, encoded)));
-        store.check().await.expect("check");
-        bus.subscribe().await.expect("subscribe");
+        store.check(Shard::ONLY).await.expect("check");
+        bus.subscribe(Shard::ONLY).await.expect("subscribe");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::record::{Mark, Record, RecordError, Revision};
 use handstamp_redis::{RedisError, RedisStore};
-use handstamp_store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, TouchOutcome};
+use handstamp_store::{CreateOutcome, RetireOutcome, SaveOutcome, Shard, Store, StoreError, TouchOutcome};
 use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{RedisServer, eventually};
 
@@ -226,7 +226,7 @@ async fn every_step_is_one_call() {
     calls(&[("evalsha", 1), ("getrange", 1), ("publish", 1), ("set", 1)]);
     store.unmark(&second.key, mark).await.expect("unmark");
     calls(&[("del", 1), ("evalsha", 1), ("get", 1)]);
-    store.check().await.expect("check");
+    store.check(Shard::ONLY).await.expect("check");
     calls(&[("role", 1)]);
     assert!(server.keys().is_empty(), "nothing remains");
 }
@@ -257,7 +257,7 @@ async fn a_server_that_is_no_primary_is_refused() {
     let (store, _bus) = connected(&server);
     let before = created(&store).await;
     server.command(&["REPLICAOF", "127.0.0.1", "1"]);
-    let error = store.check().await.expect_err("a replica");
+    let error = store.check(Shard::ONLY).await.expect_err("a replica");
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
     assert_eq!(cause(&error), &RedisError::NotPrimary);
     // The connection is being made anew: the next one might lead to a primary.
@@ -270,7 +270,8 @@ async fn a_server_that_is_no_primary_is_refused() {
     })
     .await;
     server.command(&["REPLICAOF", "NO", "ONE"]);
-    eventually("the store takes it for a primary again", MINUTE, async || store.check().await).await;
+    eventually("the store takes it for a primary again", MINUTE, async || store.check(Shard::ONLY).await)
+        .await;
 }
 
 /// The same address may lead to its successor by now.
@@ -288,7 +289,7 @@ async fn a_demoted_server_is_left() {
     // Each look is a connection of its own.
     let at_first = connections();
     assert_eq!(connections(), at_first + 1);
-    assert!(store.check().await.is_err());
+    assert!(store.check(Shard::ONLY).await.is_err());
     let mut looks = 1;
     eventually("another connection is made", MINUTE, async || {
         looks += 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use handstamp_redis::{RedisBus, RedisConfig, RedisError, RedisSubscription};
-use handstamp_store::{Bus, BusError, Store, Subscription};
+use handstamp_store::{Bus, BusError, Shard, Store, Subscription};
 use handstamp_testkit::{Direction, Proxy, RedisServer};
 use tokio::time::timeout;
 
@@ -17,7 +17,7 @@ use crate::harness::{
 const SHORT: Duration = Duration::from_millis(100);
 
 async fn subscribed(bus: &RedisBus) -> RedisSubscription {
-    let subscription = bus.subscribe().await.expect("subscribe");
+    let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     subscription.fence().await.expect("fence");
     subscription
 }
@@ -36,7 +36,7 @@ async fn lost(subscription: &mut RedisSubscription) -> BusError {
 async fn a_dropped_subscription_leaves_nothing() {
     let server = RedisServer::start().await;
     let (_store, bus) = connected(&server);
-    bus.publish(Bytes::new()).await.expect("publish");
+    bus.publish(Shard::ONLY, Bytes::new()).await.expect("publish");
     let before = tasks();
     let subscription = subscribed(&bus).await;
     until_clients_are(&server, "pubsub", 1).await;
@@ -52,11 +52,11 @@ async fn an_abandoned_attempt_leaves_nothing() {
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
     let (_store, bus) = connected_by(config(&format!("redis://127.0.0.1:{}", proxy.port())));
-    bus.publish(Bytes::new()).await.expect("publish");
+    bus.publish(Shard::ONLY, Bytes::new()).await.expect("publish");
     let connections = server.clients("normal");
     proxy.delay(Duration::from_millis(10));
     for wait in [1, 30, 60, 90, 120, 150] {
-        let attempt = timeout(Duration::from_millis(wait), bus.subscribe()).await;
+        let attempt = timeout(Duration::from_millis(wait), bus.subscribe(Shard::ONLY)).await;
         drop(attempt);
         until_clients_are(&server, "pubsub", 0).await;
         until_clients_are(&server, "normal", connections).await;
@@ -68,17 +68,17 @@ async fn a_subscription_ends_with_its_connection() {
     let server = RedisServer::start().await;
     let (_store, bus) = connected(&server);
     let mut subscription = subscribed(&bus).await;
-    bus.publish("before".into()).await.expect("publish");
+    bus.publish(Shard::ONLY, "before".into()).await.expect("publish");
     until_heard(&mut subscription, b"before").await;
     assert_eq!(server.kill_clients("pubsub"), 1);
     lost(&mut subscription).await;
     // It does not come back to life.
-    bus.publish("after".into()).await.expect("publish");
+    bus.publish(Shard::ONLY, "after".into()).await.expect("publish");
     lost(&mut subscription).await;
     assert!(timeout(PATIENCE, subscription.fence()).await.expect("the end").is_err());
 
     let mut subscription = subscribed(&bus).await;
-    bus.publish("again".into()).await.expect("publish");
+    bus.publish(Shard::ONLY, "again".into()).await.expect("publish");
     until_heard(&mut subscription, b"again").await;
 }
 
@@ -131,7 +131,7 @@ async fn a_fence_covers_a_flood() {
     let (_store, bus) = connected_by(patient(&server));
     let mut subscription = subscribed(&bus).await;
     for round in 0..20_u32 {
-        let publish = (0..500_u32).map(|index| bus.publish(format!("{round}-{index}").into()));
+        let publish = (0..500_u32).map(|index| bus.publish(Shard::ONLY, format!("{round}-{index}").into()));
         try_join_all(publish).await.expect("publish");
         subscription.fence().await.expect("fence");
         let heard: Result<Vec<_>, _> = std::iter::from_fn(|| subscription.try_next()).collect();
@@ -145,7 +145,7 @@ async fn whoever_is_too_slow_is_told() {
     let (_store, bus) = connected_by(patient(&server));
     let mut subscription = subscribed(&bus).await;
     for _ in 0..17 {
-        let publish = (0..1_000).map(|_| bus.publish(Bytes::new()));
+        let publish = (0..1_000).map(|_| bus.publish(Shard::ONLY, Bytes::new()));
         try_join_all(publish).await.expect("publish");
     }
     subscription.fence().await.expect("fence");
@@ -159,8 +159,8 @@ async fn whoever_is_too_slow_is_told() {
 async fn a_subscription_ends_with_the_connection_for_commands() {
     let server = RedisServer::start().await;
     let (store, bus) = connected(&server);
-    store.check().await.expect("check");
-    let mut subscription = bus.subscribe().await.expect("subscribe");
+    store.check(Shard::ONLY).await.expect("check");
+    let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     assert_eq!(server.kill_clients("normal"), 1);
     let lost = timeout(PATIENCE, subscription.next()).await.expect("it is noticed");
     assert!(lost.is_err(), "{lost:?}");

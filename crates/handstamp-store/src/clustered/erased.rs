@@ -9,7 +9,8 @@ use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Mark, Record, Revision};
 
 use crate::{
-    Bus, BusError, CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, Stored, TouchOutcome,
+    Bus, BusError, CreateOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError, Stored,
+    TouchOutcome,
 };
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -51,7 +52,11 @@ pub(super) trait ErasedStore: Send + Sync {
 
     fn unmark<'a>(&'a self, key: &'a SessionKey, mark: Mark) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn shards(&self) -> Shards;
+
+    fn shard_of(&self, key: &SessionKey) -> Shard;
+
+    fn check(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>>;
 
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -106,8 +111,16 @@ impl<S: Store> ErasedStore for S {
         Box::pin(Store::unmark(self, key, mark))
     }
 
-    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(Store::check(self))
+    fn shards(&self) -> Shards {
+        Store::shards(self)
+    }
+
+    fn shard_of(&self, key: &SessionKey) -> Shard {
+        Store::shard_of(self, key)
+    }
+
+    fn check(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(Store::check(self, shard))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -117,11 +130,11 @@ impl<S: Store> ErasedStore for S {
 
 /// The sending half of a [`Bus`], as a trait object.
 pub(super) trait Publisher: Send + Sync {
-    fn publish(&self, message: Bytes) -> BoxFuture<'_, Result<(), BusError>>;
+    fn publish(&self, shard: Shard, message: Bytes) -> BoxFuture<'_, Result<(), BusError>>;
 }
 
 impl<B: Bus> Publisher for B {
-    fn publish(&self, message: Bytes) -> BoxFuture<'_, Result<(), BusError>> {
-        Box::pin(Bus::publish(self, message))
+    fn publish(&self, shard: Shard, message: Bytes) -> BoxFuture<'_, Result<(), BusError>> {
+        Box::pin(Bus::publish(self, shard, message))
     }
 }

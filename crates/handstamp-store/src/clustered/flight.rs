@@ -33,7 +33,7 @@ impl Node {
         F: Fn(Stored) -> Result<V, E> + Send + Sync + 'static,
     {
         let board = |flight: &Option<WeakShared<Flight>>| flight.as_ref()?.upgrade();
-        let landed = self.flights.join(key, self.cache.generation(), board, |number| {
+        let landed = self.flights.join(key, self.lane_of(key).feed.generation(), board, |number| {
             let flight: Flight = Box::pin(fly(self.clone(), *key, number, decode));
             let flight = flight.shared();
             (flight.downgrade(), flight)
@@ -48,15 +48,16 @@ impl Node {
         E: From<StoreError>,
         F: Fn(Stored) -> Result<V, E>,
     {
+        let lane = self.lane_of(key);
         let load = async {
             // After a flush everybody comes at once. Most wait here for their turn, so that writes and proofs of being
             // up to date do not have to wait behind all of them.
-            let _turn = self.loads.acquire().await;
-            match self.fill(key, &decode).await? {
+            let _turn = lane.loads.acquire().await;
+            match self.fill(key, &lane, &decode).await? {
                 (loaded, true) => Ok(loaded),
                 // The session was changed or ended while the store was being asked: the answer may be older
                 // than that. A second one is not.
-                (_, false) => self.fill(key, &decode).await.map(|(loaded, _)| loaded),
+                (_, false) => self.fill(key, &lane, &decode).await.map(|(loaded, _)| loaded),
             }
         };
         timeout(self.settings.load_budget, load).await.unwrap_or_else(|_| Err(StoreError::TimedOut.into()))

@@ -1,32 +1,35 @@
 //! One node of a cluster: a store, a bus and a local cache as one thing.
 
+mod clearing;
 mod coordinator;
 mod erased;
-mod fence;
 mod flight;
+mod lane;
+mod listener;
 mod node;
 mod reads;
 mod retry;
 mod revocations;
 mod settings;
 mod stats;
+mod status;
 mod writes;
 
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use handstamp_core::cache::{CacheStats, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::record::Revision;
-use tokio::sync::Semaphore;
 
 use self::coordinator::Coordinator;
 use self::erased::Publisher;
-use self::fence::Fence;
 use self::node::Node;
 pub use self::settings::Settings;
 pub use self::stats::BusStats;
+use self::status::Status;
 pub use self::writes::Writes;
 use crate::{Bus, BusError, Clock, Store};
 
@@ -82,8 +85,7 @@ impl ClusteredStore {
             store: Box::new(store),
             cache: LocalCache::new(settings.cache_max_entries),
             flights: Default::default(),
-            loads: Semaphore::new(LOADS_AT_ONCE),
-            fence: Fence::new(clock.now(), settings.max_staleness),
+            lanes: Default::default(),
             revocations: Default::default(),
             messenger,
             clock,
@@ -109,7 +111,8 @@ impl ClusteredStore {
     pub async fn publish_invalidation(&self, key: &SessionKey) -> Result<(), BusError> {
         self.evict(key);
         let any_revision = Invalidation::SessionInvalidated(*key, Revision::LATEST);
-        self.bus.publish(self.node.message(&any_revision)).await
+        let shard = self.node.store.shard_of(key);
+        self.bus.publish(shard, self.node.message(&any_revision)).await
     }
 
     /// Makes every node clear its cache.
@@ -119,7 +122,11 @@ impl ClusteredStore {
     /// When the bus cannot be reached. This node's cache is cleared all the same.
     pub async fn publish_cache_clear(&self) -> Result<(), BusError> {
         self.clear();
-        self.bus.publish(self.node.message(&Invalidation::CacheClear)).await
+        let message = self.node.message(&Invalidation::CacheClear);
+        let shards = self.node.store.shards().current();
+        let published = shards.into_iter().map(|shard| self.bus.publish(shard, message.clone()));
+        // All of them, also if one fails.
+        join_all(published).await.into_iter().collect()
     }
 
     /// Makes this node forget its copy of a session.
@@ -162,20 +169,34 @@ impl ClusteredStore {
         self.node.messenger.node()
     }
 
-    /// Whether the task that listens on the bus runs, and has a live subscription.
+    /// Whether the task that listens on the bus runs, and has a live subscription to every shard.
     #[must_use]
     pub fn running(&self) -> bool {
-        self.coordinator.status().running
+        self.coordinator.status(Status::is_running)
     }
 
-    /// Whether the store could be reached when it was last asked, at most a fraction of `max_staleness` ago.
-    /// This asks nobody.
+    /// Whether the store could be reached when it was last asked, all shards of it, at most a fraction of
+    /// `max_staleness` ago. This asks nobody.
     #[must_use]
     pub fn healthy(&self) -> bool {
-        self.coordinator.status().store_reachable == Some(true)
+        self.coordinator.status(Status::is_reachable)
     }
 
-    /// Waits until this node listens on the bus and has asked the store once. Never returns if that cannot be
+    /// Whether at least a part of the store could be reached: then some sessions are as well as ever.
+    #[must_use]
+    pub fn healthy_in_part(&self) -> bool {
+        self.coordinator.status(Status::is_reachable_in_part)
+    }
+
+    /// Whether the shard that the session lies in could be reached.
+    #[must_use]
+    pub fn healthy_for(&self, key: &SessionKey) -> bool {
+        self.coordinator.status(|status| {
+            status.is_reachable() || status.of(self.node.store.shard_of(key)).reachable == Some(true)
+        })
+    }
+
+    /// Waits until this node listens to all shards of the store and has asked each once. Never returns if one cannot be
     /// reached.
     ///
     /// # Cancel safety
@@ -188,8 +209,8 @@ impl ClusteredStore {
     /// Stops listening, and lets go of the store. Nothing is served from the cache any more.
     pub async fn shutdown(&self) {
         self.coordinator.stop().await;
-        self.node.fence.void();
-        self.node.retry_revocations().await;
+        let shards = self.node.store.shards().current();
+        join_all(shards.into_iter().map(|shard| self.node.retry_revocations(shard))).await;
         let count = self.node.revocations.len();
         if count > 0 {
             tracing::error!(
@@ -206,10 +227,7 @@ impl fmt::Debug for ClusteredStore {
         f.debug_struct("ClusteredStore")
             .field("node", self.node.messenger.node())
             .field("settings", &self.node.settings)
-            .field("status", &self.coordinator.status())
+            .field("status", &self.coordinator.status(Status::clone))
             .finish_non_exhaustive()
     }
 }
-
-/// More would only wait for each other at the store.
-const LOADS_AT_ONCE: usize = 256;

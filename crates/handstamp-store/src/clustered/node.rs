@@ -3,16 +3,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use handstamp_core::cache::{InDate, LocalCache};
+use handstamp_core::cache::{Feed, InDate, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger};
 use handstamp_core::record::Revision;
-use tokio::sync::Semaphore;
 
 use super::Settings;
 use super::erased::ErasedStore;
-use super::fence::Fence;
 use super::flight::Flights;
+use super::lane::{Lane, Lanes};
 use super::retry::again_if_lost;
 use super::revocations::Revocations;
 use super::stats::BusCounters;
@@ -23,9 +22,7 @@ pub(super) struct Node {
     pub(super) store: Box<dyn ErasedStore>,
     pub(super) cache: LocalCache<Cached>,
     pub(super) flights: Flights,
-    /// Loads that may be at the store at the same time.
-    pub(super) loads: Semaphore,
-    pub(super) fence: Fence,
+    pub(super) lanes: Lanes,
     pub(super) revocations: Revocations,
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
@@ -61,6 +58,12 @@ impl Node {
         self.counters.cleared();
     }
 
+    /// Clears what came in under a feed.
+    pub(super) fn cut(&self, feed: &Feed) {
+        feed.cut();
+        self.counters.cleared();
+    }
+
     pub(super) fn message(&self, invalidation: &Invalidation) -> Bytes {
         self.messenger.write(invalidation, self.clock.timestamp())
     }
@@ -75,13 +78,18 @@ impl Node {
 
     /// Asks the store, and offers the answer to the cache. Returns whether that took it: if not, the answer may
     /// be outdated.
-    pub(super) async fn fill<V, E, F>(&self, key: &SessionKey, decode: &F) -> Result<(Cached, bool), E>
+    pub(super) async fn fill<V, E, F>(
+        &self,
+        key: &SessionKey,
+        lane: &Lane,
+        decode: &F,
+    ) -> Result<(Cached, bool), E>
     where
         V: Any + Send + Sync,
         E: From<StoreError>,
         F: Fn(Stored) -> Result<V, E>,
     {
-        let ticket = self.cache.begin(key);
+        let ticket = self.cache.begin(key, &lane.feed);
         // After the ticket: whoever ends the session from here on spoils it.
         if self.revocations.contains(key) {
             return Ok((Cached::Absent, true));

@@ -13,9 +13,6 @@ impl ClusteredStore {
     /// it knows nothing, or may not say: ask [`load`](Self::load).
     #[must_use]
     pub fn lookup<V: Any + Send + Sync>(&self, key: &SessionKey, now: Instant) -> Option<Lookup<Arc<V>>> {
-        if !self.node.fence.is_recent(now) {
-            return None;
-        }
         self.node.cache.get(key, now)?.into_lookup()
     }
 
@@ -28,10 +25,10 @@ impl ClusteredStore {
         now: Instant,
         limit: Duration,
     ) -> Option<Lookup<Arc<V>>> {
-        if !self.proved_within(limit) || self.node.revocations.contains(key) {
+        if self.node.revocations.contains(key) {
             return None;
         }
-        self.node.cache.get_outdated(key, now)?.into_lookup()
+        self.node.cache.get_outdated(key, now, limit)?.into_lookup()
     }
 
     /// What the store knows of `key`, past the local cache, which then holds it. All who ask for the same session at
@@ -74,10 +71,12 @@ impl ClusteredStore {
         cached.into_lookup().ok_or_else(two_types)
     }
 
-    /// Whether this node could prove that it had heard of every invalidation, no longer than `limit` ago.
+    /// Whether this node could prove that it had heard of every invalidation of at least a part of the sessions, no
+    /// longer than `limit` ago.
     #[must_use]
     pub fn proved_within(&self, limit: Duration) -> bool {
-        self.node.fence.was_recent(self.node.clock.now(), limit)
+        let now = self.node.clock.now();
+        self.node.lanes.any(|lane| lane.feed.was_recent(now, limit))
     }
 }
 

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use super::node::Node;
 use super::writes::Writes;
+use crate::Shard;
 
 /// Sessions that somebody ended while the store could not be reached. On this node they are gone at once; the
 /// store hears of it when it is back.
@@ -39,16 +40,17 @@ impl Revocations {
     }
 
     /// Some of those that are still to be told.
-    pub(super) fn some(&self, count: usize) -> Vec<SessionKey> {
-        self.keys.lock().iter().take(count).copied().collect()
+    fn some(&self, count: usize, is_one: impl Fn(&SessionKey) -> bool) -> Vec<SessionKey> {
+        self.keys.lock().iter().copied().filter(is_one).take(count).collect()
     }
 }
 
 impl Node {
-    /// Tells the store of what was ended while it was away. Stops at the first failure.
-    pub(super) async fn retry_revocations(&self) {
+    /// Tells a shard of what was ended while it was away. Stops at the first failure.
+    pub(super) async fn retry_revocations(&self, shard: Shard) {
         loop {
-            let pending = self.revocations.some(REVOCATIONS_AT_ONCE);
+            let lies_there = |key: &SessionKey| self.store.shard_of(key) == shard;
+            let pending = self.revocations.some(REVOCATIONS_AT_ONCE, lies_there);
             if pending.is_empty() {
                 return;
             }

@@ -8,7 +8,7 @@ pub struct BusStats {
     pub received: u64,
     /// Messages that were malformed, forged, too long, or not understood.
     pub refused: u64,
-    /// How often the whole cache was cleared: on request, or because messages may have been missed.
+    /// How often the cache was cleared, or what came from one shard: on request, or because messages may have been missed.
     pub clears: u64,
 }
 

@@ -49,7 +49,8 @@ impl<'n> Writes<'n> {
         value: Arc<V>,
     ) -> Result<CreateOutcome, StoreError> {
         let node = self.node;
-        let ticket = node.cache.begin(&record.key);
+        let lane = node.lane_of(&record.key);
+        let ticket = node.cache.begin(&record.key, &lane.feed);
         let in_date = node.in_date(&record.key, node.clock.now(), ttl);
         let outcome = self
             .in_time(|| node.store.create(record, ttl), |outcome| *outcome == CreateOutcome::Created)
@@ -74,7 +75,8 @@ impl<'n> Writes<'n> {
         value: Arc<V>,
     ) -> Result<SaveOutcome, StoreError> {
         let node = self.node;
-        let ticket = node.cache.begin(&record.key);
+        let lane = node.lane_of(&record.key);
+        let ticket = node.cache.begin(&record.key, &lane.feed);
         // After the ticket: whoever ends the session from here on spoils it.
         if node.revocations.contains(&record.key) {
             return Ok(SaveOutcome::Gone);

@@ -5,11 +5,11 @@
 //!
 //! ```
 //! # async fn run() {
-//! use handstamp_store::{MemoryBus, MemoryStore, conformance};
+//! use handstamp_store::{MemoryBus, MemoryStore, Shard, conformance};
 //!
 //! let bus = MemoryBus::new();
 //! conformance::store(&MemoryStore::new(bus.clone()), &bus).await;
-//! conformance::bus(&bus).await;
+//! conformance::bus(&bus, Shard::ONLY).await;
 //! # }
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run());
 //! ```
@@ -25,7 +25,7 @@ mod store;
 pub use self::bus::*;
 pub use self::store::*;
 
-use crate::{Bus, Store};
+use crate::{Bus, Shard, Store};
 
 /// Everything that a store promises. `bus` is the one on which it publishes.
 pub async fn store(store: &impl Store, bus: &impl Bus) {
@@ -51,10 +51,10 @@ pub async fn store(store: &impl Store, bus: &impl Bus) {
     a_working_store_says_so(store).await;
 }
 
-/// Everything that a bus promises.
-pub async fn bus(bus: &impl Bus) {
-    messages_reach_every_subscription(bus).await;
-    a_fence_covers_what_was_published_before(bus).await;
-    messages_may_be_anything(bus).await;
-    a_dropped_subscription_leaves_the_others(bus).await;
+/// Everything that a bus promises of what this shard tells.
+pub async fn bus(bus: &impl Bus, shard: Shard) {
+    messages_reach_every_subscription(bus, shard).await;
+    a_fence_covers_what_was_published_before(bus, shard).await;
+    messages_may_be_anything(bus, shard).await;
+    a_dropped_subscription_leaves_the_others(bus, shard).await;
 }

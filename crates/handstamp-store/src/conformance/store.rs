@@ -7,7 +7,9 @@ use handstamp_core::record::{Encoding, Mark, Record, Revision};
 use handstamp_core::time::Timestamp;
 use tokio::time::{sleep, timeout};
 
-use crate::{Bus, CreateOutcome, RetireOutcome, SaveOutcome, Store, Stored, Subscription, TouchOutcome};
+use crate::{
+    Bus, CreateOutcome, RetireOutcome, SaveOutcome, Shard, Store, Stored, Subscription, TouchOutcome,
+};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(200);
@@ -252,33 +254,32 @@ pub async fn nothing_survives_a_delete_among_writes(store: &impl Store) {
     }
 }
 
-/// Every change is announced, after it can be seen.
+/// Every change is announced, after it can be seen, and a fence of the shard that the session lies in proves it.
 pub async fn writes_publish_their_notice(store: &impl Store, bus: &impl Bus) {
-    let mut subscription = bus.subscribe().await.expect("subscribe");
-    subscription.fence().await.expect("fence");
     let first = created(store, LONG).await;
+    let mut subscription = subscribed(bus, store.shard_of(&first.key)).await;
     let second = changed(&first, "second");
     let [saved, deleted, retired] = [unique(), unique(), unique()];
 
     let outcome = store.save(&second, first.revision, LONG, saved.clone()).await.expect("save");
     assert_eq!(outcome, SaveOutcome::Saved);
-    until_heard(&mut subscription, &saved).await;
+    assert_proved(&mut subscription, &saved).await;
     assert_eq!(loaded(store, &first).await.map(|stored| stored.record), Some(second));
 
     assert!(store.delete(&first.key, deleted.clone()).await.expect("delete"));
-    until_heard(&mut subscription, &deleted).await;
+    assert_proved(&mut subscription, &deleted).await;
 
     let third = created(store, LONG).await;
+    let mut subscription = subscribed(bus, store.shard_of(&third.key)).await;
     let outcome = store.retire(&third.key, third.revision, mark(), LONG, retired.clone());
     assert_eq!(outcome.await.expect("retire"), RetireOutcome::Retired);
-    until_heard(&mut subscription, &retired).await;
+    assert_proved(&mut subscription, &retired).await;
 }
 
 /// A write that was refused makes nobody forget anything.
 pub async fn what_changes_nothing_publishes_nothing(store: &impl Store, bus: &impl Bus) {
-    let mut subscription = bus.subscribe().await.expect("subscribe");
-    subscription.fence().await.expect("fence");
     let first = created(store, LONG).await;
+    let mut subscription = subscribed(bus, store.shard_of(&first.key)).await;
     let stale = changed(&first, "stale");
     let silent = unique();
     let save = store.save(&stale, stale.revision.next().expect("random bytes"), LONG, silent.clone());
@@ -304,7 +305,11 @@ pub async fn payloads_may_be_anything(store: &impl Store) {
 
 /// A store that works says so.
 pub async fn a_working_store_says_so(store: &impl Store) {
-    store.check().await.expect("check");
+    let shards = store.shards().current();
+    assert!(!shards.is_empty());
+    for shard in shards {
+        store.check(shard).await.expect("check");
+    }
 }
 
 /// A message that nobody else sends.
@@ -312,6 +317,18 @@ pub(super) fn unique() -> Bytes {
     let mut message = [0; 16];
     getrandom::fill(&mut message).expect("random bytes");
     Bytes::copy_from_slice(&message)
+}
+
+pub(super) async fn subscribed<B: Bus>(bus: &B, shard: Shard) -> B::Subscription {
+    let subscription = bus.subscribe(shard).await.expect("subscribe");
+    subscription.fence().await.expect("fence");
+    subscription
+}
+
+async fn assert_proved(subscription: &mut impl Subscription, expected: &Bytes) {
+    subscription.fence().await.expect("fence");
+    let mut heard = std::iter::from_fn(|| subscription.try_next());
+    assert!(heard.any(|next| next.expect("message") == *expected), "a fence overtook a notice");
 }
 
 pub(super) async fn until_heard(subscription: &mut impl Subscription, expected: &Bytes) {

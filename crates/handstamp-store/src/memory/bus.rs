@@ -3,7 +3,7 @@ use std::future::ready;
 use bytes::Bytes;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 
-use crate::{Bus, BusError, Subscription};
+use crate::{Bus, BusError, Proof, Shard, Subscription};
 
 /// A bus within one process. Clones are the same bus.
 #[derive(Clone, Debug)]
@@ -32,11 +32,11 @@ impl Default for MemoryBus {
 impl Bus for MemoryBus {
     type Subscription = MemorySubscription;
 
-    async fn subscribe(&self) -> Result<MemorySubscription, BusError> {
+    async fn subscribe(&self, _shard: Shard) -> Result<MemorySubscription, BusError> {
         Ok(MemorySubscription(self.0.subscribe()))
     }
 
-    async fn publish(&self, message: Bytes) -> Result<(), BusError> {
+    async fn publish(&self, _shard: Shard, message: Bytes) -> Result<(), BusError> {
         self.send(message);
         Ok(())
     }
@@ -60,8 +60,8 @@ impl Subscription for MemorySubscription {
     }
 
     /// A message is in the channel when its publication is complete.
-    fn fence(&self) -> impl Future<Output = Result<(), BusError>> + Send + 'static {
-        ready(Ok(()))
+    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
+        ready(Ok(Proof::Complete))
     }
 }
 

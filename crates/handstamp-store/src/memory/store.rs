@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 
 use super::MemoryBus;
 use crate::{
-    Clock, CreateOutcome, RetireOutcome, SaveOutcome, Store, StoreError, Stored, SystemClock, TouchOutcome,
+    Clock, CreateOutcome, RetireOutcome, SaveOutcome, Shard, Store, StoreError, Stored, SystemClock,
+    TouchOutcome,
 };
 
 /// Keeps records in this process, and nowhere else. Clones are the same store.
@@ -147,7 +148,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn check(&self) -> Result<(), StoreError> {
+    async fn check(&self, _shard: Shard) -> Result<(), StoreError> {
         Ok(())
     }
 }

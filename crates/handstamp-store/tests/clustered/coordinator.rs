@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::invalidation::Invalidation;
 use handstamp_core::time::Timestamp;
-use handstamp_store::{Bus, Clock, ClusteredStore, Lookup, Settings, Store, StoreError, SystemClock};
+use handstamp_store::{Bus, Clock, ClusteredStore, Lookup, Settings, Shard, Store, StoreError, SystemClock};
 use handstamp_testkit::{FaultyStore, until};
 use tokio::time::{Instant, sleep};
 
@@ -128,7 +128,7 @@ async fn what_is_not_ours_is_counted_and_ignored() {
         messenger("two", SECRET).write(&Invalidation::CacheClear, Timestamp::from_millis(0)).to_vec();
     forged[10] ^= 1;
     for message in [Bytes::new(), "clear".into(), Bytes::from(vec![1; 10_000_000]), forged.into()] {
-        cluster.bus.publish(message).await.unwrap();
+        cluster.bus.publish(Shard::ONLY, message).await.unwrap();
     }
     until("all are refused", async || node.clustered.bus_stats().refused == 4).await;
     assert_eq!(node.lookup(&record.key), Some(found("first")));
@@ -144,7 +144,7 @@ async fn what_may_be_ours_clears_the_cache_but_only_so_often() {
     node.create().await;
     let clears = node.clustered.bus_stats().clears;
     for _ in 0..100 {
-        cluster.bus.publish(message.clone()).await.unwrap();
+        cluster.bus.publish(Shard::ONLY, message.clone()).await.unwrap();
     }
     until("all are refused", async || node.clustered.bus_stats().refused == 100).await;
     assert_eq!(node.clustered.bus_stats().clears, clears + 1);

@@ -33,6 +33,7 @@ fn health(runtime: &Runtime) -> Response {
     let status = match (redis, coordinator_running) {
         (true, true) => "ok",
         (true, false) => "degraded",
+        (false, _) if runtime.healthy_in_part() => "degraded",
         (false, _) => "unhealthy",
     };
     let health = Health { status, redis, coordinator_running, cache_size: runtime.size() };

@@ -90,7 +90,7 @@ impl<T: SessionData> Exchange<T> {
         let Some(key) = self.presented_key() else { return Ok(Found::Known(Lookup::Absent)) };
         let shared = &self.shared;
         // While the store is known to be away, asking it first would only take time.
-        if !shared.store().healthy()
+        if !shared.store().healthy_for(&key)
             && let Some(outdated) = shared.lookup_outdated(&key)
         {
             return Ok(Found::Known(outdated));

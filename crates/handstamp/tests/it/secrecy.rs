@@ -12,7 +12,7 @@ async fn logs_messages_and_records_hold_no_credential() {
     let (log, _guard) = Log::listen();
 
     let cluster = Cluster::new();
-    let mut messages = cluster.bus.subscribe().await.unwrap();
+    let mut messages = cluster.bus.subscribe(handstamp_store::Shard::ONLY).await.unwrap();
     let node = cluster.node().await;
     let mut browser = node.browser();
     browser.login("ada").await;

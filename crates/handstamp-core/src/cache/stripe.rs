@@ -1,27 +1,29 @@
 use std::collections::HashMap;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
 use super::hasher::BuildSpread;
-use super::{CacheStats, InDate};
+use super::{CacheStats, Feed, InDate};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
 /// What stands behind one lock.
-pub(super) struct Shard<V> {
+pub(super) struct Stripe<V> {
     entries: LruCache<SessionKey, Entry<V>, BuildSpread>,
     capacity: usize,
     tickets: HashMap<SessionKey, Tickets, BuildSpread>,
-    census: Census,
     stats: CacheStats,
 }
 
-struct Entry<V> {
-    value: V,
-    revision: Option<Revision>,
-    generation: u64,
-    in_date: InDate,
+pub(super) struct Entry<V> {
+    pub(super) value: V,
+    pub(super) revision: Option<Revision>,
+    pub(super) feed: Arc<Feed>,
+    /// How often the feed had been cut when the ticket was taken.
+    pub(super) cuts: u32,
+    pub(super) in_date: InDate,
 }
 
 /// The open tickets of one session. What spoils one spoils all of them, also those taken after it: that costs a
@@ -42,23 +44,24 @@ enum Barrier {
     Shut,
 }
 
-impl<V> Shard<V> {
+impl<V> Stripe<V> {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             entries: LruCache::unbounded_with_hasher(BuildSpread::default()),
             capacity,
             tickets: HashMap::default(),
-            census: Census::default(),
             stats: CacheStats::default(),
         }
     }
 
-    pub(super) fn get(&mut self, key: &SessionKey, generation: u64, now: Instant) -> Option<V>
+    pub(super) fn get(&mut self, key: &SessionKey, now: Instant) -> Option<V>
     where
         V: Clone,
     {
-        let found =
-            self.entries.get(key).filter(|entry| entry.generation == generation && now < entry.in_date.until);
+        let found = self
+            .entries
+            .get(key)
+            .filter(|entry| now < entry.in_date.until && entry.feed.is_recent(now) && entry.counts());
         match found {
             Some(entry) => {
                 self.stats.hits += 1;
@@ -71,19 +74,21 @@ impl<V> Shard<V> {
         }
     }
 
-    pub(super) fn get_outdated(&mut self, key: &SessionKey, generation: u64, now: Instant) -> Option<V>
+    pub(super) fn get_outdated(&mut self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
     where
         V: Clone,
     {
-        let found = self.entries.get(key);
-        let alive = found.filter(|entry| entry.generation == generation && now < entry.in_date.ends);
-        alive.map(|entry| entry.value.clone())
+        let found = self
+            .entries
+            .get(key)
+            .filter(|entry| now < entry.in_date.ends && entry.feed.was_recent(now, limit) && entry.counts());
+        found.map(|entry| entry.value.clone())
     }
 
-    /// Whether there is something of this generation that is later than this revision: two answers may come in the
-    /// wrong order, before the message that tells them apart.
-    pub(super) fn knows_better(&self, key: &SessionKey, revision: Option<Revision>, generation: u64) -> bool {
-        let held = self.entries.peek(key).filter(|entry| entry.generation == generation);
+    /// Whether there is something that is later than this revision: two answers may come in the wrong order, before the
+    /// message that tells them apart.
+    pub(super) fn knows_better(&self, key: &SessionKey, revision: Option<Revision>) -> bool {
+        let held = self.entries.peek(key).filter(|entry| entry.counts());
         held.is_some_and(|entry| match (entry.revision, revision) {
             (Some(held), Some(revision)) => held.counter() > revision.counter(),
             (None, Some(_)) => true,
@@ -92,18 +97,12 @@ impl<V> Shard<V> {
     }
 
     /// Returns whatever made room.
-    pub(super) fn insert(
-        &mut self,
-        key: SessionKey,
-        revision: Option<Revision>,
-        value: V,
-        generation: u64,
-        in_date: InDate,
-    ) -> Option<V> {
+    pub(super) fn insert(&mut self, key: SessionKey, entry: Entry<V>) -> Option<V> {
         if self.capacity == 0 {
-            return Some(value);
+            return Some(entry.value);
         }
-        let displaced = match self.entries.push(key, Entry { value, revision, generation, in_date }) {
+        entry.feed.arrived(entry.cuts);
+        let displaced = match self.entries.push(key, entry) {
             Some((_, replaced)) => Some(replaced),
             None if self.entries.len() > self.capacity => {
                 self.stats.evictions += 1;
@@ -111,8 +110,7 @@ impl<V> Shard<V> {
             }
             None => None,
         };
-        self.census.arrived(generation);
-        displaced.map(|entry| self.take_leave(entry))
+        displaced.map(Entry::take_leave)
     }
 
     /// Returns the value that was dropped.
@@ -129,7 +127,7 @@ impl<V> Shard<V> {
         if self.entries.peek(key).is_none_or(survives) {
             return None;
         }
-        self.entries.pop(key).map(|entry| self.take_leave(entry))
+        self.entries.pop(key).map(|entry| entry.take_leave())
     }
 
     pub(super) fn doubt(&mut self, key: &SessionKey, now: Instant) {
@@ -159,13 +157,21 @@ impl<V> Shard<V> {
         good
     }
 
-    pub(super) fn stats(&self, generation: u64) -> CacheStats {
-        CacheStats { size: self.census.count(generation), ..self.stats }
+    pub(super) const fn stats(&self) -> CacheStats {
+        self.stats
+    }
+}
+
+impl<V> Entry<V> {
+    /// Whether its feed has not been cut since. Entries of earlier generations are still in the map, but count for
+    /// nothing.
+    fn counts(&self) -> bool {
+        self.feed.cuts() == self.cuts
     }
 
-    fn take_leave(&mut self, entry: Entry<V>) -> V {
-        self.census.left(entry.generation);
-        entry.value
+    fn take_leave(self) -> V {
+        self.feed.left(self.cuts);
+        self.value
     }
 }
 
@@ -184,33 +190,5 @@ impl Barrier {
             Self::From(saved) => revision.is_some_and(|revision| revision.survives(saved)),
             Self::Shut => false,
         }
-    }
-}
-
-/// How many entries there are of the newest generation. Older ones are still in the map, but count for nothing.
-#[derive(Default)]
-struct Census {
-    generation: u64,
-    count: usize,
-}
-
-impl Census {
-    fn arrived(&mut self, generation: u64) {
-        if generation > self.generation {
-            *self = Self { generation, count: 0 };
-        }
-        if generation == self.generation {
-            self.count += 1;
-        }
-    }
-
-    fn left(&mut self, generation: u64) {
-        if generation == self.generation {
-            self.count -= 1;
-        }
-    }
-
-    fn count(&self, generation: u64) -> usize {
-        if generation == self.generation { self.count } else { 0 }
     }
 }
