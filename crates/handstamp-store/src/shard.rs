@@ -56,7 +56,7 @@ impl Shards {
             return;
         }
         // Nothing will change any more.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

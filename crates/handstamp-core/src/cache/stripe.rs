@@ -127,7 +127,7 @@ impl<V> Stripe<V> {
         if self.entries.peek(key).is_none_or(survives) {
             return None;
         }
-        self.entries.pop(key).map(|entry| entry.take_leave())
+        self.entries.pop(key).map(Entry::take_leave)
     }
 
     pub(super) fn doubt(&mut self, key: &SessionKey, now: Instant) {
