@@ -1,8 +1,10 @@
 use std::time::Duration;
 
-use crate::RedisUrl;
+use crate::driver::Target;
+use crate::url::{Address, Host, Servers};
+use crate::{ReadFrom, RedisUrl, Tls, Transport};
 
-/// Which server, and how long to wait for it.
+/// Which servers, and how long to wait for them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -15,10 +17,12 @@ use crate::RedisUrl;
 /// assert_eq!(config.connect_timeout, Duration::from_millis(500));
 /// # Ok::<(), handstamp_redis::RedisUrlError>(())
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RedisConfig {
-    /// The server.
+    /// The servers.
     pub url: RedisUrl,
+    /// Whom to trust and who we are, where the URL says TLS. Default: whom the system trusts, and nobody.
+    pub tls: Option<Tls>,
     /// How long a command waits for its answer, and before that, how long it waits for a connection that is just
     /// being made. When a `PING` after that is not answered for so long either, the connection is given up, and
     /// replaced by a new one. Default: 200 milliseconds, somewhat less than the budget of a read.
@@ -28,6 +32,12 @@ pub struct RedisConfig {
     /// How many commands may wait for the server at a time. More are refused at once, so that a server which
     /// stands still costs no memory. Default: 4,096.
     pub max_in_flight: usize,
+    /// Which servers answer reads. Default: primaries.
+    pub read_from: ReadFrom,
+    /// How many replicas must have a write before it counts. Default: none.
+    pub wait_replicas: u32,
+    /// What carries invalidations. Default: Pub/Sub.
+    pub invalidation: Transport,
 }
 
 impl RedisConfig {
@@ -36,9 +46,74 @@ impl RedisConfig {
     pub const fn new(url: RedisUrl) -> Self {
         Self {
             url,
+            tls: None,
             command_timeout: Duration::from_millis(200),
             connect_timeout: Duration::from_millis(500),
             max_in_flight: 4_096,
+            read_from: ReadFrom::Primary,
+            wait_replicas: 0,
+            invalidation: Transport::PubSub,
+        }
+    }
+
+    /// Reads what the system trusts, if that is needed, so that it is not read for every target.
+    pub(crate) fn prepared(mut self) -> Self {
+        if self.url.tls && self.tls.is_none() {
+            self.tls = Some(Tls::of_the_system());
+        }
+        self
+    }
+
+    /// One of the servers that keep sessions.
+    pub(crate) fn target(&self, address: &Address) -> Target {
+        // Never in the clear what is to be encrypted.
+        let tls = self.url.tls && matches!(address, Address::Tcp(_));
+        Target {
+            address: address.clone(),
+            login: self.url.login.clone(),
+            database: self.url.database,
+            tls: tls.then(|| self.tls.clone().unwrap_or_else(Tls::of_the_system)),
+            connect_timeout: self.connect_timeout,
+        }
+    }
+
+    /// One of the Sentinels.
+    #[allow(dead_code, reason = "nobody asks Sentinels yet")]
+    pub(crate) fn sentinel_target(&self, sentinel: &Host) -> Target {
+        let login = match &self.url.servers {
+            Servers::Sentinel(sentinels) => sentinels.login.clone(),
+            Servers::One(_) | Servers::Cluster(_) => None,
+        };
+        Target { login, database: 0, ..self.target(&Address::Tcp(sentinel.clone())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str) -> RedisConfig {
+        RedisConfig::new(url.parse().unwrap())
+    }
+
+    #[test]
+    fn sentinels_have_a_login_of_their_own() {
+        let url = "redis-sentinel://app:one@s1/2?sentinelServiceName=main&sentinelPassword=two";
+        let config = config(url);
+        let host: Host = "10.0.0.1:26379".parse().unwrap();
+        let sentinel = config.sentinel_target(&host);
+        assert_eq!((sentinel.login.unwrap().password.as_str(), sentinel.database), ("two", 0));
+        let server = config.target(&Address::Tcp(host));
+        assert_eq!((server.login.unwrap().password.as_str(), server.database), ("one", 2));
+    }
+
+    #[test]
+    fn the_url_says_whether_there_is_tls() {
+        let socket = Address::Unix("/run/redis.sock".into());
+        for (url, expected) in [("redis://a", false), ("rediss://a", true), ("rediss-cluster://a,b", true)] {
+            let config = config(url).prepared();
+            assert_eq!(config.target(&config.url.servers.first()).tls.is_some(), expected, "{url}");
+            assert!(config.target(&socket).tls.is_none(), "{url}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! [handstamp](https://docs.rs/handstamp) sessions on Redis 6.2 and later, and on Valkey: [`RedisStore`] keeps the
-//! records, [`RedisBus`] carries the invalidations by Pub/Sub. One server for now: no Cluster, Sentinel or TLS yet.
+//! records, [`RedisBus`] carries the invalidations by Pub/Sub. One server for now, with or
+//! without TLS: no Cluster or Sentinel yet.
 //!
 //! [`connect`] makes the two. It never fails because the server is away: commands do, until it is there.
 //!
@@ -52,9 +53,12 @@ mod config;
 mod driver;
 mod error;
 mod primary;
+mod read_from;
 mod refusal;
 mod scripts;
 mod store;
+mod tls;
+mod transport;
 mod url;
 
 use std::sync::Arc;
@@ -66,9 +70,13 @@ pub use self::bus::{RedisBus, RedisSubscription};
 pub use self::channel::{Channel, InvalidChannel};
 pub use self::config::RedisConfig;
 pub use self::error::RedisError;
+pub use self::read_from::{InvalidReadFrom, ReadFrom};
 pub use self::refusal::Refusal;
 pub use self::store::RedisStore;
+pub use self::tls::{Tls, TlsError};
+pub use self::transport::{InvalidTransport, Transport};
 pub use self::url::{RedisUrl, RedisUrlError};
+pub use rustls;
 
 use self::primary::Primary;
 
@@ -82,7 +90,9 @@ use self::primary::Primary;
 /// Outside of a tokio runtime.
 #[must_use]
 pub fn connect(config: RedisConfig, namespace: Namespace, channel: Channel) -> (RedisStore, RedisBus) {
-    let primary = Arc::new(Primary::start(Arc::new(config)));
+    // Of a cluster or of Sentinels, this is the host that is named first, whatever it is. What knows who the primaries
+    // are takes its place here.
+    let primary = Arc::new(Primary::start(Arc::new(config.prepared())));
     let store = RedisStore::new(primary.clone(), namespace, &channel);
     (store, RedisBus::new(primary, channel))
 }

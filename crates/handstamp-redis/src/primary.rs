@@ -8,13 +8,14 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::driver::{Caller, Connection, Listener, Reply, Request};
+use crate::driver::{Caller, Connection, Listener, Reply, Request, Target};
 use crate::{Channel, RedisConfig, RedisError};
 
 /// A server that takes writes: a connection to it for commands, which is kept up, and subscriptions, each on a
 /// connection of its own.
 pub(crate) struct Primary {
     config: Arc<RedisConfig>,
+    target: Arc<Target>,
     link: Arc<watch::Sender<Link>>,
     /// The connection may be dead, or out of step.
     doubt: Arc<Notify>,
@@ -37,13 +38,15 @@ enum Link {
 
 impl Primary {
     pub(crate) fn start(config: Arc<RedisConfig>) -> Self {
+        let target = Arc::new(config.target(&config.url.servers.first()));
         let link = Arc::new(watch::Sender::new(Link::Connecting));
         let doubt = Arc::default();
-        let supervisor = keep_up(config.clone(), link.clone(), Arc::clone(&doubt));
+        let supervisor = keep_up(config.clone(), target.clone(), link.clone(), Arc::clone(&doubt));
         Self {
             in_flight: Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS)),
             supervisor: AbortOnDropHandle::new(tokio::spawn(supervisor)),
             config,
+            target,
             link,
             doubt,
         }
@@ -103,7 +106,7 @@ impl Primary {
         // Where commands cannot go there is no use in trying.
         self.caller().await?;
         link.mark_unchanged();
-        let listener = Listener::open(&self.config, channel.as_str()).await?;
+        let listener = Listener::open(&self.target, channel.as_str()).await?;
         Ok((listener, Replaced(link)))
     }
 
@@ -154,10 +157,15 @@ impl fmt::Debug for Primary {
 /// ## Up => Connecting      the connection is lost, or does not answer any more
 /// ## Down => Up            a later attempt succeeds
 /// ## _ => Closed           for good
-async fn keep_up(config: Arc<RedisConfig>, link: Arc<watch::Sender<Link>>, doubt: Arc<Notify>) {
+async fn keep_up(
+    config: Arc<RedisConfig>,
+    target: Arc<Target>,
+    link: Arc<watch::Sender<Link>>,
+    doubt: Arc<Notify>,
+) {
     let mut backoff = Backoff::new();
     loop {
-        match Connection::open(&config).await {
+        match Connection::open(&target).await {
             Ok(connection) => {
                 if !advance(&link, Link::Up(connection.caller().clone())) {
                     return;

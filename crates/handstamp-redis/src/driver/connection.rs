@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Reply, Request, failure, options};
-use crate::{RedisConfig, RedisError};
+use super::{Reply, Request, Target, failure, options};
+use crate::RedisError;
 
 /// One TCP connection that has answered. Dropping this closes it, and ends the tasks that drive it.
 pub(crate) struct Connection {
@@ -24,10 +24,10 @@ impl Connection {
     /// # Cancel safety
     ///
     /// Safe: whatever was begun ends with the future.
-    pub(crate) async fn open(config: &RedisConfig) -> Result<Self, RedisError> {
-        let options = options::connection(config.connect_timeout);
+    pub(crate) async fn open(target: &Target) -> Result<Self, RedisError> {
+        let options = options::connection(target.connect_timeout);
         // Without a policy for reconnecting, the client ends with its connection.
-        let client = Client::new(options::client(config), None, Some(options), None);
+        let client = Client::new(options::client(target)?, None, Some(options), None);
         let driver = AbortOnDropHandle::new(client.connect());
         let (end, ended) = watch::channel(None);
         let lifeline = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -36,7 +36,7 @@ impl Connection {
         }));
         let connection = Self { caller: Caller { client, ended }, _lifeline: lifeline };
         // Commands queue until the connection is there, so this waits for that, too.
-        timeout(config.connect_timeout, connection.caller.prove())
+        timeout(target.connect_timeout, connection.caller.prove())
             .await
             .unwrap_or_else(|_| Err(RedisError::silence()))?;
         Ok(connection)

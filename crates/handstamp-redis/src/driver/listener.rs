@@ -7,8 +7,8 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::broadcast::{self, Receiver};
 use tokio::time::timeout;
 
-use super::{Connection, failure};
-use crate::{RedisConfig, RedisError};
+use super::{Connection, Target, failure};
+use crate::RedisError;
 
 /// A subscription to one channel, on a connection of its own: an error reply to a `SUBSCRIBE` shifts the replies to
 /// all commands behind it. It ends with that connection.
@@ -19,15 +19,15 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Connects and subscribes.
-    pub(crate) async fn open(config: &RedisConfig, channel: &str) -> Result<Self, RedisError> {
-        let connection = Connection::open(config).await?;
+    pub(crate) async fn open(target: &Target, channel: &str) -> Result<Self, RedisError> {
+        let connection = Connection::open(target).await?;
         let client = connection.caller().client();
         // Its setting for this makes all of its channels larger, and those of one client would take ten megabytes.
         let channel_of_messages = broadcast::Sender::new(CAPACITY);
         client.inner().notifications.pubsub.store(Arc::new(channel_of_messages));
         // First the receiver: messages without one are dropped.
         let messages = client.message_rx();
-        timeout(config.connect_timeout, subscribe(&connection, channel))
+        timeout(target.connect_timeout, subscribe(&connection, channel))
             .await
             .unwrap_or(Err(RedisError::TimedOut))?;
         Ok(Self { connection, messages })

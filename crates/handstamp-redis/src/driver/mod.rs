@@ -12,10 +12,12 @@ mod failure;
 mod listener;
 mod message;
 mod options;
+mod target;
 
 pub(crate) use self::connection::{Caller, Connection};
 pub(crate) use self::listener::Listener;
 pub(crate) use self::message::{Reply, Request};
+pub(crate) use self::target::Target;
 
 /// The name under which the server knows a script.
 pub(crate) fn sha1_hex(text: &str) -> String {

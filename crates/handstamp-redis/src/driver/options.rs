@@ -1,27 +1,45 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
 use fred::types::RespVersion;
-use fred::types::config::{Config, ConnectionConfig, Server, ServerConfig, TcpConfig};
+use fred::types::config::{
+    Config, ConnectionConfig, Server, ServerConfig, TcpConfig, TlsConfig, TlsConnector, TlsHostMapping,
+};
 
-use crate::RedisConfig;
-use crate::url::Address;
+use super::Target;
+use crate::url::{Address, Host};
+use crate::{RedisError, Tls};
 
 /// Where to connect to and as whom.
-pub(super) fn client(config: &RedisConfig) -> Config {
-    let url = &config.url;
-    let server = match &url.address {
-        Address::Tcp { host, port } => ServerConfig::Centralized { server: Server::new(host.clone(), *port) },
-        Address::Unix(path) => ServerConfig::Unix { path: path.clone() },
-    };
-    Config {
-        server,
-        username: url.login.as_ref().and_then(|login| login.user.as_deref()).map(word),
-        password: url.login.as_ref().map(|login| word(&login.password)),
+pub(super) fn client(target: &Target) -> Result<Config, RedisError> {
+    let login = target.login.as_ref();
+    Ok(Config {
+        server: match &target.address {
+            Address::Tcp(host) => ServerConfig::Centralized { server: server(host) },
+            Address::Unix(path) => ServerConfig::Unix { path: path.clone() },
+        },
+        username: login.and_then(|login| login.user.as_deref()).map(word),
+        password: login.map(|login| word(&login.password)),
         // Zero is where every connection begins, and `SELECT` may not be permitted.
-        database: Some(url.database).filter(|database| *database > 0),
+        database: Some(target.database).filter(|database| *database > 0),
         version: RespVersion::RESP3,
+        tls: target.tls.as_ref().map(tls).transpose()?,
         ..Config::default()
-    }
+    })
+}
+
+/// `fred` looks for `name:port`, so that an IPv6 address needs brackets, and a certificate for the name as it is, where
+/// there are none.
+fn server(host: &Host) -> Server {
+    let name = &host.name;
+    let found_by = if name.contains(':') { format!("[{name}]") } else { name.clone() };
+    Server::new_with_tls(found_by, host.port, Some(name.clone()))
+}
+
+fn tls(tls: &Tls) -> Result<TlsConfig, RedisError> {
+    let config = tls.config().ok_or(RedisError::Connection(Cow::Borrowed(NOBODY_TRUSTED)))?;
+    let connector = TlsConnector::Rustls(config.clone().into());
+    Ok(TlsConfig { connector, hostnames: TlsHostMapping::None })
 }
 
 /// How to connect: once, and no command twice.
@@ -49,6 +67,9 @@ fn word(text: &str) -> String {
     let quoted: String = text.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
     format!("\"{quoted}\"")
 }
+
+const NOBODY_TRUSTED: &str =
+    "this system has no certificates of authorities, so that no server can be trusted";
 
 #[cfg(test)]
 mod tests {
