@@ -36,7 +36,7 @@ const COMMANDS: [&str; 15] = [
     "pexpire",
     "role",
     "evalsha",
-    "script|load",
+    "eval",
     "getrange",
     "exists",
     "set",

@@ -6,21 +6,24 @@ use handstamp_store::{Bus, BusError, Proof, Shard, Subscription};
 
 use crate::Channel;
 use crate::RedisError;
+use crate::cluster::SlotFence;
 use crate::driver::{Listener, Request};
-use crate::primary::{Primary, Replaced};
+use crate::primary::Task;
+use crate::server::Replaced;
+use crate::topology::Topology;
 
 /// Carries invalidations by Redis Pub/Sub. Clones are the same bus.
 ///
 /// Made by [`connect`](crate::connect).
 #[derive(Clone, Debug)]
 pub struct RedisBus {
-    primary: Arc<Primary>,
+    topology: Arc<Topology>,
     channel: Channel,
 }
 
 impl RedisBus {
-    pub(crate) const fn new(primary: Arc<Primary>, channel: Channel) -> Self {
-        Self { primary, channel }
+    pub(crate) const fn new(topology: Arc<Topology>, channel: Channel) -> Self {
+        Self { topology, channel }
     }
 }
 
@@ -35,14 +38,14 @@ impl Bus for RedisBus {
     /// When the server cannot be reached, or the user has no permission for the channel.
     ///
     /// [`RedisConfig::connect_timeout`]: crate::RedisConfig::connect_timeout
-    async fn subscribe(&self, _shard: Shard) -> Result<RedisSubscription, BusError> {
-        let (listener, replaced) = self.primary.subscribe(&self.channel).await?;
-        Ok(RedisSubscription { listener, replaced })
+    async fn subscribe(&self, shard: Shard) -> Result<RedisSubscription, BusError> {
+        let (listener, replaced, slots) = self.topology.subscribe(shard, &self.channel).await?;
+        Ok(RedisSubscription { listener, replaced, slots })
     }
 
-    async fn publish(&self, _shard: Shard, message: Bytes) -> Result<(), BusError> {
+    async fn publish(&self, shard: Shard, message: Bytes) -> Result<(), BusError> {
         let publish = Request::new("PUBLISH").arg(self.channel.as_str().to_owned()).arg(message);
-        self.primary.call(publish).await?;
+        self.topology.call_shard(shard, &Task::new(publish)).await?;
         Ok(())
     }
 }
@@ -52,6 +55,7 @@ impl Bus for RedisBus {
 pub struct RedisSubscription {
     listener: Listener,
     replaced: Replaced,
+    slots: Option<SlotFence>,
 }
 
 impl Subscription for RedisSubscription {
@@ -67,14 +71,28 @@ impl Subscription for RedisSubscription {
         self.listener.try_next().map(|next| next.map_err(BusError::from))
     }
 
-    /// A `PING` on the subscription's own connection. Whoever calls it bounds how long that may take.
+    /// A round trip on the subscription's own connection: a `PING`, or in a cluster the question which slots the primary
+    /// has. Whoever calls it bounds how long that may take.
     fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
-        let fence = self.listener.fence();
+        let fence = match &self.slots {
+            None => Fence::Plain(self.listener.fence()),
+            Some(slots) => Fence::OfSlots(self.listener.fence_by(SlotFence::request()), slots.clone()),
+        };
         async move {
-            fence.await?;
-            Ok(Proof::Complete)
+            match fence {
+                Fence::Plain(answered) => {
+                    answered.await?;
+                    Ok(Proof::Complete)
+                }
+                Fence::OfSlots(reply, slots) => Ok(slots.proof(&reply.await?)?),
+            }
         }
     }
+}
+
+enum Fence<P, S> {
+    Plain(P),
+    OfSlots(S, SlotFence),
 }
 
 impl fmt::Debug for RedisSubscription {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::driver::Target;
 use crate::url::{Address, Host, Servers};
-use crate::{ReadFrom, RedisUrl, Tls, Transport};
+use crate::{BreakerSettings, ReadFrom, RedisUrl, Tls, Transport};
 
 /// Which servers, and how long to wait for them.
 ///
@@ -32,6 +32,8 @@ pub struct RedisConfig {
     /// How many commands may wait for the server at a time. More are refused at once, so that a server which
     /// stands still costs no memory. Default: 4,096.
     pub max_in_flight: usize,
+    /// When a server that does not answer is not asked any more until it does. Each server has a breaker of its own.
+    pub breaker: BreakerSettings,
     /// Which servers answer reads. Default: primaries.
     pub read_from: ReadFrom,
     /// How many replicas must have a write before it counts. Default: none.
@@ -50,6 +52,7 @@ impl RedisConfig {
             command_timeout: Duration::from_millis(200),
             connect_timeout: Duration::from_millis(500),
             max_in_flight: 4_096,
+            breaker: BreakerSettings::DEFAULT,
             read_from: ReadFrom::Primary,
             wait_replicas: 0,
             invalidation: Transport::PubSub,
@@ -78,7 +81,6 @@ impl RedisConfig {
     }
 
     /// One of the Sentinels.
-    #[allow(dead_code, reason = "nobody asks Sentinels yet")]
     pub(crate) fn sentinel_target(&self, sentinel: &Host) -> Target {
         let login = match &self.url.servers {
             Servers::Sentinel(sentinels) => sentinels.login.clone(),
@@ -110,9 +112,10 @@ mod tests {
     #[test]
     fn the_url_says_whether_there_is_tls() {
         let socket = Address::Unix("/run/redis.sock".into());
+        let host = Address::Tcp("a:1".parse().unwrap());
         for (url, expected) in [("redis://a", false), ("rediss://a", true), ("rediss-cluster://a,b", true)] {
             let config = config(url).prepared();
-            assert_eq!(config.target(&config.url.servers.first()).tls.is_some(), expected, "{url}");
+            assert_eq!(config.target(&host).tls.is_some(), expected, "{url}");
             assert!(config.target(&socket).tls.is_none(), "{url}");
         }
     }

@@ -16,6 +16,9 @@ pub enum RedisError {
     /// As many commands as are allowed wait for the server.
     #[error("too many commands wait for the server")]
     Busy,
+    /// The server has not answered lately, and is not asked before it does.
+    #[error("the server has not answered lately: its circuit is open")]
+    CircuitOpen,
     /// The store was closed.
     #[error("the connection to the server was closed by this node")]
     Closed,
@@ -28,6 +31,9 @@ pub enum RedisError {
     /// The server is a replica now, or a Sentinel. It would answer, but not for long with the truth.
     #[error("the server is no primary")]
     NotPrimary,
+    /// The write was done, but too few replicas have it yet: a failover might undo it.
+    #[error("the write was done, but too few replicas have it yet")]
+    NotReplicated,
     /// The server sent something that does not answer the command.
     #[error("the server sent something that does not answer the command")]
     Protocol,

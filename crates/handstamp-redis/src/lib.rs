@@ -33,7 +33,7 @@
 //!
 //! ```text
 //! ACL SETUSER shop on >password resetkeys ~shop:s:* resetchannels &shop:invalidate -@all +ping +info +client|id
-//!     +get +pttl +pexpire +role +evalsha +script|load +getrange +exists +set +del +publish +subscribe
+//!     +get +pttl +pexpire +role +evalsha +eval +getrange +exists +set +del +publish +subscribe
 //! ```
 //!
 //! [`acl_rules`] writes it for any namespace and channel. `info` and `client|id` are asked for by the driver whenever
@@ -49,15 +49,20 @@
 mod acl;
 mod bus;
 mod channel;
+mod cluster;
 mod config;
 mod driver;
 mod error;
 mod primary;
 mod read_from;
+mod redirection;
 mod refusal;
 mod scripts;
+mod sentinel;
+mod server;
 mod store;
 mod tls;
+mod topology;
 mod transport;
 mod url;
 
@@ -72,13 +77,14 @@ pub use self::config::RedisConfig;
 pub use self::error::RedisError;
 pub use self::read_from::{InvalidReadFrom, ReadFrom};
 pub use self::refusal::Refusal;
+pub use self::server::BreakerSettings;
 pub use self::store::RedisStore;
 pub use self::tls::{Tls, TlsError};
 pub use self::transport::{InvalidTransport, Transport};
 pub use self::url::{RedisUrl, RedisUrlError};
 pub use rustls;
 
-use self::primary::Primary;
+use self::topology::Topology;
 
 /// The store of a namespace, and the bus that it publishes on.
 ///
@@ -90,9 +96,7 @@ use self::primary::Primary;
 /// Outside of a tokio runtime.
 #[must_use]
 pub fn connect(config: RedisConfig, namespace: Namespace, channel: Channel) -> (RedisStore, RedisBus) {
-    // Of a cluster or of Sentinels, this is the host that is named first, whatever it is. What knows who the primaries
-    // are takes its place here.
-    let primary = Arc::new(Primary::start(Arc::new(config.prepared())));
-    let store = RedisStore::new(primary.clone(), namespace, &channel);
-    (store, RedisBus::new(primary, channel))
+    let topology = Arc::new(Topology::start(config));
+    let store = RedisStore::new(topology.clone(), namespace, &channel);
+    (store, RedisBus::new(topology, channel))
 }

@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::redirection::Redirection;
+
 /// An error reply: its code, and what that means to us.
 ///
 /// The text behind the code is not kept. For a command that it does not know, a server quotes the arguments, and
@@ -9,19 +11,26 @@ use std::fmt;
 pub struct Refusal {
     code: Cow<'static, str>,
     meaning: Option<&'static str>,
+    redirection: Option<Box<Redirection>>,
 }
 
 impl Refusal {
     /// The refusal that a server expressed by `text`.
     pub(crate) fn read(text: &str) -> Self {
         if let Some((_, meaning)) = ERRORS.iter().find(|(prefix, _)| text.starts_with(prefix)) {
-            return Self { code: Cow::Borrowed(ERR), meaning: Some(meaning) };
+            return Self { code: Cow::Borrowed(ERR), meaning: Some(meaning), redirection: None };
         }
+        let redirection = Redirection::read(text).map(Box::new);
         let code = code_of(text).unwrap_or(ERR);
         match CODES.iter().find(|(known, _)| *known == code) {
-            Some((code, meaning)) => Self { code: Cow::Borrowed(code), meaning: Some(meaning) },
-            None => Self { code: Cow::Owned(code.to_owned()), meaning: None },
+            Some((code, meaning)) => Self { code: Cow::Borrowed(code), meaning: Some(meaning), redirection },
+            None => Self { code: Cow::Owned(code.to_owned()), meaning: None, redirection },
         }
+    }
+
+    /// Whom to ask instead.
+    pub(crate) fn redirection(&self) -> Option<&Redirection> {
+        self.redirection.as_deref()
     }
 
     /// Whether `text` looks like what a server answers when it refuses: a code in capitals comes first.
@@ -55,7 +64,8 @@ fn code_of(text: &str) -> Option<&str> {
 
 const ERR: &str = "ERR";
 const MAX_CODE_LEN: usize = 20;
-const CLUSTER: &str = "it is part of a cluster, which is not supported yet";
+const CLUSTER: &str = "it is part of a cluster: use redis-cluster://, or REDIS_CLUSTER_NODES";
+const MOVING: &str = "the sessions of this slot are moving to another server";
 
 /// Error replies that are told apart by more than their code.
 const ERRORS: [(&str, &str); 5] = [
@@ -66,10 +76,10 @@ const ERRORS: [(&str, &str); 5] = [
     ("ERR ACL failure in script", NO_PERMISSION),
 ];
 
-const CODES: [(&str, &str); 14] = [
-    ("ASK", CLUSTER),
+const CODES: [(&str, &str); 15] = [
+    ("ASK", MOVING),
     ("BUSY", "it is busy with a script"),
-    ("CLUSTERDOWN", CLUSTER),
+    ("CLUSTERDOWN", "its cluster has no primary for this slot, or not enough primaries"),
     ("CROSSSLOT", CLUSTER),
     ("LOADING", "it is still loading its data"),
     ("MASTERDOWN", "it is a replica that has lost its primary"),
@@ -80,6 +90,7 @@ const CODES: [(&str, &str); 14] = [
     ("NOSCRIPT", "it does not know the script"),
     ("OOM", "it has no memory left"),
     ("READONLY", "it is a replica"),
+    ("TRYAGAIN", MOVING),
     ("WRONGTYPE", "the key holds something that is no session"),
 ];
 
@@ -94,7 +105,7 @@ mod tests {
         for (text, shown) in [
             ("READONLY You can't write against a read only replica.", "READONLY: it is a replica"),
             ("ERR max number of clients reached", "ERR: it has no room for another client"),
-            ("TRYAGAIN Multiple keys request", "TRYAGAIN"),
+            ("NEWCODE of a later server", "NEWCODE"),
             ("ERR invalid expire time in 'set' command", "ERR"),
             ("whatever", "ERR"),
             ("", "ERR"),

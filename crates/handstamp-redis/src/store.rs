@@ -5,11 +5,13 @@ use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Mark, Record, Revision};
 use handstamp_store::{
-    CreateOutcome, RetireOutcome, SaveOutcome, Shard, Store, StoreError, Stored, TouchOutcome,
+    CreateOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError, Stored, TouchOutcome,
 };
 
-use crate::primary::Primary;
-use crate::scripts::Scripts;
+use crate::driver::{Reply, Request};
+use crate::primary::Task;
+use crate::scripts::{Call, Scripts};
+use crate::topology::Topology;
 use crate::{Channel, RedisError};
 
 /// Keeps records in Redis. Clones are the same store.
@@ -17,54 +19,68 @@ use crate::{Channel, RedisError};
 /// Made by [`connect`](crate::connect).
 #[derive(Clone, Debug)]
 pub struct RedisStore {
-    primary: Arc<Primary>,
+    topology: Arc<Topology>,
     scripts: Arc<Scripts>,
     namespace: Namespace,
     channel: Bytes,
 }
 
 impl RedisStore {
-    pub(crate) fn new(primary: Arc<Primary>, namespace: Namespace, channel: &Channel) -> Self {
+    pub(crate) fn new(topology: Arc<Topology>, namespace: Namespace, channel: &Channel) -> Self {
         Self {
-            primary,
+            topology,
             scripts: Arc::new(Scripts::new()),
             namespace,
             channel: channel.as_str().to_owned().into(),
         }
     }
 
-    fn name(&self, key: &SessionKey) -> String {
-        format!("{}:s:{key}", self.namespace.as_str())
+    fn name(&self, key: &SessionKey) -> Bytes {
+        format!("{}:s:{key}", self.namespace.as_str()).into()
     }
 
-    /// What came back answers another command.
-    fn astray(&self) -> StoreError {
-        self.primary.doubt();
+    fn publish(&self, notice: Bytes) -> Request {
+        Request::new("PUBLISH").arg(self.channel.clone()).arg(notice)
+    }
+
+    /// What came back from where `name` lies answers another command.
+    fn astray(&self, name: &Bytes) -> StoreError {
+        self.topology.doubt(name);
         RedisError::Protocol.into()
+    }
+
+    fn found(&self, key: &SessionKey, name: &Bytes, reply: Reply) -> Result<Option<Stored>, StoreError> {
+        let Reply::List(parts) = reply else { return Err(self.astray(name)) };
+        match <[Reply; 2]>::try_from(parts) {
+            // In the second case it ended in between.
+            Ok([Reply::Nil, Reply::Integer(_)] | [Reply::Bytes(_), Reply::Integer(NO_KEY)]) => Ok(None),
+            Ok([Reply::Bytes(bytes), Reply::Integer(_)]) if Mark::is_one(&bytes) => Ok(None),
+            Ok([Reply::Bytes(bytes), Reply::Integer(millis)]) => Ok(Some(Stored {
+                record: Record::decode(bytes, key).inspect_err(|_| self.topology.doubt(name))?,
+                // Without a limit it counts as negative.
+                remaining: Duration::from_millis(millis.try_into().unwrap_or(0)),
+            })),
+            _ => Err(self.astray(name)),
+        }
     }
 }
 
 impl Store for RedisStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
-        match self.primary.read(self.name(key).into()).await? {
-            // In the second case it ended in between.
-            (None, _) | (Some(_), NO_KEY) => Ok(None),
-            (Some(bytes), _) if Mark::is_one(&bytes) => Ok(None),
-            (Some(bytes), millis) => Ok(Some(Stored {
-                record: Record::decode(bytes, key).inspect_err(|_| self.primary.doubt())?,
-                // Without a limit it counts as negative.
-                remaining: Duration::from_millis(millis.try_into().unwrap_or(0)),
-            })),
-        }
+        let name = self.name(key);
+        let task = Task::new(Request::Load(name.clone()));
+        let reply = self.topology.call(&name, &task).await?;
+        self.found(key, &name, reply)
     }
 
     async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         let arguments = [revision(record.revision), record.encode()?.into(), millis(ttl)];
-        let script = &self.scripts.create;
-        match script.run(&self.primary, self.name(&record.key), arguments).await? {
+        let name = self.name(&record.key);
+        let call = Call::new(&name, arguments).durable();
+        match self.scripts.create.run(&self.topology, call).await? {
             1 => Ok(CreateOutcome::Created),
             0 => Ok(CreateOutcome::Exists),
-            _ => Err(self.astray()),
+            _ => Err(self.astray(&name)),
         }
     }
 
@@ -81,33 +97,35 @@ impl Store for RedisStore {
             record.encode()?.into(),
             millis(ttl),
             self.channel.clone(),
-            notice,
+            notice.clone(),
         ];
-        let script = &self.scripts.save;
-        match script.run(&self.primary, self.name(&record.key), arguments).await? {
+        let name = self.name(&record.key);
+        let call = Call::new(&name, arguments).with_notice(self.publish(notice));
+        match self.scripts.save.run(&self.topology, call).await? {
             1 => Ok(SaveOutcome::Saved),
             0 => Ok(SaveOutcome::Conflict),
             -1 => Ok(SaveOutcome::Gone),
-            _ => Err(self.astray()),
+            _ => Err(self.astray(&name)),
         }
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
-        let script = &self.scripts.touch;
-        match script.run(&self.primary, self.name(key), [millis(ttl)]).await? {
+        let name = self.name(key);
+        match self.scripts.touch.run(&self.topology, Call::new(&name, [millis(ttl)])).await? {
             1 => Ok(TouchOutcome::Touched),
             -1 => Ok(TouchOutcome::Gone),
-            _ => Err(self.astray()),
+            _ => Err(self.astray(&name)),
         }
     }
 
     async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
-        let arguments = [self.channel.clone(), notice];
-        let script = &self.scripts.delete;
-        match script.run(&self.primary, self.name(key), arguments).await? {
+        let arguments = [self.channel.clone(), notice.clone()];
+        let name = self.name(key);
+        let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
+        match self.scripts.delete.run(&self.topology, call).await? {
             1 => Ok(true),
             0 => Ok(false),
-            _ => Err(self.astray()),
+            _ => Err(self.astray(&name)),
         }
     }
 
@@ -120,28 +138,37 @@ impl Store for RedisStore {
         notice: Bytes,
     ) -> Result<RetireOutcome, StoreError> {
         let mark = Bytes::copy_from_slice(&mark.to_bytes());
-        let arguments = [revision(expected), mark, millis(ttl), self.channel.clone(), notice];
-        let script = &self.scripts.retire;
-        match script.run(&self.primary, self.name(key), arguments).await? {
+        let arguments = [revision(expected), mark, millis(ttl), self.channel.clone(), notice.clone()];
+        let name = self.name(key);
+        let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
+        match self.scripts.retire.run(&self.topology, call).await? {
             1 => Ok(RetireOutcome::Retired),
             0 => Ok(RetireOutcome::Conflict),
             -1 => Ok(RetireOutcome::Gone),
-            _ => Err(self.astray()),
+            _ => Err(self.astray(&name)),
         }
     }
 
     async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
         let mark = Bytes::copy_from_slice(&mark.to_bytes());
-        self.scripts.unmark.run(&self.primary, self.name(key), [mark]).await?;
+        self.scripts.unmark.run(&self.topology, Call::new(&self.name(key), [mark])).await?;
         Ok(())
     }
 
-    async fn check(&self, _shard: Shard) -> Result<(), StoreError> {
-        Ok(self.primary.check().await?)
+    fn shards(&self) -> Shards {
+        self.topology.shards()
+    }
+
+    fn shard_of(&self, key: &SessionKey) -> Shard {
+        self.topology.shard_of(&self.name(key))
+    }
+
+    async fn check(&self, shard: Shard) -> Result<(), StoreError> {
+        Ok(self.topology.check(shard).await?)
     }
 
     async fn close(&self) {
-        self.primary.close().await;
+        self.topology.close().await;
     }
 }
 

@@ -1,14 +1,16 @@
 use std::fmt;
 use std::pin::Pin;
+use std::time::Duration;
 
-use bytes::Bytes;
 use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::{ClientLike, KeysInterface};
+use fred::types::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::message::custom;
 use super::{Reply, Request, Target, failure, options};
 use crate::RedisError;
 
@@ -71,23 +73,90 @@ impl Caller {
     ///
     /// The command may have been sent or not, and may still be.
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, RedisError> {
-        let (command, arguments) = request.into_command();
-        let frame = self.answer(Box::pin(self.client.custom_raw(command, arguments)));
-        Reply::read(frame.await?)
+        match request {
+            Request::Load(key) => {
+                let value = self.client.get::<Value, _>(key.clone());
+                let time_to_live = self.client.pttl::<Value, _>(key);
+                let exchange = Box::pin(async { tokio::try_join!(value, time_to_live) });
+                let (value, time_to_live) = self.answer(exchange).await?;
+                Ok(Reply::List(vec![Reply::of_value(value)?, Reply::of_value(time_to_live)?]))
+            }
+            Request::Command(command, arguments) => {
+                let (command, arguments) = custom(command, arguments);
+                let frame = self.answer(Box::pin(self.client.custom_raw(command, arguments)));
+                Reply::read(frame.await?)
+            }
+        }
     }
 
-    /// The value of a key and its time to live in milliseconds, in one round trip, however long that takes.
-    ///
-    /// This is what Redis is asked for most. After a custom command the client library flushes its socket; as these
-    /// are none, those of many callers leave together.
+    /// The answer to `request` of a server that is about to be given its key's slot, and answers only who asks like this.
     ///
     /// # Cancel safety
     ///
-    /// Safe: this only reads.
-    pub(crate) async fn read(&self, key: Bytes) -> Result<(Option<Bytes>, i64), RedisError> {
-        let value = self.client.get(key.clone());
-        let time_to_live = self.client.pttl(key);
-        self.answer(Box::pin(async { tokio::try_join!(value, time_to_live) })).await
+    /// The command may have been sent or not, and may still be.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Reply, RedisError> {
+        let asking = || Request::new("ASKING");
+        match request {
+            Request::Load(key) => {
+                let get = Request::new("GET").arg(key.clone());
+                let time_to_live = Request::new("PTTL").arg(key);
+                let mut replies = self.pipeline([asking(), get, asking(), time_to_live]).await?;
+                let time_to_live = replies.pop().ok_or(RedisError::Protocol)?;
+                Ok(Reply::List(vec![replies.swap_remove(1)?, time_to_live?]))
+            }
+            command => {
+                let mut replies = self.pipeline([asking(), command]).await?;
+                replies.pop().unwrap_or(Err(RedisError::Protocol))
+            }
+        }
+    }
+
+    /// The answer to `request`, and how many replicas had it, and all before it, within `limit`.
+    ///
+    /// # Cancel safety
+    ///
+    /// The command may have been sent or not, and may still be.
+    pub(crate) async fn call_and_wait(
+        &self,
+        request: Request,
+        replicas: u32,
+        limit: Duration,
+    ) -> Result<(Reply, i64), RedisError> {
+        let (replicas, limit) = (replicas.to_string(), limit.as_millis().max(1).to_string());
+        let wait = Request::new("WAIT").arg(replicas).arg(limit);
+        let mut replies = self.pipeline([request, wait]).await?;
+        let acknowledged = replies.pop().ok_or(RedisError::Protocol)?;
+        let reply = replies.pop().ok_or(RedisError::Protocol)??;
+        Ok((reply, acknowledged?.as_integer().ok_or(RedisError::Protocol)?))
+    }
+
+    /// The answers to commands of which nothing comes in between. There are as many as commands.
+    async fn pipeline<const N: usize>(
+        &self,
+        requests: [Request; N],
+    ) -> Result<Vec<Result<Reply, RedisError>>, RedisError> {
+        let pipeline = self.client.pipeline();
+        let exchange = Box::pin(async {
+            for request in requests {
+                if let Request::Command(command, arguments) = request {
+                    let (command, arguments) = custom(command, arguments);
+                    pipeline.custom::<(), _>(command, arguments).await?;
+                }
+            }
+            Ok(pipeline.try_all::<Value>().await)
+        });
+        let mut replies = self.answer(exchange).await?;
+        if replies.len() == N {
+            let read = |reply: Result<Value, Error>| {
+                reply.map_err(|error| failure::cause(&error)).and_then(Reply::of_value)
+            };
+            return Ok(replies.into_iter().map(read).collect());
+        }
+        // There is one, which tells why there are not more.
+        match replies.pop() {
+            Some(Err(error)) => Err(failure::cause(&error)),
+            _ => Err(RedisError::Protocol),
+        }
     }
 
     /// A round trip.

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::broadcast::{self, Receiver};
 use tokio::time::timeout;
 
-use super::{Connection, Target, failure};
+use super::{Connection, Reply, Request, Target, failure};
 use crate::RedisError;
 
 /// A subscription to one channel, on a connection of its own: an error reply to a `SUBSCRIBE` shifts the replies to
@@ -68,6 +68,15 @@ impl Listener {
     pub(crate) fn fence(&self) -> impl Future<Output = Result<(), RedisError>> + Send + 'static {
         let caller = self.connection.caller().clone();
         async move { caller.ping().await }
+    }
+
+    /// A [fence](Self::fence) by another command than a `PING`, and the answer to that.
+    pub(crate) fn fence_by(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Reply, RedisError>> + Send + 'static {
+        let caller = self.connection.caller().clone();
+        async move { caller.call(request).await }
     }
 }
 

@@ -7,6 +7,8 @@
 //!
 //! Nearly all commands go out as custom commands, whose replies come back as the server sent them.
 
+use fred::types::Key;
+
 mod connection;
 mod failure;
 mod listener;
@@ -18,6 +20,11 @@ pub(crate) use self::connection::{Caller, Connection};
 pub(crate) use self::listener::Listener;
 pub(crate) use self::message::{Reply, Request};
 pub(crate) use self::target::Target;
+
+/// The slot of a cluster that a key lies in.
+pub(crate) fn slot_of(key: &[u8]) -> u16 {
+    Key::from(key).cluster_hash()
+}
 
 /// The name under which the server knows a script.
 pub(crate) fn sha1_hex(text: &str) -> String {

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::RedisError;
 use crate::driver::{Reply, Request, sha1_hex};
-use crate::primary::Primary;
+use crate::primary::Task;
+use crate::topology::Topology;
 
 /// The scripts of a store.
 #[derive(Debug)]
@@ -38,25 +39,54 @@ pub(crate) struct Script {
     sha: Bytes,
 }
 
+/// What a script is run with.
+pub(crate) struct Call<const N: usize> {
+    key: Bytes,
+    arguments: [Bytes; N],
+    notice: Option<Request>,
+    durable: bool,
+}
+
+impl<const N: usize> Call<N> {
+    pub(crate) fn new(key: &Bytes, arguments: [Bytes; N]) -> Self {
+        Self { key: key.clone(), arguments, notice: None, durable: false }
+    }
+
+    /// What the script publishes.
+    pub(crate) fn with_notice(mut self, notice: Request) -> Self {
+        self.notice = Some(notice);
+        self
+    }
+
+    /// It counts only once enough replicas have it, if that is wanted at all.
+    pub(crate) fn durable(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+}
+
 impl Script {
     fn new(source: &'static str) -> Self {
         Self { source, sha: sha1_hex(source).into() }
     }
 
-    /// What the script returns for `key` and `arguments`.
-    pub(crate) async fn run(
+    /// What the script returns.
+    pub(crate) async fn run<const N: usize>(
         &self,
-        primary: &Primary,
-        key: String,
-        arguments: impl IntoIterator<Item = Bytes>,
+        topology: &Topology,
+        call: Call<N>,
     ) -> Result<i64, RedisError> {
-        let call = Request::new("EVALSHA").arg(self.sha.clone()).arg("1").arg(key);
-        let call = arguments.into_iter().fold(call, Request::arg);
-        let reply = match primary.call(call.clone()).await {
+        let Call { key, arguments, notice, durable } = call;
+        let request = |command, script: Bytes| {
+            let request = Request::new(command).arg(script).arg("1").arg(key.clone());
+            arguments.iter().cloned().fold(request, Request::arg)
+        };
+        let mut task = Task { request: request("EVALSHA", self.sha.clone()), durable, notice };
+        let reply = match topology.call(&key, &task).await {
             Err(RedisError::Refused(refusal)) if refusal.code() == "NOSCRIPT" => {
-                let load = Request::new("SCRIPT").arg("LOAD").arg(self.source);
-                primary.call(load).await?;
-                primary.call(call).await
+                // Whoever runs it by its text knows it by its hash from then on.
+                task.request = request("EVAL", Bytes::from_static(self.source.as_bytes()));
+                topology.call(&key, &task).await
             }
             reply => reply,
         };

@@ -49,20 +49,6 @@ pub(crate) struct Login {
     pub(crate) password: String,
 }
 
-impl Servers {
-    /// The only server, or the one that is named first.
-    pub(crate) fn first(&self) -> Address {
-        match self {
-            Self::One(address) => address.clone(),
-            Self::Sentinel(Sentinels { hosts, .. }) | Self::Cluster(hosts) => {
-                // There always is one; if not, nothing is at port 0.
-                let nowhere = || Host { name: String::new(), port: 0 };
-                Address::Tcp(hosts.first().cloned().unwrap_or_else(nowhere))
-            }
-        }
-    }
-}
-
 impl Host {
     /// Reads `host:port` or `host`, an IPv6 address in brackets.
     pub(crate) fn parse(text: &str, default_port: u16) -> Result<Self, RedisUrlError> {
@@ -94,6 +80,15 @@ impl FromStr for Host {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::parse(text, DEFAULT_PORT).map_err(|_| RedisUrlError::Node)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host) => host.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
     }
 }
 

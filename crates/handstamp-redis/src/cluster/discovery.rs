@@ -1,0 +1,105 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{Either, join_all};
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::fence::SlotFence;
+use super::member::Member;
+use super::state::State;
+use super::view::View;
+use crate::RedisError;
+use crate::driver::{Connection, Reply, Request};
+use crate::primary::Task;
+use crate::url::{Address, Host};
+
+/// The task that looks what the cluster is like: on request, but only so often; now and then without; and again and
+/// again while a primary does not answer, because another will take its place.
+pub(super) async fn keep_looking(state: Arc<State>) {
+    loop {
+        look(&state).await;
+        state.refreshes.send_modify(|refreshes| *refreshes += 1);
+        sleep(SHORTEST_PAUSE).await;
+        let map = state.map();
+        let calm = !map.members().is_empty() && map.members().iter().all(|member| member.primary.is_up());
+        let pause = if calm { LONGEST_PAUSE } else { Duration::ZERO };
+        // An error means that nobody wanted to know.
+        let _ = timeout(pause, state.wanted.notified()).await;
+    }
+}
+
+/// Asks those who are known to be there, or else everybody who might be; the latest view of all wins.
+async fn look(state: &State) {
+    let map = state.map();
+    let known: Vec<_> = map.members().iter().filter(|member| member.primary.is_up()).collect();
+    let mut latest = latest(known.iter().take(MOST_ASKED).map(|member| ask_member(member))).await;
+    if latest.is_none() {
+        let hosts = state.hosts();
+        latest = self::latest(hosts.iter().map(|host| ask_host(state, host))).await;
+    }
+    if let Some(view) = latest {
+        state.install(&view);
+    }
+}
+
+async fn latest(asked: impl Iterator<Item = impl Future<Output = Result<View, RedisError>>>) -> Option<View> {
+    let mut asked: FuturesUnordered<_> = asked.collect();
+    let mut latest: Option<View> = None;
+    let mut deadline = None;
+    loop {
+        let patience = deadline.map_or_else(
+            || Either::Left(std::future::pending()),
+            |deadline| Either::Right(sleep_until(deadline)),
+        );
+        let view = tokio::select! {
+            view = asked.next() => view,
+            () = patience => None,
+        };
+        let Some(view) = view else { return latest };
+        // One that knows of no slots was never in the cluster, or is no longer.
+        let view = match view {
+            Ok(view) if view.covered() > 0 => view,
+            Ok(_) => continue,
+            Err(cause) => {
+                tracing::debug!(%cause, "a node of the cluster does not say what it is like");
+                continue;
+            }
+        };
+        deadline.get_or_insert_with(|| Instant::now() + GRACE);
+        if latest.as_ref().is_none_or(|latest| view.epoch > latest.epoch) {
+            latest = Some(view);
+        }
+    }
+}
+
+async fn ask_member(member: &Member) -> Result<View, RedisError> {
+    let [slots, info] = questions().map(Task::new);
+    let (slots, info) = tokio::try_join!(member.primary.call(&slots), member.primary.call(&info))?;
+    View::read(&slots, &info, &member.host)
+}
+
+async fn ask_host(state: &State, host: &Host) -> Result<View, RedisError> {
+    let target = state.config.target(&Address::Tcp(host.clone()));
+    let asked = timeout(state.config.connect_timeout, async {
+        let connection = Connection::open(&target).await?;
+        let replies = join_all(questions().map(|question| connection.caller().call(question))).await;
+        replies.into_iter().collect::<Result<Vec<Reply>, _>>()
+    });
+    match &asked.await.map_err(|_| RedisError::silence())??[..] {
+        [slots, info] => View::read(slots, info, host),
+        _ => Err(RedisError::Protocol),
+    }
+}
+
+fn questions() -> [Request; 2] {
+    [SlotFence::request(), Request::new("CLUSTER").arg("INFO")]
+}
+
+/// At most so many are asked at a time: they all know the same, as a rule.
+const MOST_ASKED: usize = 8;
+/// How long to wait for what others say, once there is one view.
+const GRACE: Duration = Duration::from_millis(50);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);

@@ -1,0 +1,32 @@
+use std::sync::Arc;
+
+use handstamp_store::Shard;
+
+use super::view::Seen;
+use crate::RedisConfig;
+use crate::primary::Primary;
+use crate::server::Place;
+use crate::url::{Address, Host};
+
+/// A primary of the cluster.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) shard: Shard,
+    /// The name that nodes have for each other.
+    pub(crate) id: String,
+    pub(crate) host: Host,
+    pub(crate) primary: Primary,
+}
+
+impl Member {
+    pub(crate) fn start(config: &Arc<RedisConfig>, shard: Shard, seen: &Seen) -> Self {
+        let target = Arc::new(config.target(&Address::Tcp(seen.host.clone())));
+        let primary = Primary::start(config, || Place::Fixed(target.clone()));
+        Self { shard, id: seen.id.clone(), host: seen.host.clone(), primary }
+    }
+
+    /// Whether that is who was seen.
+    pub(crate) fn is(&self, seen: &Seen) -> bool {
+        self.id == seen.id && self.host == seen.host
+    }
+}

@@ -1,0 +1,136 @@
+//! Redis Cluster: the slot map, and how a command finds its primary.
+//!
+//! Every primary has connections of its own, so that one which is dead or stands still costs its own sessions and
+//! nothing else. The map is kept up by [`discovery`], and corrected by what primaries answer.
+
+mod discovery;
+mod fence;
+mod map;
+mod member;
+mod slots;
+mod state;
+mod view;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use handstamp_store::{Shard, Shards};
+use tokio_util::task::AbortOnDropHandle;
+
+pub(crate) use self::fence::SlotFence;
+pub(crate) use self::member::Member;
+use self::state::State;
+use crate::driver::{Reply, slot_of};
+use crate::primary::Task;
+use crate::redirection::Kind;
+use crate::url::Host;
+use crate::{RedisConfig, RedisError};
+
+/// The primaries of a cluster.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    state: Arc<State>,
+    discovery: AbortOnDropHandle<()>,
+}
+
+impl Cluster {
+    pub(crate) fn start(config: Arc<RedisConfig>, seeds: Vec<Host>) -> Self {
+        let state = Arc::new(State::new(config, seeds));
+        let discovery = AbortOnDropHandle::new(tokio::spawn(discovery::keep_looking(state.clone())));
+        Self { state, discovery }
+    }
+
+    pub(crate) fn shards(&self) -> Shards {
+        self.state.shards()
+    }
+
+    pub(crate) fn shard_of(&self, key: &[u8]) -> Shard {
+        self.state.map().owner(slot_of(key)).map_or(Shard::new(0), |owner| owner.shard)
+    }
+
+    pub(crate) fn member(&self, shard: Shard) -> Result<Arc<Member>, RedisError> {
+        let map = self.state.map();
+        let member = map.members().iter().find(|member| member.shard == shard);
+        member.cloned().ok_or(RedisError::Connection(Cow::Borrowed(GONE)))
+    }
+
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        self.state.map().members().to_vec()
+    }
+
+    pub(crate) fn slot_fence(&self, member: &Arc<Member>) -> SlotFence {
+        SlotFence::new(&self.state, member)
+    }
+
+    pub(crate) async fn check(&self, shard: Shard) -> Result<(), RedisError> {
+        let checked = self.member(shard)?.primary.check().await;
+        if checked.is_err() {
+            self.state.request_refresh();
+        }
+        checked
+    }
+
+    pub(crate) fn doubt(&self, key: &[u8]) {
+        if let Some(owner) = self.state.map().owner(slot_of(key)) {
+            owner.primary.doubt();
+        }
+        self.state.request_refresh();
+    }
+
+    /// The answer of the primary that has `key`, wherever that is by now. A command that is redirected has not been
+    /// carried out, so it can be sent again.
+    pub(crate) async fn call(&self, key: &Bytes, task: &Task) -> Result<Reply, RedisError> {
+        let slot = slot_of(key);
+        let mut member = self.state.owner(slot).await?;
+        for _ in 0..MOST_REDIRECTIONS {
+            let error = match member.primary.call(task).await {
+                Err(error) => error,
+                answered => return answered,
+            };
+            let Some((kind, host)) = redirection(&error, &member) else {
+                if !matches!(error, RedisError::Busy) {
+                    self.state.request_refresh();
+                }
+                return Err(error);
+            };
+            let other = self.state.at(&host).await?;
+            match kind {
+                Kind::Moved => {
+                    self.state.request_refresh();
+                    self.state.map().reassign(slot, &other);
+                    member = other;
+                }
+                Kind::Ask => match other.primary.ask(task).await {
+                    // The move has come to its end, or was given up, in between.
+                    Err(error) if redirection(&error, &other).is_some() => {}
+                    answered => {
+                        let reply = answered?;
+                        // Others go by the fences of the primary that has the slot until it has moved: so what they
+                        // have to hear of must come from there, too.
+                        if let Some(notice) = &task.notice {
+                            member.primary.call(&Task::new(notice.clone())).await?;
+                        }
+                        return Ok(reply);
+                    }
+                },
+            }
+        }
+        Err(RedisError::Connection(Cow::Borrowed(IN_CIRCLES)))
+    }
+
+    pub(crate) async fn close(&self) {
+        self.discovery.abort();
+        futures_util::future::join_all(self.members().iter().map(|member| member.primary.close())).await;
+    }
+}
+
+fn redirection(error: &RedisError, by: &Member) -> Option<(Kind, Host)> {
+    let RedisError::Refused(refusal) = error else { return None };
+    let redirection = refusal.redirection()?;
+    Some((redirection.kind, redirection.target(&by.host)))
+}
+
+const MOST_REDIRECTIONS: usize = 5;
+const GONE: &str = "the cluster has no such primary any more";
+const IN_CIRCLES: &str = "the cluster sends this command in circles";

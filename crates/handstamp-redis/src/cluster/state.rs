@@ -1,0 +1,126 @@
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use handstamp_store::{Shard, Shards};
+use parking_lot::RwLock;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+use super::map::SlotMap;
+use super::member::Member;
+use super::view::{Seen, View};
+use crate::url::Host;
+use crate::{RedisConfig, RedisError};
+
+/// What is known of the cluster at present.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(super) config: Arc<RedisConfig>,
+    pub(super) seeds: Vec<Host>,
+    map: RwLock<Arc<SlotMap>>,
+    /// What that was made from.
+    seen: RwLock<Vec<Seen>>,
+    shards: watch::Sender<BTreeSet<Shard>>,
+    next_shard: AtomicU32,
+    pub(super) wanted: Notify,
+    /// How often it was looked for, whatever was found.
+    pub(super) refreshes: watch::Sender<u64>,
+}
+
+impl State {
+    pub(super) fn new(config: Arc<RedisConfig>, seeds: Vec<Host>) -> Self {
+        Self {
+            config,
+            seeds,
+            map: RwLock::new(Arc::new(SlotMap::new([]))),
+            seen: RwLock::default(),
+            shards: watch::Sender::new(BTreeSet::new()),
+            // Zero is the shard of keys of which nobody knows where they lie.
+            next_shard: AtomicU32::new(1),
+            wanted: Notify::new(),
+            refreshes: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn map(&self) -> Arc<SlotMap> {
+        self.map.read().clone()
+    }
+
+    /// Where a node was found the last time, or should be.
+    pub(super) fn hosts(&self) -> HashSet<Host> {
+        let seen = self.seen.read();
+        let nodes = seen.iter().flat_map(|seen| std::iter::once(&seen.host).chain(&seen.replicas));
+        nodes.chain(&self.seeds).cloned().collect()
+    }
+
+    pub(super) fn shards(&self) -> Shards {
+        Shards::watched(self.shards.subscribe())
+    }
+
+    /// Has somebody look what the cluster is like now.
+    pub(super) fn request_refresh(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Waits until somebody has looked. All who wait share one look.
+    pub(super) async fn refreshed(&self) -> Result<(), RedisError> {
+        let mut refreshes = self.refreshes.subscribe();
+        self.request_refresh();
+        timeout(self.config.command_timeout, refreshes.changed())
+            .await
+            .map_err(|_| RedisError::TimedOut)?
+            .map_err(|_| RedisError::Closed)
+    }
+
+    /// The primary that has a slot, after a look around if need be.
+    pub(super) async fn owner(&self, slot: u16) -> Result<Arc<Member>, RedisError> {
+        if let Some(owner) = self.map().owner(slot) {
+            return Ok(owner.clone());
+        }
+        self.refreshed().await?;
+        self.map().owner(slot).cloned().ok_or(RedisError::Connection(Cow::Borrowed(NO_OWNER)))
+    }
+
+    /// The primary at this address, after a look around if need be.
+    pub(super) async fn at(&self, host: &Host) -> Result<Arc<Member>, RedisError> {
+        if let Some(member) = self.map().at(host) {
+            return Ok(member.clone());
+        }
+        self.refreshed().await?;
+        self.map().at(host).cloned().ok_or(RedisError::Connection(Cow::Borrowed(NO_SUCH_NODE)))
+    }
+
+    /// Whether that is how we see it, too.
+    pub(super) fn agrees_with(&self, others: &[Seen]) -> bool {
+        let who_has_what = |seen: &Seen| (seen.id.clone(), seen.slots.clone());
+        self.seen.read().iter().map(who_has_what).eq(others.iter().map(who_has_what))
+    }
+
+    /// Takes a view for the truth. Primaries that stay keep their connections.
+    pub(super) fn install(&self, view: &View) {
+        let known = self.map();
+        let members = view.primaries.iter().map(|seen| {
+            let member = known.members().iter().find(|member| member.is(seen)).cloned();
+            let member = member.unwrap_or_else(|| {
+                let shard = Shard::new(self.next_shard.fetch_add(1, Ordering::Relaxed));
+                tracing::info!(server = %seen.host, "found a primary of the cluster");
+                Arc::new(Member::start(&self.config, shard, seen))
+            });
+            (member, seen.slots.clone())
+        });
+        let map = Arc::new(SlotMap::new(members));
+        let shards: BTreeSet<Shard> = map.members().iter().map(|member| member.shard).collect();
+        *self.map.write() = map;
+        self.seen.write().clone_from(&view.primaries);
+        self.shards.send_if_modified(|current| {
+            let others = *current != shards;
+            *current = shards;
+            others
+        });
+    }
+}
+
+const NO_OWNER: &str = "no primary of the cluster has this slot, or no node can be reached";
+const NO_SUCH_NODE: &str = "the cluster has no primary at the address that it gave";

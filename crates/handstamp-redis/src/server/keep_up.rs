@@ -1,0 +1,102 @@
+use std::sync::Arc;
+
+use handstamp_store::Backoff;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::breaker::Breaker;
+use super::link::Link;
+use super::place::Place;
+use crate::driver::{Caller, Connection, Target};
+use crate::{RedisConfig, RedisError};
+
+/// The task that makes the connection to a server, and makes it anew.
+pub(super) struct Supervisor {
+    pub(super) config: Arc<RedisConfig>,
+    pub(super) place: Arc<Place>,
+    pub(super) link: Arc<watch::Sender<Link>>,
+    pub(super) doubt: Arc<Notify>,
+    pub(super) breaker: Arc<Mutex<Breaker>>,
+}
+
+impl Supervisor {
+    /// ## Connecting => Up      the server answers
+    /// ## Connecting => Down    it does not
+    /// ## Up => Connecting      the connection is lost, or does not answer any more
+    /// ## Down => Up            a later attempt succeeds
+    /// ## _ => Closed           for good
+    pub(super) async fn run(self) {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.place.open().await {
+                Ok((connection, target)) => {
+                    self.breaker.lock().answered();
+                    if !self.advance(Link::Up(connection.caller().clone(), target.clone())) {
+                        return;
+                    }
+                    tracing::info!(server = %target.address, "connected to the session store");
+                    let since = Instant::now();
+                    let cause = self.end_of(&connection, &target).await;
+                    if !self.advance(Link::Connecting) {
+                        return;
+                    }
+                    match cause {
+                        // Somebody has to do something about it.
+                        RedisError::Refused(_) | RedisError::NotPrimary => {
+                            tracing::warn!(server = %target.address, %cause, "left the session store");
+                        }
+                        _ => {
+                            tracing::info!(
+                                server = %target.address, %cause, "lost the connection to the session store"
+                            );
+                        }
+                    }
+                    if since.elapsed() >= STABLE {
+                        backoff = Backoff::new();
+                        continue;
+                    }
+                }
+                Err(cause) => {
+                    tracing::debug!(place = ?self.place, %cause, "cannot connect to the session store");
+                    if !self.advance(Link::Down(cause)) {
+                        return;
+                    }
+                }
+            }
+            sleep(backoff.next_wait()).await;
+        }
+    }
+
+    /// Resolves when the connection is lost, or there is a doubt about it and the server does not answer as it should:
+    /// that tells a connection that is dead from a node that is too busy to look at the answers it has, one that is out
+    /// of step from a record that somebody spoilt, and a primary from a server that was one.
+    async fn end_of(&self, connection: &Connection, target: &Target) -> RedisError {
+        loop {
+            tokio::select! {
+                cause = connection.lost() => return cause,
+                cause = self.place.moved_from(target) => return cause,
+                () = self.doubt.notified() => {
+                    match timeout(self.config.command_timeout, self.check(connection.caller())).await {
+                        Ok(Ok(()) | Err(RedisError::Refused(_))) => self.breaker.lock().answered(),
+                        Ok(Err(cause)) => return cause,
+                        Err(_) => return RedisError::silence(),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Two commands, since one that follows its like would not notice that it gets the other's answer.
+    async fn check(&self, caller: &Caller) -> Result<(), RedisError> {
+        caller.ping().await?;
+        self.place.check(caller).await
+    }
+
+    fn advance(&self, next: Link) -> bool {
+        Link::advance(&self.link, next)
+    }
+}
+
+/// A connection that lasted so long is made anew at once when it is lost; another one after a pause.
+const STABLE: std::time::Duration = std::time::Duration::from_secs(1);
