@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "this serves tests")]
 
 mod clock;
+mod cluster;
 mod deaf_bus;
 mod eventually;
 mod faulty_store;
@@ -20,6 +21,7 @@ mod until;
 pub use redis;
 
 pub use self::clock::ManualClock;
+pub use self::cluster::{ClusterOptions, RedisCluster};
 pub use self::deaf_bus::{DeafBus, DeafSubscription, Ears};
 pub use self::eventually::eventually;
 pub use self::faulty_store::{Fault, Faults, FaultyStore, HeldLoad};
