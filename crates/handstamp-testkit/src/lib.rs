@@ -15,6 +15,7 @@ mod observer;
 mod port;
 mod process;
 mod proxy;
+mod sentinel;
 mod server;
 mod until;
 
@@ -28,5 +29,6 @@ pub use self::faulty_store::{Fault, Faults, FaultyStore, HeldLoad};
 pub use self::node::NodeProcess;
 pub use self::port::free_port;
 pub use self::proxy::{Direction, Proxy};
+pub use self::sentinel::{RedisSentinel, SentinelOptions};
 pub use self::server::{RedisServer, ServerOptions};
 pub use self::until::until;

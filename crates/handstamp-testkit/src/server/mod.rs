@@ -43,7 +43,10 @@ impl RedisServer {
     ///
     /// As with [`start`](Self::start).
     pub async fn start_with(options: ServerOptions) -> Self {
-        let setup = Setup::new(options);
+        Self::start_as(&Setup::new(options)).await
+    }
+
+    pub(crate) async fn start_as(setup: &Setup) -> Self {
         for _ in 0..PORTS_TO_TRY {
             if let Some(server) = Self::start_on(free_port(), setup.clone()).await {
                 return server;
