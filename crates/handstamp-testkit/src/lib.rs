@@ -17,6 +17,7 @@ mod process;
 mod proxy;
 mod sentinel;
 mod server;
+mod tls;
 mod until;
 
 pub use redis;
@@ -31,4 +32,5 @@ pub use self::port::free_port;
 pub use self::proxy::{Direction, Proxy};
 pub use self::sentinel::{RedisSentinel, SentinelOptions};
 pub use self::server::{RedisServer, ServerOptions};
+pub use self::tls::Certificates;
 pub use self::until::until;

@@ -2,13 +2,15 @@ use futures_util::future::join_all;
 
 use super::node::Node;
 use super::{ClusterOptions, RedisCluster};
+use crate::Certificates;
 
 /// Starts the nodes and makes them a cluster, without any tool but the nodes' own commands.
 pub(super) async fn form(options: ClusterOptions) -> RedisCluster {
     let primaries = options.primaries;
     let count = primaries * (1 + options.replicas_each);
-    let nodes = join_all((0..count).map(|_| Node::start(&options))).await;
-    let cluster = RedisCluster { nodes, options };
+    let certificates = options.tls.then(Certificates::new);
+    let nodes = join_all((0..count).map(|_| Node::start(&options, certificates.as_ref()))).await;
+    let cluster = RedisCluster { nodes, options, certificates };
     for (index, node) in cluster.nodes.iter().enumerate() {
         // Each its own, so that they need not negotiate.
         node.server.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]);

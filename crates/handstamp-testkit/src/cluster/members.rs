@@ -24,7 +24,7 @@ impl RedisCluster {
 
     /// Adds a node without slots. Returns its index.
     pub async fn add_primary(&mut self) -> usize {
-        let new = Node::start(&self.options).await;
+        let new = Node::start(&self.options, self.certificates.as_ref()).await;
         self.running().filter(|(_, node)| !node.removed).for_each(|(_, node)| node.meet(&new));
         self.nodes.push(new);
         self.until_ok().await;

@@ -12,7 +12,7 @@ mod view;
 
 use self::node::Node;
 pub use self::options::ClusterOptions;
-use crate::{Proxy, RedisServer};
+use crate::{Certificates, Proxy, RedisServer};
 
 /// A real Redis or Valkey cluster on loopback. Its nodes are named by their index, which never changes: the first are
 /// the primaries, and then come their replicas in the same order, before anything fails.
@@ -22,6 +22,7 @@ use crate::{Proxy, RedisServer};
 pub struct RedisCluster {
     nodes: Vec<Node>,
     options: ClusterOptions,
+    certificates: Option<Certificates>,
 }
 
 impl RedisCluster {
@@ -50,12 +51,13 @@ impl RedisCluster {
     /// When all have been removed.
     #[must_use]
     pub fn url(&self) -> String {
+        let scheme = if self.options.tls { "rediss" } else { "redis" };
         let password = self.options.password.as_ref().map(|word| format!(":{word}@")).unwrap_or_default();
         let seeds = self.seeds();
         let (first, others) = seeds.split_first().expect("a node that is left");
         let others: Vec<_> = others.iter().map(|seed| format!("node={seed}")).collect();
         let separator = if others.is_empty() { "" } else { "?" };
-        format!("redis-cluster://{password}{first}{separator}{}", others.join("&"))
+        format!("{scheme}-cluster://{password}{first}{separator}{}", others.join("&"))
     }
 
     /// The addresses that clients are told of, of all nodes that have not been removed.
@@ -90,6 +92,16 @@ impl RedisCluster {
     #[must_use]
     pub fn proxy(&self, index: usize) -> &Proxy {
         self.nodes[index].proxy.as_ref().expect("a cluster started with `behind_proxies`")
+    }
+
+    /// What all speak TLS with.
+    ///
+    /// # Panics
+    ///
+    /// When they do not speak TLS.
+    #[must_use]
+    pub fn certificates(&self) -> &Certificates {
+        self.certificates.as_ref().expect("started with `tls`")
     }
 
     /// What the cluster calls a node.

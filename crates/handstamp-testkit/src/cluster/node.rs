@@ -3,7 +3,7 @@ use redis::RedisResult;
 use super::ClusterOptions;
 use super::view::View;
 use crate::server::{PORTS_TO_TRY, Setup};
-use crate::{Proxy, RedisServer, ServerOptions, free_port};
+use crate::{Certificates, Proxy, RedisServer, ServerOptions, free_port};
 
 /// A server that is a node of a cluster, or is about to be one.
 #[derive(Debug)]
@@ -20,12 +20,13 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) async fn start(options: &ClusterOptions) -> Self {
+    pub(super) async fn start(options: &ClusterOptions, certificates: Option<&Certificates>) -> Self {
         for _ in 0..PORTS_TO_TRY {
             let (port, bus_port) = (free_port(), free_port());
             let proxy = if options.behind_proxies { Some(Proxy::start(port).await) } else { None };
             let announced = proxy.as_ref().map_or(port, Proxy::port);
-            let setup = Setup::new(server_options(options, bus_port, announced));
+            let options = server_options(options, bus_port, announced);
+            let setup = Setup { options, config: None, certificates: certificates.cloned() };
             if let Some(server) = RedisServer::start_on(port, setup).await {
                 let id = server.try_query(&["CLUSTER", "MYID"]).expect("the server is a node of a cluster");
                 return Self { server, proxy, id, bus_port, removed: false, served: None };
@@ -60,7 +61,10 @@ fn server_options(options: &ClusterOptions, bus_port: u16, announced: u16) -> Se
         ("cluster-enabled", "yes".to_owned()),
         ("cluster-port", bus_port.to_string()),
         ("cluster-announce-ip", "127.0.0.1".to_owned()),
-        ("cluster-announce-port", announced.to_string()),
+        (
+            if options.tls { "cluster-announce-tls-port" } else { "cluster-announce-port" },
+            announced.to_string(),
+        ),
         ("cluster-node-timeout", options.node_timeout.as_millis().to_string()),
         ("cluster-require-full-coverage", "no".to_owned()),
         // Who replicates whom is for the tests to say.
@@ -73,5 +77,11 @@ fn server_options(options: &ClusterOptions, bus_port: u16, announced: u16) -> Se
     let mut args: Vec<_> =
         settings.into_iter().chain(password).flat_map(|(name, value)| [format!("--{name}"), value]).collect();
     args.extend_from_slice(&options.args);
-    ServerOptions { append_only: options.append_only, password: options.password.clone(), args }
+    ServerOptions {
+        append_only: options.append_only,
+        password: options.password.clone(),
+        tls: options.tls,
+        tls_client_certificates: options.tls_client_certificates,
+        args,
+    }
 }

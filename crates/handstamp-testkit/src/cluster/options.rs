@@ -17,6 +17,10 @@ pub struct ClusterOptions {
     /// Whether clients reach each node through a [`Proxy`](crate::Proxy), which the node is announced with. The nodes
     /// hear of each other's health on their own ways all the same. But a replica follows its primary as a client does.
     pub behind_proxies: bool,
+    /// Whether all speak TLS, with each other too, and nothing else. See [`ServerOptions::tls`](crate::ServerOptions).
+    pub tls: bool,
+    /// Whether they then ask their clients for a certificate, too.
+    pub tls_client_certificates: bool,
     /// Further arguments of every node, as on the command line.
     pub args: Vec<String>,
 }
@@ -30,6 +34,8 @@ impl Default for ClusterOptions {
             password: None,
             append_only: false,
             behind_proxies: false,
+            tls: false,
+            tls_client_certificates: false,
             args: Vec::new(),
         }
     }

@@ -2,18 +2,19 @@ use futures_util::future::join_all;
 
 use super::{RedisSentinel, SERVICE, SentinelOptions};
 use crate::server::Setup;
-use crate::{RedisServer, ServerOptions};
+use crate::{Certificates, RedisServer, ServerOptions};
 
 pub(super) async fn form(options: SentinelOptions) -> RedisSentinel {
-    let primary = RedisServer::start_as(&server(&options, None)).await;
+    let certificates = options.tls.then(Certificates::new);
+    let primary = RedisServer::start_as(&server(&options, &certificates, None)).await;
     let port = primary.port();
-    let replica = server(&options, Some(port));
+    let replica = server(&options, &certificates, Some(port));
     let replicas = join_all((0..REPLICAS).map(|_| RedisServer::start_as(&replica))).await;
     let servers = [primary].into_iter().chain(replicas).collect();
-    let mut all = RedisSentinel { servers, sentinels: Vec::new(), options };
+    let mut all = RedisSentinel { servers, sentinels: Vec::new(), options, certificates };
     // A sentinel that finds no replicas at first does not look again for long.
     all.until_replicated().await;
-    let sentinel = sentinel(&all.options, port);
+    let sentinel = sentinel(&all.options, &all.certificates, port);
     all.sentinels = join_all((0..SENTINELS).map(|_| RedisServer::start_as(&sentinel))).await;
     all.sentinels.iter().for_each(hurry);
     all.until_ok().await;
@@ -25,7 +26,7 @@ pub(super) fn hurry(sentinel: &RedisServer) {
     sentinel.command(&["SENTINEL", "DEBUG", "INFO-PERIOD", "500", "PUBLISH-PERIOD", "250"]);
 }
 
-fn server(options: &SentinelOptions, primary: Option<u16>) -> Setup {
+fn server(options: &SentinelOptions, certificates: &Option<Certificates>, primary: Option<u16>) -> Setup {
     // In a file, since the sentinels have it rewritten, and it must hold after a restart.
     let mut config = "repl-diskless-sync-delay 0\nrepl-ping-replica-period 1\n".to_owned();
     if let Some(password) = &options.password {
@@ -37,12 +38,14 @@ fn server(options: &SentinelOptions, primary: Option<u16>) -> Setup {
     let servers = ServerOptions {
         append_only: options.append_only,
         password: options.password.clone(),
+        tls_client_certificates: options.tls_client_certificates,
         args: options.args.clone(),
+        ..ServerOptions::default()
     };
-    Setup { options: servers, config: Some(config) }
+    Setup { options: servers, config: Some(config), certificates: certificates.clone() }
 }
 
-fn sentinel(options: &SentinelOptions, primary: u16) -> Setup {
+fn sentinel(options: &SentinelOptions, certificates: &Option<Certificates>, primary: u16) -> Setup {
     let (down_after, timeout) = (options.down_after.as_millis(), options.failover_timeout.as_millis());
     let mut config = format!(
         "sentinel monitor {SERVICE} 127.0.0.1 {primary} {QUORUM}\n\
@@ -58,10 +61,11 @@ fn sentinel(options: &SentinelOptions, primary: u16) -> Setup {
     }
     let sentinels = ServerOptions {
         password: options.sentinel_password.clone(),
+        tls_client_certificates: options.tls_client_certificates,
         args: vec!["--sentinel".to_owned()],
         ..ServerOptions::default()
     };
-    Setup { options: sentinels, config: Some(config) }
+    Setup { options: sentinels, config: Some(config), certificates: certificates.clone() }
 }
 
 const REPLICAS: usize = 2;

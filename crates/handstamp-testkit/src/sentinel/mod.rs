@@ -5,7 +5,7 @@ mod options;
 mod watch;
 
 pub use self::options::SentinelOptions;
-use crate::RedisServer;
+use crate::{Certificates, RedisServer};
 
 /// Three real Redis or Valkey servers on loopback, one of which is the primary, and three sentinels, two of which must
 /// agree to promote another. All are named by their index, which never changes; server 0 is the first primary.
@@ -16,6 +16,7 @@ pub struct RedisSentinel {
     servers: Vec<RedisServer>,
     sentinels: Vec<RedisServer>,
     options: SentinelOptions,
+    certificates: Option<Certificates>,
 }
 
 impl RedisSentinel {
@@ -40,18 +41,29 @@ impl RedisSentinel {
     /// The URL that names every sentinel, with the passwords.
     #[must_use]
     pub fn url(&self) -> String {
+        let scheme = if self.options.tls { "rediss" } else { "redis" };
         let password = self.options.password.as_ref().map(|word| format!(":{word}@")).unwrap_or_default();
         let [first, others @ ..] = &self.seeds()[..] else { return String::new() };
         let others: String = others.iter().map(|seed| format!("node={seed}&")).collect();
         let of_sentinels = self.options.sentinel_password.as_ref();
         let of_sentinels = of_sentinels.map(|word| format!("&sentinelPassword={word}")).unwrap_or_default();
-        format!("redis-sentinel://{password}{first}/0?{others}sentinelServiceName={SERVICE}{of_sentinels}")
+        format!("{scheme}-sentinel://{password}{first}/0?{others}sentinelServiceName={SERVICE}{of_sentinels}")
     }
 
     /// The addresses of all sentinels.
     #[must_use]
     pub fn seeds(&self) -> Vec<String> {
         self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port())).collect()
+    }
+
+    /// What all speak TLS with.
+    ///
+    /// # Panics
+    ///
+    /// When they do not speak TLS.
+    #[must_use]
+    pub fn certificates(&self) -> &Certificates {
+        self.certificates.as_ref().expect("started with `tls`")
     }
 
     /// The servers, to look into.

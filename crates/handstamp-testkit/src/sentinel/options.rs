@@ -14,6 +14,10 @@ pub struct SentinelOptions {
     pub sentinel_password: Option<String>,
     /// Whether the servers write every change to disk at once, and have it again after a restart.
     pub append_only: bool,
+    /// Whether all speak TLS, with each other too, and nothing else. See [`ServerOptions::tls`](crate::ServerOptions).
+    pub tls: bool,
+    /// Whether they then ask their clients for a certificate, too.
+    pub tls_client_certificates: bool,
     /// Further arguments of every server, as on the command line.
     pub args: Vec<String>,
 }
@@ -26,6 +30,8 @@ impl Default for SentinelOptions {
             password: None,
             sentinel_password: None,
             append_only: false,
+            tls: false,
+            tls_client_certificates: false,
             args: Vec::new(),
         }
     }

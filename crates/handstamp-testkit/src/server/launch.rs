@@ -1,9 +1,9 @@
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::ServerOptions;
+use super::{ServerOptions, program};
+use crate::Certificates;
 use crate::process::Process;
 
 /// What a server is started with, each time anew.
@@ -12,11 +12,14 @@ pub(crate) struct Setup {
     pub(crate) options: ServerOptions,
     /// What its file of settings says at first. The server may rewrite it.
     pub(crate) config: Option<String>,
+    /// What it speaks TLS with, if it does.
+    pub(crate) certificates: Option<Certificates>,
 }
 
 impl Setup {
-    pub(crate) const fn new(options: ServerOptions) -> Self {
-        Self { options, config: None }
+    pub(crate) fn new(options: ServerOptions) -> Self {
+        let certificates = options.tls.then(Certificates::new);
+        Self { options, config: None, certificates }
     }
 
     pub(super) fn write_config(&self, dir: &Path) {
@@ -27,7 +30,7 @@ impl Setup {
 }
 
 pub(super) fn launch(dir: &Path, port: u16, setup: &Setup) -> Process {
-    let program = std::env::var_os(PROGRAM_VARIABLE).unwrap_or_else(|| OsString::from("redis-server"));
+    let program = program::choose(setup.certificates.is_some());
     let options = &setup.options;
     let mut command = Command::new(&program);
     if setup.config.is_some() {
@@ -36,11 +39,25 @@ pub(super) fn launch(dir: &Path, port: u16, setup: &Setup) -> Process {
     }
     command
         .args(["--bind", "127.0.0.1", "--save", ""])
-        .args(["--port", &port.to_string()])
         .arg("--dir")
         .arg(dir)
         .arg("--unixsocket")
         .arg(socket(dir));
+    let port = port.to_string();
+    if let Some(certificates) = &setup.certificates {
+        command.args(["--port", "0", "--tls-port", &port]).args([
+            "--tls-replication",
+            "yes",
+            "--tls-cluster",
+            "yes",
+        ]);
+        command.arg("--tls-ca-cert-file").arg(certificates.ca_file());
+        command.arg("--tls-cert-file").arg(certificates.server_certificate());
+        command.arg("--tls-key-file").arg(certificates.server_key());
+        command.args(["--tls-auth-clients", if options.tls_client_certificates { "yes" } else { "no" }]);
+    } else {
+        command.args(["--port", &port]);
+    }
     if options.append_only {
         command.args(["--appendonly", "yes", "--appendfsync", "always"]);
     }
@@ -51,8 +68,9 @@ pub(super) fn launch(dir: &Path, port: u16, setup: &Setup) -> Process {
     Process::spawn(command).unwrap_or_else(|error| {
         panic!(
             "cannot run {}: {error}. Install it with `cargo xtask setup`, or name another program in \
-             {PROGRAM_VARIABLE}",
-            program.display()
+             {}",
+            program.display(),
+            program::VARIABLE
         )
     })
 }
@@ -61,5 +79,4 @@ pub(super) fn socket(dir: &Path) -> PathBuf {
     dir.join("redis.sock")
 }
 
-const PROGRAM_VARIABLE: &str = "HANDSTAMP_TEST_SERVER";
 const CONFIG: &str = "server.conf";

@@ -1,5 +1,6 @@
 mod launch;
 mod options;
+mod program;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 pub(crate) use self::launch::Setup;
 pub use self::options::ServerOptions;
+use crate::Certificates;
 use crate::port::free_port;
 use crate::process::Process;
 
@@ -70,16 +72,24 @@ impl RedisServer {
     /// The URL, with the password of the default user if there is one.
     #[must_use]
     pub fn url(&self) -> String {
-        match &self.setup.options.password {
-            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
-            None => format!("redis://127.0.0.1:{}", self.port),
-        }
+        let password = self.password().map(|password| format!(":{password}@"));
+        self.url_with(&password.unwrap_or_default())
     }
 
     /// The URL for a user.
     #[must_use]
     pub fn url_as(&self, user: &str, password: &str) -> String {
-        format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
+        self.url_with(&format!("{user}:{password}@"))
+    }
+
+    /// What the server speaks TLS with.
+    ///
+    /// # Panics
+    ///
+    /// When it does not speak [TLS](ServerOptions::tls).
+    #[must_use]
+    pub fn certificates(&self) -> &Certificates {
+        self.setup.certificates.as_ref().expect("a server started with `tls`")
     }
 
     /// Ends the server at once, as a crash would (`SIGKILL`).
@@ -125,6 +135,14 @@ impl RedisServer {
         let process = launch::launch(dir.path(), port, &setup);
         let mut server = Self { process, dir, port, setup, running: AtomicBool::new(true) };
         server.answers().await.then_some(server)
+    }
+
+    fn url_with(&self, user: &str) -> String {
+        if self.setup.certificates.is_some() {
+            format!("rediss://{user}localhost:{}", self.port)
+        } else {
+            format!("redis://{user}127.0.0.1:{}", self.port)
+        }
     }
 
     pub(crate) fn password(&self) -> Option<&str> {

@@ -5,6 +5,11 @@ pub struct ServerOptions {
     pub append_only: bool,
     /// The password of the default user.
     pub password: Option<String>,
+    /// Whether it speaks TLS on its port, and nothing else, with [certificates](crate::Certificates) of its own. A
+    /// program that cannot is replaced by the `redis-server` from the path.
+    pub tls: bool,
+    /// Whether it then asks its clients for a certificate, too.
+    pub tls_client_certificates: bool,
     /// Further arguments, as on the command line: `["--maxmemory", "2mb"]`.
     pub args: Vec<String>,
 }
