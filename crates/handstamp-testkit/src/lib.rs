@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "this serves tests")]
 
 mod clock;
+mod cluster;
 mod deaf_bus;
 mod eventually;
 mod faulty_store;
@@ -14,17 +15,22 @@ mod observer;
 mod port;
 mod process;
 mod proxy;
+mod sentinel;
 mod server;
+mod tls;
 mod until;
 
 pub use redis;
 
 pub use self::clock::ManualClock;
+pub use self::cluster::{ClusterOptions, RedisCluster};
 pub use self::deaf_bus::{DeafBus, DeafSubscription, Ears};
 pub use self::eventually::eventually;
 pub use self::faulty_store::{Fault, Faults, FaultyStore, HeldLoad};
 pub use self::node::NodeProcess;
 pub use self::port::free_port;
 pub use self::proxy::{Direction, Proxy};
+pub use self::sentinel::{RedisSentinel, SentinelOptions};
 pub use self::server::{RedisServer, ServerOptions};
+pub use self::tls::Certificates;
 pub use self::until::until;

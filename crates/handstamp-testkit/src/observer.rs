@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use redis::{Client, Connection, FromRedisValue, RedisResult, ToRedisArgs, Value};
+use redis::{
+    Client, Connection, ConnectionAddr, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisResult,
+    ToRedisArgs, Value,
+};
+use tokio::task::spawn_blocking;
 
 use crate::RedisServer;
 
 /// Each of these makes a connection of its own, as the default user, and blocks until the answer is there: a fraction
 /// of a millisecond. They panic when the server refuses, or does not answer within two seconds.
-#[expect(clippy::must_use_candidate, reason = "some are called for what they do")]
 impl RedisServer {
     /// The answer to a command.
     pub fn command(&self, parts: &[impl ToRedisArgs]) -> Value {
@@ -88,24 +91,43 @@ impl RedisServer {
             .collect()
     }
 
-    fn query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> T {
-        self.try_query(parts).expect("the answer of the server")
+    /// As [`try_command`](Self::try_command), while other tasks go on. This matters where the server, before it
+    /// answers, waits for somebody whom it reaches through this very process.
+    pub(crate) async fn try_command_aside(&self, parts: &[&str]) -> RedisResult<Value> {
+        let mut command = redis::Cmd::new();
+        command.arg(parts);
+        let client = self.client()?;
+        spawn_blocking(move || command.query(&mut connect(&client)?)).await.expect("the query does not panic")
     }
 
-    fn try_query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> RedisResult<T> {
+    pub(crate) fn try_query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> RedisResult<T> {
         let mut command = redis::Cmd::new();
         for part in parts {
             command.arg(part);
         }
-        command.query(&mut self.observer()?)
+        command.query(&mut connect(&self.client()?)?)
     }
 
-    fn observer(&self) -> RedisResult<Connection> {
-        let connection = Client::open(self.url())?.get_connection_with_timeout(LIMIT)?;
-        connection.set_read_timeout(Some(LIMIT))?;
-        connection.set_write_timeout(Some(LIMIT))?;
-        Ok(connection)
+    fn query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> T {
+        self.try_query(parts).expect("the answer of the server")
     }
+
+    /// Through the Unix socket, which is open to us whatever the server asks of its other clients.
+    fn client(&self) -> RedisResult<Client> {
+        let user = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let user = match self.password() {
+            Some(password) => user.set_password(password),
+            None => user,
+        };
+        Client::open(ConnectionAddr::Unix(self.socket()).into_connection_info()?.set_redis_settings(user))
+    }
+}
+
+fn connect(client: &Client) -> RedisResult<Connection> {
+    let connection = client.get_connection_with_timeout(LIMIT)?;
+    connection.set_read_timeout(Some(LIMIT))?;
+    connection.set_write_timeout(Some(LIMIT))?;
+    Ok(connection)
 }
 
 const LIMIT: Duration = Duration::from_secs(2);

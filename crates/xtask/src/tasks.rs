@@ -52,6 +52,9 @@ fn checks() -> Vec<Step> {
         // The end-to-end tests start this program.
         Step::new("cargo build --package cluster-node"),
         Step::new("cargo test --workspace --all-features"),
+        // What talks with Redis talks with the newest server, too, whatever the system has.
+        Step::new("cargo test --all-features --package handstamp-redis --package handstamp-testkit")
+            .with_variable("HANDSTAMP_TEST_SERVER", &setup::newest_server().display().to_string()),
         // Other locks and atomics, so another build of the quiet room.
         Step::new(
             "cargo test --release --package handstamp-core --test interleavings --target-dir target/loom",

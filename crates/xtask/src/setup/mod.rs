@@ -2,11 +2,13 @@
 
 mod manager;
 mod services;
+mod valkey;
 
 use std::process::Command;
 
 use self::manager::{Manager, Privilege};
 use self::services::HeldServices;
+pub(crate) use self::valkey::program as newest_server;
 use crate::failure::Failure;
 use crate::programs;
 use crate::step::Step;
@@ -14,9 +16,15 @@ use crate::step::Step;
 /// Installs what the tests need and this machine has not, and says so first.
 pub(crate) fn run() -> Result<(), Failure> {
     add_components()?;
+    add_programs()?;
+    valkey::fetch()?;
+    println!("xtask: all that the tests need is installed.");
+    Ok(())
+}
+
+fn add_programs() -> Result<(), Failure> {
     let missing = missing(programs::is_installed);
     if missing.is_empty() {
-        println!("xtask: all that the tests need is installed.");
         return Ok(());
     }
     let (manager, privilege) = choose(&missing, programs::is_installed, is_root())?;

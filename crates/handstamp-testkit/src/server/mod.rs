@@ -1,11 +1,17 @@
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod launch;
+mod options;
+mod program;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+pub(crate) use self::launch::Setup;
+pub use self::options::ServerOptions;
+use crate::Certificates;
 use crate::port::free_port;
 use crate::process::Process;
 
@@ -19,18 +25,8 @@ pub struct RedisServer {
     process: Process,
     dir: TempDir,
     port: u16,
-    options: ServerOptions,
-}
-
-/// How a [`RedisServer`] is set up. By default it keeps nothing on disk, and asks for no password.
-#[derive(Clone, Debug, Default)]
-pub struct ServerOptions {
-    /// Whether it writes every change to disk at once, and has it again after a restart.
-    pub append_only: bool,
-    /// The password of the default user.
-    pub password: Option<String>,
-    /// Further arguments, as on the command line: `["--maxmemory", "2mb"]`.
-    pub args: Vec<String>,
+    setup: Setup,
+    running: AtomicBool,
 }
 
 impl RedisServer {
@@ -49,9 +45,12 @@ impl RedisServer {
     ///
     /// As with [`start`](Self::start).
     pub async fn start_with(options: ServerOptions) -> Self {
+        Self::start_as(&Setup::new(options)).await
+    }
+
+    pub(crate) async fn start_as(setup: &Setup) -> Self {
         for _ in 0..PORTS_TO_TRY {
-            let server = Self::prepare(options.clone());
-            if let Some(server) = server.answering().await {
+            if let Some(server) = Self::start_on(free_port(), setup.clone()).await {
                 return server;
             }
         }
@@ -67,26 +66,35 @@ impl RedisServer {
     /// The path of the Unix socket that it listens on, too.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        socket(self.dir.path())
+        launch::socket(self.dir.path())
     }
 
     /// The URL, with the password of the default user if there is one.
     #[must_use]
     pub fn url(&self) -> String {
-        match &self.options.password {
-            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
-            None => format!("redis://127.0.0.1:{}", self.port),
-        }
+        let password = self.password().map(|password| format!(":{password}@"));
+        self.url_with(&password.unwrap_or_default())
     }
 
     /// The URL for a user.
     #[must_use]
     pub fn url_as(&self, user: &str, password: &str) -> String {
-        format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
+        self.url_with(&format!("{user}:{password}@"))
+    }
+
+    /// What the server speaks TLS with.
+    ///
+    /// # Panics
+    ///
+    /// When it does not speak [TLS](ServerOptions::tls).
+    #[must_use]
+    pub fn certificates(&self) -> &Certificates {
+        self.setup.certificates.as_ref().expect("a server started with `tls`")
     }
 
     /// Ends the server at once, as a crash would (`SIGKILL`).
     pub fn kill(&mut self) {
+        self.running.store(false, Ordering::SeqCst);
         self.process.kill();
     }
 
@@ -96,29 +104,49 @@ impl RedisServer {
     ///
     /// When it does not answer in time.
     pub async fn restart(&mut self) {
-        self.process.kill();
-        self.process = launch(self.dir.path(), self.port, &self.options);
-        assert!(self.answers().await, "the port of the server was taken in the meantime");
+        self.kill();
+        self.process = launch::launch(self.dir.path(), self.port, &self.setup);
+        assert!(self.answers().await, "a port of the server was taken in the meantime");
+        self.running.store(true, Ordering::SeqCst);
     }
 
     /// Makes the server stand still (`SIGSTOP`): connections stay open, and nothing is answered.
     pub fn pause(&self) {
+        self.running.store(false, Ordering::SeqCst);
         self.process.pause();
     }
 
     /// Lets the server go on (`SIGCONT`).
     pub fn resume(&self) {
         self.process.resume();
+        self.running.store(true, Ordering::SeqCst);
     }
 
-    fn prepare(options: ServerOptions) -> Self {
+    /// Whether the server is there to answer: neither killed nor paused.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// A server on this port, or nothing if a port that it needs is taken.
+    pub(crate) async fn start_on(port: u16, setup: Setup) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a directory for the server");
-        let port = free_port();
-        Self { process: launch(dir.path(), port, &options), dir, port, options }
+        setup.write_config(dir.path());
+        let process = launch::launch(dir.path(), port, &setup);
+        let mut server = Self { process, dir, port, setup, running: AtomicBool::new(true) };
+        server.answers().await.then_some(server)
     }
 
-    async fn answering(mut self) -> Option<Self> {
-        self.answers().await.then_some(self)
+    fn url_with(&self, user: &str) -> String {
+        if self.setup.certificates.is_some() {
+            format!("rediss://{user}localhost:{}", self.port)
+        } else {
+            format!("redis://{user}127.0.0.1:{}", self.port)
+        }
+    }
+
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.setup.options.password.as_deref()
     }
 
     /// Waits until the server answers. Returns false if it cannot because its port is taken.
@@ -143,38 +171,7 @@ impl RedisServer {
     }
 }
 
-fn launch(dir: &Path, port: u16, options: &ServerOptions) -> Process {
-    let program = std::env::var_os(PROGRAM_VARIABLE).unwrap_or_else(|| OsString::from("redis-server"));
-    let mut command = Command::new(&program);
-    command
-        .args(["--bind", "127.0.0.1", "--save", ""])
-        .args(["--port", &port.to_string()])
-        .arg("--dir")
-        .arg(dir)
-        .arg("--unixsocket")
-        .arg(socket(dir));
-    if options.append_only {
-        command.args(["--appendonly", "yes", "--appendfsync", "always"]);
-    }
-    if let Some(password) = &options.password {
-        command.args(["--requirepass", password]);
-    }
-    command.args(&options.args);
-    Process::spawn(command).unwrap_or_else(|error| {
-        panic!(
-            "cannot run {}: {error}. Install it with `cargo xtask setup`, or name another program in \
-             {PROGRAM_VARIABLE}",
-            program.display()
-        )
-    })
-}
-
-fn socket(dir: &Path) -> PathBuf {
-    dir.join("redis.sock")
-}
-
-const PROGRAM_VARIABLE: &str = "HANDSTAMP_TEST_SERVER";
-const PORTS_TO_TRY: usize = 5;
+pub(crate) const PORTS_TO_TRY: usize = 5;
 const START_LIMIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(3);
 

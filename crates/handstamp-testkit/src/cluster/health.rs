@@ -1,0 +1,110 @@
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::RedisCluster;
+use super::form::SLOTS;
+use super::node::Node;
+use super::view::View;
+use crate::eventually;
+
+/// What takes time, and is waited for.
+impl RedisCluster {
+    /// Waits until the nodes that answer are of one mind, serve all slots between them, and those that are replicas
+    /// follow their primaries.
+    ///
+    /// # Panics
+    ///
+    /// When that takes longer than half a minute.
+    pub async fn until_ok(&self) {
+        eventually("the cluster is well", LIMIT, async || self.check()).await;
+    }
+
+    /// Waits until another node serves what this one served when it was stopped, and everybody knows. Returns which.
+    ///
+    /// # Panics
+    ///
+    /// When that takes longer than half a minute, or it served nothing.
+    pub async fn until_taken_over(&self, old: usize) -> usize {
+        let slot = self.slot_served_by(old).unwrap_or_else(|| panic!("node {old} served no slot"));
+        self.until_served(slot, |index| index != old).await
+    }
+
+    /// Waits until every node knows that a slot is served by such a node. Returns which.
+    pub(super) async fn until_served(&self, slot: u16, by: impl Fn(usize) -> bool) -> usize {
+        let what = format!("slot {slot} is served by another node");
+        eventually(&what, LIMIT, async || self.check_owner(slot, &by)).await
+    }
+
+    /// Waits until every node knows every other.
+    pub(super) async fn until_acquainted(&self) {
+        let what = "the nodes know each other";
+        let acquainted =
+            async || self.running().try_for_each(|(_, node)| self.check_acquaintances(node).map(|_| ()));
+        eventually(what, LIMIT, acquainted).await;
+    }
+
+    fn check_owner(&self, slot: u16, by: impl Fn(usize) -> bool) -> Result<usize, String> {
+        let index = self.primary_of_slot(slot);
+        if !by(index) || !self.node(index).is_running() {
+            return Err(format!("node {index} serves it"));
+        }
+        for (other, node) in self.running() {
+            let view = node.view().map_err(|error| error.to_string())?;
+            let seen = view.owner(slot).map(|(_, id)| id);
+            if seen != Some(self.id(index)) {
+                return Err(format!("for node {other}, node {seen:?} serves it"));
+            }
+        }
+        Ok(index)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut first: Option<Layout> = None;
+        for (index, node) in self.running() {
+            let info = node.info(&["CLUSTER", "INFO"]).map_err(|error| error.to_string())?;
+            if !info.contains("cluster_state:ok") {
+                return Err(format!("for node {index}, the cluster is not ok"));
+            }
+            let layout = self.layout(&self.check_acquaintances(node)?);
+            let served: usize =
+                layout.values().flat_map(|(_, slots)| slots).map(ExactSizeIterator::len).sum();
+            if served != SLOTS {
+                return Err(format!("for node {index}, {served} slots are served"));
+            }
+            if *first.get_or_insert_with(|| layout.clone()) != layout {
+                return Err(format!("for node {index}, the layout is another: {first:?}, {layout:?}"));
+            }
+            let info = node.info(&["INFO", "replication"]).map_err(|error| error.to_string())?;
+            if info.contains("role:slave") && !info.contains("master_link_status:up") {
+                return Err(format!("node {index} does not follow its primary yet"));
+            }
+        }
+        first.map(|_| ()).ok_or_else(|| "no node runs".to_owned())
+    }
+
+    /// What the node knows, if it knows all that are there, and thinks well of those that run.
+    fn check_acquaintances(&self, node: &Node) -> Result<View, String> {
+        let view = node.view().map_err(|error| error.to_string())?;
+        for (index, other) in self.nodes.iter().enumerate().filter(|(_, other)| !other.removed) {
+            match view.node(&other.id) {
+                None => return Err(format!("node {index} is not known to all")),
+                Some(seen) if other.server.is_running() && !seen.is_well() => {
+                    return Err(format!("node {index} is not well for all: {seen:?}"));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(view)
+    }
+
+    /// Of the nodes that run: whom they replicate, or what they serve.
+    fn layout(&self, view: &View) -> Layout {
+        let seen = self.running().filter_map(|(index, node)| Some((index, view.node(&node.id)?)));
+        seen.map(|(index, seen)| (index, (seen.primary.clone(), seen.slots.clone()))).collect()
+    }
+}
+
+type Layout = BTreeMap<usize, (Option<String>, Vec<RangeInclusive<u16>>)>;
+
+const LIMIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,87 @@
+use redis::RedisResult;
+
+use super::ClusterOptions;
+use super::view::View;
+use crate::server::{PORTS_TO_TRY, Setup};
+use crate::{Certificates, Proxy, RedisServer, ServerOptions, free_port};
+
+/// A server that is a node of a cluster, or is about to be one.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) server: RedisServer,
+    pub(super) proxy: Option<Proxy>,
+    /// What the cluster calls it.
+    pub(super) id: String,
+    bus_port: u16,
+    /// Whether it has left the cluster for good.
+    pub(super) removed: bool,
+    /// A slot that it served when it was last stopped.
+    pub(super) served: Option<u16>,
+}
+
+impl Node {
+    pub(super) async fn start(options: &ClusterOptions, certificates: Option<&Certificates>) -> Self {
+        for _ in 0..PORTS_TO_TRY {
+            let (port, bus_port) = (free_port(), free_port());
+            let proxy = if options.behind_proxies { Some(Proxy::start(port).await) } else { None };
+            let announced = proxy.as_ref().map_or(port, Proxy::port);
+            let options = server_options(options, bus_port, announced);
+            let setup = Setup { options, config: None, certificates: certificates.cloned() };
+            if let Some(server) = RedisServer::start_on(port, setup).await {
+                let id = server.try_query(&["CLUSTER", "MYID"]).expect("the server is a node of a cluster");
+                return Self { server, proxy, id, bus_port, removed: false, served: None };
+            }
+        }
+        panic!("the node found every port taken")
+    }
+
+    /// The port that clients are told of.
+    pub(super) fn announced_port(&self) -> u16 {
+        self.proxy.as_ref().map_or(self.server.port(), Proxy::port)
+    }
+
+    /// Makes it known to the other, and so to everybody whom that one knows.
+    pub(super) fn meet(&self, other: &Self) {
+        let (port, bus_port) = (other.server.port().to_string(), other.bus_port.to_string());
+        self.server.command(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus_port]);
+    }
+
+    /// The cluster as this node sees it.
+    pub(super) fn view(&self) -> RedisResult<View> {
+        self.server.try_query(&["CLUSTER", "NODES"]).map(|nodes: String| View::parse(&nodes))
+    }
+
+    pub(super) fn info(&self, section: &[&str]) -> RedisResult<String> {
+        self.server.try_query(section)
+    }
+}
+
+fn server_options(options: &ClusterOptions, bus_port: u16, announced: u16) -> ServerOptions {
+    let settings = [
+        ("cluster-enabled", "yes".to_owned()),
+        ("cluster-port", bus_port.to_string()),
+        ("cluster-announce-ip", "127.0.0.1".to_owned()),
+        (
+            if options.tls { "cluster-announce-tls-port" } else { "cluster-announce-port" },
+            announced.to_string(),
+        ),
+        ("cluster-node-timeout", options.node_timeout.as_millis().to_string()),
+        ("cluster-require-full-coverage", "no".to_owned()),
+        // Who replicates whom is for the tests to say.
+        ("cluster-allow-replica-migration", "no".to_owned()),
+        // What would make the tests wait.
+        ("repl-diskless-sync-delay", "0".to_owned()),
+        ("repl-ping-replica-period", "1".to_owned()),
+    ];
+    let password = options.password.iter().map(|password| ("masterauth", password.clone()));
+    let mut args: Vec<_> =
+        settings.into_iter().chain(password).flat_map(|(name, value)| [format!("--{name}"), value]).collect();
+    args.extend_from_slice(&options.args);
+    ServerOptions {
+        append_only: options.append_only,
+        password: options.password.clone(),
+        tls: options.tls,
+        tls_client_certificates: options.tls_client_certificates,
+        args,
+    }
+}

@@ -1,0 +1,104 @@
+use std::ops::RangeInclusive;
+
+use redis::{FromRedisValue, Value};
+
+use super::RedisCluster;
+
+/// Slots that move from one primary to another.
+impl RedisCluster {
+    /// Begins to move a slot. The source answers for the keys that it has, and sends clients to the target for all
+    /// others (`ASK`).
+    pub async fn begin_move(&self, slot: u16, to: usize) {
+        let from = self.primary_of_slot(slot);
+        let slot = slot.to_string();
+        self.agree(to, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", self.id(from)]).await;
+        self.agree(from, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", self.id(to)]).await;
+    }
+
+    /// Moves all keys of a slot that is on the move.
+    pub async fn move_keys(&self, slot: u16, to: usize) {
+        self.move_keys_from(self.primary_of_slot(slot), slot, to).await;
+    }
+
+    /// Ends the move of a slot: the target serves it from now on, and all running nodes know.
+    pub async fn end_move(&self, slot: u16, to: usize) {
+        self.end_move_from(self.primary_of_slot(slot), slot, to).await;
+        self.until_served(slot, |index| index == to).await;
+    }
+
+    /// Moves slots with all their keys, one slot after the other.
+    pub async fn move_slots(&self, slots: RangeInclusive<u16>, to: usize) {
+        let sources: Vec<_> = slots.map(|slot| (slot, self.primary_of_slot(slot))).collect();
+        for (slot, from) in sources.iter().copied().filter(|(_, from)| *from != to) {
+            self.begin_move(slot, to).await;
+            self.move_keys_from(from, slot, to).await;
+            self.end_move_from(from, slot, to).await;
+        }
+        for (slot, _) in sources {
+            self.until_served(slot, |index| index == to).await;
+        }
+    }
+
+    /// Moves slots that one primary serves, with all their keys, in one go and without `ASK`. Only Valkey 9 and newer
+    /// know how: with others this returns false, and nothing is done.
+    #[must_use]
+    pub async fn move_slots_atomically(&self, slots: RangeInclusive<u16>, to: usize) -> bool {
+        let from = self.primary_of_slot(*slots.start());
+        if self
+            .try_command(from, &["COMMAND", "DOCS", "CLUSTER|MIGRATESLOTS"])
+            .is_ok_and(|docs| is_empty(&docs))
+        {
+            return false;
+        }
+        let (first, last) = (slots.start().to_string(), slots.end().to_string());
+        self.agree(from, &["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", &first, &last, "NODE", self.id(to)])
+            .await;
+        for slot in slots {
+            self.until_served(slot, |index| index == to).await;
+        }
+        true
+    }
+
+    async fn move_keys_from(&self, from: usize, slot: u16, to: usize) {
+        let (slot, port) = (slot.to_string(), self.node(to).port().to_string());
+        loop {
+            let keys = self.agree(from, &["CLUSTER", "GETKEYSINSLOT", &slot, "100"]).await;
+            let keys = Vec::<String>::from_redis_value(keys).expect("the names of keys");
+            if keys.is_empty() {
+                return;
+            }
+            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "1000"];
+            if let Some(password) = &self.options.password {
+                migrate.extend(["AUTH", password]);
+            }
+            migrate.push("KEYS");
+            migrate.extend(keys.iter().map(String::as_str));
+            self.agree(from, &migrate).await;
+        }
+    }
+
+    /// The target first, so that at no time nobody feels responsible; then the source; then all other primaries, so
+    /// that they need not wait for hearsay.
+    async fn end_move_from(&self, from: usize, slot: u16, to: usize) {
+        let slot = slot.to_string();
+        let primaries = self.primaries();
+        let others = primaries.into_iter().filter(|index| ![from, to].contains(index));
+        for index in [to, from].into_iter().chain(others) {
+            self.agree(index, &["CLUSTER", "SETSLOT", &slot, "NODE", self.id(to)]).await;
+        }
+    }
+
+    /// Has a node do something that it may want to agree on with others.
+    async fn agree(&self, index: usize, parts: &[&str]) -> Value {
+        let answer = self.node(index).try_command_aside(parts).await;
+        answer.unwrap_or_else(|error| panic!("node {index} refuses {parts:?}: {error}"))
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Map(items) => items.is_empty(),
+        _ => true,
+    }
+}

@@ -1,0 +1,105 @@
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// The cluster as one of its nodes sees it: what `CLUSTER NODES` says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct View {
+    nodes: BTreeMap<String, Seen>,
+    myself: String,
+}
+
+/// A node as one of the others sees it, or it itself.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    flags: Vec<String>,
+    /// Whom it replicates.
+    pub(super) primary: Option<String>,
+    /// The greater, the newer is what it says of its slots.
+    epoch: u64,
+    pub(super) slots: Vec<RangeInclusive<u16>>,
+}
+
+impl View {
+    pub(super) fn parse(nodes: &str) -> Self {
+        let mut view = Self::default();
+        for (id, seen) in nodes.lines().filter_map(parse_line) {
+            if seen.is("myself") {
+                view.myself.clone_from(&id);
+            }
+            view.nodes.insert(id, seen);
+        }
+        view
+    }
+
+    pub(super) fn node(&self, id: &str) -> Option<&Seen> {
+        self.nodes.get(id)
+    }
+
+    /// The node whose view this is.
+    pub(super) fn myself(&self) -> Option<&Seen> {
+        self.node(&self.myself)
+    }
+
+    /// Who serves a slot, and since which epoch.
+    pub(super) fn owner(&self, slot: u16) -> Option<(u64, &str)> {
+        let (id, seen) = self.nodes.iter().find(|(_, seen)| seen.serves(slot))?;
+        Some((seen.epoch, id))
+    }
+}
+
+impl Seen {
+    /// Whether it can be talked with, as far as is known.
+    pub(super) fn is_well(&self) -> bool {
+        !["fail", "fail?", "handshake", "noaddr"].into_iter().any(|flag| self.is(flag))
+    }
+
+    fn is(&self, flag: &str) -> bool {
+        self.flags.iter().any(|has| has == flag)
+    }
+
+    fn serves(&self, slot: u16) -> bool {
+        self.slots.iter().any(|range| range.contains(&slot))
+    }
+}
+
+/// `<id> <address> <flags> <primary> <ping> <pong> <epoch> <link> <slots>...`
+fn parse_line(line: &str) -> Option<(String, Seen)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (&[id, _, flags, primary, _, _, epoch, _], slots) = words.split_first_chunk()?;
+    let seen = Seen {
+        flags: flags.split(',').map(str::to_owned).collect(),
+        primary: (primary != "-").then(|| primary.to_owned()),
+        epoch: epoch.parse().ok()?,
+        // Those in brackets are on the move. Who serves them is told without brackets.
+        slots: slots.iter().filter_map(|slots| parse_slots(slots)).collect(),
+    };
+    Some((id.to_owned(), seen))
+}
+
+fn parse_slots(slots: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
+    Some(first.parse().ok()?..=last.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODES: &str = "\
+        aa 127.0.0.1:1@2 myself,master - 0 1 7 connected 0-99 101 [101->-bb]\n\
+        bb 127.0.0.1:3@4,,tls-port=0,shard-id=s master,fail? - 0 1 8 disconnected 100 102-16383\n\
+        cc 127.0.0.1:5@6 slave aa 0 1 7 connected\n";
+
+    #[test]
+    fn what_a_node_says_is_understood() {
+        let view = View::parse(NODES);
+        assert_eq!(view.myself().unwrap().slots, [0..=99, 101..=101]);
+        assert_eq!(
+            [99, 100, 101].map(|slot| view.owner(slot)),
+            [Some((7, "aa")), Some((8, "bb")), Some((7, "aa"))]
+        );
+        assert_eq!(["aa", "bb", "cc"].map(|id| view.node(id).unwrap().is_well()), [true, false, true]);
+        assert_eq!(view.node("cc").unwrap().primary.as_deref(), Some("aa"));
+        assert!(view.node("dd").is_none());
+    }
+}

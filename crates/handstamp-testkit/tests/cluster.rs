@@ -1,0 +1,180 @@
+//! The cluster: every promise of its documentation that a test of another crate builds on.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+use std::time::Duration;
+
+use handstamp_testkit::{ClusterOptions, Direction, RedisCluster, redis};
+use tokio::time::Instant;
+
+const TTL: Duration = Duration::from_secs(60);
+
+fn fill(cluster: &RedisCluster) -> Vec<String> {
+    let mut keys: Vec<_> = (0..30).map(|number| format!("key-{number}")).collect();
+    keys.sort();
+    keys.iter().for_each(|key| cluster.set(key, key.as_bytes(), TTL));
+    keys
+}
+
+/// Where a node sends those who ask it: how, to whom, and for which slot.
+fn redirection(cluster: &RedisCluster, index: usize, parts: &[&str]) -> (String, String, u16) {
+    let error = cluster.try_command(index, parts).expect_err("a redirection");
+    let (address, slot) = error.redirect_node().unwrap_or_else(|| panic!("no redirection: {error}"));
+    (error.code().unwrap_or_default().to_owned(), address.to_owned(), slot)
+}
+
+fn moved(address: String, slot: u16) -> (String, String, u16) {
+    ("MOVED".to_owned(), address, slot)
+}
+
+fn address(cluster: &RedisCluster, index: usize) -> String {
+    cluster.seeds()[index].clone()
+}
+
+#[tokio::test]
+async fn keys_are_served_where_they_should_be() {
+    let cluster = RedisCluster::start().await;
+    let keys = fill(&cluster);
+    assert_eq!(cluster.keys(), keys);
+    assert_eq!(cluster.primaries(), [0, 1, 2]);
+    assert_eq!([0, 1, 2].map(|index| cluster.replicas_of(index)), [[3], [4], [5]]);
+    for key in &keys {
+        assert_eq!(cluster.get(key).as_deref(), Some(key.as_bytes()));
+        assert!(cluster.time_to_live(key).is_some());
+        let primary = cluster.primary_of(key);
+        let seen = redirection(&cluster, (primary + 1) % 3, &["GET", key]);
+        assert_eq!(seen, moved(address(&cluster, primary), cluster.slot_of(key)));
+    }
+}
+
+#[tokio::test]
+async fn a_replica_takes_over_from_a_primary_that_was_killed() {
+    let mut cluster = RedisCluster::start().await;
+    let keys = fill(&cluster);
+    let old = cluster.primary_of(&keys[0]);
+    cluster.command(old, &["WAIT", "1", "1000"]);
+    cluster.kill(old);
+    let new = cluster.until_taken_over(old).await;
+    assert_eq!((new, cluster.primary_of(&keys[0])), (old + 3, new));
+    assert_eq!(cluster.keys(), keys);
+    cluster.restart(old).await;
+    cluster.until_ok().await;
+    assert_eq!(cluster.replicas_of(new), [old]);
+}
+
+#[tokio::test]
+async fn a_replica_takes_over_from_a_primary_that_stands_still() {
+    let mut cluster = RedisCluster::start().await;
+    cluster.pause(1);
+    assert_eq!(cluster.until_taken_over(1).await, 4);
+    cluster.resume(1);
+    cluster.until_ok().await;
+    assert_eq!(cluster.replicas_of(4), [1]);
+}
+
+#[tokio::test]
+async fn a_replica_takes_over_when_it_is_told_to() {
+    let cluster = RedisCluster::start().await;
+    let keys = fill(&cluster);
+    let begin = Instant::now();
+    assert_eq!(cluster.fail_over(2).await, 5);
+    assert!(begin.elapsed() < Duration::from_secs(2), "nobody waits for a timeout: {:?}", begin.elapsed());
+    cluster.until_ok().await;
+    assert_eq!((cluster.primaries(), cluster.replicas_of(5)), (vec![0, 1, 5], vec![2]));
+    assert_eq!(cluster.keys(), keys);
+    assert_eq!(cluster.fail_over(5).await, 2);
+}
+
+#[tokio::test]
+async fn a_slot_on_the_move_is_asked_for_and_then_has_moved() {
+    let cluster = RedisCluster::start().await;
+    let slot = cluster.slot_of("{tag}");
+    let from = cluster.primary_of_slot(slot);
+    let to = (from + 1) % 3;
+    cluster.set("{tag}here", b"here", TTL);
+    cluster.begin_move(slot, to).await;
+    let asked = ("ASK".to_owned(), address(&cluster, to), slot);
+    cluster.command(from, &["GET", "{tag}here"]);
+    assert_eq!(redirection(&cluster, from, &["GET", "{tag}there"]), asked);
+    cluster.move_keys(slot, to).await;
+    assert_eq!(redirection(&cluster, from, &["GET", "{tag}here"]), asked);
+    assert_eq!(redirection(&cluster, to, &["GET", "{tag}here"]), moved(address(&cluster, from), slot));
+    cluster.end_move(slot, to).await;
+    assert_eq!(redirection(&cluster, from, &["GET", "{tag}here"]), moved(address(&cluster, to), slot));
+    assert_eq!((cluster.primary_of_slot(slot), cluster.get("{tag}here")), (to, Some(b"here".to_vec())));
+    cluster.until_ok().await;
+}
+
+#[tokio::test]
+async fn a_cluster_grows_and_shrinks() {
+    let options =
+        ClusterOptions { replicas_each: 0, password: Some("s3cret".to_owned()), ..ClusterOptions::default() };
+    let mut cluster = RedisCluster::start_with(options).await;
+    let keys = fill(&cluster);
+    let new = cluster.add_primary().await;
+    assert_eq!((new, cluster.len(), cluster.primaries()), (3, 4, vec![0, 1, 2]));
+    cluster.move_slots(0..=400, new).await;
+    cluster.until_ok().await;
+    assert_eq!(cluster.primaries(), [0, 1, 2, 3]);
+    assert_eq!((cluster.primary_of_slot(400), cluster.primary_of_slot(401)), (3, 0));
+    assert_eq!(cluster.keys(), keys);
+    assert!(!cluster.node(new).keys().is_empty());
+    cluster.move_slots(0..=400, 1).await;
+    cluster.remove(new).await;
+    assert_eq!((cluster.primaries(), cluster.seeds().len()), (vec![0, 1, 2], 3));
+    assert_eq!(cluster.keys(), keys);
+}
+
+#[tokio::test]
+async fn slots_move_at_once_where_the_server_knows_how() {
+    let cluster = RedisCluster::start().await;
+    let keys = fill(&cluster);
+    let knows = cluster.node(0).command(&["INFO", "server"]);
+    let knows = format!("{knows:?}").contains("valkey_version:9");
+    let slots = 0..=5_460;
+    assert_eq!(cluster.move_slots_atomically(slots, 1).await, knows);
+    assert_eq!(cluster.primary_of_slot(5_460), usize::from(knows));
+    assert_eq!(cluster.keys(), keys);
+    cluster.until_ok().await;
+}
+
+#[tokio::test]
+async fn clients_come_through_the_proxies() {
+    let options = ClusterOptions { behind_proxies: true, replicas_each: 0, ..ClusterOptions::default() };
+    let cluster = RedisCluster::start_with(options).await;
+    let key = "key";
+    let primary = cluster.primary_of(key);
+    let other = (primary + 1) % 3;
+    assert_eq!(address(&cluster, primary), format!("127.0.0.1:{}", cluster.proxy(primary).port()));
+    assert_ne!(cluster.proxy(primary).port(), cluster.node(primary).port());
+    let through = moved(address(&cluster, primary), cluster.slot_of(key));
+    assert_eq!(redirection(&cluster, other, &["GET", key]), through);
+    // The nodes do not notice.
+    cluster.proxy(primary).silence(Direction::Both);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    cluster.until_ok().await;
+    cluster.set(key, b"value", TTL);
+}
+
+#[tokio::test]
+async fn passwords_are_asked_for() {
+    let options = ClusterOptions { password: Some("s3cret".to_owned()), ..ClusterOptions::default() };
+    let cluster = RedisCluster::start_with(options).await;
+    assert!(cluster.url().starts_with(&format!("redis-cluster://:s3cret@{}?node=", address(&cluster, 0))));
+    let ping = |user: &str| {
+        redis::Client::open(format!("redis://{user}{}", address(&cluster, 0)))
+            .and_then(|client| redis::cmd("PING").exec(&mut client.get_connection()?))
+    };
+    assert_eq!(ping("").expect_err("a refusal").code(), Some("NOAUTH"));
+    ping(":s3cret@").expect("an answer");
+}
+
+#[tokio::test]
+async fn no_node_outlives_its_cluster() {
+    let options = ClusterOptions { primaries: 1, replicas_each: 0, ..ClusterOptions::default() };
+    let cluster = RedisCluster::start_with(options).await;
+    let url = cluster.node(0).url();
+    assert_eq!(cluster.url(), format!("redis-cluster://{}", address(&cluster, 0)));
+    drop(cluster);
+    assert!(redis::Client::open(url).expect("url").get_connection().is_err());
+}
