@@ -9,6 +9,7 @@
 
 mod connection;
 mod failure;
+mod handshake;
 mod listener;
 mod message;
 mod options;

@@ -35,7 +35,7 @@ pub(crate) enum Backend {
     Embedded,
     /// On a server, with invalidations on a channel.
     #[cfg(feature = "redis")]
-    Redis(handstamp_redis::RedisConfig, handstamp_redis::Channel),
+    Redis(Box<handstamp_redis::RedisConfig>, handstamp_redis::Channel),
 }
 
 impl Config {
@@ -99,7 +99,7 @@ impl Config {
             // If the namespace is wrong, that is said elsewhere.
             None => self.namespace(&mut Vec::new()).map(|namespace| handstamp_redis::Channel::of(&namespace)),
         };
-        Some(Backend::Redis(config?, channel?))
+        Some(Backend::Redis(Box::new(config?), channel?))
     }
 
     #[cfg(not(feature = "redis"))]

@@ -133,6 +133,22 @@ async fn what_is_not_there_yet_is_refused_and_not_ignored() {
     start(&[("SESSION_ENCRYPT", "false"), ("SESSION_COMPRESS", "0")]).await.unwrap();
 }
 
+#[cfg(not(feature = "redis"))]
+#[tokio::test]
+async fn without_the_feature_no_setting_of_redis_is_ignored() {
+    for (name, value) in [
+        ("REDIS_URL", "redis://a"),
+        ("REDIS_CLUSTER_NODES", "a:1"),
+        ("REDIS_NODE_7_PORT", "7000"),
+        ("REDIS_PASSWORD", "s3cret"),
+        ("REDIS_READ_FROM", "replica"),
+    ] {
+        let error = start(&[("SESSION_SECRET", SECRET), (name, value)]).await.unwrap_err();
+        assert_eq!(error.settings().collect::<Vec<_>>(), [name]);
+        assert!(error.to_string().contains("without its feature `redis`"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_store_of_ones_own_takes_the_place_of_redis() {
     let bus = MemoryBus::new();

@@ -1,5 +1,7 @@
 //! From variables to the servers, and what is said where there is no such way.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+
 use std::collections::HashMap;
 use std::fs;
 
@@ -19,7 +21,7 @@ fn resolve(vars: &[(&str, &str)]) -> Result<Backend, ConfigError> {
 
 fn redis(vars: &[(&str, &str)]) -> RedisConfig {
     match resolve(vars).unwrap() {
-        Backend::Redis(config, _) => config,
+        Backend::Redis(config, _) => *config,
         Backend::Embedded => panic!("no Redis for {vars:?}"),
     }
 }
@@ -83,7 +85,7 @@ fn builder_and_environment_say_the_same() {
         ("REDIS_WAIT_REPLICAS", "2"),
         ("REDIS_INVALIDATION", "tracking"),
     ]);
-    for config in [built, read] {
+    for config in [*built, read] {
         assert_eq!(config.url.to_string(), "rediss-cluster://app:***@a:7000,[::1]:7001");
         assert_eq!((config.read_from, config.wait_replicas), (ReadFrom::Replica, 2));
         assert_eq!(config.invalidation, Transport::Tracking);
