@@ -3,9 +3,9 @@ mod error;
 mod redis;
 mod resolve;
 mod secret;
+mod show;
 
 use std::env::VarError;
-use std::fmt;
 use std::time::Duration;
 
 use handstamp_core::record::Encoding;
@@ -234,20 +234,5 @@ impl Config {
     pub fn local_cache_max_staleness(mut self, bound: Duration) -> Self {
         self.local_cache_max_staleness = Some(bound);
         self
-    }
-}
-
-/// Shows no secrets.
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("session_secret", &self.session_secret.as_ref().map(|_| ".."))
-            .field("redis", &self.redis)
-            .field("node_id", &self.node_id)
-            .field("session_timeout", &self.session_timeout)
-            .field("session_lifetime", &self.session_lifetime)
-            .field("session_namespace", &self.session_namespace)
-            .field("session_channel", &self.session_channel)
-            .finish_non_exhaustive()
     }
 }
