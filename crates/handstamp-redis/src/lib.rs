@@ -1,6 +1,6 @@
 //! [handstamp](https://docs.rs/handstamp) sessions on Redis 6.2 and later, and on Valkey: [`RedisStore`] keeps the
-//! records, [`RedisBus`] carries the invalidations by Pub/Sub. One server for now, with or
-//! without TLS: no Cluster or Sentinel yet.
+//! records, [`RedisBus`] carries the invalidations by Pub/Sub. One server for now, with TLS
+//! or without: no Cluster or Sentinel yet.
 //!
 //! [`connect`] makes the two. It never fails because the server is away: commands do, until it is there.
 //!

@@ -62,6 +62,8 @@ pub use handstamp_core::cache::CacheStats;
 pub use handstamp_core::id::{Handle, SessionKey};
 pub use handstamp_core::invalidation::NodeId;
 pub use handstamp_core::record::Encoding;
+#[cfg(feature = "redis")]
+pub use handstamp_redis::{ReadFrom, Transport};
 /// The contracts of stores and buses, for those who bring their own.
 pub use handstamp_store as store;
 pub use handstamp_store::BusStats;

@@ -63,7 +63,7 @@ impl Runtime {
             #[cfg(feature = "redis")]
             Backend::Redis(redis, channel) => {
                 let (store, bus) =
-                    handstamp_redis::connect(redis, settings.keys.namespace().clone(), channel);
+                    handstamp_redis::connect(*redis, settings.keys.namespace().clone(), channel);
                 Self::assemble(settings, store, bus, Arc::new(SystemClock))
             }
         };
@@ -71,7 +71,8 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Starts a node on a store and a bus of your own, which belong together. `REDIS_URL` is not looked at.
+    /// Starts a node on a store and a bus of your own, which belong together. No setting of Redis is
+    /// looked at.
     ///
     /// # Errors
     ///

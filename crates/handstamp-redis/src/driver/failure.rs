@@ -3,13 +3,17 @@ use std::borrow::Cow;
 use fred::error::{Error, ErrorKind};
 use tokio::task::JoinError;
 
+use super::handshake;
 use crate::{RedisError, Refusal};
 
 /// What an error of the client library means.
 pub(super) fn cause(error: &Error) -> RedisError {
     match error.kind() {
         ErrorKind::Auth => RedisError::Authentication,
-        ErrorKind::IO => RedisError::Connection(Cow::Owned(plain(error.details()))),
+        ErrorKind::IO => RedisError::Connection(io(error.details())),
+        ErrorKind::Tls => {
+            RedisError::Connection(Cow::Borrowed("no certificate can be for a host of this name"))
+        }
         ErrorKind::Timeout => RedisError::silence(),
         ErrorKind::Parse | ErrorKind::Protocol => RedisError::Protocol,
         // Error replies come as one of several kinds, their text as it was sent.
@@ -25,6 +29,10 @@ pub(super) fn end(ended: Result<Result<(), Error>, JoinError>) -> RedisError {
         Ok(Err(error)) => cause(&error),
         Err(_) => RedisError::silence(),
     }
+}
+
+fn io(details: &str) -> Cow<'static, str> {
+    handshake::meaning(details).map_or_else(|| Cow::Owned(plain(details)), Cow::Borrowed)
 }
 
 /// The message in an `io::Error` that was formatted for debugging. Those quote nothing that was sent.

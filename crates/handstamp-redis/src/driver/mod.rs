@@ -11,6 +11,7 @@ use fred::types::Key;
 
 mod connection;
 mod failure;
+mod handshake;
 mod listener;
 mod message;
 mod options;

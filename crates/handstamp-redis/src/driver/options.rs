@@ -76,6 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn addresses_are_in_brackets_where_they_are_looked_for() {
+        for (host, found_by, certified) in [("[::1]:1", "[::1]", "::1"), ("redis:1", "redis", "redis")] {
+            let server = server(&host.parse().unwrap());
+            assert_eq!((&*server.host, server.tls_server_name.as_deref()), (found_by, Some(certified)));
+        }
+    }
+
+    #[test]
     fn words_with_a_meaning_are_quoted() {
         assert_eq!(word("s3cret-!@#"), "s3cret-!@#");
         assert_eq!(word("a b"), r#""\x61\x20\x62""#);

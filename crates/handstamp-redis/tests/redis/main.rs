@@ -9,3 +9,4 @@ mod outages;
 mod permissions;
 mod records;
 mod subscriptions;
+mod tls;

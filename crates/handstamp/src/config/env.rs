@@ -1,7 +1,8 @@
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::Config;
 use super::error::Problem;
+use super::{Config, RedisSettings};
 
 impl Config {
     /// The settings that `var` gives for the names of the variables.
@@ -15,7 +16,7 @@ impl Config {
         vars.refuse_what_is_not_there_yet();
         let config = Self {
             session_secret: vars.text("SESSION_SECRET").map(Into::into),
-            redis_url: vars.text("REDIS_URL").map(Into::into),
+            redis: RedisSettings::read(&mut vars),
             node_id: vars.text("NODE_ID"),
             session_timeout: vars.duration("SESSION_TIMEOUT"),
             session_lifetime: vars.duration("SESSION_LIFETIME"),
@@ -41,13 +42,13 @@ impl Config {
 pub(super) struct NotUtf8;
 
 /// Variables, and what is wrong with them.
-struct Vars<F> {
+pub(super) struct Vars<F> {
     var: F,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
-    fn text(&mut self, name: &'static str) -> Option<String> {
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let text = (self.var)(name).unwrap_or_else(|NotUtf8| {
             self.problems.push(Problem::new(name, "its value is not valid UTF-8"));
             None
@@ -55,15 +56,15 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    fn duration(&mut self, name: &'static str) -> Option<Duration> {
+    fn duration(&mut self, name: &str) -> Option<Duration> {
         self.parse(name, "a duration such as 30s, 15m or 24h", |text| humantime::parse_duration(text).ok())
     }
 
-    fn number(&mut self, name: &'static str) -> Option<usize> {
+    pub(super) fn number<T: FromStr>(&mut self, name: &str) -> Option<T> {
         self.parse(name, "a whole number", |text| text.parse().ok())
     }
 
-    fn flag(&mut self, name: &'static str) -> Option<bool> {
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         self.parse(name, "true or false", |text| match text {
             "1" | "true" | "yes" | "on" => Some(true),
             "0" | "false" | "no" | "off" => Some(false),
@@ -71,9 +72,9 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
         })
     }
 
-    fn parse<T>(
+    pub(super) fn parse<T>(
         &mut self,
-        name: &'static str,
+        name: &str,
         expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
@@ -87,14 +88,7 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
 
     /// Rather no service than one that is not what was asked for.
     fn refuse_what_is_not_there_yet(&mut self) {
-        for (name, what) in [
-            ("REDIS_CLUSTER_NODES", "Redis Cluster"),
-            ("REDIS_NODE_1_HOST", "Redis Cluster"),
-            ("REDIS_NODE_2_HOST", "Redis Cluster"),
-            ("REDIS_NODE_3_HOST", "Redis Cluster"),
-            ("SESSION_ENCRYPT", "encryption at rest"),
-            ("SESSION_COMPRESS", "compression"),
-        ] {
+        for (name, what) in [("SESSION_ENCRYPT", "encryption at rest"), ("SESSION_COMPRESS", "compression")] {
             if self.text(name).is_some_and(|text| !["0", "false", "no", "off"].contains(&&*text)) {
                 self.problems
                     .push(Problem::new(name, format_args!("{what} is not supported by this version")));

@@ -13,8 +13,8 @@ impl ConfigError {
     }
 
     /// The settings that are wrong or missing, by the names of their variables.
-    pub fn settings(&self) -> impl Iterator<Item = &'static str> {
-        self.problems.iter().map(|problem| problem.setting)
+    pub fn settings(&self) -> impl Iterator<Item = &str> {
+        self.problems.iter().map(|problem| &*problem.setting)
     }
 }
 
@@ -39,12 +39,12 @@ impl std::error::Error for ConfigError {}
 /// One setting that is not right.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Problem {
-    pub(super) setting: &'static str,
+    pub(super) setting: String,
     pub(super) complaint: String,
 }
 
 impl Problem {
-    pub(super) fn new(setting: &'static str, complaint: impl fmt::Display) -> Self {
-        Self { setting, complaint: complaint.to_string() }
+    pub(super) fn new(setting: &str, complaint: impl fmt::Display) -> Self {
+        Self { setting: setting.to_owned(), complaint: complaint.to_string() }
     }
 }

@@ -1,9 +1,11 @@
 mod env;
 mod error;
+mod redis;
 mod resolve;
+mod secret;
+mod show;
 
 use std::env::VarError;
-use std::fmt;
 use std::time::Duration;
 
 use handstamp_core::record::Encoding;
@@ -11,7 +13,9 @@ use zeroize::Zeroizing;
 
 use self::env::NotUtf8;
 pub use self::error::ConfigError;
+use self::redis::RedisSettings;
 pub(crate) use self::resolve::{Backend, Resolved};
+use self::secret::random_secret;
 use crate::Outage;
 use crate::outage::OutageSetting;
 
@@ -20,7 +24,16 @@ use crate::outage::OutageSetting;
 /// | Variable | Means | Default |
 /// |---|---|---|
 /// | `SESSION_SECRET` | the secret that signs cookies, or several, comma-separated: the first signs, all verify | none; random without Redis |
-/// | `REDIS_URL` | `redis://[user:password@]host[:port][/database]` | none: sessions live in this process |
+/// | `REDIS_URL` | `redis://[user:password@]host[:port][/database]`, or one of the [other forms](#redis) | none: sessions live in this process |
+/// | `REDIS_CLUSTER_NODES` | some nodes of a cluster, in place of a URL: `host:port,host:port` | none |
+/// | `REDIS_NODE_1_HOST`, `REDIS_NODE_1_PORT`, `REDIS_NODE_2_HOST`, ... | the same, a node each, up to 99 | none; port `6379` |
+/// | `REDIS_USERNAME`, `REDIS_PASSWORD` | who we are to the servers, unless the URL says it; never both | the default user, no password |
+/// | `REDIS_TLS` | `true`: TLS to the nodes in a list; with a URL, it has to agree with that | `false` |
+/// | `REDIS_CA_FILE` | the only authority to trust behind TLS, as PEM | those that the system trusts |
+/// | `REDIS_CERT_FILE`, `REDIS_KEY_FILE` | our certificate and its private key, as PEM, for servers that want one | none |
+/// | `REDIS_READ_FROM` | which servers answer reads: `primary` or `replica` | `primary` |
+/// | `REDIS_WAIT_REPLICAS` | how many replicas must have a write before it counts | `0` |
+/// | `REDIS_INVALIDATION` | what carries invalidations: `pubsub`, or `tracking` by the servers themselves | `pubsub` |
 /// | `NODE_ID` | the name of this node in logs and answers | the host name |
 /// | `SESSION_TIMEOUT` | idle timeout | `1h` |
 /// | `SESSION_LIFETIME` | absolute lifetime | `24h`, or the idle timeout if that is longer |
@@ -39,6 +52,19 @@ use crate::outage::OutageSetting;
 /// set. Nothing is checked before [`Runtime::start`](crate::Runtime::start), which names all that is wrong in one
 /// error.
 ///
+/// # Redis
+///
+/// The servers are named in one way: `REDIS_URL`, `REDIS_CLUSTER_NODES` or `REDIS_NODE_1_HOST` and its like. A URL is one
+/// of these; with `rediss` in place of `redis`, connections over a network use TLS, and `valkey` may stand for `redis`:
+///
+/// ```text
+/// redis://[[user]:password@]host[:port][/database]
+/// redis-cluster://[[user]:password@]host[:port][,host[:port]...]
+/// redis-sentinel://[[user]:password@]host[:port][,host[:port]...][/database]?sentinelServiceName=name
+///     [&sentinelUsername=user][&sentinelPassword=password]
+/// redis+unix://[[user]:password@]/path/to/redis.sock[?db=database]
+/// ```
+///
 /// ```
 /// use std::time::Duration;
 /// use handstamp::Config;
@@ -48,7 +74,7 @@ use crate::outage::OutageSetting;
 #[derive(Clone, Default)]
 pub struct Config {
     session_secret: Option<Zeroizing<String>>,
-    redis_url: Option<Zeroizing<String>>,
+    redis: RedisSettings,
     node_id: Option<String>,
     session_timeout: Option<Duration>,
     session_lifetime: Option<Duration>,
@@ -101,13 +127,6 @@ impl Config {
                 Err(error) => self.problems.push(error::Problem::new("SESSION_SECRET", error)),
             }
         }
-        self
-    }
-
-    /// The Redis or Valkey server that keeps the sessions.
-    #[must_use]
-    pub fn redis_url(mut self, url: impl Into<String>) -> Self {
-        self.redis_url = Some(Zeroizing::new(url.into()));
         self
     }
 
@@ -216,26 +235,4 @@ impl Config {
         self.local_cache_max_staleness = Some(bound);
         self
     }
-}
-
-/// Shows neither the secret nor the URL, which may hold a password.
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("session_secret", &self.session_secret.as_ref().map(|_| ".."))
-            .field("redis_url", &self.redis_url.as_ref().map(|_| ".."))
-            .field("node_id", &self.node_id)
-            .field("session_timeout", &self.session_timeout)
-            .field("session_lifetime", &self.session_lifetime)
-            .field("session_namespace", &self.session_namespace)
-            .field("session_channel", &self.session_channel)
-            .finish_non_exhaustive()
-    }
-}
-
-/// 32 random bytes in hexadecimal digits.
-fn random_secret() -> Result<Zeroizing<String>, getrandom::Error> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *bytes)?;
-    Ok(Zeroizing::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
 }

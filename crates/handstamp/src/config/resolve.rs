@@ -8,7 +8,8 @@ use handstamp_core::timeouts::Timeouts;
 use handstamp_store::Settings;
 
 use super::error::Problem;
-use super::{Config, ConfigError, random_secret};
+use super::secret::random_secret;
+use super::{Config, ConfigError};
 use crate::Outage;
 use crate::outage::OutageSetting;
 use crate::session::MAX_DECODED;
@@ -34,7 +35,7 @@ pub(crate) enum Backend {
     Embedded,
     /// On a server, with invalidations on a channel.
     #[cfg(feature = "redis")]
-    Redis(handstamp_redis::RedisConfig, handstamp_redis::Channel),
+    Redis(Box<handstamp_redis::RedisConfig>, handstamp_redis::Channel),
 }
 
 impl Config {
@@ -83,21 +84,28 @@ impl Config {
 
     #[cfg(feature = "redis")]
     fn backend(&self, problems: &mut Vec<Problem>) -> Option<Backend> {
-        let Some(url) = &self.redis_url else { return Some(Backend::Embedded) };
-        let url = noting("REDIS_URL", url.parse(), problems);
+        if !self.redis.names_servers() {
+            problems.extend(self.redis.names().map(|name| {
+                Problem::new(
+                    &name,
+                    "there is no Redis that it could be for: set REDIS_URL, or leave this out",
+                )
+            }));
+            return Some(Backend::Embedded);
+        }
+        let config = self.redis.resolve(problems);
         let channel = match &self.session_channel {
             Some(channel) => noting("SESSION_CHANNEL", handstamp_redis::Channel::new(channel), problems),
             // If the namespace is wrong, that is said elsewhere.
             None => self.namespace(&mut Vec::new()).map(|namespace| handstamp_redis::Channel::of(&namespace)),
         };
-        Some(Backend::Redis(handstamp_redis::RedisConfig::new(url?), channel?))
+        Some(Backend::Redis(Box::new(config?), channel?))
     }
 
     #[cfg(not(feature = "redis"))]
     fn backend(&self, problems: &mut Vec<Problem>) -> Option<Backend> {
-        if self.redis_url.is_some() {
-            problems.push(Problem::new("REDIS_URL", "handstamp was built without its feature `redis`"));
-        }
+        let complaint = "handstamp was built without its feature `redis`";
+        problems.extend(self.redis.names().map(|name| Problem::new(&name, complaint)));
         Some(Backend::Embedded)
     }
 
@@ -136,7 +144,7 @@ impl Config {
                 secrets.collect::<Vec<_>>().into_iter().collect()
             }
             // Nodes that share a Redis must share a secret, and a restart must not log everybody out.
-            None if self.redis_url.is_some() => {
+            None if self.redis.names_servers() => {
                 let complaint = "needed with Redis: make one with `openssl rand -base64 48`";
                 problems.push(Problem::new(SETTING, complaint));
                 None
@@ -188,8 +196,8 @@ impl Config {
     }
 }
 
-fn noting<T, E: std::fmt::Display>(
-    setting: &'static str,
+pub(super) fn noting<T, E: std::fmt::Display>(
+    setting: &str,
     outcome: Result<T, E>,
     problems: &mut Vec<Problem>,
 ) -> Option<T> {

@@ -112,8 +112,13 @@ async fn every_secret_of_a_list_is_checked_and_none_repeated() {
 
 #[tokio::test]
 async fn nothing_starts_on_redis_without_a_secret() {
-    for url in ["redis://127.0.0.1:1", "redis://user:pa55word@127.0.0.1:1"] {
-        let error = start(&[("REDIS_URL", url)]).await.unwrap_err();
+    for (name, servers) in [
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("REDIS_URL", "redis://user:pa55word@127.0.0.1:1"),
+        ("REDIS_CLUSTER_NODES", "127.0.0.1:1"),
+        ("REDIS_NODE_1_HOST", "127.0.0.1"),
+    ] {
+        let error = start(&[(name, servers)]).await.unwrap_err();
         assert!(error.settings().any(|setting| setting == "SESSION_SECRET"), "{error}");
         assert!(!error.to_string().contains("pa55word"), "{error}");
     }
@@ -121,22 +126,38 @@ async fn nothing_starts_on_redis_without_a_secret() {
 
 #[tokio::test]
 async fn what_is_not_there_yet_is_refused_and_not_ignored() {
-    for (name, value) in [
-        ("REDIS_CLUSTER_NODES", "a:1,b:2"),
-        ("REDIS_NODE_1_HOST", "a"),
-        ("SESSION_ENCRYPT", "true"),
-        ("SESSION_COMPRESS", "1"),
-    ] {
+    for (name, value) in [("SESSION_ENCRYPT", "true"), ("SESSION_COMPRESS", "1")] {
         let error = start(&[(name, value)]).await.unwrap_err();
         assert_eq!(error.settings().collect::<Vec<_>>(), [name]);
     }
     start(&[("SESSION_ENCRYPT", "false"), ("SESSION_COMPRESS", "0")]).await.unwrap();
 }
 
+#[cfg(not(feature = "redis"))]
+#[tokio::test]
+async fn without_the_feature_no_setting_of_redis_is_ignored() {
+    for (name, value) in [
+        ("REDIS_URL", "redis://a"),
+        ("REDIS_CLUSTER_NODES", "a:1"),
+        ("REDIS_NODE_7_PORT", "7000"),
+        ("REDIS_PASSWORD", "s3cret"),
+        ("REDIS_READ_FROM", "replica"),
+    ] {
+        let error = start(&[("SESSION_SECRET", SECRET), (name, value)]).await.unwrap_err();
+        assert_eq!(error.settings().collect::<Vec<_>>(), [name]);
+        assert!(error.to_string().contains("without its feature `redis`"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_store_of_ones_own_takes_the_place_of_redis() {
     let bus = MemoryBus::new();
-    let config = Config::new().session_secret(SECRET).redis_url("redis://127.0.0.1:1");
+    let config = Config::new()
+        .session_secret(SECRET)
+        .redis_url("http://nowhere")
+        .redis_cluster_nodes("a:1")
+        .redis_username("app")
+        .redis_cert_file("/nowhere/cert.pem");
     let runtime = Runtime::start_on(config, MemoryStore::new(bus.clone()), bus).await.unwrap();
     assert!(runtime.healthy());
 }

@@ -1,0 +1,120 @@
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use handstamp_redis::{RedisConfig, RedisUrl};
+
+use super::super::error::Problem;
+use super::super::resolve::noting;
+use super::{NumberedNode, RedisSettings};
+
+impl RedisSettings {
+    /// The servers, and how to connect to them.
+    pub(in crate::config) fn resolve(&self, problems: &mut Vec<Problem>) -> Option<RedisConfig> {
+        let read_from = chosen("REDIS_READ_FROM", self.read_from.as_deref(), problems);
+        let invalidation = chosen("REDIS_INVALIDATION", self.invalidation.as_deref(), problems);
+        let url = self.servers(problems);
+        let url = url.map(|url| self.encrypted(self.named(url, problems), problems));
+        let tls = self.resolve_tls(url.as_ref(), problems);
+        Some(RedisConfig {
+            tls,
+            read_from: read_from?,
+            wait_replicas: self.wait_replicas.unwrap_or(0),
+            invalidation: invalidation?,
+            ..RedisConfig::new(url?)
+        })
+    }
+
+    fn servers(&self, problems: &mut Vec<Problem>) -> Option<RedisUrl> {
+        let mut sources = self.sources();
+        let first = sources.next()?;
+        let others = problems.len();
+        problems.extend(sources.map(|name| {
+            Problem::new(&name, format_args!("{first} names the servers already: give one of the two"))
+        }));
+        if problems.len() > others {
+            return None;
+        }
+        if let Some(url) = &self.url {
+            return noting("REDIS_URL", url.parse(), problems);
+        }
+        if let Some(list) = &self.cluster_nodes {
+            return noting("REDIS_CLUSTER_NODES", RedisUrl::cluster(list.split(',')), problems);
+        }
+        // To the end, so that every node that is wrong is named.
+        let nodes: Vec<_> = self.nodes.iter().map(|node| node.resolve(problems)).collect();
+        RedisUrl::cluster(nodes.into_iter().collect::<Option<Vec<_>>>()?).ok()
+    }
+
+    /// With user and password, which are given in one place.
+    fn named(&self, url: RedisUrl, problems: &mut Vec<Problem>) -> RedisUrl {
+        if url.has_login() {
+            let set =
+                [("REDIS_USERNAME", self.username.is_some()), ("REDIS_PASSWORD", self.password.is_some())];
+            problems.extend(set.into_iter().filter(|(_, set)| *set).map(|(name, _)| {
+                Problem::new(name, "REDIS_URL has a password already: give user and password in one place")
+            }));
+            return url;
+        }
+        match (&self.username, &self.password) {
+            (user, Some(password)) => url.with_login(user.as_deref(), password.as_str()),
+            (Some(_), None) => {
+                problems.push(Problem::new("REDIS_PASSWORD", "needed with REDIS_USERNAME"));
+                url
+            }
+            (None, None) => url,
+        }
+    }
+
+    /// With TLS or without, as is said by the scheme of a URL, and by a variable where there is none.
+    fn encrypted(&self, url: RedisUrl, problems: &mut Vec<Problem>) -> RedisUrl {
+        if self.url.is_none() {
+            return url.with_tls(self.tls.unwrap_or(false));
+        }
+        match (self.tls, url.has_tls()) {
+            (Some(true), false) => problems.push(Problem::new(
+                "REDIS_TLS",
+                "REDIS_URL says that there is none: begin it with rediss in place of redis, or leave this out",
+            )),
+            (Some(false), true) => problems.push(Problem::new(
+                "REDIS_TLS",
+                "REDIS_URL says that there is TLS: begin it with redis in place of rediss, or leave this out",
+            )),
+            _ => {}
+        }
+        url
+    }
+}
+
+impl NumberedNode {
+    /// The node as `host:port`.
+    fn resolve(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        let Some(host) = &self.host else {
+            let complaint = format!("needs {}", self.host_name());
+            problems.push(Problem::new(&self.port_name(), complaint));
+            return None;
+        };
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let port = self.port.unwrap_or(DEFAULT_PORT);
+        let node = match bare.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]:{port}"),
+            Err(_) => format!("{host}:{port}"),
+        };
+        if RedisUrl::cluster([&node]).is_err() {
+            let complaint = format!("a host name or an IP address; its port goes into {}", self.port_name());
+            problems.push(Problem::new(&self.host_name(), complaint));
+            return None;
+        }
+        Some(node)
+    }
+}
+
+/// What a variable chooses, or the default.
+fn chosen<T: Default + FromStr<Err: std::fmt::Display>>(
+    name: &str,
+    text: Option<&str>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    text.map_or_else(|| Some(T::default()), |text| noting(name, text.parse(), problems))
+}
+
+const DEFAULT_PORT: u16 = 6379;

@@ -1,0 +1,211 @@
+//! From variables to the servers, and what is said where there is no such way.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+
+use std::collections::HashMap;
+use std::fs;
+
+use handstamp_redis::{ReadFrom, RedisConfig, Transport};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tempfile::TempDir;
+
+use super::super::{Backend, Config, ConfigError};
+
+const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
+
+fn resolve(vars: &[(&str, &str)]) -> Result<Backend, ConfigError> {
+    let vars: HashMap<_, _> = vars.iter().copied().collect();
+    let config = Config::from_vars(|name| vars.get(name).map(|&value| value.to_owned()));
+    Ok(config.session_secret(SECRET).resolve()?.backend)
+}
+
+fn redis(vars: &[(&str, &str)]) -> RedisConfig {
+    match resolve(vars).unwrap() {
+        Backend::Redis(config, _) => *config,
+        Backend::Embedded => panic!("no Redis for {vars:?}"),
+    }
+}
+
+/// The complaints about these variables, in order.
+fn complaints(vars: &[(&str, &str)]) -> String {
+    resolve(vars).map(|_| panic!("nothing is wrong with {vars:?}")).unwrap_err().to_string()
+}
+
+#[test]
+fn servers_are_named_in_one_of_three_ways() {
+    for (vars, url) in [
+        (&[("REDIS_URL", "valkey://a/2")] as &[_], "redis://a:6379/2"),
+        (&[("REDIS_URL", "rediss-cluster://a,b")], "rediss-cluster://a:6379,b:6379"),
+        (&[("REDIS_CLUSTER_NODES", "a:1, b:2,[::1]:3")], "redis-cluster://a:1,b:2,[::1]:3"),
+        (&[("REDIS_NODE_1_HOST", "a")], "redis-cluster://a:6379"),
+        (
+            &[
+                ("REDIS_NODE_99_HOST", "[::2]"),
+                ("REDIS_NODE_2_HOST", "::1"),
+                ("REDIS_NODE_2_PORT", "7000"),
+                ("REDIS_NODE_1_HOST", "10.0.0.1"),
+            ],
+            "redis-cluster://10.0.0.1:6379,[::1]:7000,[::2]:6379",
+        ),
+        (
+            &[("REDIS_CLUSTER_NODES", "a"), ("REDIS_PASSWORD", "s3cret"), ("REDIS_TLS", "true")],
+            "rediss-cluster://:***@a:6379",
+        ),
+        (
+            &[("REDIS_URL", "redis://a"), ("REDIS_USERNAME", "app"), ("REDIS_PASSWORD", "s3cret")],
+            "redis://app:***@a:6379/0",
+        ),
+        (&[("REDIS_URL", "redis://a"), ("REDIS_TLS", "false")], "redis://a:6379/0"),
+        (&[("REDIS_URL", "rediss://a"), ("REDIS_TLS", "true")], "rediss://a:6379/0"),
+    ] {
+        assert_eq!(redis(vars).url.to_string(), url, "{vars:?}");
+    }
+}
+
+#[test]
+fn builder_and_environment_say_the_same() {
+    let built = Config::new()
+        .session_secret(SECRET)
+        .redis_node("a", 7000)
+        .redis_node("::1", 7001)
+        .redis_username("app")
+        .redis_password("s3cret")
+        .redis_tls(true)
+        .redis_read_from(ReadFrom::Replica)
+        .redis_wait_replicas(2)
+        .redis_invalidation(Transport::Tracking);
+    assert!(!format!("{built:?}").contains("s3cret"));
+    let Ok(Backend::Redis(built, _)) = built.resolve().map(|resolved| resolved.backend) else { panic!() };
+    let read = redis(&[
+        ("REDIS_CLUSTER_NODES", "a:7000,[::1]:7001"),
+        ("REDIS_USERNAME", "app"),
+        ("REDIS_PASSWORD", "s3cret"),
+        ("REDIS_TLS", "on"),
+        ("REDIS_READ_FROM", "replica"),
+        ("REDIS_WAIT_REPLICAS", "2"),
+        ("REDIS_INVALIDATION", "tracking"),
+    ]);
+    for config in [*built, read] {
+        assert_eq!(config.url.to_string(), "rediss-cluster://app:***@a:7000,[::1]:7001");
+        assert_eq!((config.read_from, config.wait_replicas), (ReadFrom::Replica, 2));
+        assert_eq!(config.invalidation, Transport::Tracking);
+        assert!(config.tls.is_some());
+    }
+    let defaults = redis(&[("REDIS_URL", "redis://a")]);
+    assert_eq!((defaults.read_from, defaults.wait_replicas), (ReadFrom::Primary, 0));
+    assert!(defaults.invalidation == Transport::PubSub && defaults.tls.is_none());
+}
+
+#[test]
+fn what_is_wrong_is_said_with_the_name_of_the_variable() {
+    let url = ("REDIS_URL", "redis://a");
+    let nodes = ("REDIS_CLUSTER_NODES", "a:1");
+    for (vars, expected) in [
+        (&[("REDIS_URL", "redis-cluster://a/2")] as &[_], "REDIS_URL: a cluster has only the database 0"),
+        (&[url, nodes], "REDIS_CLUSTER_NODES: REDIS_URL names the servers already: give one of the two"),
+        (&[url, ("REDIS_NODE_3_HOST", "b")], "REDIS_NODE_3_HOST: REDIS_URL names"),
+        (&[nodes, ("REDIS_NODE_1_HOST", "b")], "REDIS_NODE_1_HOST: REDIS_CLUSTER_NODES names"),
+        (&[("REDIS_CLUSTER_NODES", "a:1,,b")], "REDIS_CLUSTER_NODES: a node is written as host:port"),
+        (&[("REDIS_CLUSTER_NODES", "redis://:s3@a")], "REDIS_CLUSTER_NODES: a node is written as host:port"),
+        (
+            &[("REDIS_NODE_1_HOST", "a:1")],
+            "REDIS_NODE_1_HOST: a host name or an IP address; its port goes into",
+        ),
+        (&[("REDIS_NODE_7_PORT", "7000")], "REDIS_NODE_7_PORT: needs REDIS_NODE_7_HOST"),
+        (&[url, ("REDIS_NODE_7_PORT", "7000")], "REDIS_NODE_7_PORT: REDIS_URL names"),
+        (
+            &[("REDIS_NODE_1_HOST", "a"), ("REDIS_NODE_1_PORT", "0")],
+            "REDIS_NODE_1_PORT: \"0\" is not a port from 1 to 65535",
+        ),
+        (&[url, ("REDIS_USERNAME", "app")], "REDIS_PASSWORD: needed with REDIS_USERNAME"),
+        (
+            &[("REDIS_URL", "redis://:s3a@a"), ("REDIS_PASSWORD", "s3b")],
+            "REDIS_PASSWORD: REDIS_URL has a password already",
+        ),
+        (&[url, ("REDIS_TLS", "true")], "REDIS_TLS: REDIS_URL says that there is none"),
+        (&[("REDIS_URL", "rediss://a"), ("REDIS_TLS", "0")], "REDIS_TLS: REDIS_URL says that there is TLS"),
+        (&[url, ("REDIS_TLS", "maybe")], "REDIS_TLS: \"maybe\" is not true or false"),
+        (&[url, ("REDIS_CA_FILE", "ca.pem")], "REDIS_CA_FILE: there is no TLS: begin REDIS_URL with rediss"),
+        (&[nodes, ("REDIS_CA_FILE", "ca.pem")], "REDIS_CA_FILE: there is no TLS: set REDIS_TLS=true"),
+        (&[url, ("REDIS_CERT_FILE", "c.pem")], "REDIS_KEY_FILE: needed with REDIS_CERT_FILE"),
+        (&[url, ("REDIS_KEY_FILE", "k.pem")], "REDIS_CERT_FILE: needed with REDIS_KEY_FILE"),
+        (
+            &[("REDIS_URL", "rediss://a"), ("REDIS_CA_FILE", "/nowhere/s3.pem")],
+            "REDIS_CA_FILE: cannot read the file that it names: No such file",
+        ),
+        (&[url, ("REDIS_READ_FROM", "any")], "REDIS_READ_FROM: reads go to primary or to replica"),
+        (&[url, ("REDIS_WAIT_REPLICAS", "-1")], "REDIS_WAIT_REPLICAS: \"-1\" is not a whole number"),
+        (
+            &[url, ("REDIS_INVALIDATION", "no")],
+            "REDIS_INVALIDATION: invalidations are carried by pubsub or by",
+        ),
+        (&[("REDIS_PASSWORD", "s3cret")], "REDIS_PASSWORD: there is no Redis that it could be for"),
+        (&[("REDIS_READ_FROM", "replica")], "REDIS_READ_FROM: there is no Redis that it could be for"),
+    ] {
+        let complaints = complaints(vars);
+        assert!(complaints.contains(expected), "{vars:?}: {complaints}");
+        assert!(!complaints.contains("s3"), "{vars:?}: {complaints}");
+    }
+}
+
+#[test]
+fn all_of_it_is_said_at_once() {
+    let error = resolve(&[
+        ("REDIS_NODE_1_HOST", "a:1"),
+        ("REDIS_NODE_2_PORT", "2"),
+        ("REDIS_CERT_FILE", "c.pem"),
+        ("REDIS_READ_FROM", "any"),
+        ("REDIS_INVALIDATION", "no"),
+    ]);
+    let error = error.unwrap_err();
+    let mut named: Vec<_> = error.settings().collect();
+    named.sort_unstable();
+    let expected =
+        ["REDIS_INVALIDATION", "REDIS_KEY_FILE", "REDIS_NODE_1_HOST", "REDIS_NODE_2_PORT", "REDIS_READ_FROM"];
+    assert_eq!(named, expected);
+}
+
+#[test]
+fn certificates_and_keys_are_read() {
+    let dir = TempDir::new().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["a".to_owned()]).unwrap();
+    let other = generate_simple_self_signed(["a".to_owned()]).unwrap();
+    let certificate = write("cert.pem", &cert.pem());
+    let key = write("key.pem", &signing_key.serialize_pem());
+    let other_key = write("other.pem", &other.signing_key.serialize_pem());
+    // As it looks once the line breaks are lost.
+    let line = write("line.pem", &signing_key.serialize_pem().replace('\n', " "));
+    let vars = |ca, cert, key| {
+        [
+            ("REDIS_URL", "rediss://a"),
+            ("REDIS_CA_FILE", ca),
+            ("REDIS_CERT_FILE", cert),
+            ("REDIS_KEY_FILE", key),
+        ]
+    };
+    assert!(redis(&vars(&certificate, &certificate, &key)).tls.is_some());
+    let secret = signing_key.serialize_pem().lines().nth(1).unwrap()[..20].to_owned();
+    for (vars, expected) in [
+        (vars(&key, &certificate, &key), "REDIS_CA_FILE: the authority is to be given as PEM"),
+        (vars(&line, &certificate, &key), "REDIS_CA_FILE: the authority is to be given as PEM"),
+        (vars(&certificate, &key, &key), "REDIS_CERT_FILE: the client's certificate is to be given as PEM"),
+        (
+            vars(&certificate, &certificate, &certificate),
+            "REDIS_KEY_FILE: the client's private key is to be given",
+        ),
+        (vars(&certificate, &certificate, &line), "REDIS_KEY_FILE: the client's private key is to be given"),
+        (
+            vars(&certificate, &certificate, &other_key),
+            "REDIS_KEY_FILE: the client's private key cannot be used",
+        ),
+    ] {
+        let complaints = complaints(&vars);
+        assert!(complaints.contains(expected), "{complaints}");
+        assert!(!complaints.contains(&secret), "{complaints}");
+    }
+}
