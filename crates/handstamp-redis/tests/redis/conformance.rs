@@ -1,25 +1,43 @@
-use handstamp_store::{Shard, conformance};
-use handstamp_testkit::RedisServer;
+use handstamp_redis::{RedisBus, RedisStore};
+use handstamp_store::{Store, conformance};
+use handstamp_testkit::{RedisCluster, RedisSentinel, RedisServer};
 
-use crate::harness::connected;
+use crate::harness::{config, connected, connected_by, until_it_serves};
 
-#[tokio::test]
-async fn the_store_keeps_its_contract() {
-    let server = RedisServer::start().await;
-    let (store, bus) = connected(&server);
-    conformance::store(&store, &bus).await;
+/// What both promise, for every shard there is.
+async fn both_keep_their_contracts(store: &RedisStore, bus: &RedisBus) {
+    until_it_serves(store).await;
+    conformance::store(store, bus).await;
+    for shard in store.shards().current() {
+        conformance::bus(bus, shard).await;
+    }
 }
 
 #[tokio::test]
-async fn the_bus_keeps_its_contract() {
+async fn on_one_server() {
     let server = RedisServer::start().await;
-    let (_store, bus) = connected(&server);
-    conformance::bus(&bus, Shard::ONLY).await;
+    let (store, bus) = connected(&server);
+    both_keep_their_contracts(&store, &bus).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_do_on_several_threads() {
+async fn on_several_threads() {
     let server = RedisServer::start().await;
     let (store, bus) = connected(&server);
-    tokio::join!(conformance::store(&store, &bus), conformance::bus(&bus, Shard::ONLY));
+    tokio::join!(both_keep_their_contracts(&store, &bus), both_keep_their_contracts(&store, &bus));
+}
+
+#[tokio::test]
+async fn with_sentinels() {
+    let sentinel = RedisSentinel::start().await;
+    let (store, bus) = connected_by(config(&sentinel.url()));
+    both_keep_their_contracts(&store, &bus).await;
+}
+
+#[tokio::test]
+async fn in_a_cluster() {
+    let cluster = RedisCluster::start().await;
+    let (store, bus) = connected_by(config(&cluster.url()));
+    both_keep_their_contracts(&store, &bus).await;
+    assert_eq!(store.shards().current().len(), 3);
 }

@@ -6,7 +6,7 @@ use handstamp_core::id::{Handle, Namespace, SessionKey};
 use handstamp_core::record::{Encoding, Record, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect};
-use handstamp_store::{CreateOutcome, Shard, Store, Subscription};
+use handstamp_store::{CreateOutcome, Store, Subscription};
 use handstamp_testkit::{RedisServer, eventually};
 use tokio::runtime::Handle as Runtime;
 
@@ -71,8 +71,19 @@ pub(crate) async fn created(store: &RedisStore) -> Record {
     record
 }
 
+/// Waits until every shard can be reached.
 pub(crate) async fn until_it_serves(store: &RedisStore) {
-    eventually("the store serves", PATIENCE, async || store.check(Shard::ONLY).await).await;
+    eventually("the store serves", PATIENCE, async || {
+        let shards = store.shards().current();
+        if shards.is_empty() {
+            return Err("no shard is known".to_owned());
+        }
+        for shard in shards {
+            store.check(shard).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    })
+    .await;
 }
 
 /// The error of this crate behind one of the contracts'.

@@ -4,7 +4,7 @@ use std::fs;
 
 use bytes::Bytes;
 use handstamp_redis::{RedisConfig, RedisStore, Tls};
-use handstamp_store::{Bus, Store};
+use handstamp_store::{Bus, Shard, Store};
 use handstamp_testkit::{RedisServer, ServerOptions, free_port};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
@@ -82,7 +82,7 @@ fn trusting(tls: Tls, url: &str) -> RedisConfig {
 /// Why nothing can be had from the store.
 async fn refusal(config: RedisConfig) -> String {
     let (store, _bus) = connected_by(config);
-    cause(&store.check().await.expect_err("a refusal")).to_string()
+    cause(&store.check(Shard::ONLY).await.expect_err("a refusal")).to_string()
 }
 
 async fn serves(store: &RedisStore) {
@@ -98,8 +98,8 @@ async fn a_private_authority_serves_commands_and_subscriptions() {
     for host in ["localhost", "127.0.0.1"] {
         let (store, bus) = connected_by(trusting(authority.tls(), &server.url(host)));
         serves(&store).await;
-        let mut subscription = bus.subscribe().await.expect("subscribe");
-        bus.publish(Bytes::from_static(b"forget")).await.expect("publish");
+        let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
+        bus.publish(Shard::ONLY, Bytes::from_static(b"forget")).await.expect("publish");
         until_heard(&mut subscription, b"forget").await;
     }
 }
@@ -118,7 +118,7 @@ async fn whoever_is_not_trusted_is_not_talked_to() {
     // A server that does not know TLS waits for the end of a line.
     let in_the_clear = format!("rediss://127.0.0.1:{}", server.server.port());
     let (store, _bus) = connected_by(trusting(authority.tls(), &in_the_clear));
-    store.check().await.expect_err("no TLS");
+    store.check(Shard::ONLY).await.expect_err("no TLS");
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn servers_may_want_a_certificate_of_ours() {
     let tls = authority.tls().and_client_certificate(certificate.as_bytes(), key.as_bytes());
     let (store, bus) = connected_by(trusting(tls.expect("a certificate"), &server.url("127.0.0.1")));
     serves(&store).await;
-    bus.subscribe().await.expect("subscribe");
+    bus.subscribe(Shard::ONLY).await.expect("subscribe");
     let without = refusal(trusting(authority.tls(), &server.url("127.0.0.1"))).await;
     assert!(without.contains("it wants a certificate from us"), "{without}");
     let (certificate, key) = Authority::new("theirs").issue(&["client"]);
