@@ -102,4 +102,5 @@ const MOST_ASKED: usize = 8;
 /// How long to wait for what others say, once there is one view.
 const GRACE: Duration = Duration::from_millis(50);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Commands and fences tell of most changes sooner.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);

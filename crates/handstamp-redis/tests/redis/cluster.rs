@@ -1,0 +1,290 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use handstamp_core::record::Record;
+use handstamp_redis::{RedisConfig, RedisStore, RedisUrl};
+use handstamp_store::{Bus, CreateOutcome, Proof, SaveOutcome, Shard, Store, Subscription};
+use handstamp_testkit::{ClusterOptions, RedisCluster, eventually};
+
+use crate::harness::{
+    MINUTE, PATIENCE, cause, changed, config, connected_by, created, name, record, until_it_serves,
+};
+
+async fn start() -> (RedisCluster, RedisStore, handstamp_redis::RedisBus) {
+    let cluster = RedisCluster::start().await;
+    let (store, bus) = connected_by(config(&cluster.url()));
+    until_it_serves(&store).await;
+    (cluster, store, bus)
+}
+
+/// Records, so many on each node that has slots.
+async fn created_on_each(
+    cluster: &RedisCluster,
+    store: &RedisStore,
+    count: usize,
+) -> HashMap<usize, Vec<Record>> {
+    let mut records: HashMap<usize, Vec<Record>> = HashMap::new();
+    let primaries = cluster.primaries().len();
+    while records.len() < primaries || records.values().any(|records| records.len() < count) {
+        let record = created(store).await;
+        records.entry(cluster.primary_of(&name(&record.key))).or_default().push(record);
+    }
+    records
+}
+
+#[tokio::test]
+async fn one_node_is_enough_to_find_all() {
+    let cluster = RedisCluster::start().await;
+    for seed in cluster.seeds() {
+        let (store, _bus) = connected_by(RedisConfig::new(RedisUrl::cluster([seed]).expect("a node")));
+        until_it_serves(&store).await;
+        let records = created_on_each(&cluster, &store, 1).await;
+        assert_eq!((records.len(), store.shards().current().len()), (3, 3));
+    }
+}
+
+#[tokio::test]
+async fn dead_nodes_among_the_seeds_do_no_harm() {
+    let cluster = RedisCluster::start().await;
+    let dead = format!("127.0.0.1:{}", handstamp_testkit::free_port());
+    let seeds = [dead, cluster.seeds().swap_remove(4)];
+    let (store, _bus) = connected_by(RedisConfig::new(RedisUrl::cluster(seeds).expect("nodes")));
+    until_it_serves(&store).await;
+    created_on_each(&cluster, &store, 1).await;
+}
+
+#[tokio::test]
+async fn before_there_is_a_cluster_commands_fail_and_then_they_do_not() {
+    let dead = format!("127.0.0.1:{}", handstamp_testkit::free_port());
+    let (store, bus) = connected_by(RedisConfig::new(RedisUrl::cluster([dead]).expect("a node")));
+    let record = record();
+    let error = store.create(&record, MINUTE).await.expect_err("there is nobody");
+    assert!(cause(&error).to_string().contains("no primary of the cluster has this slot"), "{error:?}");
+    assert!(bus.subscribe(store.shard_of(&record.key)).await.is_err());
+}
+
+#[tokio::test]
+async fn passwords_and_certificates_are_for_all_nodes() {
+    let options =
+        ClusterOptions { password: Some("s3cret".to_owned()), tls: true, ..ClusterOptions::default() };
+    let cluster = RedisCluster::start_with(options).await;
+    let tls = handstamp_redis::Tls::with_ca_pem(cluster.certificates().ca_pem().as_bytes()).expect("a CA");
+    let (store, bus) = connected_by(RedisConfig { tls: Some(tls), ..config(&cluster.url()) });
+    until_it_serves(&store).await;
+    created_on_each(&cluster, &store, 1).await;
+    for shard in store.shards().current() {
+        bus.subscribe(shard).await.expect("subscribe").fence().await.expect("fence");
+    }
+}
+
+/// While a slot moves, some of its sessions lie here, some there, and new ones are made there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_commands_on_a_slot_that_moves_all_succeed() {
+    let (cluster, store, _bus) = start().await;
+    let first = created(&store).await;
+    let slot = cluster.slot_of(&name(&first.key));
+    let [from, to] = [cluster.primary_of_slot(slot), other_primary(&cluster, slot)];
+    cluster.begin_move(slot, to).await;
+    let stays = store.load(&first.key).await.expect("load").expect("it has not moved yet");
+    assert_eq!(stays.record, first);
+    cluster.move_keys(slot, to).await;
+    let loads = join_all((0..200).map(|_| store.load(&first.key))).await;
+    for loaded in loads {
+        assert_eq!(loaded.expect("load").expect("it has moved").record, first);
+    }
+    let mut last = first.clone();
+    for _ in 0..20 {
+        let next = changed(&last);
+        let saved = store.save(&next, last.revision, MINUTE, Bytes::from_static(b"notice")).await;
+        assert_eq!(saved.expect("save"), SaveOutcome::Saved);
+        last = next;
+    }
+    assert_eq!(cluster.primary_of_slot(slot), from, "it still moves");
+    cluster.end_move(slot, to).await;
+    let loads = join_all((0..200).map(|_| store.load(&first.key))).await;
+    assert!(loads.into_iter().all(|loaded| loaded.expect("load").expect("it is there").record == last));
+    eventually("the shard of the session is known", PATIENCE, async || {
+        match store.shard_of(&first.key) == shard_at(&cluster, &store, to).await {
+            true => Ok(()),
+            false => Err("it is another's"),
+        }
+    })
+    .await;
+}
+
+/// Whoever listens to the primary that has the slot hears of what happens to sessions that have moved already.
+#[tokio::test]
+async fn notices_of_what_has_moved_come_from_where_it_lay_too() {
+    let (cluster, store, bus) = start().await;
+    let record = created(&store).await;
+    let slot = cluster.slot_of(&name(&record.key));
+    let to = other_primary(&cluster, slot);
+    let mut subscription = bus.subscribe(store.shard_of(&record.key)).await.expect("subscribe");
+    cluster.begin_move(slot, to).await;
+    cluster.move_keys(slot, to).await;
+    assert!(store.delete(&record.key, Bytes::from_static(b"deleted")).await.expect("delete"));
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    let heard = std::iter::from_fn(|| subscription.try_next()).filter_map(Result::ok);
+    assert!(heard.filter(|message| message == "deleted").count() >= 1);
+    // One of these came over the bus between the nodes, on which they may be lost.
+    let counts = cluster.node(cluster.primary_of_slot(slot)).command_counts();
+    assert_eq!(counts.get("publish"), Some(&1), "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_fence_tells_when_slots_have_moved_away() {
+    let (cluster, store, bus) = start().await;
+    let record = created(&store).await;
+    let slot = cluster.slot_of(&name(&record.key));
+    let to = other_primary(&cluster, slot);
+    let loses = bus.subscribe(store.shard_of(&record.key)).await.expect("subscribe");
+    let gains = bus.subscribe(shard_at(&cluster, &store, to).await).await.expect("subscribe");
+    for subscription in [&loses, &gains] {
+        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    }
+    cluster.move_slots(slot..=slot, to).await;
+    assert_eq!(loses.fence().await.expect("fence"), Proof::Shrunk);
+    assert_eq!(gains.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(loses.fence().await.expect("fence"), Proof::Complete, "this is said once");
+    // Without a single command for a session: fences are enough to notice.
+    eventually("the map is corrected", PATIENCE, async || {
+        if store.shard_of(&record.key) == shard_at(&cluster, &store, to).await {
+            Ok(())
+        } else {
+            Err("not yet")
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_demoted_primary_proves_nothing_and_its_successor_takes_over() {
+    let (cluster, store, bus) = start().await;
+    let record = created(&store).await;
+    let shard = store.shard_of(&record.key);
+    let subscription = bus.subscribe(shard).await.expect("subscribe");
+    subscription.fence().await.expect("fence");
+    let old = cluster.primary_of(&name(&record.key));
+    cluster.fail_over(old).await;
+    assert!(subscription.fence().await.is_err());
+    eventually("the successor is known", PATIENCE, async || {
+        if store.shard_of(&record.key) == shard { Err("it is the old one still") } else { Ok(()) }
+    })
+    .await;
+    assert_eq!(store.load(&record.key).await.expect("load").expect("it is there").record, record);
+    assert_eq!(store.shards().current().len(), 3);
+}
+
+/// A primary that is dead or stands still costs its own sessions, until Redis has chosen another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_or_frozen_primary_costs_its_own_sessions_only() {
+    for freeze in [false, true] {
+        let mut cluster = RedisCluster::start_with(ClusterOptions {
+            node_timeout: Duration::from_secs(1),
+            ..Default::default()
+        })
+        .await;
+        let (store, _bus) = connected_by(config(&cluster.url()));
+        until_it_serves(&store).await;
+        let records = created_on_each(&cluster, &store, 3).await;
+        let victim = cluster.primaries()[1];
+        if freeze {
+            cluster.pause(victim)
+        } else {
+            cluster.kill(victim)
+        }
+        let mut back = false;
+        while !back {
+            for (node, records) in &records {
+                let loads = join_all(records.iter().map(|record| store.load(&record.key))).await;
+                for loaded in loads {
+                    match loaded {
+                        Ok(stored) => {
+                            assert!(stored.is_some());
+                            back |= *node == victim;
+                        }
+                        Err(error) => assert_eq!(*node, victim, "{error:?} {:?}", error),
+                    }
+                }
+            }
+        }
+        assert_ne!(cluster.primary_of(&name(&records[&victim][0].key)), victim);
+        let written = Record { key: records[&victim][0].key, ..record() };
+        assert_eq!(store.create(&written, MINUTE).await.expect("create"), CreateOutcome::Exists);
+    }
+}
+
+#[tokio::test]
+async fn nodes_come_and_go() {
+    let (mut cluster, store, bus) = start().await;
+    let records = created_on_each(&cluster, &store, 1).await;
+    let newcomer = cluster.add_primary().await;
+    let slots: Vec<u16> =
+        records.values().flatten().map(|record| cluster.slot_of(&name(&record.key))).collect();
+    for slot in &slots {
+        cluster.move_slots(*slot..=*slot, newcomer).await;
+    }
+    for record in records.values().flatten() {
+        assert_eq!(store.load(&record.key).await.expect("load").expect("it is there").record, *record);
+    }
+    eventually("four shards", PATIENCE, async || match store.shards().current().len() {
+        4 => Ok(()),
+        count => Err(count),
+    })
+    .await;
+    let shard = shard_at(&cluster, &store, newcomer).await;
+    bus.subscribe(shard).await.expect("subscribe").fence().await.expect("fence");
+    let back = cluster.primaries()[0];
+    for slot in &slots {
+        cluster.move_slots(*slot..=*slot, back).await;
+    }
+    cluster.remove(newcomer).await;
+    eventually("three shards", PATIENCE, async || match store.shards().current().len() {
+        3 => Ok(()),
+        count => Err(count),
+    })
+    .await;
+    for record in records.values().flatten() {
+        assert_eq!(store.load(&record.key).await.expect("load").expect("it is there").record, *record);
+    }
+}
+
+/// However many are told at once that a slot has moved: the cluster is asked once or twice what it is like now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_redirections_are_one_look() {
+    let (cluster, store, _bus) = start().await;
+    let record = created(&store).await;
+    let slot = cluster.slot_of(&name(&record.key));
+    let to = other_primary(&cluster, slot);
+    cluster.move_slots(slot..=slot, to).await;
+    for node in 0..cluster.len() {
+        cluster.node(node).reset_command_counts();
+    }
+    let loads = join_all((0..500).map(|_| store.load(&record.key))).await;
+    assert!(loads.into_iter().all(|loaded| loaded.expect("load").is_some()));
+    let asked = |node| cluster.node(node).command_counts().get("cluster|slots").copied().unwrap_or(0);
+    let looks: u64 = (0..cluster.len()).map(asked).sum();
+    assert!(looks <= 3 * 3, "{looks} times");
+}
+
+#[tokio::test]
+async fn no_database_but_the_first() {
+    assert!("redis-cluster://localhost/1".parse::<RedisUrl>().is_err());
+}
+
+fn other_primary(cluster: &RedisCluster, slot: u16) -> usize {
+    let owner = cluster.primary_of_slot(slot);
+    cluster.primaries().into_iter().find(|primary| *primary != owner).expect("another primary")
+}
+
+/// The shard whose sessions lie on a node: that of a record made there.
+async fn shard_at(cluster: &RedisCluster, store: &RedisStore, node: usize) -> Shard {
+    loop {
+        let record = record();
+        if cluster.primary_of(&name(&record.key)) == node {
+            return store.shard_of(&record.key);
+        }
+    }
+}
