@@ -27,13 +27,13 @@ impl RedisCluster {
     /// When that takes longer than half a minute, or it served nothing.
     pub async fn until_taken_over(&self, old: usize) -> usize {
         let slot = self.slot_served_by(old).unwrap_or_else(|| panic!("node {old} served no slot"));
-        self.until_served(slot, |index| index != old).await
+        self.until_served(slot..=slot, |index| index != old).await
     }
 
-    /// Waits until every node knows that a slot is served by such a node. Returns which.
-    pub(super) async fn until_served(&self, slot: u16, by: impl Fn(usize) -> bool) -> usize {
-        let what = format!("slot {slot} is served by another node");
-        eventually(&what, LIMIT, async || self.check_owner(slot, &by)).await
+    /// Waits until every node knows that these slots are served by such a node. Returns which.
+    pub(super) async fn until_served(&self, slots: RangeInclusive<u16>, by: impl Fn(usize) -> bool) -> usize {
+        let what = format!("slots {slots:?} are served by another node");
+        eventually(&what, LIMIT, async || self.check_owner(&slots, &by)).await
     }
 
     /// Waits until every node knows every other.
@@ -44,16 +44,15 @@ impl RedisCluster {
         eventually(what, LIMIT, acquainted).await;
     }
 
-    fn check_owner(&self, slot: u16, by: impl Fn(usize) -> bool) -> Result<usize, String> {
-        let index = self.primary_of_slot(slot);
+    fn check_owner(&self, slots: &RangeInclusive<u16>, by: impl Fn(usize) -> bool) -> Result<usize, String> {
+        let index = self.primary_of_slot(*slots.start());
         if !by(index) || !self.node(index).is_running() {
-            return Err(format!("node {index} serves it"));
+            return Err(format!("node {index} serves the first"));
         }
         for (other, node) in self.running() {
             let view = node.view().map_err(|error| error.to_string())?;
-            let seen = view.owner(slot).map(|(_, id)| id);
-            if seen != Some(self.id(index)) {
-                return Err(format!("for node {other}, node {seen:?} serves it"));
+            if !view.is_served_by(slots, self.id(index)) {
+                return Err(format!("for node {other}, node {index} does not serve all"));
             }
         }
         Ok(index)

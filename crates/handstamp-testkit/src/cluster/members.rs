@@ -19,7 +19,7 @@ impl RedisCluster {
             self.try_command(new, &["CLUSTER", "FAILOVER"])
         })
         .await;
-        self.until_served(slot, |index| index == new).await
+        self.until_served(slot..=slot, |index| index == new).await
     }
 
     /// Adds a node without slots. Returns its index.

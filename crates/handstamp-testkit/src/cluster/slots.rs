@@ -9,10 +9,7 @@ impl RedisCluster {
     /// Begins to move a slot. The source answers for the keys that it has, and sends clients to the target for all
     /// others (`ASK`).
     pub async fn begin_move(&self, slot: u16, to: usize) {
-        let from = self.primary_of_slot(slot);
-        let slot = slot.to_string();
-        self.agree(to, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", self.id(from)]).await;
-        self.agree(from, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", self.id(to)]).await;
+        self.begin_move_from(self.primary_of_slot(slot), slot, to).await;
     }
 
     /// Moves all keys of a slot that is on the move.
@@ -22,21 +19,22 @@ impl RedisCluster {
 
     /// Ends the move of a slot: the target serves it from now on, and all running nodes know.
     pub async fn end_move(&self, slot: u16, to: usize) {
-        self.end_move_from(self.primary_of_slot(slot), slot, to).await;
-        self.until_served(slot, |index| index == to).await;
+        self.tell_end(&self.to_be_told(self.primary_of_slot(slot), to), slot, to).await;
+        self.until_served(slot..=slot, |index| index == to).await;
     }
 
     /// Moves slots with all their keys, one slot after the other.
     pub async fn move_slots(&self, slots: RangeInclusive<u16>, to: usize) {
-        let sources: Vec<_> = slots.map(|slot| (slot, self.primary_of_slot(slot))).collect();
-        for (slot, from) in sources.iter().copied().filter(|(_, from)| *from != to) {
-            self.begin_move(slot, to).await;
+        let mut told = (to, Vec::new());
+        for (slot, from) in self.owners(slots.clone()).into_iter().filter(|(_, from)| *from != to) {
+            if told.0 != from {
+                told = (from, self.to_be_told(from, to));
+            }
+            self.begin_move_from(from, slot, to).await;
             self.move_keys_from(from, slot, to).await;
-            self.end_move_from(from, slot, to).await;
+            self.tell_end(&told.1, slot, to).await;
         }
-        for (slot, _) in sources {
-            self.until_served(slot, |index| index == to).await;
-        }
+        self.until_served(slots, |index| index == to).await;
     }
 
     /// Moves slots that one primary serves, with all their keys, in one go and without `ASK`. Only Valkey 9 and newer
@@ -53,10 +51,14 @@ impl RedisCluster {
         let (first, last) = (slots.start().to_string(), slots.end().to_string());
         self.agree(from, &["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", &first, &last, "NODE", self.id(to)])
             .await;
-        for slot in slots {
-            self.until_served(slot, |index| index == to).await;
-        }
+        self.until_served(slots, |index| index == to).await;
         true
+    }
+
+    async fn begin_move_from(&self, from: usize, slot: u16, to: usize) {
+        let slot = slot.to_string();
+        self.agree(to, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", self.id(from)]).await;
+        self.agree(from, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", self.id(to)]).await;
     }
 
     async fn move_keys_from(&self, from: usize, slot: u16, to: usize) {
@@ -77,15 +79,18 @@ impl RedisCluster {
         }
     }
 
+    async fn tell_end(&self, told: &[usize], slot: u16, to: usize) {
+        for index in told {
+            self.agree(*index, &["CLUSTER", "SETSLOT", &slot.to_string(), "NODE", self.id(to)]).await;
+        }
+    }
+
     /// The target first, so that at no time nobody feels responsible; then the source; then all other primaries, so
     /// that they need not wait for hearsay.
-    async fn end_move_from(&self, from: usize, slot: u16, to: usize) {
-        let slot = slot.to_string();
+    fn to_be_told(&self, from: usize, to: usize) -> Vec<usize> {
         let primaries = self.primaries();
         let others = primaries.into_iter().filter(|index| ![from, to].contains(index));
-        for index in [to, from].into_iter().chain(others) {
-            self.agree(index, &["CLUSTER", "SETSLOT", &slot, "NODE", self.id(to)]).await;
-        }
+        [to, from].into_iter().chain(others).collect()
     }
 
     /// Has a node do something that it may want to agree on with others.

@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use super::RedisCluster;
 use super::view::View;
 
@@ -62,8 +64,17 @@ impl RedisCluster {
         slots.map(|range| *range.start()).find(|slot| self.owner(*slot) == Some(index))
     }
 
-    fn owner(&self, slot: u16) -> Option<usize> {
+    /// Who serves each of these slots.
+    pub(super) fn owners(&self, slots: RangeInclusive<u16>) -> Vec<(u16, usize)> {
         let views = self.views();
+        slots.filter_map(|slot| Some((slot, self.owner_in(&views, slot)?))).collect()
+    }
+
+    fn owner(&self, slot: u16) -> Option<usize> {
+        self.owner_in(&self.views(), slot)
+    }
+
+    fn owner_in(&self, views: &[View], slot: u16) -> Option<usize> {
         let (_, id) = views.iter().filter_map(|view| view.owner(slot)).max_by_key(|(epoch, _)| *epoch)?;
         Some(self.index_of(id))
     }

@@ -45,6 +45,11 @@ impl View {
         let (id, seen) = self.nodes.iter().find(|(_, seen)| seen.serves(slot))?;
         Some((seen.epoch, id))
     }
+
+    /// Whether a node serves all of these slots.
+    pub(super) fn is_served_by(&self, slots: &RangeInclusive<u16>, id: &str) -> bool {
+        self.node(id).is_some_and(|seen| slots.clone().all(|slot| seen.serves(slot)))
+    }
 }
 
 impl Seen {
@@ -99,6 +104,7 @@ mod tests {
             [Some((7, "aa")), Some((8, "bb")), Some((7, "aa"))]
         );
         assert_eq!(["aa", "bb", "cc"].map(|id| view.node(id).unwrap().is_well()), [true, false, true]);
+        assert!(view.is_served_by(&(102..=16_383), "bb") && !view.is_served_by(&(101..=102), "bb"));
         assert_eq!(view.node("cc").unwrap().primary.as_deref(), Some("aa"));
         assert!(view.node("dd").is_none());
     }
