@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use tokio::sync::broadcast;
+
 use crate::driver::{Listener, Reply, Request};
 use crate::server::{Place, Replaced, Server};
-use crate::{Channel, RedisConfig, RedisError};
+use crate::{Channel, CircuitEvent, RedisConfig, RedisError};
 
 /// A primary: the connection to it for all that is quick, and another for writes that wait for replicas, behind which
 /// nothing else shall have to wait.
@@ -11,6 +13,13 @@ pub(crate) struct Primary {
     server: Server,
     patient: Option<Server>,
     replicas: u32,
+}
+
+/// What all primaries of a store have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Arc<RedisConfig>,
+    pub(crate) events: broadcast::Sender<CircuitEvent>,
 }
 
 /// What is asked of a primary.
@@ -32,8 +41,9 @@ impl Task {
 
 impl Primary {
     /// The primary that `place` says, anew each time.
-    pub(crate) fn start(config: &Arc<RedisConfig>, place: impl Fn() -> Place) -> Self {
-        let server = || Server::start(config.clone(), place());
+    pub(crate) fn start(shared: &Shared, place: impl Fn() -> Place) -> Self {
+        let config = &shared.config;
+        let server = || Server::start(config.clone(), place(), shared.events.clone());
         let replicas = config.wait_replicas;
         Self { server: server(), patient: (replicas > 0).then(server), replicas }
     }

@@ -25,6 +25,11 @@ impl Sentinel {
         Self { config, sentinels }
     }
 
+    /// The name under which they know it.
+    pub(crate) fn service(&self) -> &str {
+        &self.sentinels.service
+    }
+
     /// The primary that most of the Sentinels name.
     pub(crate) async fn primary(&self) -> Result<Target, RedisError> {
         let mut asked: FuturesUnordered<_> = self.sentinels.hosts.iter().map(|host| self.ask(host)).collect();

@@ -12,7 +12,7 @@ use crate::driver::{Reply, Request};
 use crate::primary::Task;
 use crate::scripts::{Call, Scripts};
 use crate::topology::Topology;
-use crate::{Channel, RedisError};
+use crate::{Channel, Circuits, RedisError};
 
 /// Keeps records in Redis. Clones are the same store.
 ///
@@ -33,6 +33,12 @@ impl RedisStore {
             namespace,
             channel: channel.as_str().to_owned().into(),
         }
+    }
+
+    /// The circuits of its servers.
+    #[must_use]
+    pub fn circuits(&self) -> Circuits {
+        Circuits::new(self.topology.clone())
     }
 
     fn name(&self, key: &SessionKey) -> Bytes {

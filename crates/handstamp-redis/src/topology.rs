@@ -2,20 +2,27 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use handstamp_store::{Shard, Shards};
+use tokio::sync::broadcast;
 
 use crate::cluster::{Cluster, SlotFence};
 use crate::driver::{Listener, Reply, Target};
-use crate::primary::{Primary, Task};
+use crate::primary::{Primary, Shared, Task};
 use crate::sentinel::Sentinel;
 use crate::server::{Place, Replaced};
 use crate::url::Servers;
-use crate::{Channel, RedisConfig, RedisError};
+use crate::{Channel, CircuitEvent, RedisConfig, RedisError};
 
 /// Which primaries there are, and which of them has a key.
 #[derive(Debug)]
-pub(crate) enum Topology {
+pub(crate) struct Topology {
+    kind: Kind,
+    shared: Shared,
+}
+
+#[derive(Debug)]
+enum Kind {
     /// One has them all.
-    One(Primary),
+    One(Arc<Primary>),
     /// Each has some.
     Cluster(Cluster),
 }
@@ -23,29 +30,32 @@ pub(crate) enum Topology {
 impl Topology {
     pub(crate) fn start(config: RedisConfig) -> Self {
         let config = Arc::new(config.prepared());
-        match &config.url.servers {
+        let shared = Shared { config: config.clone(), events: broadcast::Sender::new(EVENTS) };
+        let one = |place: &dyn Fn() -> Place| Kind::One(Arc::new(Primary::start(&shared, place)));
+        let kind = match &config.url.servers {
             Servers::One(address) => {
                 let target: Arc<Target> = Arc::new(config.target(address));
-                Self::One(Primary::start(&config, || Place::Fixed(target.clone())))
+                one(&|| Place::Fixed(target.clone()))
             }
-            Servers::Sentinel(sentinels) => Self::One(Primary::start(&config, || {
-                Place::Sentinel(Sentinel::new(config.clone(), sentinels.clone()))
-            })),
-            Servers::Cluster(seeds) => Self::Cluster(Cluster::start(config.clone(), seeds.clone())),
-        }
+            Servers::Sentinel(sentinels) => {
+                one(&|| Place::Sentinel(Sentinel::new(config.clone(), sentinels.clone())))
+            }
+            Servers::Cluster(seeds) => Kind::Cluster(Cluster::start(shared.clone(), seeds.clone())),
+        };
+        Self { kind, shared }
     }
 
     pub(crate) fn shards(&self) -> Shards {
-        match self {
-            Self::One(_) => Shards::only(),
-            Self::Cluster(cluster) => cluster.shards(),
+        match &self.kind {
+            Kind::One(_) => Shards::only(),
+            Kind::Cluster(cluster) => cluster.shards(),
         }
     }
 
     pub(crate) fn shard_of(&self, key: &[u8]) -> Shard {
-        match self {
-            Self::One(_) => Shard::ONLY,
-            Self::Cluster(cluster) => cluster.shard_of(key),
+        match &self.kind {
+            Kind::One(_) => Shard::ONLY,
+            Kind::Cluster(cluster) => cluster.shard_of(key),
         }
     }
 
@@ -55,9 +65,9 @@ impl Topology {
     ///
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn call(&self, key: &Bytes, task: &Task) -> Result<Reply, RedisError> {
-        match self {
-            Self::One(primary) => primary.call(task).await,
-            Self::Cluster(cluster) => cluster.call(key, task).await,
+        match &self.kind {
+            Kind::One(primary) => primary.call(task).await,
+            Kind::Cluster(cluster) => cluster.call(key, task).await,
         }
     }
 
@@ -67,24 +77,24 @@ impl Topology {
     ///
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn call_shard(&self, shard: Shard, task: &Task) -> Result<Reply, RedisError> {
-        match self {
-            Self::One(primary) => primary.call(task).await,
-            Self::Cluster(cluster) => cluster.member(shard)?.primary.call(task).await,
+        match &self.kind {
+            Kind::One(primary) => primary.call(task).await,
+            Kind::Cluster(cluster) => cluster.member(shard)?.primary.call(task).await,
         }
     }
 
     pub(crate) async fn check(&self, shard: Shard) -> Result<(), RedisError> {
-        match self {
-            Self::One(primary) => primary.check().await,
-            Self::Cluster(cluster) => cluster.check(shard).await,
+        match &self.kind {
+            Kind::One(primary) => primary.check().await,
+            Kind::Cluster(cluster) => cluster.check(shard).await,
         }
     }
 
     /// An answer of whoever has `key` cannot be the one to the command.
     pub(crate) fn doubt(&self, key: &[u8]) {
-        match self {
-            Self::One(primary) => primary.doubt(),
-            Self::Cluster(cluster) => cluster.doubt(key),
+        match &self.kind {
+            Kind::One(primary) => primary.doubt(),
+            Kind::Cluster(cluster) => cluster.doubt(key),
         }
     }
 
@@ -96,12 +106,12 @@ impl Topology {
         shard: Shard,
         channel: &Channel,
     ) -> Result<(Listener, Replaced, Option<SlotFence>), RedisError> {
-        match self {
-            Self::One(primary) => {
+        match &self.kind {
+            Kind::One(primary) => {
                 let (listener, replaced) = primary.subscribe(channel).await?;
                 Ok((listener, replaced, None))
             }
-            Self::Cluster(cluster) => {
+            Kind::Cluster(cluster) => {
                 let member = cluster.member(shard)?;
                 let (listener, replaced) = member.primary.subscribe(channel).await?;
                 Ok((listener, replaced, Some(cluster.slot_fence(&member))))
@@ -109,29 +119,24 @@ impl Topology {
         }
     }
 
-    /// The primaries whose circuit is open, by their addresses.
-    pub(crate) fn open_circuits(&self) -> usize {
-        match self {
-            Self::One(primary) => usize::from(primary.is_circuit_open()),
-            Self::Cluster(cluster) => {
-                cluster.members().iter().filter(|member| member.primary.is_circuit_open()).count()
-            }
+    pub(crate) fn primaries(&self) -> Vec<Arc<Primary>> {
+        match &self.kind {
+            Kind::One(primary) => vec![primary.clone()],
+            Kind::Cluster(cluster) => cluster.members().iter().map(|member| member.primary.clone()).collect(),
         }
     }
 
-    pub(crate) fn reset_circuits(&self) {
-        match self {
-            Self::One(primary) => primary.reset_circuit(),
-            Self::Cluster(cluster) => {
-                cluster.members().iter().for_each(|member| member.primary.reset_circuit());
-            }
-        }
+    pub(crate) fn circuit_events(&self) -> broadcast::Receiver<CircuitEvent> {
+        self.shared.events.subscribe()
     }
 
     pub(crate) async fn close(&self) {
-        match self {
-            Self::One(primary) => primary.close().await,
-            Self::Cluster(cluster) => cluster.close().await,
+        match &self.kind {
+            Kind::One(primary) => primary.close().await,
+            Kind::Cluster(cluster) => cluster.close().await,
         }
     }
 }
+
+/// Whoever is this many events behind loses some, and is told so.
+const EVENTS: usize = 64;

@@ -81,8 +81,8 @@ async fn ask_member(member: &Member) -> Result<View, RedisError> {
 }
 
 async fn ask_host(state: &State, host: &Host) -> Result<View, RedisError> {
-    let target = state.config.target(&Address::Tcp(host.clone()));
-    let asked = timeout(state.config.connect_timeout, async {
+    let target = state.shared.config.target(&Address::Tcp(host.clone()));
+    let asked = timeout(state.shared.config.connect_timeout, async {
         let connection = Connection::open(&target).await?;
         let replies = join_all(questions().map(|question| connection.caller().call(question))).await;
         replies.into_iter().collect::<Result<Vec<Reply>, _>>()

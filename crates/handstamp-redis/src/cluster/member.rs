@@ -3,8 +3,7 @@ use std::sync::Arc;
 use handstamp_store::Shard;
 
 use super::view::Seen;
-use crate::RedisConfig;
-use crate::primary::Primary;
+use crate::primary::{Primary, Shared};
 use crate::server::Place;
 use crate::url::{Address, Host};
 
@@ -15,13 +14,13 @@ pub(crate) struct Member {
     /// The name that nodes have for each other.
     pub(crate) id: String,
     pub(crate) host: Host,
-    pub(crate) primary: Primary,
+    pub(crate) primary: Arc<Primary>,
 }
 
 impl Member {
-    pub(crate) fn start(config: &Arc<RedisConfig>, shard: Shard, seen: &Seen) -> Self {
-        let target = Arc::new(config.target(&Address::Tcp(seen.host.clone())));
-        let primary = Primary::start(config, || Place::Fixed(target.clone()));
+    pub(crate) fn start(shared: &Shared, shard: Shard, seen: &Seen) -> Self {
+        let target = Arc::new(shared.config.target(&Address::Tcp(seen.host.clone())));
+        let primary = Arc::new(Primary::start(shared, || Place::Fixed(target.clone())));
         Self { shard, id: seen.id.clone(), host: seen.host.clone(), primary }
     }
 

@@ -21,11 +21,11 @@ use tokio_util::task::AbortOnDropHandle;
 pub(crate) use self::fence::SlotFence;
 pub(crate) use self::member::Member;
 use self::state::State;
+use crate::RedisError;
 use crate::driver::{Reply, slot_of};
-use crate::primary::Task;
+use crate::primary::{Shared, Task};
 use crate::redirection::Kind;
 use crate::url::Host;
-use crate::{RedisConfig, RedisError};
 
 /// The primaries of a cluster.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn start(config: Arc<RedisConfig>, seeds: Vec<Host>) -> Self {
-        let state = Arc::new(State::new(config, seeds));
+    pub(crate) fn start(shared: Shared, seeds: Vec<Host>) -> Self {
+        let state = Arc::new(State::new(shared, seeds));
         let discovery = AbortOnDropHandle::new(tokio::spawn(discovery::keep_looking(state.clone())));
         Self { state, discovery }
     }

@@ -11,13 +11,14 @@ use tokio::time::timeout;
 use super::map::SlotMap;
 use super::member::Member;
 use super::view::{Seen, View};
+use crate::RedisError;
+use crate::primary::Shared;
 use crate::url::Host;
-use crate::{RedisConfig, RedisError};
 
 /// What is known of the cluster at present.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(super) config: Arc<RedisConfig>,
+    pub(super) shared: Shared,
     pub(super) seeds: Vec<Host>,
     map: RwLock<Arc<SlotMap>>,
     /// What that was made from.
@@ -30,9 +31,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn new(config: Arc<RedisConfig>, seeds: Vec<Host>) -> Self {
+    pub(super) fn new(shared: Shared, seeds: Vec<Host>) -> Self {
         Self {
-            config,
+            shared,
             seeds,
             map: RwLock::new(Arc::new(SlotMap::new([]))),
             seen: RwLock::default(),
@@ -68,7 +69,7 @@ impl State {
     pub(super) async fn refreshed(&self) -> Result<(), RedisError> {
         let mut refreshes = self.refreshes.subscribe();
         self.request_refresh();
-        timeout(self.config.command_timeout, refreshes.changed())
+        timeout(self.shared.config.command_timeout, refreshes.changed())
             .await
             .map_err(|_| RedisError::TimedOut)?
             .map_err(|_| RedisError::Closed)
@@ -106,7 +107,7 @@ impl State {
             let member = member.unwrap_or_else(|| {
                 let shard = Shard::new(self.next_shard.fetch_add(1, Ordering::Relaxed));
                 tracing::info!(server = %seen.host, "found a primary of the cluster");
-                Arc::new(Member::start(&self.config, shard, seen))
+                Arc::new(Member::start(&self.shared, shard, seen))
             });
             (member, seen.slots.clone())
         });

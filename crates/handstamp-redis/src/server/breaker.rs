@@ -39,6 +39,17 @@ impl Default for BreakerSettings {
     }
 }
 
+/// Whether a server is asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CircuitState {
+    /// It is.
+    Closed,
+    /// It has not answered lately, and is probed only.
+    Open,
+    /// It has answered a probe, and some calls are let through to see whether it is well.
+    HalfOpen,
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
     Closed,
@@ -66,8 +77,12 @@ impl Breaker {
         }
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.state, State::Open { .. })
+    pub(super) const fn state(&self) -> CircuitState {
+        match self.state {
+            State::Closed => CircuitState::Closed,
+            State::Open { .. } => CircuitState::Open,
+            State::HalfOpen { .. } => CircuitState::HalfOpen,
+        }
     }
 
     /// Whether a call may go out.
@@ -223,9 +238,9 @@ mod tests {
         }
         breaker.succeeded(now);
         assert!(!breaker.failed(now));
-        assert!(breaker.admits(now) && !breaker.is_open());
+        assert!(breaker.admits(now) && breaker.state() == CircuitState::Closed);
         let mut breaker = opened(now);
-        assert!(breaker.is_open() && !breaker.admits(now));
+        assert!(breaker.state() == CircuitState::Open && !breaker.admits(now));
     }
 
     #[test]
@@ -241,7 +256,7 @@ mod tests {
             }
         });
         assert_eq!(opened.filter(|opened| *opened).count(), 1);
-        assert!(breaker.is_open());
+        assert!(breaker.state() == CircuitState::Open);
     }
 
     #[test]
@@ -297,7 +312,7 @@ mod tests {
         assert!(!breaker.admits(now + SHORTEST_PAUSE));
         assert!(breaker.admits(now + 2 * SHORTEST_PAUSE));
         breaker.reset();
-        assert!(breaker.admits(now) && !breaker.is_open());
+        assert!(breaker.admits(now) && breaker.state() == CircuitState::Closed);
     }
 
     #[test]

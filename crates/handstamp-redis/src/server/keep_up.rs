@@ -1,11 +1,10 @@
 use std::sync::Arc;
 
 use handstamp_store::Backoff;
-use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::breaker::Breaker;
+use super::circuit::Circuit;
 use super::link::Link;
 use super::place::Place;
 use crate::driver::{Caller, Connection, Target};
@@ -17,7 +16,7 @@ pub(super) struct Supervisor {
     pub(super) place: Arc<Place>,
     pub(super) link: Arc<watch::Sender<Link>>,
     pub(super) doubt: Arc<Notify>,
-    pub(super) breaker: Arc<Mutex<Breaker>>,
+    pub(super) circuit: Arc<Circuit>,
 }
 
 impl Supervisor {
@@ -31,7 +30,7 @@ impl Supervisor {
         loop {
             match self.place.open().await {
                 Ok((connection, target)) => {
-                    self.breaker.lock().answered();
+                    self.circuit.answered();
                     if !self.advance(Link::Up(connection.caller().clone(), target.clone())) {
                         return;
                     }
@@ -78,7 +77,7 @@ impl Supervisor {
                 cause = self.place.moved_from(target) => return cause,
                 () = self.doubt.notified() => {
                     match timeout(self.config.command_timeout, self.check(connection.caller())).await {
-                        Ok(Ok(()) | Err(RedisError::Refused(_))) => self.breaker.lock().answered(),
+                        Ok(Ok(()) | Err(RedisError::Refused(_))) => self.circuit.answered(),
                         Ok(Err(cause)) => return cause,
                         Err(_) => return RedisError::silence(),
                     }

@@ -1,4 +1,5 @@
 mod breaker;
+mod circuit;
 mod keep_up;
 mod link;
 mod place;
@@ -7,13 +8,13 @@ mod trial;
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::breaker::Breaker;
-pub use self::breaker::BreakerSettings;
+pub use self::breaker::{BreakerSettings, CircuitState};
+use self::circuit::Circuit;
+pub use self::circuit::CircuitEvent;
 use self::keep_up::Supervisor;
 use self::link::Link;
 pub(crate) use self::link::Replaced;
@@ -29,23 +30,27 @@ pub(crate) struct Server {
     link: Arc<watch::Sender<Link>>,
     /// The connection may be dead, or out of step.
     doubt: Arc<Notify>,
-    breaker: Arc<Mutex<Breaker>>,
+    circuit: Arc<Circuit>,
     in_flight: Semaphore,
     supervisor: AbortOnDropHandle<()>,
 }
 
 impl Server {
-    pub(crate) fn start(config: Arc<RedisConfig>, place: Place) -> Self {
+    pub(crate) fn start(
+        config: Arc<RedisConfig>,
+        place: Place,
+        events: broadcast::Sender<CircuitEvent>,
+    ) -> Self {
         let place = Arc::new(place);
         let link = Arc::new(watch::Sender::new(Link::Connecting));
         let doubt = Arc::default();
-        let breaker = Arc::new(Mutex::new(Breaker::new(config.breaker)));
+        let circuit = Arc::new(Circuit::new(&place.to_string(), config.breaker, events));
         let supervisor = Supervisor {
             config: config.clone(),
             place: place.clone(),
             link: link.clone(),
             doubt: Arc::clone(&doubt),
-            breaker: breaker.clone(),
+            circuit: circuit.clone(),
         };
         Self {
             in_flight: Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS)),
@@ -54,7 +59,7 @@ impl Server {
             place,
             link,
             doubt,
-            breaker,
+            circuit,
         }
     }
 
@@ -103,7 +108,7 @@ impl Server {
         let caller = self.caller().await?;
         let checked = self.in_time(self.place.check(&caller)).await;
         match &checked {
-            Ok(()) => self.breaker.lock().answered(),
+            Ok(()) => self.circuit.answered(),
             Err(RedisError::NotPrimary | RedisError::Protocol | RedisError::TimedOut) => self.doubt(),
             Err(_) => {}
         }
@@ -124,12 +129,12 @@ impl Server {
 
     /// Whether the server is kept from being asked, because it did not answer.
     pub(crate) fn is_circuit_open(&self) -> bool {
-        self.breaker.lock().is_open()
+        self.circuit.is_open()
     }
 
     /// Lets requests through to it again.
     pub(crate) fn reset_circuit(&self) {
-        self.breaker.lock().reset();
+        self.circuit.reset();
     }
 
     /// A new subscription, and what resolves when the connection for commands is another one: that may then lead to
@@ -162,7 +167,7 @@ impl Server {
         F: Future<Output = Result<T, RedisError>>,
     {
         let _permit = self.in_flight.try_acquire().map_err(|_| RedisError::Busy)?;
-        let trial = Trial::begin(&self.breaker, self.config.command_timeout / 2)?;
+        let trial = Trial::begin(&self.circuit, self.config.command_timeout / 2)?;
         let caller = match self.caller().await {
             // It is known to be down, which needs no circuit to be told.
             Err(down @ (RedisError::Connection(_) | RedisError::Closed)) => return Err(down),
@@ -174,10 +179,8 @@ impl Server {
         };
         match &answer {
             Err(RedisError::TimedOut | RedisError::Connection(_)) => {
-                if trial.failed() {
-                    tracing::warn!(place = ?self.place, "the session store does not answer: opened its circuit");
-                    self.doubt();
-                }
+                trial.failed();
+                self.doubt();
             }
             Err(RedisError::Refused(refusal)) if refusal.code() == "READONLY" => {
                 trial.succeeded();

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use crate::RedisError;
@@ -13,6 +14,15 @@ pub(crate) enum Place {
     Replica { target: Arc<Target>, in_cluster: bool },
     /// The primary, wherever the Sentinels say that it is.
     Sentinel(Sentinel),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(target) | Self::Replica { target, .. } => target.address.fmt(f),
+            Self::Sentinel(sentinel) => f.write_str(sentinel.service()),
+        }
+    }
 }
 
 impl Place {

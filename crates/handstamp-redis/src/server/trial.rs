@@ -1,14 +1,13 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use handstamp_store::{Clock, SystemClock};
-use parking_lot::Mutex;
+use tokio::time::Instant;
 
-use super::breaker::Breaker;
+use super::circuit::Circuit;
 use crate::RedisError;
 
 /// A call that the breaker has let through, until it is known what became of it.
 pub(super) struct Trial<'b> {
-    breaker: &'b Mutex<Breaker>,
+    circuit: &'b Circuit,
     begun: Instant,
     /// Who waits that long and leaves has seen enough.
     patience: Duration,
@@ -16,10 +15,9 @@ pub(super) struct Trial<'b> {
 }
 
 impl<'b> Trial<'b> {
-    pub(super) fn begin(breaker: &'b Mutex<Breaker>, patience: Duration) -> Result<Self, RedisError> {
-        let begun = SystemClock.now();
-        if breaker.lock().admits(begun) {
-            Ok(Self { breaker, begun, patience, settled: false })
+    pub(super) fn begin(circuit: &'b Circuit, patience: Duration) -> Result<Self, RedisError> {
+        if circuit.admits() {
+            Ok(Self { circuit, begun: Instant::now(), patience, settled: false })
         } else {
             Err(RedisError::CircuitOpen)
         }
@@ -28,13 +26,13 @@ impl<'b> Trial<'b> {
     /// The server has answered.
     pub(super) fn succeeded(mut self) {
         self.settled = true;
-        self.breaker.lock().succeeded(SystemClock.now());
+        self.circuit.succeeded();
     }
 
-    /// It has not. Returns whether that opened the circuit.
-    pub(super) fn failed(mut self) -> bool {
+    /// It has not.
+    pub(super) fn failed(mut self) {
         self.settled = true;
-        self.breaker.lock().failed(SystemClock.now())
+        self.circuit.failed();
     }
 }
 
@@ -44,12 +42,10 @@ impl Drop for Trial<'_> {
         if self.settled {
             return;
         }
-        let now = SystemClock.now();
-        let mut breaker = self.breaker.lock();
-        if now.saturating_duration_since(self.begun) >= self.patience {
-            breaker.failed(now);
+        if self.begun.elapsed() >= self.patience {
+            self.circuit.failed();
         } else {
-            breaker.given_up();
+            self.circuit.given_up();
         }
     }
 }

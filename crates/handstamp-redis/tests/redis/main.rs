@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod astray;
+mod circuits;
 mod cluster;
 mod conformance;
 mod harness;

@@ -1,0 +1,42 @@
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::CircuitEvent;
+use crate::topology::Topology;
+
+/// The circuits of a store's servers: see [`BreakerSettings`](crate::BreakerSettings). Clones are the same.
+///
+/// An open circuit closes by itself as soon as its server answers; nobody has to do anything.
+#[derive(Clone)]
+pub struct Circuits(Arc<Topology>);
+
+impl Circuits {
+    pub(crate) const fn new(topology: Arc<Topology>) -> Self {
+        Self(topology)
+    }
+
+    /// Whether any is open: then some server does not answer, and is not asked.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.primaries().iter().any(|primary| primary.is_circuit_open())
+    }
+
+    /// Closes all, so that the servers are asked again. Those that do not answer are not asked for long.
+    pub fn reset(&self) {
+        self.0.primaries().iter().for_each(|primary| primary.reset_circuit());
+    }
+
+    /// What becomes of them from now on. A receiver that falls 64 events behind loses the oldest, and is told so.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<CircuitEvent> {
+        self.0.circuit_events()
+    }
+}
+
+impl fmt::Debug for Circuits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Circuits").field("is_open", &self.is_open()).finish_non_exhaustive()
+    }
+}

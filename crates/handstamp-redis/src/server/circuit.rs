@@ -1,0 +1,91 @@
+use std::sync::Arc;
+
+use handstamp_store::{Clock, SystemClock};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+
+use super::breaker::{Breaker, BreakerSettings, CircuitState};
+
+/// The breaker of one server, and those who want to know of it.
+#[derive(Debug)]
+pub(super) struct Circuit {
+    server: Arc<str>,
+    breaker: Mutex<Breaker>,
+    events: broadcast::Sender<CircuitEvent>,
+}
+
+/// A circuit has changed its state.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct CircuitEvent {
+    /// The server, as `host:port` or the path of its socket, or the name under which Sentinels know it.
+    pub server: Arc<str>,
+    /// The state it is in now.
+    pub state: CircuitState,
+}
+
+impl Circuit {
+    pub(super) fn new(
+        server: &str,
+        settings: BreakerSettings,
+        events: broadcast::Sender<CircuitEvent>,
+    ) -> Self {
+        Self { server: server.into(), breaker: Mutex::new(Breaker::new(settings)), events }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.breaker.lock().state() == CircuitState::Open
+    }
+
+    /// Whether a call may go out.
+    pub(super) fn admits(&self) -> bool {
+        self.change(|breaker| breaker.admits(SystemClock.now()))
+    }
+
+    /// A call that was let through has got an answer.
+    pub(super) fn succeeded(&self) {
+        self.change(|breaker| breaker.succeeded(SystemClock.now()));
+    }
+
+    /// A call that was let through has got none.
+    pub(super) fn failed(&self) {
+        self.change(|breaker| breaker.failed(SystemClock.now()));
+    }
+
+    /// A call that was let through was given up by whoever made it.
+    pub(super) fn given_up(&self) {
+        self.change(Breaker::given_up);
+    }
+
+    /// The server has answered a probe.
+    pub(super) fn answered(&self) {
+        self.change(Breaker::answered);
+    }
+
+    pub(super) fn reset(&self) {
+        self.change(Breaker::reset);
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Breaker) -> T) -> T {
+        let (outcome, before, state) = {
+            let mut breaker = self.breaker.lock();
+            let before = breaker.state();
+            (change(&mut breaker), before, breaker.state())
+        };
+        if state != before {
+            self.tell(state);
+        }
+        outcome
+    }
+
+    fn tell(&self, state: CircuitState) {
+        let server = &self.server;
+        match state {
+            CircuitState::Open => tracing::warn!(%server, "the server does not answer: opened its circuit"),
+            CircuitState::HalfOpen => tracing::debug!(%server, "the server answers: trying its circuit"),
+            CircuitState::Closed => tracing::info!(%server, "closed the circuit of the server"),
+        }
+        // An error means that nobody wants to know.
+        let _ = self.events.send(CircuitEvent { server: server.clone(), state });
+    }
+}
