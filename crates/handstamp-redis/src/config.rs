@@ -67,6 +67,10 @@ impl RedisConfig {
         self
     }
 
+    pub(crate) const fn is_cluster(&self) -> bool {
+        matches!(self.url.servers, Servers::Cluster(_))
+    }
+
     /// One of the servers that keep sessions.
     pub(crate) fn target(&self, address: &Address) -> Target {
         // Never in the clear what is to be encrypted.

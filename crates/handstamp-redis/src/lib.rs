@@ -58,6 +58,7 @@ mod primary;
 mod read_from;
 mod redirection;
 mod refusal;
+mod replicas;
 mod scripts;
 mod sentinel;
 mod server;

@@ -3,16 +3,18 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 
 use crate::driver::{Listener, Reply, Request};
+use crate::replicas::Replicas;
 use crate::server::{Place, Replaced, Server};
-use crate::{Channel, CircuitEvent, RedisConfig, RedisError};
+use crate::{Channel, CircuitEvent, ReadFrom, RedisConfig, RedisError};
 
 /// A primary: the connection to it for all that is quick, and another for writes that wait for replicas, behind which
 /// nothing else shall have to wait.
 #[derive(Debug)]
 pub(crate) struct Primary {
-    server: Server,
+    server: Arc<Server>,
     patient: Option<Server>,
-    replicas: u32,
+    wait_for: u32,
+    replicas: Option<Replicas>,
 }
 
 /// What all primaries of a store have in common.
@@ -44,8 +46,14 @@ impl Primary {
     pub(crate) fn start(shared: &Shared, place: impl Fn() -> Place) -> Self {
         let config = &shared.config;
         let server = || Server::start(config.clone(), place(), shared.events.clone());
-        let replicas = config.wait_replicas;
-        Self { server: server(), patient: (replicas > 0).then(server), replicas }
+        let data = Arc::new(server());
+        let reads_from_replicas = config.read_from == ReadFrom::Replica;
+        Self {
+            replicas: reads_from_replicas.then(|| Replicas::start(shared, &data)),
+            server: data,
+            patient: (config.wait_replicas > 0).then(server),
+            wait_for: config.wait_replicas,
+        }
     }
 
     /// # Cancel safety
@@ -53,7 +61,7 @@ impl Primary {
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn call(&self, task: &Task) -> Result<Reply, RedisError> {
         match &self.patient {
-            Some(patient) if task.durable => patient.call_and_wait(task.request.clone(), self.replicas).await,
+            Some(patient) if task.durable => patient.call_and_wait(task.request.clone(), self.wait_for).await,
             _ => self.server.call(task.request.clone()).await,
         }
     }
@@ -65,6 +73,11 @@ impl Primary {
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn ask(&self, task: &Task) -> Result<Reply, RedisError> {
         self.server.ask(task.request.clone()).await
+    }
+
+    /// What a replica answers, which has everything that was written until a second ago. `None` if there is none.
+    pub(crate) async fn read_from_replica(&self, request: Request) -> Option<Reply> {
+        self.replicas.as_ref()?.read(request).await
     }
 
     pub(crate) async fn check(&self) -> Result<(), RedisError> {
@@ -98,6 +111,6 @@ impl Primary {
     }
 
     fn servers(&self) -> impl Iterator<Item = &Server> {
-        std::iter::once(&self.server).chain(&self.patient)
+        std::iter::once(&*self.server).chain(&self.patient)
     }
 }

@@ -79,6 +79,16 @@ impl Store for RedisStore {
         self.found(key, &name, reply)
     }
 
+    async fn load_from_replica(&self, key: &SessionKey) -> Option<Stored> {
+        let name = self.name(key);
+        let reply = self.topology.read_from_replica(&name, Request::Load(name.clone())).await?;
+        self.found(key, &name, reply).ok().flatten()
+    }
+
+    fn reads_from_replicas(&self) -> bool {
+        self.topology.reads_from_replicas()
+    }
+
     async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         let arguments = [revision(record.revision), record.encode()?.into(), millis(ttl)];
         let name = self.name(&record.key);

@@ -5,12 +5,12 @@ use handstamp_store::{Shard, Shards};
 use tokio::sync::broadcast;
 
 use crate::cluster::{Cluster, SlotFence};
-use crate::driver::{Listener, Reply, Target};
+use crate::driver::{Listener, Reply, Request, Target};
 use crate::primary::{Primary, Shared, Task};
 use crate::sentinel::Sentinel;
 use crate::server::{Place, Replaced};
 use crate::url::Servers;
-use crate::{Channel, CircuitEvent, RedisConfig, RedisError};
+use crate::{Channel, CircuitEvent, ReadFrom, RedisConfig, RedisError};
 
 /// Which primaries there are, and which of them has a key.
 #[derive(Debug)]
@@ -69,6 +69,18 @@ impl Topology {
             Kind::One(primary) => primary.call(task).await,
             Kind::Cluster(cluster) => cluster.call(key, task).await,
         }
+    }
+
+    /// What a replica of the primary that has `key` answers: see [`Primary::read_from_replica`].
+    pub(crate) async fn read_from_replica(&self, key: &[u8], request: Request) -> Option<Reply> {
+        match &self.kind {
+            Kind::One(primary) => primary.read_from_replica(request).await,
+            Kind::Cluster(cluster) => cluster.owner(key)?.primary.read_from_replica(request).await,
+        }
+    }
+
+    pub(crate) fn reads_from_replicas(&self) -> bool {
+        self.shared.config.read_from == ReadFrom::Replica
     }
 
     /// The answer of the primary of a shard.

@@ -35,6 +35,17 @@ pub trait Store: Send + Sync + 'static {
     /// The record of `key` and how long it has to live.
     fn load(&self, key: &SessionKey) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
+    /// The record of `key` from where it can be had without asking the one who takes writes. It has to be as it was a
+    /// second ago or later; when in doubt, and when there is none, that is `None`, and [`load`](Self::load) is asked.
+    fn load_from_replica(&self, _key: &SessionKey) -> impl Future<Output = Option<Stored>> + Send {
+        std::future::ready(None)
+    }
+
+    /// Whether it is worth while to ask [`load_from_replica`](Self::load_from_replica).
+    fn reads_from_replicas(&self) -> bool {
+        false
+    }
+
     /// Keeps `record` for `ttl` if there is none under its key.
     fn create(
         &self,

@@ -250,6 +250,14 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.shard_of(key)
     }
 
+    async fn load_from_replica(&self, key: &SessionKey) -> Option<Stored> {
+        self.inner.load_from_replica(key).await
+    }
+
+    fn reads_from_replicas(&self) -> bool {
+        self.inner.reads_from_replicas()
+    }
+
     async fn check(&self, shard: Shard) -> Result<(), StoreError> {
         self.faults.in_working_order().await?;
         self.inner.check(shard).await

@@ -45,8 +45,13 @@ impl Cluster {
         self.state.shards()
     }
 
+    /// The primary that has `key`, as far as is known.
+    pub(crate) fn owner(&self, key: &[u8]) -> Option<Arc<Member>> {
+        self.state.map().owner(slot_of(key)).cloned()
+    }
+
     pub(crate) fn shard_of(&self, key: &[u8]) -> Shard {
-        self.state.map().owner(slot_of(key)).map_or(Shard::new(0), |owner| owner.shard)
+        self.owner(key).map_or(Shard::new(0), |owner| owner.shard)
     }
 
     pub(crate) fn member(&self, shard: Shard) -> Result<Arc<Member>, RedisError> {
@@ -72,7 +77,7 @@ impl Cluster {
     }
 
     pub(crate) fn doubt(&self, key: &[u8]) {
-        if let Some(owner) = self.state.map().owner(slot_of(key)) {
+        if let Some(owner) = self.owner(key) {
             owner.primary.doubt();
         }
         self.state.request_refresh();

@@ -10,5 +10,6 @@ mod harness;
 mod outages;
 mod permissions;
 mod records;
+mod replicas;
 mod subscriptions;
 mod tls;

@@ -19,6 +19,8 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) trait ErasedStore: Send + Sync {
     fn load<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
+    fn load_from_replica<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Option<Stored>>;
+
     fn create<'a>(
         &'a self,
         record: &'a Record,
@@ -64,6 +66,10 @@ pub(super) trait ErasedStore: Send + Sync {
 impl<S: Store> ErasedStore for S {
     fn load<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         Box::pin(Store::load(self, key))
+    }
+
+    fn load_from_replica<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Option<Stored>> {
+        Box::pin(Store::load_from_replica(self, key))
     }
 
     fn create<'a>(

@@ -8,7 +8,7 @@ use handstamp_core::cache::{self, FlightNumber};
 use handstamp_core::id::SessionKey;
 use tokio::time::timeout;
 
-use super::node::{Cached, Node};
+use super::node::{Cached, Node, Source};
 use super::reads::two_types;
 use crate::{StoreError, Stored};
 
@@ -42,7 +42,7 @@ impl Node {
     }
 
     /// What the store knows of `key` now, within the load budget.
-    pub(super) async fn load<V, E, F>(&self, key: &SessionKey, decode: F) -> Result<Cached, E>
+    pub(super) async fn load<V, E, F>(&self, key: &SessionKey, source: Source, decode: F) -> Result<Cached, E>
     where
         V: Any + Send + Sync,
         E: From<StoreError>,
@@ -53,11 +53,11 @@ impl Node {
             // After a flush everybody comes at once. Most wait here for their turn, so that writes and proofs of being
             // up to date do not have to wait behind all of them.
             let _turn = lane.loads.acquire().await;
-            match self.fill(key, &lane, &decode).await? {
+            match self.fill(key, &lane, source, &decode).await? {
                 (loaded, true) => Ok(loaded),
                 // The session was changed or ended while the store was being asked: the answer may be older
-                // than that. A second one is not.
-                (_, false) => self.fill(key, &lane, &decode).await.map(|(loaded, _)| loaded),
+                // than that, or than what this node knew. A second one is not.
+                (_, false) => self.fill(key, &lane, Source::Primary, &decode).await.map(|(loaded, _)| loaded),
             }
         };
         timeout(self.settings.load_budget, load).await.unwrap_or_else(|_| Err(StoreError::TimedOut.into()))
@@ -71,7 +71,7 @@ where
     F: Fn(Stored) -> Result<V, E>,
 {
     let landing = Landing { node: &node, key, number };
-    let loaded = node.load(&key, decode).await;
+    let loaded = node.load(&key, Source::AnyReplica, decode).await;
     drop(landing);
     loaded.map_err(|error: E| -> Arc<dyn Any + Send + Sync> { Arc::new(error) })
 }

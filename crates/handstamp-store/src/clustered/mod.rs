@@ -5,6 +5,7 @@ mod coordinator;
 mod erased;
 mod flight;
 mod lane;
+mod lately;
 mod listener;
 mod node;
 mod reads;
@@ -26,6 +27,7 @@ use handstamp_core::record::Revision;
 
 use self::coordinator::Coordinator;
 use self::erased::Publisher;
+use self::lately::Lately;
 use self::node::Node;
 pub use self::settings::Settings;
 pub use self::stats::BusStats;
@@ -82,6 +84,7 @@ impl ClusteredStore {
         settings: Settings,
     ) -> Self {
         let node = Arc::new(Node {
+            lately: store.reads_from_replicas().then(|| Lately::new(clock.now())),
             store: Box::new(store),
             cache: LocalCache::new(settings.cache_max_entries),
             flights: Default::default(),

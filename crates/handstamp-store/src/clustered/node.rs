@@ -12,6 +12,7 @@ use super::Settings;
 use super::erased::ErasedStore;
 use super::flight::Flights;
 use super::lane::{Lane, Lanes};
+use super::lately::Lately;
 use super::retry::again_if_lost;
 use super::revocations::Revocations;
 use super::stats::BusCounters;
@@ -23,6 +24,8 @@ pub(super) struct Node {
     pub(super) cache: LocalCache<Cached>,
     pub(super) flights: Flights,
     pub(super) lanes: Lanes,
+    /// What has changed lately, where that must be known because replicas are asked.
+    pub(super) lately: Option<Lately>,
     pub(super) revocations: Revocations,
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
@@ -39,9 +42,19 @@ pub(super) enum Cached {
     Present(Arc<dyn Any + Send + Sync>),
 }
 
+/// Who may be asked for a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Source {
+    /// The one who takes writes.
+    Primary,
+    /// Another as well, if that knows all that this node knows.
+    AnyReplica,
+}
+
 impl Node {
     /// Forgets what is known of `key`, unless it is `saved` or later than it.
     pub(super) fn forget(&self, key: &SessionKey, saved: Option<Revision>) {
+        self.note_change(key);
         self.cache.invalidate(key, saved);
         // In this order: who joins a load in between gets what it brings the second time.
         self.flights.part(key);
@@ -49,8 +62,16 @@ impl Node {
 
     /// Forgets what is known of `key`, except for an outage: a write may have changed it or not.
     pub(super) fn doubt(&self, key: &SessionKey) {
+        self.note_change(key);
         self.cache.doubt(key, self.clock.now());
         self.flights.part(key);
+    }
+
+    /// Before the cache hears of it: whoever gets a ticket after that knows.
+    fn note_change(&self, key: &SessionKey) {
+        if let Some(lately) = &self.lately {
+            lately.note(key, self.clock.now());
+        }
     }
 
     pub(super) fn clear(&self) {
@@ -60,6 +81,9 @@ impl Node {
 
     /// Clears what came in under a feed.
     pub(super) fn cut(&self, feed: &Feed) {
+        if let Some(lately) = &self.lately {
+            lately.note_all(self.clock.now());
+        }
         feed.cut();
         self.counters.cleared();
     }
@@ -82,6 +106,7 @@ impl Node {
         &self,
         key: &SessionKey,
         lane: &Lane,
+        source: Source,
         decode: &F,
     ) -> Result<(Cached, bool), E>
     where
@@ -96,7 +121,10 @@ impl Node {
         }
         let now = self.clock.now();
         let timestamp = self.clock.timestamp();
-        let stored = again_if_lost(|| self.store.load(key), |_| true).await?;
+        let stored = match self.from_replica(key, source, now).await {
+            None => again_if_lost(|| self.store.load(key), |_| true).await?,
+            stored => stored,
+        };
         let Some(stored) = stored.filter(|stored| stored.record.expires_at > timestamp) else {
             let fresh = ticket.complete(None, Cached::Absent, self.in_date(key, now, ABSENT_TTL));
             return Ok((Cached::Absent, fresh));
@@ -107,6 +135,15 @@ impl Node {
         let present = Cached::Present(Arc::new(decode(stored)?));
         let fresh = ticket.complete(Some(revision), present.clone(), self.in_date(key, now, left));
         Ok((present, fresh))
+    }
+
+    /// What a replica has, if that may be asked. That there is nothing is for the primary to say.
+    async fn from_replica(&self, key: &SessionKey, source: Source, now: Instant) -> Option<Stored> {
+        let lately = self.lately.as_ref().filter(|_| source == Source::AnyReplica)?;
+        if lately.contains(key, now) {
+            return None;
+        }
+        self.store.load_from_replica(key).await
     }
 }
 

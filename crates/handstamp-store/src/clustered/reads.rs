@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use handstamp_core::id::SessionKey;
 
-use super::node::Cached;
+use super::node::{Cached, Source};
 use super::{ClusteredStore, Lookup};
 use crate::{StoreError, Stored};
 
@@ -67,7 +67,7 @@ impl ClusteredStore {
         E: From<StoreError>,
         F: Fn(Stored) -> Result<V, E>,
     {
-        let cached = self.node.load(key, decode).await?;
+        let cached = self.node.load(key, Source::Primary, decode).await?;
         cached.into_lookup().ok_or_else(two_types)
     }
 

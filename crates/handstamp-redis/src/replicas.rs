@@ -1,0 +1,141 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use parking_lot::{Mutex, RwLock};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::RedisError;
+use crate::driver::{Reply, Request};
+use crate::primary::Shared;
+use crate::server::{Place, Server};
+use crate::url::{Address, Host};
+
+/// The replicas of a primary, as far as they can be vouched for: those that have all that the primary had a moment ago.
+///
+/// A replica that lags would answer with what is long gone, and nothing in its answer would tell. So the primary is asked
+/// now and then how far its stream of changes has come, and then each replica how much of that it has.
+#[derive(Debug)]
+pub(crate) struct Replicas {
+    readers: Readers,
+    next: AtomicUsize,
+    patience: Duration,
+    _vouching: AbortOnDropHandle<()>,
+}
+
+type Readers = Arc<RwLock<Vec<Arc<Reader>>>>;
+
+#[derive(Debug)]
+struct Reader {
+    host: Host,
+    server: Server,
+    /// When the primary was asked how far it was, the last time that this one turned out to be as far.
+    as_of: Mutex<Option<Instant>>,
+}
+
+impl Replicas {
+    pub(crate) fn start(shared: &Shared, primary: &Arc<Server>) -> Self {
+        let readers = Readers::default();
+        let vouching = keep_vouching(shared.clone(), primary.clone(), readers.clone());
+        Self {
+            readers,
+            next: AtomicUsize::new(0),
+            // There has to be time left to ask the primary.
+            patience: shared.config.command_timeout / 4,
+            _vouching: AbortOnDropHandle::new(tokio::spawn(vouching)),
+        }
+    }
+
+    /// What one of them answers, if it can be vouched for that it has everything that was written until [`MOST_LAG`]
+    /// ago. They take turns.
+    pub(crate) async fn read(&self, request: Request) -> Option<Reply> {
+        let reader = self.reader()?;
+        timeout(self.patience, reader.server.call(request)).await.ok()?.ok()
+    }
+
+    fn reader(&self) -> Option<Arc<Reader>> {
+        let readers = self.readers.read();
+        let start = self.next.fetch_add(1, Ordering::Relaxed);
+        (0..readers.len())
+            .map(|offset| &readers[(start.wrapping_add(offset)) % readers.len()])
+            .find(|reader| reader.is_vouched_for())
+            .cloned()
+    }
+}
+
+impl Reader {
+    fn is_vouched_for(&self) -> bool {
+        self.as_of.lock().is_some_and(|as_of| as_of.elapsed() < MOST_LAG) && self.server.is_up()
+    }
+}
+
+async fn keep_vouching(shared: Shared, primary: Arc<Server>, readers: Readers) {
+    let mut beat = interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        let as_of = Instant::now();
+        if let Ok((offset, hosts)) = role_of_primary(&primary).await {
+            keep_those(&shared, &readers, hosts);
+            let current = readers.read().clone();
+            join_all(current.iter().map(async |reader| {
+                if offset_of_replica(&reader.server).await.is_ok_and(|has| has >= offset) {
+                    *reader.as_of.lock() = Some(as_of);
+                }
+            }))
+            .await;
+        }
+    }
+}
+
+/// Those that are there already keep their connections.
+fn keep_those(shared: &Shared, readers: &Readers, hosts: Vec<Host>) {
+    let mut readers = readers.write();
+    readers.retain(|reader| hosts.contains(&reader.host));
+    for host in hosts {
+        if readers.iter().any(|reader| reader.host == host) {
+            continue;
+        }
+        let target = Arc::new(shared.config.target(&Address::Tcp(host.clone())));
+        let place = Place::Replica { target, in_cluster: shared.config.is_cluster() };
+        let server = Server::start(shared.config.clone(), place, shared.events.clone());
+        readers.push(Arc::new(Reader { host, server, as_of: Mutex::new(None) }));
+    }
+}
+
+/// How far the primary's stream of changes has come, and which replicas it has:
+/// [`ROLE`](https://redis.io/docs/latest/commands/role/).
+async fn role_of_primary(primary: &Server) -> Result<(i64, Vec<Host>), RedisError> {
+    let role = primary.call(Request::new("ROLE")).await?;
+    let Some([role, offset, replicas]) = role.as_list() else { return Err(RedisError::Protocol) };
+    if role.as_text() != Some("master") {
+        return Err(RedisError::NotPrimary);
+    }
+    let replicas = replicas.as_list().ok_or(RedisError::Protocol)?;
+    let hosts = replicas.iter().filter_map(|replica| match replica.as_list() {
+        Some([name, port, _]) => {
+            Some(Host { name: name.as_text()?.to_owned(), port: port.as_text()?.parse().ok()? })
+        }
+        _ => None,
+    });
+    Ok((offset.as_integer().ok_or(RedisError::Protocol)?, hosts.collect()))
+}
+
+/// How much of that a replica has. One that is not connected to its primary has nothing to say.
+async fn offset_of_replica(replica: &Server) -> Result<i64, RedisError> {
+    let role = replica.call(Request::new("ROLE")).await?;
+    match role.as_list() {
+        Some([role, _, _, state, offset])
+            if role.as_text() == Some("slave") && state.as_text() == Some("connected") =>
+        {
+            offset.as_integer().ok_or(RedisError::Protocol)
+        }
+        _ => Err(RedisError::Protocol),
+    }
+}
+
+/// Nodes remember for longer than that what has changed, and ask the primary for it.
+const MOST_LAG: Duration = Duration::from_secs(1);
+const BEAT: Duration = Duration::from_millis(250);

@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use handstamp_redis::{ReadFrom, RedisConfig};
+use handstamp_store::{CreateOutcome, SaveOutcome, Store};
+use handstamp_testkit::{ClusterOptions, RedisCluster, RedisSentinel, eventually};
+
+use crate::harness::{
+    MINUTE, PATIENCE, changed, config, connected_by, created, name, record, until_it_serves,
+};
+
+fn reading_from_replicas(url: &str) -> RedisConfig {
+    RedisConfig { read_from: ReadFrom::Replica, ..config(url) }
+}
+
+#[tokio::test]
+async fn what_a_replica_has_is_read_there() {
+    let cluster = RedisCluster::start().await;
+    let (store, _bus) = connected_by(reading_from_replicas(&cluster.url()));
+    until_it_serves(&store).await;
+    assert!(store.reads_from_replicas());
+    let record = created(&store).await;
+    let primary = cluster.primary_of(&name(&record.key));
+    let replica = cluster.replicas_of(primary)[0];
+    eventually("a replica is vouched for", PATIENCE, async || {
+        store.load_from_replica(&record.key).await.ok_or("not yet")
+    })
+    .await;
+    for node in [primary, replica] {
+        cluster.node(node).reset_command_counts();
+    }
+    for _ in 0..10 {
+        let stored = store.load_from_replica(&record.key).await.expect("it is there");
+        assert_eq!(stored.record, record);
+        assert!(stored.remaining > Duration::from_secs(50));
+    }
+    assert_eq!(cluster.node(replica).command_counts().get("get"), Some(&10));
+    assert_eq!(cluster.node(primary).command_counts().get("get"), None);
+    store.load(&record.key).await.expect("load").expect("it is there");
+    assert_eq!(cluster.node(primary).command_counts().get("get"), Some(&1), "the primary is still asked");
+}
+
+/// One that has fallen behind is not asked, and neither is one that is gone.
+#[tokio::test]
+async fn a_replica_that_lags_or_is_away_is_not_believed() {
+    let mut cluster = RedisCluster::start().await;
+    let (store, _bus) = connected_by(reading_from_replicas(&cluster.url()));
+    until_it_serves(&store).await;
+    let record = created(&store).await;
+    let replica = cluster.replicas_of(cluster.primary_of(&name(&record.key)))[0];
+    let read = async || store.load_from_replica(&record.key).await;
+    eventually("a replica is vouched for", PATIENCE, async || read().await.ok_or("not yet")).await;
+    // Its link to the primary is gone, and it goes on answering.
+    cluster.command(replica, &["CONFIG", "SET", "masterauth", "wrong"]);
+    cluster.command(replica, &["CONFIG", "SET", "masteruser", "nobody"]);
+    cluster.node(cluster.primary_of(&name(&record.key))).kill_clients("replica");
+    eventually("it is not believed any more", PATIENCE, async || {
+        read().await.map_or(Ok(()), |_| Err("it still is"))
+    })
+    .await;
+    let next = changed(&record);
+    let saved = store.save(&next, record.revision, MINUTE, Bytes::new()).await.expect("save");
+    assert_eq!(saved, SaveOutcome::Saved);
+    assert!(read().await.is_none());
+    assert_eq!(store.load(&record.key).await.expect("load").expect("the record").record, next);
+    cluster.kill(replica);
+    assert!(read().await.is_none());
+}
+
+#[tokio::test]
+async fn those_behind_sentinels_are_read_too() {
+    let sentinel = RedisSentinel::start().await;
+    let (store, _bus) = connected_by(reading_from_replicas(&sentinel.url()));
+    until_it_serves(&store).await;
+    let record = created(&store).await;
+    eventually("a replica is vouched for", PATIENCE, async || {
+        store.load_from_replica(&record.key).await.ok_or("not yet")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_the_option_none_is_asked() {
+    let cluster = RedisCluster::start().await;
+    let (store, _bus) = connected_by(config(&cluster.url()));
+    until_it_serves(&store).await;
+    let record = created(&store).await;
+    assert!(!store.reads_from_replicas() && store.load_from_replica(&record.key).await.is_none());
+}
+
+/// What waits for replicas is on one when it is answered, and is an error where there are too few.
+#[tokio::test]
+async fn writes_can_wait_for_replicas() {
+    let cluster = RedisCluster::start().await;
+    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    until_it_serves(&store).await;
+    for _ in 0..20 {
+        let record = created(&store).await;
+        let primary = cluster.primary_of(&name(&record.key));
+        let replica = cluster.replicas_of(primary)[0];
+        assert!(exists(&cluster, replica, &name(&record.key)));
+        assert!(store.delete(&record.key, Bytes::new()).await.expect("delete"));
+        assert!(!exists(&cluster, replica, &name(&record.key)));
+    }
+    let few = ClusterOptions { replicas_each: 0, ..ClusterOptions::default() };
+    let cluster = RedisCluster::start_with(few).await;
+    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    until_it_serves(&store).await;
+    let record = record();
+    let error = store.create(&record, MINUTE).await.expect_err("nobody else has it");
+    assert!(error.is_outage(), "{error:?}");
+    let saved = changed(&record);
+    // Saves do not wait.
+    let outcome = store.save(&saved, record.revision, MINUTE, Bytes::new()).await.expect("save");
+    assert_eq!(outcome, SaveOutcome::Saved);
+    let (plain, _bus) = connected_by(config(&cluster.url()));
+    until_it_serves(&plain).await;
+    assert_eq!(plain.create(&record, MINUTE).await.expect("create"), CreateOutcome::Exists);
+}
+
+fn exists(cluster: &RedisCluster, node: usize, key: &str) -> bool {
+    // A replica of a cluster says where else to ask, unless it is told that we know what it is.
+    let keys: Vec<String> =
+        handstamp_testkit::redis::from_redis_value(cluster.command(node, &["KEYS", key])).expect("keys");
+    keys == [key]
+}
