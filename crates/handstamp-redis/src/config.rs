@@ -71,6 +71,11 @@ impl RedisConfig {
         matches!(self.url.servers, Servers::Cluster(_))
     }
 
+    /// Nobody is told of changes to what was read from a replica.
+    pub(crate) fn reads_from_replicas(&self) -> bool {
+        self.read_from == ReadFrom::Replica && self.invalidation == Transport::PubSub
+    }
+
     /// One of the servers that keep sessions.
     pub(crate) fn target(&self, address: &Address) -> Target {
         // Never in the clear what is to be encrypted.

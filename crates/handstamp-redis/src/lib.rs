@@ -48,12 +48,14 @@
 
 mod acl;
 mod bus;
+mod canary;
 mod channel;
 mod circuits;
 mod cluster;
 mod config;
 mod driver;
 mod error;
+mod name;
 mod primary;
 mod read_from;
 mod redirection;
@@ -63,6 +65,7 @@ mod scripts;
 mod sentinel;
 mod server;
 mod store;
+mod subscription;
 mod tls;
 mod topology;
 mod transport;
@@ -73,25 +76,28 @@ use std::sync::Arc;
 use handstamp_core::id::Namespace;
 
 pub use self::acl::acl_rules;
-pub use self::bus::{RedisBus, RedisSubscription};
+pub use self::bus::RedisBus;
 pub use self::channel::{Channel, InvalidChannel};
 pub use self::circuits::Circuits;
 pub use self::config::RedisConfig;
+pub use self::driver::ClusteredClient;
 pub use self::error::RedisError;
 pub use self::read_from::{InvalidReadFrom, ReadFrom};
 pub use self::refusal::Refusal;
 pub use self::server::{BreakerSettings, CircuitEvent, CircuitState};
 pub use self::store::RedisStore;
+pub use self::subscription::RedisSubscription;
 pub use self::tls::{Tls, TlsError};
 pub use self::transport::{InvalidTransport, Transport};
 pub use self::url::{RedisUrl, RedisUrlError};
-pub use rustls;
+pub use {fred, rustls};
 
+use self::driver::SharedClient;
 use self::topology::Topology;
 
 /// The store of a namespace, and the bus that it publishes on.
 ///
-/// They share a connection, which a task on the current tokio runtime makes and keeps up. It ends when the store is
+/// They share connections, which tasks on the current tokio runtime make and keep up. Those end when the store is
 /// [closed](handstamp_store::Store::close), or when the last clone of either is dropped.
 ///
 /// # Panics
@@ -99,7 +105,48 @@ use self::topology::Topology;
 /// Outside of a tokio runtime.
 #[must_use]
 pub fn connect(config: RedisConfig, namespace: Namespace, channel: Channel) -> (RedisStore, RedisBus) {
-    let topology = Arc::new(Topology::start(config));
-    let store = RedisStore::new(topology.clone(), namespace, &channel);
-    (store, RedisBus::new(topology, channel))
+    both(Topology::start(config), namespace, channel)
+}
+
+/// Like [`connect`], over a client that is there already: commands go over its connection, and whoever made it looks after
+/// it. Only subscriptions have connections of their own, and writes that [wait for
+/// replicas](RedisConfig::wait_replicas); those are made as `config` says, which has to name the same server or Sentinels.
+///
+/// The client's `connect` has to have been called, and it needs a policy to reconnect. It should not be one that
+/// subscribes to anything: an error in the answer to a subscription shifts the answers behind it.
+///
+/// ```no_run
+/// use fred::interfaces::ClientLike;
+/// use handstamp_core::id::Namespace;
+/// use handstamp_redis::{Channel, RedisConfig, connect_over, fred};
+///
+/// # async fn run(client: fred::clients::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let namespace = Namespace::new("shop")?;
+/// let config = RedisConfig::new("redis://localhost:6379".parse()?);
+/// let (store, bus) = connect_over(&client, config, namespace.clone(), Channel::of(&namespace))?;
+/// # drop((store, bus));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// When the client or `config` is for a cluster: there, each primary needs a client of its own.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+pub fn connect_over(
+    client: &fred::clients::Client,
+    config: RedisConfig,
+    namespace: Namespace,
+    channel: Channel,
+) -> Result<(RedisStore, RedisBus), ClusteredClient> {
+    Ok(both(Topology::over(config, SharedClient::new(client)?)?, namespace, channel))
+}
+
+fn both(topology: Topology, namespace: Namespace, channel: Channel) -> (RedisStore, RedisBus) {
+    let topology = Arc::new(topology);
+    let store = RedisStore::new(topology.clone(), namespace.clone(), &channel);
+    (store, RedisBus::new(topology, namespace, channel))
 }

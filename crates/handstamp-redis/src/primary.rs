@@ -5,7 +5,7 @@ use tokio::sync::broadcast;
 use crate::driver::{Listener, Reply, Request};
 use crate::replicas::Replicas;
 use crate::server::{Place, Replaced, Server};
-use crate::{Channel, CircuitEvent, ReadFrom, RedisConfig, RedisError};
+use crate::{Channel, CircuitEvent, RedisConfig, RedisError};
 
 /// A primary: the connection to it for all that is quick, and another for writes that wait for replicas, behind which
 /// nothing else shall have to wait.
@@ -23,6 +23,15 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<RedisConfig>,
     pub(crate) events: broadcast::Sender<CircuitEvent>,
 }
+
+impl Shared {
+    pub(crate) fn new(config: RedisConfig) -> Self {
+        Self { config: Arc::new(config), events: broadcast::Sender::new(EVENTS) }
+    }
+}
+
+/// Whoever is this many events behind loses some, and is told so.
+const EVENTS: usize = 64;
 
 /// What is asked of a primary.
 #[derive(Clone)]
@@ -42,16 +51,14 @@ impl Task {
 }
 
 impl Primary {
-    /// The primary that `place` says, anew each time.
-    pub(crate) fn start(shared: &Shared, place: impl Fn() -> Place) -> Self {
+    pub(crate) fn start(shared: &Shared, place: &Place) -> Self {
         let config = &shared.config;
-        let server = || Server::start(config.clone(), place(), shared.events.clone());
-        let data = Arc::new(server());
-        let reads_from_replicas = config.read_from == ReadFrom::Replica;
+        let server = |place| Server::start(config.clone(), place, shared.events.clone());
+        let data = Arc::new(server(place.clone()));
         Self {
-            replicas: reads_from_replicas.then(|| Replicas::start(shared, &data)),
+            replicas: config.reads_from_replicas().then(|| Replicas::start(shared, &data)),
             server: data,
-            patient: (config.wait_replicas > 0).then(server),
+            patient: (config.wait_replicas > 0).then(|| server(place.unshared())),
             wait_for: config.wait_replicas,
         }
     }
@@ -72,7 +79,11 @@ impl Primary {
     ///
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn ask(&self, task: &Task) -> Result<Reply, RedisError> {
-        self.server.ask(task.request.clone()).await
+        let request = task.request.clone();
+        match &self.patient {
+            Some(patient) if task.durable => patient.ask_and_wait(request, self.wait_for).await,
+            _ => self.server.ask(request).await,
+        }
     }
 
     /// What a replica answers, which has everything that was written until a second ago. `None` if there is none.

@@ -14,7 +14,7 @@ use crate::url::{Address, Host, Sentinels};
 use crate::{RedisConfig, RedisError};
 
 /// Sentinels, and the primary to ask them for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sentinel {
     config: Arc<RedisConfig>,
     sentinels: Sentinels,

@@ -9,6 +9,7 @@ use handstamp_store::{
 };
 
 use crate::driver::{Reply, Request};
+use crate::name;
 use crate::primary::Task;
 use crate::scripts::{Call, Scripts};
 use crate::topology::Topology;
@@ -23,16 +24,15 @@ pub struct RedisStore {
     scripts: Arc<Scripts>,
     namespace: Namespace,
     channel: Bytes,
+    /// The channel that scripts publish on. Empty where the server itself tells of changes.
+    told_on: Bytes,
 }
 
 impl RedisStore {
     pub(crate) fn new(topology: Arc<Topology>, namespace: Namespace, channel: &Channel) -> Self {
-        Self {
-            topology,
-            scripts: Arc::new(Scripts::new()),
-            namespace,
-            channel: channel.as_str().to_owned().into(),
-        }
+        let channel = Bytes::from(channel.as_str().to_owned());
+        let told_on = if topology.tracks() { Bytes::new() } else { channel.clone() };
+        Self { topology, scripts: Arc::new(Scripts::new()), namespace, channel, told_on }
     }
 
     /// The circuits of its servers.
@@ -42,7 +42,7 @@ impl RedisStore {
     }
 
     fn name(&self, key: &SessionKey) -> Bytes {
-        format!("{}:s:{key}", self.namespace.as_str()).into()
+        name::of(&self.namespace, key)
     }
 
     fn publish(&self, notice: Bytes) -> Request {
@@ -90,7 +90,8 @@ impl Store for RedisStore {
     }
 
     async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
-        let arguments = [revision(record.revision), record.encode()?.into(), millis(ttl)];
+        let arguments =
+            [revision(record.revision), record.encode()?.into(), millis(ttl), self.told_on.clone()];
         let name = self.name(&record.key);
         let call = Call::new(&name, arguments).durable();
         match self.scripts.create.run(&self.topology, call).await? {
@@ -112,7 +113,7 @@ impl Store for RedisStore {
             revision(record.revision),
             record.encode()?.into(),
             millis(ttl),
-            self.channel.clone(),
+            self.told_on.clone(),
             notice.clone(),
         ];
         let name = self.name(&record.key);
@@ -127,7 +128,12 @@ impl Store for RedisStore {
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
         let name = self.name(key);
-        match self.scripts.touch.run(&self.topology, Call::new(&name, [millis(ttl)])).await? {
+        match self
+            .scripts
+            .touch
+            .run(&self.topology, Call::new(&name, [millis(ttl), self.told_on.clone()]))
+            .await?
+        {
             1 => Ok(TouchOutcome::Touched),
             -1 => Ok(TouchOutcome::Gone),
             _ => Err(self.astray(&name)),
@@ -135,7 +141,7 @@ impl Store for RedisStore {
     }
 
     async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
-        let arguments = [self.channel.clone(), notice.clone()];
+        let arguments = [self.told_on.clone(), notice.clone()];
         let name = self.name(key);
         let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
         match self.scripts.delete.run(&self.topology, call).await? {
@@ -154,7 +160,7 @@ impl Store for RedisStore {
         notice: Bytes,
     ) -> Result<RetireOutcome, StoreError> {
         let mark = Bytes::copy_from_slice(&mark.to_bytes());
-        let arguments = [revision(expected), mark, millis(ttl), self.channel.clone(), notice.clone()];
+        let arguments = [revision(expected), mark, millis(ttl), self.told_on.clone(), notice.clone()];
         let name = self.name(key);
         let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
         match self.scripts.retire.run(&self.topology, call).await? {

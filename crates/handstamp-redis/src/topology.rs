@@ -5,12 +5,12 @@ use handstamp_store::{Shard, Shards};
 use tokio::sync::broadcast;
 
 use crate::cluster::{Cluster, SlotFence};
-use crate::driver::{Listener, Reply, Request, Target};
+use crate::driver::{ClusteredClient, Listener, Reply, Request, SharedClient};
 use crate::primary::{Primary, Shared, Task};
 use crate::sentinel::Sentinel;
 use crate::server::{Place, Replaced};
-use crate::url::Servers;
-use crate::{Channel, CircuitEvent, ReadFrom, RedisConfig, RedisError};
+use crate::url::{Address, Sentinels, Servers};
+use crate::{Channel, CircuitEvent, RedisConfig, RedisError, Transport};
 
 /// Which primaries there are, and which of them has a key.
 #[derive(Debug)]
@@ -29,20 +29,29 @@ enum Kind {
 
 impl Topology {
     pub(crate) fn start(config: RedisConfig) -> Self {
-        let config = Arc::new(config.prepared());
-        let shared = Shared { config: config.clone(), events: broadcast::Sender::new(EVENTS) };
-        let one = |place: &dyn Fn() -> Place| Kind::One(Arc::new(Primary::start(&shared, place)));
-        let kind = match &config.url.servers {
-            Servers::One(address) => {
-                let target: Arc<Target> = Arc::new(config.target(address));
-                one(&|| Place::Fixed(target.clone()))
-            }
-            Servers::Sentinel(sentinels) => {
-                one(&|| Place::Sentinel(Sentinel::new(config.clone(), sentinels.clone())))
-            }
+        let shared = Shared::new(config.prepared());
+        let kind = match &shared.config.url.servers {
             Servers::Cluster(seeds) => Kind::Cluster(Cluster::start(shared.clone(), seeds.clone())),
+            Servers::One(address) => Kind::one(&shared, &fixed(&shared, address)),
+            Servers::Sentinel(sentinels) => Kind::one(&shared, &sentinel(&shared, sentinels)),
         };
         Self { kind, shared }
+    }
+
+    /// Commands go over somebody's client.
+    ///
+    /// # Errors
+    ///
+    /// When either that or the configuration is for a cluster.
+    pub(crate) fn over(config: RedisConfig, client: SharedClient) -> Result<Self, ClusteredClient> {
+        let shared = Shared::new(config.prepared());
+        let place = match &shared.config.url.servers {
+            Servers::Cluster(_) => return Err(ClusteredClient),
+            Servers::One(address) => fixed(&shared, address),
+            Servers::Sentinel(sentinels) => sentinel(&shared, sentinels),
+        };
+        let kind = Kind::one(&shared, &Place::Shared(client, Box::new(place)));
+        Ok(Self { kind, shared })
     }
 
     pub(crate) fn shards(&self) -> Shards {
@@ -79,8 +88,13 @@ impl Topology {
         }
     }
 
+    /// Whether servers themselves tell of changes.
+    pub(crate) fn tracks(&self) -> bool {
+        self.shared.config.invalidation == Transport::Tracking
+    }
+
     pub(crate) fn reads_from_replicas(&self) -> bool {
-        self.shared.config.read_from == ReadFrom::Replica
+        self.shared.config.reads_from_replicas()
     }
 
     /// The answer of the primary of a shard.
@@ -150,5 +164,16 @@ impl Topology {
     }
 }
 
-/// Whoever is this many events behind loses some, and is told so.
-const EVENTS: usize = 64;
+impl Kind {
+    fn one(shared: &Shared, place: &Place) -> Self {
+        Self::One(Arc::new(Primary::start(shared, place)))
+    }
+}
+
+fn fixed(shared: &Shared, address: &Address) -> Place {
+    Place::Fixed(Arc::new(shared.config.target(address)))
+}
+
+fn sentinel(shared: &Shared, sentinels: &Sentinels) -> Place {
+    Place::Sentinel(Sentinel::new(shared.config.clone(), sentinels.clone()))
+}

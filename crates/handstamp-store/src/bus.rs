@@ -1,5 +1,7 @@
 use bytes::Bytes;
 
+use handstamp_core::id::SessionKey;
+
 use crate::{BoxError, Shard};
 
 /// Carries invalidations from node to node. Messages are opaque here: they are signed and checked above.
@@ -30,19 +32,39 @@ pub trait Bus: Send + Sync + 'static {
 /// An error from any method means that messages may have been missed: the caller drops the subscription,
 /// forgets what it cached, and subscribes anew.
 pub trait Subscription: Send + 'static {
-    /// The next message, in the order of arrival.
+    /// What is heard next, in the order of arrival.
     ///
     /// # Cancel safety
     ///
     /// Safe: no message is lost with the future.
-    fn next(&mut self) -> impl Future<Output = Result<Bytes, BusError>> + Send;
+    fn next(&mut self) -> impl Future<Output = Result<Heard, BusError>> + Send;
 
-    /// A message that has arrived already, if there is one.
-    fn try_next(&mut self) -> Option<Result<Bytes, BusError>>;
+    /// What has arrived already, if there is anything.
+    fn try_next(&mut self) -> Option<Result<Heard, BusError>>;
 
     /// A proof of being up to date. Once it resolves, every message whose publication was complete before this
     /// call is there for [`try_next`](Self::try_next) to take. How long that may take is for the caller to say.
     fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static;
+}
+
+/// What a subscription hears.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Heard {
+    /// A message, as it was published.
+    Message(Bytes),
+    /// Not from a node, but from the store itself: the record of this session has changed, or is gone.
+    Changed(SessionKey),
+}
+
+impl Heard {
+    /// The message, if it is one.
+    #[must_use]
+    pub const fn message(&self) -> Option<&Bytes> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Changed(_) => None,
+        }
+    }
 }
 
 /// What a [fence](Subscription::fence) proves, beside that every message has arrived.

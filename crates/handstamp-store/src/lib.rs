@@ -20,7 +20,7 @@ mod store;
 pub mod conformance;
 
 pub use self::backoff::Backoff;
-pub use self::bus::{Bus, BusError, Proof, Subscription};
+pub use self::bus::{Bus, BusError, Heard, Proof, Subscription};
 pub use self::clock::{Clock, SystemClock};
 pub use self::clustered::{BusStats, ClusteredStore, Lookup, Settings, Writes};
 pub use self::error::{BoxError, SharedError, StoreError};

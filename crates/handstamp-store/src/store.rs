@@ -21,6 +21,7 @@ use crate::{Shard, Shards, StoreError};
 /// - **Steps can be repeated.** A caller that got no answer calls again with the same arguments. A create, a save or
 ///   a retirement that was done the first time reports the same success; a delete says what it finds, which is nothing
 ///   any more.
+/// - **Or the store itself tells of changes** to those who have loaded the session: then it publishes no notices.
 /// - **Notices come out of the shard that the session lies in**: a fence on the subscription to that covers them.
 /// - **An error is not an outcome.** What cannot be found out is an error, never "gone".
 ///

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use handstamp_store::{Bus, BusError, Proof, Shard, Subscription};
+use handstamp_store::{Bus, BusError, Heard, Proof, Shard, Subscription};
 use tokio::sync::watch;
 
 /// A bus that can go deaf on command: its subscriptions get no more messages and no fences, and no error either,
@@ -69,12 +69,12 @@ impl<B: Bus> Bus for DeafBus<B> {
 }
 
 impl<S: Subscription> Subscription for DeafSubscription<S> {
-    async fn next(&mut self) -> Result<Bytes, BusError> {
+    async fn next(&mut self) -> Result<Heard, BusError> {
         let message = self.inner.next().await;
         if self.is_deaf() { std::future::pending().await } else { message }
     }
 
-    fn try_next(&mut self) -> Option<Result<Bytes, BusError>> {
+    fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
         if self.is_deaf() { None } else { self.inner.try_next() }
     }
 

@@ -15,7 +15,7 @@ pub use self::handle::{Handle, ParseHandleError};
 pub(crate) use self::namespace::length_of;
 pub use self::namespace::{InvalidNamespace, Namespace};
 pub use self::session_id::SessionId;
-pub use self::session_key::SessionKey;
+pub use self::session_key::{ParseSessionKeyError, SessionKey};
 
 /// The operating system could not give random bytes.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::str::FromStr;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -43,6 +44,23 @@ impl Hash for SessionKey {
     }
 }
 
+/// The text is no session key: 43 characters of base64url were expected.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a session key: 43 characters of base64url were expected")]
+pub struct ParseSessionKeyError;
+
+impl FromStr for SessionKey {
+    type Err = ParseSessionKeyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; Self::LEN];
+        match BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(Self::LEN) => Ok(Self(bytes)),
+            _ => Err(ParseSessionKeyError),
+        }
+    }
+}
+
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
@@ -64,5 +82,7 @@ mod tests {
         let key = SessionKey::from_bytes([0xff; 32]);
         assert_eq!(key.to_string().len(), 43);
         assert!(key.to_string().starts_with("____"));
+        assert_eq!(key.to_string().parse(), Ok(key));
+        assert_eq!("____".parse::<SessionKey>(), Err(ParseSessionKeyError));
     }
 }

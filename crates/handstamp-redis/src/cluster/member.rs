@@ -20,7 +20,7 @@ pub(crate) struct Member {
 impl Member {
     pub(crate) fn start(shared: &Shared, shard: Shard, seen: &Seen) -> Self {
         let target = Arc::new(shared.config.target(&Address::Tcp(seen.host.clone())));
-        let primary = Arc::new(Primary::start(shared, || Place::Fixed(target.clone())));
+        let primary = Arc::new(Primary::start(shared, &Place::Fixed(target)));
         Self { shard, id: seen.id.clone(), host: seen.host.clone(), primary }
     }
 

@@ -2,10 +2,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use fred::clients::Client;
+use fred::clients::{Client, Pipeline, WithOptions};
 use fred::error::Error;
-use fred::interfaces::{ClientLike, KeysInterface};
+use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
 use fred::types::Value;
+use fred::types::config::Options;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -36,12 +37,41 @@ impl Connection {
             let cause = failure::end(driver.await);
             end.send_replace(Some(cause));
         }));
-        let connection = Self { caller: Caller { client, ended }, _lifeline: lifeline };
+        let client = client.with_options(&Options::default());
+        let caller = Caller { client, ended, ours: true };
+        let connection = Self { caller, _lifeline: lifeline };
         // Commands queue until the connection is there, so this waits for that, too.
         timeout(target.connect_timeout, connection.caller.prove())
             .await
             .unwrap_or_else(|_| Err(RedisError::silence()))?;
         Ok(connection)
+    }
+
+    /// The connection that somebody else's client has, until that loses it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: whatever was begun ends with the future.
+    pub(crate) async fn of(client: &Client, limit: Duration) -> Result<Self, RedisError> {
+        let mut errors = client.error_rx();
+        let (end, ended) = watch::channel(None);
+        let lifeline = AbortOnDropHandle::new(tokio::spawn(async move {
+            let cause = match errors.recv().await {
+                Ok((error, _)) => failure::cause(&error),
+                Err(_) => RedisError::silence(),
+            };
+            end.send_replace(Some(cause));
+        }));
+        let caller = Caller { client: client.with_options(&options::once()), ended, ours: false };
+        let connection = Self { caller, _lifeline: lifeline };
+        match timeout(limit, connection.caller.prove()).await {
+            Ok(proved) => proved.map(|()| connection),
+            Err(_) => {
+                // It may be the only one who thinks that there is a connection.
+                let _ = timeout(limit, client.force_reconnection()).await;
+                Err(RedisError::silence())
+            }
+        }
     }
 
     /// The part that can be cloned, and does not keep the connection open.
@@ -62,8 +92,10 @@ impl Connection {
 /// Sends commands over a [`Connection`], as long as that lasts.
 #[derive(Clone)]
 pub(crate) struct Caller {
-    client: Client,
+    client: WithOptions<Client>,
     ended: watch::Receiver<Option<RedisError>>,
+    /// Whether the client is for us alone.
+    ours: bool,
 }
 
 impl Caller {
@@ -135,7 +167,7 @@ impl Caller {
         &self,
         requests: [Request; N],
     ) -> Result<Vec<Result<Reply, RedisError>>, RedisError> {
-        let pipeline = self.client.pipeline();
+        let pipeline = Pipeline::from(self.client.clone());
         let exchange = Box::pin(async {
             for request in requests {
                 if let Request::Command(command, arguments) = request {
@@ -174,8 +206,10 @@ impl Caller {
 
     /// Ends the connection when what is under way on it is done.
     pub(crate) async fn quit(&self) {
-        // An error means that it is over anyway.
-        let _ = self.client.quit().await;
+        if self.ours {
+            // An error means that it is over anyway.
+            let _ = self.client.quit().await;
+        }
     }
 
     /// The outcome of `exchange`, or why the connection ended before it. It is in a box because it takes kilobytes,
@@ -202,7 +236,7 @@ impl Caller {
         cause.unwrap_or_else(RedisError::silence)
     }
 
-    pub(super) const fn client(&self) -> &Client {
+    pub(super) fn client(&self) -> &Client {
         &self.client
     }
 

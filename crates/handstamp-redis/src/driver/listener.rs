@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
-use fred::types::{Message, Value};
+use fred::interfaces::{ClientLike, EventInterface, PubsubInterface, TrackingInterface};
+use fred::types::client::Invalidation;
+use fred::types::{Key, Message, Value};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::broadcast::{self, Receiver};
 use tokio::time::timeout;
@@ -12,9 +13,19 @@ use crate::RedisError;
 
 /// A subscription to one channel, on a connection of its own: an error reply to a `SUBSCRIBE` shifts the replies to
 /// all commands behind it. It ends with that connection.
+///
+/// It also hears of keys that have changed, if another connection is told to have that sent here.
 pub(crate) struct Listener {
     connection: Connection,
     messages: Receiver<Message>,
+    changes: Receiver<Invalidation>,
+}
+
+/// What came in.
+pub(crate) enum Received {
+    Message(Bytes),
+    /// These keys have changed, or are gone.
+    Changed(Vec<Bytes>),
 }
 
 impl Listener {
@@ -26,38 +37,41 @@ impl Listener {
         let channel_of_messages = broadcast::Sender::new(CAPACITY);
         client.inner().notifications.pubsub.store(Arc::new(channel_of_messages));
         // First the receiver: messages without one are dropped.
-        let messages = client.message_rx();
+        let channel_of_changes = broadcast::Sender::new(CAPACITY);
+        client.inner().notifications.invalidations.store(Arc::new(channel_of_changes));
+        let (messages, changes) = (client.message_rx(), client.invalidation_rx());
         timeout(target.connect_timeout, subscribe(&connection, channel))
             .await
             .unwrap_or(Err(RedisError::TimedOut))?;
-        Ok(Self { connection, messages })
+        Ok(Self { connection, messages, changes })
     }
 
-    /// The next message, or why there is none.
+    /// What comes next, or why there is nothing more.
     ///
     /// # Cancel safety
     ///
     /// Safe: no message is lost.
-    pub(crate) async fn next(&mut self) -> Result<Bytes, RedisError> {
+    pub(crate) async fn next(&mut self) -> Result<Received, RedisError> {
         tokio::select! {
             biased;
-            received = self.messages.recv() => match received {
-                Ok(message) => payload(message),
-                Err(RecvError::Lagged(count)) => Err(RedisError::Lagged(count)),
-                Err(RecvError::Closed) => Err(RedisError::Closed),
-            },
+            received = self.messages.recv() => message(received.map_err(gap)?),
+            received = self.changes.recv() => Ok(changes(received.map_err(gap)?)),
             cause = self.connection.lost() => Err(cause),
         }
     }
 
-    /// A message that is there already.
-    pub(crate) fn try_next(&mut self) -> Option<Result<Bytes, RedisError>> {
-        match self.messages.try_recv() {
-            Ok(message) => Some(payload(message)),
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Lagged(count)) => Some(Err(RedisError::Lagged(count))),
-            Err(TryRecvError::Closed) => Some(Err(RedisError::Closed)),
+    /// What is there already.
+    pub(crate) fn try_next(&mut self) -> Option<Result<Received, RedisError>> {
+        match there_already(self.messages.try_recv()) {
+            Some(received) => Some(received.and_then(message)),
+            None => there_already(self.changes.try_recv()).map(|received| received.map(changes)),
         }
+    }
+
+    /// The number by which other connections can have sent something here.
+    pub(crate) async fn id(&self) -> Result<i64, RedisError> {
+        let id = self.connection.caller().call(Request::new("CLIENT").arg("ID")).await?;
+        id.as_integer().ok_or(RedisError::Protocol)
     }
 
     /// A round trip on this connection. Once it resolves, every message that the server sent before its answer is
@@ -99,8 +113,28 @@ async fn subscribe(connection: &Connection, channel: &str) -> Result<(), RedisEr
     }
 }
 
-fn payload(message: Message) -> Result<Bytes, RedisError> {
-    message.value.into_bytes().ok_or(RedisError::Protocol)
+fn message(message: Message) -> Result<Received, RedisError> {
+    message.value.into_bytes().map(Received::Message).ok_or(RedisError::Protocol)
+}
+
+fn changes(changes: Invalidation) -> Received {
+    Received::Changed(changes.keys.into_iter().map(Key::into_bytes).collect())
+}
+
+const fn gap(error: RecvError) -> RedisError {
+    match error {
+        RecvError::Lagged(count) => RedisError::Lagged(count),
+        RecvError::Closed => RedisError::Closed,
+    }
+}
+
+fn there_already<T>(received: Result<T, TryRecvError>) -> Option<Result<T, RedisError>> {
+    match received {
+        Ok(received) => Some(Ok(received)),
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Lagged(count)) => Some(Err(RedisError::Lagged(count))),
+        Err(TryRecvError::Closed) => Some(Err(RedisError::Closed)),
+    }
 }
 
 /// A listener that is this many messages behind has lost some, and is told so.

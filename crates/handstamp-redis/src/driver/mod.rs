@@ -15,11 +15,14 @@ mod handshake;
 mod listener;
 mod message;
 mod options;
+mod shared_client;
 mod target;
 
 pub(crate) use self::connection::{Caller, Connection};
-pub(crate) use self::listener::Listener;
+pub(crate) use self::listener::{Listener, Received};
 pub(crate) use self::message::{Reply, Request};
+pub use self::shared_client::ClusteredClient;
+pub(crate) use self::shared_client::SharedClient;
 pub(crate) use self::target::Target;
 
 /// The slot of a cluster that a key lies in.

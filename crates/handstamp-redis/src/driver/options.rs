@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use fred::types::RespVersion;
 use fred::types::config::{
-    Config, ConnectionConfig, Server, ServerConfig, TcpConfig, TlsConfig, TlsConnector, TlsHostMapping,
+    Config, ConnectionConfig, Options, Server, ServerConfig, TcpConfig, TlsConfig, TlsConnector,
+    TlsHostMapping,
 };
 
 use super::Target;
@@ -55,6 +56,11 @@ pub(super) fn connection(limit: Duration) -> ConnectionConfig {
         tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
         ..ConnectionConfig::default()
     }
+}
+
+/// For commands over a client that is not ours: fail at once while there is no connection, and never send one twice.
+pub(super) fn once() -> Options {
+    Options { max_attempts: Some(1), fail_fast: true, ..Options::default() }
 }
 
 /// `fred` sends its `HELLO` as a line of text, user and password as they are: with a space in one, the server would

@@ -1,4 +1,4 @@
--- ARGV: expected revision, mark, its time to live in milliseconds, channel, notice
+-- ARGV: expected revision, mark, its time to live in milliseconds, channel (empty: nobody is told), notice
 -- 1 retired, now or by an earlier call; 0 another revision is there; -1 nothing is there
 if redis.call('GETRANGE', KEYS[1], 4, 19) ~= ARGV[1] then
   if redis.call('GET', KEYS[1]) == ARGV[2] then
@@ -10,6 +10,8 @@ if redis.call('GETRANGE', KEYS[1], 4, 19) ~= ARGV[1] then
   return redis.call('EXISTS', KEYS[1]) - 1
 end
 -- First, since it may not be permitted: nobody hears of it before the script has ended.
-redis.call('PUBLISH', ARGV[4], ARGV[5])
+if ARGV[4] ~= '' then
+  redis.call('PUBLISH', ARGV[4], ARGV[5])
+end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1

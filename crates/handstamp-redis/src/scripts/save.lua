@@ -1,4 +1,4 @@
--- ARGV: expected revision, new revision, record, time to live in milliseconds, channel, notice
+-- ARGV: expected revision, new revision, record, time to live in milliseconds, channel (empty: nobody is told), notice
 -- 1 saved, now or by an earlier call; 0 another revision is there; -1 nothing is there
 local found = redis.call('GETRANGE', KEYS[1], 4, 19)
 if found == ARGV[2] then
@@ -11,6 +11,12 @@ if found ~= ARGV[1] then
   return redis.call('EXISTS', KEYS[1]) - 1
 end
 -- First, since it may not be permitted: nobody hears of it before the script has ended.
-redis.call('PUBLISH', ARGV[5], ARGV[6])
+if ARGV[5] ~= '' then
+  redis.call('PUBLISH', ARGV[5], ARGV[6])
+end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+if ARGV[5] == '' then
+  -- The server tells whoever has read it, and forgets them with every change.
+  redis.call('GETRANGE', KEYS[1], 0, 0)
+end
 return 1

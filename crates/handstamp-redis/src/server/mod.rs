@@ -21,7 +21,7 @@ pub(crate) use self::link::Replaced;
 pub(crate) use self::place::Place;
 use self::trial::Trial;
 use crate::driver::{Caller, Listener, Reply, Request};
-use crate::{Channel, RedisConfig, RedisError};
+use crate::{Channel, RedisConfig, RedisError, Transport};
 
 /// A server: a connection to it for commands, which is kept up, and subscriptions, each on a connection of its own.
 pub(crate) struct Server {
@@ -95,10 +95,26 @@ impl Server {
         let limit = self.config.command_timeout / 2;
         let replies =
             self.admitted(|caller| async move { caller.call_and_wait(request, replicas, limit).await });
-        match replies.await? {
-            (reply, acknowledged) if acknowledged >= i64::from(replicas) => Ok(reply),
-            _ => Err(RedisError::NotReplicated),
-        }
+        let (reply, acknowledged) = replies.await?;
+        enough(acknowledged, replicas).map(|()| reply)
+    }
+
+    /// Both at once.
+    ///
+    /// # Errors
+    ///
+    /// When too few replicas have it in time, though it was carried out.
+    ///
+    /// # Cancel safety
+    ///
+    /// The command may have been carried out or not, and may still be.
+    pub(crate) async fn ask_and_wait(&self, request: Request, replicas: u32) -> Result<Reply, RedisError> {
+        let reply = self.ask(request).await?;
+        let limit = (self.config.command_timeout / 2).as_millis().max(1).to_string();
+        // For all that was written over this connection.
+        let wait = Request::new("WAIT").arg(replicas.to_string()).arg(limit);
+        let acknowledged = self.call(wait).await?.as_integer().ok_or(RedisError::Protocol)?;
+        enough(acknowledged, replicas).map(|()| reply)
     }
 
     /// Whether the server answers, and is what it should be. This gets through however many commands wait, and while
@@ -147,9 +163,17 @@ impl Server {
         let link = self.link.subscribe();
         // Where commands cannot go there is no use in trying.
         self.caller().await?;
-        let Link::Up(_, target) = link.borrow().clone() else { return Err(RedisError::silence()) };
+        let Link::Up(caller, target) = link.borrow().clone() else { return Err(RedisError::silence()) };
         let replaced = Replaced::from_now(link);
         let listener = Listener::open(&target, channel.as_str()).await?;
+        if self.config.invalidation == Transport::Tracking {
+            // Of what is read on the one connection from now on, changes are told on the other, except its own.
+            let id = listener.id().await?.to_string();
+            let track = ["TRACKING", "ON", "REDIRECT", &id, "NOLOOP"];
+            let track =
+                track.into_iter().fold(Request::new("CLIENT"), |track, word| track.arg(word.to_owned()));
+            self.in_time(caller.call(track)).await?;
+        }
         Ok((listener, replaced))
     }
 
@@ -213,6 +237,10 @@ impl Server {
             Ok(Link::Connecting | Link::Closed) | Err(_) => Err(RedisError::Closed),
         }
     }
+}
+
+fn enough(acknowledged: i64, replicas: u32) -> Result<(), RedisError> {
+    if acknowledged >= i64::from(replicas) { Ok(()) } else { Err(RedisError::NotReplicated) }
 }
 
 impl fmt::Debug for Server {

@@ -2,11 +2,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::RedisError;
-use crate::driver::{Caller, Connection, Reply, Request, Target};
+use crate::driver::{Caller, Connection, Reply, Request, SharedClient, Target};
 use crate::sentinel::Sentinel;
 
 /// Where a server is to be found, and as what.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Place {
     /// A primary that is always there.
     Fixed(Arc<Target>),
@@ -14,45 +14,32 @@ pub(crate) enum Place {
     Replica { target: Arc<Target>, in_cluster: bool },
     /// The primary, wherever the Sentinels say that it is.
     Sentinel(Sentinel),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(target) | Self::Replica { target, .. } => target.address.fmt(f),
-            Self::Sentinel(sentinel) => f.write_str(sentinel.service()),
-        }
-    }
+    /// The primary that somebody's client is connected to, which should be the one found there.
+    Shared(SharedClient, Box<Self>),
 }
 
 impl Place {
-    /// A connection to it as it is now.
+    /// A connection to it as it is now, and where subscriptions have to go.
     pub(super) async fn open(&self) -> Result<(Connection, Arc<Target>), RedisError> {
+        let target = self.target().await?;
+        let connection = match self {
+            Self::Shared(client, _) => client.connection(target.connect_timeout).await?,
+            Self::Fixed(_) | Self::Replica { .. } | Self::Sentinel(_) => Connection::open(&target).await?,
+        };
         match self {
-            Self::Fixed(target) => Ok((Connection::open(target).await?, target.clone())),
-            Self::Replica { target, in_cluster } => {
-                let connection = Connection::open(target).await?;
-                if *in_cluster {
-                    connection.caller().call(Request::new("READONLY")).await?;
-                }
-                Ok((connection, target.clone()))
+            Self::Fixed(_) | Self::Replica { in_cluster: false, .. } => {}
+            Self::Replica { in_cluster: true, .. } => {
+                connection.caller().call(Request::new("READONLY")).await?;
             }
-            Self::Sentinel(sentinel) => {
-                let target = Arc::new(sentinel.primary().await?);
-                let connection = Connection::open(&target).await?;
-                // What they say may be out of date.
-                self.check(connection.caller()).await?;
-                Ok((connection, target))
-            }
+            // What others say may be out of date.
+            Self::Sentinel(_) | Self::Shared(..) => self.check(connection.caller()).await?,
         }
+        Ok((connection, target))
     }
 
     /// Whether the server at the other end is what is to be found here: one that was demoted goes on answering.
     pub(super) async fn check(&self, caller: &Caller) -> Result<(), RedisError> {
-        let expected = match self {
-            Self::Fixed(_) | Self::Sentinel(_) => "master",
-            Self::Replica { .. } => "slave",
-        };
+        let expected = if matches!(self, Self::Replica { .. }) { "slave" } else { "master" };
         let role = caller.call(Request::new("ROLE")).await?;
         match role.as_list().and_then(|role| role.first()).and_then(Reply::as_text) {
             Some(role) if role == expected => Ok(()),
@@ -63,9 +50,43 @@ impl Place {
 
     /// Resolves when the server is known to be found elsewhere than at `target`.
     pub(super) async fn moved_from(&self, target: &Target) -> RedisError {
+        match self.sentinel() {
+            None => std::future::pending().await,
+            Some(sentinel) => sentinel.moved_from(target).await,
+        }
+    }
+
+    /// The same, over connections of our own.
+    pub(crate) fn unshared(&self) -> Self {
         match self {
-            Self::Fixed(_) | Self::Replica { .. } => std::future::pending().await,
-            Self::Sentinel(sentinel) => sentinel.moved_from(target).await,
+            Self::Shared(_, place) => place.unshared(),
+            Self::Fixed(_) | Self::Replica { .. } | Self::Sentinel(_) => self.clone(),
+        }
+    }
+
+    async fn target(&self) -> Result<Arc<Target>, RedisError> {
+        match self {
+            Self::Fixed(target) | Self::Replica { target, .. } => Ok(target.clone()),
+            Self::Sentinel(sentinel) => Ok(Arc::new(sentinel.primary().await?)),
+            Self::Shared(_, place) => Box::pin(place.target()).await,
+        }
+    }
+
+    fn sentinel(&self) -> Option<&Sentinel> {
+        match self {
+            Self::Fixed(_) | Self::Replica { .. } => None,
+            Self::Sentinel(sentinel) => Some(sentinel),
+            Self::Shared(_, place) => place.sentinel(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(target) | Self::Replica { target, .. } => target.address.fmt(f),
+            Self::Sentinel(sentinel) => f.write_str(sentinel.service()),
+            Self::Shared(_, place) => place.fmt(f),
         }
     }
 }

@@ -93,7 +93,11 @@ pub(crate) fn cause<E: Error + 'static>(error: &E) -> &RedisError {
 }
 
 pub(crate) async fn until_heard(subscription: &mut impl Subscription, expected: &[u8]) {
-    let heard = async { while subscription.next().await.expect("message") != expected {} };
+    let heard = async {
+        while subscription.next().await.expect("message").message().is_none_or(|message| message != expected)
+        {
+        }
+    };
     tokio::time::timeout(PATIENCE, heard).await.expect("the message never came");
 }
 

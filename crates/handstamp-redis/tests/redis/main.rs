@@ -11,5 +11,7 @@ mod outages;
 mod permissions;
 mod records;
 mod replicas;
+mod shared;
 mod subscriptions;
 mod tls;
+mod tracking;

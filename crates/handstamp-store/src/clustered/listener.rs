@@ -11,7 +11,7 @@ use super::clearing::Clearing;
 use super::lane::Lane;
 use super::node::Node;
 use super::status::{ShardStatus, Status};
-use crate::{Backoff, Bus, BusError, Proof, Shard, StoreError, Subscription};
+use crate::{Backoff, Bus, BusError, Heard, Proof, Shard, StoreError, Subscription};
 
 /// Listens to what one shard of the store tells, and proves that it does.
 pub(super) struct Listener<B> {
@@ -180,7 +180,17 @@ impl<B: Bus> Listener<B> {
         reachable
     }
 
-    fn apply(&self, message: &[u8], clearing: &mut Clearing) {
+    fn apply(&self, heard: &Heard, clearing: &mut Clearing) {
+        match heard {
+            Heard::Message(message) => self.read(message, clearing),
+            Heard::Changed(key) => {
+                self.node.counters.received();
+                self.node.forget(key, None);
+            }
+        }
+    }
+
+    fn read(&self, message: &[u8], clearing: &mut Clearing) {
         let node = &self.node;
         match node.messenger.read(message) {
             Ok(Notice { invalidation, .. }) => {

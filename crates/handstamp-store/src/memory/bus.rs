@@ -3,7 +3,7 @@ use std::future::ready;
 use bytes::Bytes;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 
-use crate::{Bus, BusError, Proof, Shard, Subscription};
+use crate::{Bus, BusError, Heard, Proof, Shard, Subscription};
 
 /// A bus within one process. Clones are the same bus.
 #[derive(Clone, Debug)]
@@ -47,13 +47,13 @@ impl Bus for MemoryBus {
 pub struct MemorySubscription(broadcast::Receiver<Bytes>);
 
 impl Subscription for MemorySubscription {
-    async fn next(&mut self) -> Result<Bytes, BusError> {
-        self.0.recv().await.map_err(BusError::new)
+    async fn next(&mut self) -> Result<Heard, BusError> {
+        self.0.recv().await.map(Heard::Message).map_err(BusError::new)
     }
 
-    fn try_next(&mut self) -> Option<Result<Bytes, BusError>> {
+    fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
         match self.0.try_recv() {
-            Ok(message) => Some(Ok(message)),
+            Ok(message) => Some(Ok(Heard::Message(message))),
             Err(TryRecvError::Empty) => None,
             Err(lost) => Some(Err(BusError::new(lost))),
         }

@@ -29,7 +29,7 @@ async fn logs_messages_and_records_hold_no_credential() {
 
     let mut places = vec![record, log.take()];
     while let Some(message) = messages.try_next() {
-        places.push(message.unwrap().to_vec());
+        places.push(message.unwrap().message().unwrap().to_vec());
     }
     assert!(places.len() >= 4, "there were messages");
     assert!(!places[1].is_empty(), "there were logs");

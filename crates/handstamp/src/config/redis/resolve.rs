@@ -1,7 +1,7 @@
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use handstamp_redis::{RedisConfig, RedisUrl};
+use handstamp_redis::{ReadFrom, RedisConfig, RedisUrl, Transport};
 
 use super::super::error::Problem;
 use super::super::resolve::noting;
@@ -12,6 +12,11 @@ impl RedisSettings {
     pub(in crate::config) fn resolve(&self, problems: &mut Vec<Problem>) -> Option<RedisConfig> {
         let read_from = chosen("REDIS_READ_FROM", self.read_from.as_deref(), problems);
         let invalidation = chosen("REDIS_INVALIDATION", self.invalidation.as_deref(), problems);
+        if (read_from, invalidation) == (Some(ReadFrom::Replica), Some(Transport::Tracking)) {
+            let complaint = "with REDIS_INVALIDATION=tracking nobody is told of changes to what a replica has sent: \
+                             choose one of the two";
+            problems.push(Problem::new("REDIS_READ_FROM", complaint));
+        }
         let url = self.servers(problems);
         let url = url.map(|url| self.encrypted(self.named(url, problems), problems));
         let tls = self.resolve_tls(url.as_ref(), problems);

@@ -83,14 +83,16 @@ fn builder_and_environment_say_the_same() {
         ("REDIS_TLS", "on"),
         ("REDIS_READ_FROM", "replica"),
         ("REDIS_WAIT_REPLICAS", "2"),
-        ("REDIS_INVALIDATION", "tracking"),
+        ("REDIS_INVALIDATION", "pubsub"),
     ]);
     for config in [*built, read] {
         assert_eq!(config.url.to_string(), "rediss-cluster://app:***@a:7000,[::1]:7001");
         assert_eq!((config.read_from, config.wait_replicas), (ReadFrom::Replica, 2));
-        assert_eq!(config.invalidation, Transport::Tracking);
+        assert_eq!(config.invalidation, Transport::PubSub);
         assert!(config.tls.is_some());
     }
+    let tracking = redis(&[("REDIS_URL", "redis://a"), ("REDIS_INVALIDATION", "tracking")]);
+    assert_eq!(tracking.invalidation, Transport::Tracking);
     let defaults = redis(&[("REDIS_URL", "redis://a")]);
     assert_eq!((defaults.read_from, defaults.wait_replicas), (ReadFrom::Primary, 0));
     assert!(defaults.invalidation == Transport::PubSub && defaults.tls.is_none());
@@ -138,6 +140,10 @@ fn what_is_wrong_is_said_with_the_name_of_the_variable() {
         (
             &[url, ("REDIS_INVALIDATION", "no")],
             "REDIS_INVALIDATION: invalidations are carried by pubsub or by",
+        ),
+        (
+            &[url, ("REDIS_READ_FROM", "replica"), ("REDIS_INVALIDATION", "tracking")],
+            "REDIS_READ_FROM: with REDIS_INVALIDATION=tracking nobody is told",
         ),
         (&[("REDIS_PASSWORD", "s3cret")], "REDIS_PASSWORD: there is no Redis that it could be for"),
         (&[("REDIS_READ_FROM", "replica")], "REDIS_READ_FROM: there is no Redis that it could be for"),

@@ -1,0 +1,105 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+
+use handstamp_core::id::Namespace;
+use handstamp_store::{BusError, Heard, Proof, Subscription};
+
+use crate::RedisError;
+use crate::canary::Canary;
+use crate::cluster::SlotFence;
+use crate::driver::{Listener, Received};
+use crate::name;
+use crate::server::Replaced;
+
+/// A listener on a [`RedisBus`](crate::RedisBus). It lasts as long as its connection, and no longer than the connection
+/// for commands: when that is made anew, it may lead to another server.
+pub struct RedisSubscription {
+    listener: Listener,
+    replaced: Replaced,
+    slots: Option<SlotFence>,
+    canary: Option<Canary>,
+    namespace: Namespace,
+    /// What came in together with what was taken last.
+    heard: VecDeque<Heard>,
+}
+
+impl RedisSubscription {
+    pub(crate) const fn new(
+        listener: Listener,
+        replaced: Replaced,
+        slots: Option<SlotFence>,
+        canary: Option<Canary>,
+        namespace: Namespace,
+    ) -> Self {
+        Self { listener, replaced, slots, canary, namespace, heard: VecDeque::new() }
+    }
+
+    fn take_in(&mut self, received: Received) {
+        match received {
+            Received::Message(message) => self.heard.push_back(Heard::Message(message)),
+            Received::Changed(names) => {
+                let keys = names.iter().filter_map(|name| name::key(&self.namespace, name));
+                self.heard.extend(keys.map(Heard::Changed));
+            }
+        }
+    }
+}
+
+impl Subscription for RedisSubscription {
+    async fn next(&mut self) -> Result<Heard, BusError> {
+        loop {
+            if let Some(heard) = self.heard.pop_front() {
+                return Ok(heard);
+            }
+            let received = tokio::select! {
+                biased;
+                received = self.listener.next() => received?,
+                () = self.replaced.happened() => return Err(RedisError::Closed.into()),
+            };
+            self.take_in(received);
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
+        loop {
+            if let Some(heard) = self.heard.pop_front() {
+                return Some(Ok(heard));
+            }
+            match self.listener.try_next()? {
+                Ok(received) => self.take_in(received),
+                Err(error) => return Some(Err(error.into())),
+            }
+        }
+    }
+
+    /// A round trip on the subscription's own connection: a `PING`, or in a cluster the question which slots the primary
+    /// has. Whoever calls it bounds how long that may take.
+    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
+        let heard: Pin<Box<dyn Future<Output = Result<Proof, RedisError>> + Send>> = match self.slots.clone()
+        {
+            None => {
+                let answered = self.listener.fence();
+                Box::pin(async move { answered.await.map(|()| Proof::Complete) })
+            }
+            Some(slots) => {
+                let reply = self.listener.fence_by(SlotFence::request());
+                Box::pin(async move { slots.proof(&reply.await?) })
+            }
+        };
+        let canary = self.canary.clone();
+        async move {
+            let Some(canary) = canary else { return Ok(heard.await?) };
+            match tokio::try_join!(heard, canary.look())? {
+                (Proof::Complete, Proof::Complete) => Ok(Proof::Complete),
+                _ => Ok(Proof::Shrunk),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RedisSubscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisSubscription").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+use bytes::Bytes;
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Mark, Record};
+use handstamp_redis::{RedisBus, RedisConfig, RedisStore, RedisSubscription, Transport};
+use handstamp_store::{Bus, Heard, Proof, SaveOutcome, Store, Subscription, conformance};
+use handstamp_testkit::{RedisCluster, RedisServer};
+
+use crate::harness::{MINUTE, changed, config, connected_by, created, record, until_it_serves};
+
+async fn tracking(url: &str) -> (RedisStore, RedisBus) {
+    let pair = connected_by(RedisConfig { invalidation: Transport::Tracking, ..config(url) });
+    until_it_serves(&pair.0).await;
+    pair
+}
+
+/// All that has been heard of up to now.
+async fn heard(subscription: &mut RedisSubscription) -> Vec<Heard> {
+    subscription.fence().await.expect("fence");
+    std::iter::from_fn(|| subscription.try_next()).map(|heard| heard.expect("a message")).collect()
+}
+
+fn changes_of(heard: &[Heard], key: &SessionKey) -> usize {
+    heard.iter().filter(|heard| **heard == Heard::Changed(*key)).count()
+}
+
+async fn save(store: &RedisStore, record: &Record) -> Record {
+    let next = changed(record);
+    let saved = store.save(&next, record.revision, MINUTE, Bytes::from_static(b"notice")).await;
+    assert_eq!(saved.expect("save"), SaveOutcome::Saved);
+    next
+}
+
+#[tokio::test]
+async fn records_and_messages_are_as_ever() {
+    let server = RedisServer::start().await;
+    let (store, bus) = tracking(&server.url()).await;
+    conformance::records(&store).await;
+    let cluster = RedisCluster::start().await;
+    let (clustered, clustered_bus) = tracking(&cluster.url()).await;
+    conformance::records(&clustered).await;
+    for shard in clustered.shards().current() {
+        conformance::bus(&clustered_bus, shard).await;
+    }
+    conformance::bus(&bus, handstamp_store::Shard::ONLY).await;
+}
+
+/// Whoever has read a session is told when another changes or ends it, each time.
+#[tokio::test]
+async fn who_has_read_a_session_is_told_of_changes() {
+    for url in [RedisServer::start().await].iter().map(RedisServer::url) {
+        let (one, _bus) = tracking(&url).await;
+        let (other, bus) = tracking(&url).await;
+        let mut record = created(&one).await;
+        let mut subscription = bus.subscribe(other.shard_of(&record.key)).await.expect("subscribe");
+        assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 0);
+        for _ in 0..3 {
+            other.load(&record.key).await.expect("load").expect("the record");
+            record = save(&one, &record).await;
+            assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
+            record = save(&one, &record).await;
+            assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 0, "it was not read again");
+        }
+        other.load(&record.key).await.expect("load").expect("the record");
+        assert!(one.delete(&record.key, Bytes::new()).await.expect("delete"));
+        assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
+        // That there was nothing is remembered, too.
+        assert!(other.load(&record.key).await.expect("load").is_none());
+    }
+}
+
+/// What a node has written itself it knows, and goes on being told of.
+#[tokio::test]
+async fn one_is_not_told_of_ones_own_changes_and_of_those_after_them() {
+    let server = RedisServer::start().await;
+    let (one, bus) = tracking(&server.url()).await;
+    let (other, _bus) = tracking(&server.url()).await;
+    let mut subscription = bus.subscribe(handstamp_store::Shard::ONLY).await.expect("subscribe");
+    let created = created(&one).await;
+    let saved = save(&other, &created).await;
+    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 1, "after a create");
+    one.load(&created.key).await.expect("load").expect("the record");
+    let saved = save(&one, &saved).await;
+    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 0);
+    let saved = save(&other, &saved).await;
+    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 1, "after a save");
+    one.load(&created.key).await.expect("load").expect("the record");
+    let _ = one.touch(&created.key, MINUTE * 2).await.expect("touch");
+    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 0);
+    let mark = Mark::new(saved.revision.next().expect("random bytes"));
+    let _ = other.retire(&created.key, saved.revision, mark, MINUTE, Bytes::new()).await.expect("retire");
+    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 1, "after a touch");
+}
+
+#[tokio::test]
+async fn who_listens_anew_is_told_anew() {
+    let server = RedisServer::start().await;
+    let (one, bus) = tracking(&server.url()).await;
+    let (other, _bus) = tracking(&server.url()).await;
+    let shard = handstamp_store::Shard::ONLY;
+    let record = created(&other).await;
+    drop(bus.subscribe(shard).await.expect("subscribe"));
+    let mut subscription = bus.subscribe(shard).await.expect("subscribe");
+    one.load(&record.key).await.expect("load").expect("the record");
+    let record = save(&other, &record).await;
+    assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
+    // Another connection for commands is another that has to be told where to.
+    server.kill_clients("normal");
+    while subscription.next().await.is_ok() {}
+    until_it_serves(&one).await;
+    let mut subscription = bus.subscribe(shard).await.expect("subscribe");
+    one.load(&record.key).await.expect("load").expect("the record");
+    until_it_serves(&other).await;
+    let record = save(&other, &record).await;
+    assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
+}
+
+/// Nobody is told that all keys are gone.
+#[tokio::test]
+async fn an_emptied_server_is_noticed() {
+    let server = RedisServer::start().await;
+    let (_one, bus) = tracking(&server.url()).await;
+    let (_other, other_bus) = tracking(&server.url()).await;
+    let shard = handstamp_store::Shard::ONLY;
+    let subscriptions = [
+        bus.subscribe(shard).await.expect("subscribe"),
+        other_bus.subscribe(shard).await.expect("subscribe"),
+    ];
+    for expected in [Proof::Complete, Proof::Complete, Proof::Shrunk, Proof::Complete] {
+        if expected == Proof::Shrunk {
+            server.command(&["FLUSHALL"]);
+        }
+        for subscription in &subscriptions {
+            assert_eq!(subscription.fence().await.expect("fence"), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_a_cluster_every_primary_tells_of_its_own() {
+    let cluster = RedisCluster::start().await;
+    let (one, _bus) = tracking(&cluster.url()).await;
+    let (other, bus) = tracking(&cluster.url()).await;
+    let mut subscriptions = Vec::new();
+    for shard in other.shards().current() {
+        subscriptions.push((shard, bus.subscribe(shard).await.expect("subscribe")));
+    }
+    for _ in 0..12 {
+        let record = created(&one).await;
+        other.load(&record.key).await.expect("load").expect("the record");
+        save(&one, &record).await;
+        for (shard, subscription) in &mut subscriptions {
+            let expected = usize::from(*shard == other.shard_of(&record.key));
+            assert_eq!(changes_of(&heard(subscription).await, &record.key), expected);
+        }
+    }
+    let primary = cluster.primaries()[0];
+    cluster.command(primary, &["FLUSHALL"]);
+    let mut shrunk = 0;
+    for (_, subscription) in &subscriptions {
+        shrunk += usize::from(subscription.fence().await.expect("fence") == Proof::Shrunk);
+    }
+    assert_eq!(shrunk, 1);
+    assert!(record().payload.len() > 1);
+}
