@@ -38,6 +38,11 @@ impl Refusal {
         code_of(text).is_some()
     }
 
+    /// Whether the server, or another in its place, may well do it in a moment. Nothing has been done.
+    pub(crate) fn is_passing(&self) -> bool {
+        PASSING.contains(&self.code())
+    }
+
     /// The code, such as `READONLY` or `OOM`.
     #[must_use]
     pub fn code(&self) -> &str {
@@ -93,6 +98,9 @@ const CODES: [(&str, &str); 15] = [
     ("TRYAGAIN", MOVING),
     ("WRONGTYPE", "the key holds something that is no session"),
 ];
+
+/// What servers answer while they take each other's place.
+const PASSING: [&str; 5] = ["CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "TRYAGAIN"];
 
 const NO_PERMISSION: &str = "the user has no permission for this command, key or channel";
 

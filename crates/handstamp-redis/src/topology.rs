@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use handstamp_store::{Shard, Shards};
+use handstamp_store::{Backoff, Shard, Shards};
 use tokio::sync::broadcast;
+use tokio::time::sleep;
 
 use crate::cluster::{Cluster, SlotFence};
 use crate::driver::{ClusteredClient, Listener, Reply, Request, SharedClient};
@@ -68,12 +69,26 @@ impl Topology {
         }
     }
 
-    /// The answer of the primary that has `key`.
+    /// The answer of the primary that has `key`. What was refused because servers are just taking each other's place is
+    /// asked for again, after a jittered pause each time: nothing has been done, and it will not take long.
     ///
     /// # Cancel safety
     ///
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn call(&self, key: &Bytes, task: &Task) -> Result<Reply, RedisError> {
+        let mut backoff = Backoff::new();
+        for _ in 0..MOST_RETRIES {
+            match self.call_once(key, task).await {
+                Err(RedisError::Refused(refusal)) if refusal.is_passing() => {
+                    sleep(backoff.next_wait()).await;
+                }
+                answered => return answered,
+            }
+        }
+        self.call_once(key, task).await
+    }
+
+    async fn call_once(&self, key: &Bytes, task: &Task) -> Result<Reply, RedisError> {
         match &self.kind {
             Kind::One(primary) => primary.call(task).await,
             Kind::Cluster(cluster) => cluster.call(key, task).await,
@@ -169,6 +184,9 @@ impl Kind {
         Self::One(Arc::new(Primary::start(shared, place)))
     }
 }
+
+/// The caller's budget ends them sooner, if it is short.
+const MOST_RETRIES: usize = 2;
 
 fn fixed(shared: &Shared, address: &Address) -> Place {
     Place::Fixed(Arc::new(shared.config.target(address)))

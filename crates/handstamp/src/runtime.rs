@@ -35,6 +35,8 @@ struct Inner {
     draining: AtomicBool,
     /// Which type of session each cookie stands for.
     cookies: Mutex<HashMap<String, &'static str>>,
+    #[cfg(feature = "redis")]
+    circuits: Option<handstamp_redis::Circuits>,
 }
 
 impl Runtime {
@@ -53,22 +55,22 @@ impl Runtime {
     /// Outside of a tokio runtime.
     pub async fn start(config: Config) -> Result<Self, ConfigError> {
         let settings = config.resolve()?;
-        let runtime = match settings.backend.clone() {
+        let inner = match settings.backend.clone() {
             Backend::Embedded => {
                 tracing::warn!("no REDIS_URL: sessions live in this process only, and end with it");
                 let bus = handstamp_store::MemoryBus::new();
                 let store = handstamp_store::MemoryStore::new(bus.clone());
-                Self::assemble(settings, store, bus, Arc::new(SystemClock))
+                Inner::assemble(settings, store, bus, Arc::new(SystemClock))
             }
             #[cfg(feature = "redis")]
             Backend::Redis(redis, channel) => {
                 let (store, bus) =
                     handstamp_redis::connect(*redis, settings.keys.namespace().clone(), channel);
-                Self::assemble(settings, store, bus, Arc::new(SystemClock))
+                let circuits = Some(store.circuits());
+                Inner { circuits, ..Inner::assemble(settings, store, bus, Arc::new(SystemClock)) }
             }
         };
-        runtime.wait_until_settled().await;
-        Ok(runtime)
+        Ok(Self::settled(inner).await)
     }
 
     /// Starts a node on a store and a bus of your own, which belong together. No setting of Redis is
@@ -100,9 +102,7 @@ impl Runtime {
         bus: impl Bus,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        let runtime = Self::assemble(config.resolve_without_redis()?, store, bus, clock);
-        runtime.wait_until_settled().await;
-        Ok(runtime)
+        Ok(Self::settled(Inner::assemble(config.resolve_without_redis()?, store, bus, clock)).await)
     }
 
     /// The name of this node.
@@ -142,6 +142,14 @@ impl Runtime {
             Outage::Anonymous => true,
         };
         (self.healthy_in_part() || covered) && !self.is_draining()
+    }
+
+    /// The circuits of the Redis servers that the [settings](Self::start) name: whether one is open because its server
+    /// does not answer, what becomes of them, and a way to close them by hand.
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn circuits(&self) -> Option<&crate::Circuits> {
+        self.0.circuits.as_ref()
     }
 
     /// How many sessions the local cache holds.
@@ -256,17 +264,10 @@ impl Runtime {
         self.0.tasks.spawn_on(work, &self.0.handle)
     }
 
-    fn assemble(settings: Resolved, store: impl Store, bus: impl Bus, clock: Arc<dyn Clock>) -> Self {
-        let messenger = Messenger::new(&settings.keys, settings.node_id.clone());
-        Self(Arc::new(Inner {
-            store: ClusteredStore::start(store, bus, messenger, clock, settings.node),
-            keys: settings.keys.clone(),
-            handle: tokio::runtime::Handle::current(),
-            tasks: TaskTracker::new(),
-            draining: AtomicBool::new(false),
-            cookies: Mutex::default(),
-            settings,
-        }))
+    async fn settled(inner: Inner) -> Self {
+        let runtime = Self(Arc::new(inner));
+        runtime.wait_until_settled().await;
+        runtime
     }
 
     async fn wait_until_settled(&self) {
@@ -275,6 +276,23 @@ impl Runtime {
                 false => tracing::warn!("cannot reach the session store yet: starting without it"),
                 true => tracing::warn!("cannot listen for invalidations yet: every read asks the store"),
             }
+        }
+    }
+}
+
+impl Inner {
+    fn assemble(settings: Resolved, store: impl Store, bus: impl Bus, clock: Arc<dyn Clock>) -> Self {
+        let messenger = Messenger::new(&settings.keys, settings.node_id.clone());
+        Self {
+            store: ClusteredStore::start(store, bus, messenger, clock, settings.node),
+            keys: settings.keys.clone(),
+            handle: tokio::runtime::Handle::current(),
+            tasks: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+            cookies: Mutex::default(),
+            settings,
+            #[cfg(feature = "redis")]
+            circuits: None,
         }
     }
 }

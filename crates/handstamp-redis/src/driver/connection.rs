@@ -136,7 +136,7 @@ impl Caller {
                 let time_to_live = replies.pop().ok_or(RedisError::Protocol)?;
                 Ok(Reply::List(vec![replies.swap_remove(1)?, time_to_live?]))
             }
-            command => {
+            command @ Request::Command(..) => {
                 let mut replies = self.pipeline([asking(), command]).await?;
                 replies.pop().unwrap_or(Err(RedisError::Protocol))
             }

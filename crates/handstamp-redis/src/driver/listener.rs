@@ -54,8 +54,8 @@ impl Listener {
     pub(crate) async fn next(&mut self) -> Result<Received, RedisError> {
         tokio::select! {
             biased;
-            received = self.messages.recv() => message(received.map_err(gap)?),
-            received = self.changes.recv() => Ok(changes(received.map_err(gap)?)),
+            received = self.messages.recv() => message(received.map_err(|error| gap(&error))?),
+            received = self.changes.recv() => Ok(changes(received.map_err(|error| gap(&error))?)),
             cause = self.connection.lost() => Err(cause),
         }
     }
@@ -121,9 +121,9 @@ fn changes(changes: Invalidation) -> Received {
     Received::Changed(changes.keys.into_iter().map(Key::into_bytes).collect())
 }
 
-const fn gap(error: RecvError) -> RedisError {
+const fn gap(error: &RecvError) -> RedisError {
     match error {
-        RecvError::Lagged(count) => RedisError::Lagged(count),
+        RecvError::Lagged(count) => RedisError::Lagged(*count),
         RecvError::Closed => RedisError::Closed,
     }
 }

@@ -191,9 +191,9 @@ async fn a_dead_or_frozen_primary_costs_its_own_sessions_only() {
         let records = created_on_each(&cluster, &store, 3).await;
         let victim = cluster.primaries()[1];
         if freeze {
-            cluster.pause(victim)
+            cluster.pause(victim);
         } else {
-            cluster.kill(victim)
+            cluster.kill(victim);
         }
         let mut back = false;
         while !back {
@@ -205,7 +205,7 @@ async fn a_dead_or_frozen_primary_costs_its_own_sessions_only() {
                             assert!(stored.is_some());
                             back |= *node == victim;
                         }
-                        Err(error) => assert_eq!(*node, victim, "{error:?} {:?}", error),
+                        Err(error) => assert_eq!(*node, victim, "{error:?}"),
                     }
                 }
             }

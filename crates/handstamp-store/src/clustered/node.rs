@@ -121,7 +121,7 @@ impl Node {
         }
         let now = self.clock.now();
         let timestamp = self.clock.timestamp();
-        let stored = match self.from_replica(key, source, now).await {
+        let stored = match self.ask_replica(key, source, now).await {
             None => again_if_lost(|| self.store.load(key), |_| true).await?,
             stored => stored,
         };
@@ -138,7 +138,7 @@ impl Node {
     }
 
     /// What a replica has, if that may be asked. That there is nothing is for the primary to say.
-    async fn from_replica(&self, key: &SessionKey, source: Source, now: Instant) -> Option<Stored> {
+    async fn ask_replica(&self, key: &SessionKey, source: Source, now: Instant) -> Option<Stored> {
         let lately = self.lately.as_ref().filter(|_| source == Source::AnyReplica)?;
         if lately.contains(key, now) {
             return None;

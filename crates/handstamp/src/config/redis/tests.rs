@@ -73,7 +73,7 @@ fn builder_and_environment_say_the_same() {
         .redis_tls(true)
         .redis_read_from(ReadFrom::Replica)
         .redis_wait_replicas(2)
-        .redis_invalidation(Transport::Tracking);
+        .redis_invalidation(Transport::PubSub);
     assert!(!format!("{built:?}").contains("s3cret"));
     let Ok(Backend::Redis(built, _)) = built.resolve().map(|resolved| resolved.backend) else { panic!() };
     let read = redis(&[
