@@ -1,20 +1,21 @@
 use handstamp_core::id::Namespace;
 
-use crate::Channel;
+use crate::{Channel, ReadFrom, RedisConfig, Transport};
 
 /// What an `ACL SETUSER` must say behind the user's name, and may do without anything more: see
 /// [Permissions](crate#permissions).
 ///
 /// ```
 /// # use handstamp_core::id::Namespace;
-/// # use handstamp_redis::{Channel, acl_rules};
+/// # use handstamp_redis::{Channel, RedisConfig, acl_rules};
+/// let config = RedisConfig::new("redis://localhost".parse()?);
 /// let namespace = Namespace::new("shop")?;
-/// let rules = acl_rules(&namespace, &Channel::of(&namespace));
+/// let rules = acl_rules(&config, &namespace, &Channel::of(&namespace));
 /// assert_eq!(rules[..4], ["resetkeys", "~shop:s:*", "resetchannels", "&shop:invalidate"]);
-/// # Ok::<(), handstamp_core::id::InvalidNamespace>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub fn acl_rules(namespace: &Namespace, channel: &Channel) -> Vec<String> {
+pub fn acl_rules(config: &RedisConfig, namespace: &Namespace, channel: &Channel) -> Vec<String> {
     let scope = [
         "resetkeys".to_owned(),
         format!("~{}:s:*", namespace.as_str()),
@@ -22,8 +23,24 @@ pub fn acl_rules(namespace: &Namespace, channel: &Channel) -> Vec<String> {
         format!("&{channel}"),
         "-@all".to_owned(),
     ];
-    let commands = COMMANDS.iter().map(|command| format!("+{command}"));
-    scope.into_iter().chain(commands).collect()
+    let commands = COMMANDS.into_iter().chain(further_commands(config));
+    scope.into_iter().chain(commands.map(|command| format!("+{command}"))).collect()
+}
+
+/// What the options of a configuration need.
+fn further_commands(config: &RedisConfig) -> impl Iterator<Item = &'static str> {
+    let (cluster, replicas) = (config.is_cluster(), config.read_from == ReadFrom::Replica);
+    [
+        (config.url.database > 0, "select"),
+        (cluster, "asking"),
+        (cluster, "cluster|info"),
+        (cluster, "cluster|slots"),
+        (cluster && replicas, "readonly"),
+        (config.wait_replicas > 0, "wait"),
+        (config.invalidation == Transport::Tracking, "client|tracking"),
+    ]
+    .into_iter()
+    .filter_map(|(needed, command)| needed.then_some(command))
 }
 
 /// Each is tested to be needed.
@@ -52,7 +69,8 @@ mod tests {
     #[test]
     fn the_documentation_says_the_same() {
         let namespace = Namespace::new("shop").unwrap();
-        let rules = acl_rules(&namespace, &Channel::of(&namespace)).join(" ");
+        let config = RedisConfig::new("redis://a".parse().unwrap());
+        let rules = acl_rules(&config, &namespace, &Channel::of(&namespace)).join(" ");
         let documented = include_str!("lib.rs").replace("//!", " ");
         let documented: Vec<_> = documented.split_whitespace().collect();
         assert!(documented.join(" ").contains(&format!("ACL SETUSER shop on >password {rules}")));

@@ -37,7 +37,8 @@
 //! ```
 //!
 //! [`acl_rules`] writes it for any namespace and channel. `info` and `client|id` are asked for by the driver whenever
-//! it connects; a URL with a database other than 0 needs `+select` besides.
+//! it connects. Besides, a database other than 0 needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
+//! `+readonly` to read from replicas; waiting for replicas `+wait`; tracking `+client|tracking`.
 //!
 //! # When the server is away
 //!

@@ -19,6 +19,15 @@ pub(crate) fn config(url: &str) -> RedisConfig {
     RedisConfig::new(url.parse().expect("a URL"))
 }
 
+/// For tests that say nothing of time, on machines that are busy.
+pub(crate) fn unhurried(url: &str) -> RedisConfig {
+    RedisConfig {
+        command_timeout: Duration::from_secs(3),
+        connect_timeout: Duration::from_secs(3),
+        ..config(url)
+    }
+}
+
 pub(crate) fn namespace() -> Namespace {
     Namespace::new(NAMESPACE).expect("a namespace")
 }

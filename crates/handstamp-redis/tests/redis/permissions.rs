@@ -2,12 +2,15 @@
 
 use bytes::Bytes;
 use handstamp_core::record::Mark;
-use handstamp_redis::{RedisError, acl_rules};
+use handstamp_redis::{ReadFrom, RedisConfig, RedisError, Transport, acl_rules};
 use handstamp_store::{Bus, CreateOutcome, Shard, Store, Subscription, conformance};
-use handstamp_testkit::RedisServer;
 use handstamp_testkit::redis::{Value, from_redis_value};
+use handstamp_testkit::{RedisCluster, RedisServer, eventually};
 
-use crate::harness::{MINUTE, NAMESPACE, cause, changed, channel, config, connected_by, namespace, record};
+use crate::harness::{
+    MINUTE, NAMESPACE, PATIENCE, cause, changed, channel, config, connected_by, created, name, namespace,
+    record, until_it_serves,
+};
 
 const USER: &str = "app";
 
@@ -27,7 +30,7 @@ fn denials(server: &RedisServer) -> usize {
 }
 
 fn rules() -> Vec<String> {
-    acl_rules(&namespace(), &channel())
+    acl_rules(&config("redis://localhost"), &namespace(), &channel())
 }
 
 #[tokio::test]
@@ -38,6 +41,46 @@ async fn they_are_enough() {
     conformance::store(&store, &bus).await;
     conformance::bus(&bus, Shard::ONLY).await;
     assert_eq!(denials(&server), 0, "{:?}", server.command(&["ACL", "LOG"]));
+}
+
+/// With every option there is.
+#[tokio::test]
+async fn they_are_enough_in_a_cluster() {
+    let cluster = RedisCluster::start().await;
+    for (invalidation, read_from) in
+        [(Transport::PubSub, ReadFrom::Replica), (Transport::Tracking, ReadFrom::Primary)]
+    {
+        let url = cluster.url().replace("://", "://app:password@");
+        let config = RedisConfig { invalidation, read_from, wait_replicas: 1, ..unhurried(&url) };
+        for node in 0..cluster.len() {
+            permit(cluster.node(node), &acl_rules(&config, &namespace(), &channel()));
+        }
+        let (store, bus) = connected_by(config);
+        until_it_serves(&store).await;
+        conformance::records(&store).await;
+        for shard in store.shards().current() {
+            conformance::bus(&bus, shard).await;
+        }
+        let record = created(&store).await;
+        let slot = cluster.slot_of(&name(&record.key));
+        let owner = cluster.primary_of_slot(slot);
+        let to = cluster.primaries().into_iter().find(|primary| *primary != owner).expect("another");
+        cluster.begin_move(slot, to).await;
+        cluster.move_keys(slot, to).await;
+        assert!(store.load(&record.key).await.expect("load").is_some());
+        if store.reads_from_replicas() {
+            let other = created(&store).await;
+            eventually("a replica is vouched for", PATIENCE, async || {
+                store.load_from_replica(&other.key).await.ok_or("not yet")
+            })
+            .await;
+        }
+        cluster.move_slots(slot..=slot, to).await;
+        for node in 0..cluster.len() {
+            let log = cluster.command(node, &["ACL", "LOG"]);
+            assert_eq!(denials(cluster.node(node)), 0, "{log:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use handstamp_redis::{ClusteredClient, RedisConfig, connect_over};
 use handstamp_store::{Bus, Shard, Store, Subscription, conformance};
 use handstamp_testkit::{RedisSentinel, RedisServer, eventually};
 
-use crate::harness::{MINUTE, channel, config, created, namespace, until_it_serves};
+use crate::harness::{MINUTE, channel, config, created, namespace, unhurried, until_it_serves};
 
 /// A client as an application has one.
 async fn client(url: &str) -> Client {
@@ -23,7 +23,7 @@ async fn a_client_that_is_there_already_is_as_good() {
     let server = RedisServer::start().await;
     let client = client(&server.url()).await;
     let (store, bus) =
-        connect_over(&client, config(&server.url()), namespace(), channel()).expect("no cluster");
+        connect_over(&client, unhurried(&server.url()), namespace(), channel()).expect("no cluster");
     until_it_serves(&store).await;
     conformance::store(&store, &bus).await;
     conformance::bus(&bus, Shard::ONLY).await;

@@ -5,10 +5,10 @@ use handstamp_redis::{RedisBus, RedisConfig, RedisStore, RedisSubscription, Tran
 use handstamp_store::{Bus, Heard, Proof, SaveOutcome, Store, Subscription, conformance};
 use handstamp_testkit::{RedisCluster, RedisServer};
 
-use crate::harness::{MINUTE, changed, config, connected_by, created, record, until_it_serves};
+use crate::harness::{MINUTE, changed, connected_by, created, record, unhurried, until_it_serves};
 
 async fn tracking(url: &str) -> (RedisStore, RedisBus) {
-    let pair = connected_by(RedisConfig { invalidation: Transport::Tracking, ..config(url) });
+    let pair = connected_by(RedisConfig { invalidation: Transport::Tracking, ..unhurried(url) });
     until_it_serves(&pair.0).await;
     pair
 }
