@@ -9,7 +9,7 @@ use handstamp_testkit::{RedisCluster, RedisServer, eventually};
 
 use crate::harness::{
     MINUTE, NAMESPACE, PATIENCE, cause, changed, channel, config, connected_by, created, name, namespace,
-    record, until_it_serves,
+    record, unhurried, until_it_serves,
 };
 
 const USER: &str = "app";
