@@ -11,7 +11,7 @@ use crate::Refusal;
 #[non_exhaustive]
 pub enum RedisError {
     /// The server does not take the user or the password.
-    #[error("authentication failed: the server does not accept the user or the password of the Redis URL")]
+    #[error("authentication failed: the server does not accept the user or the password")]
     Authentication,
     /// As many commands as are allowed wait for the server.
     #[error("too many commands wait for the server")]

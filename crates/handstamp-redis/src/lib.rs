@@ -1,6 +1,6 @@
 //! [handstamp](https://docs.rs/handstamp) sessions on Redis 6.2 and later, and on Valkey: [`RedisStore`] keeps the
-//! records, [`RedisBus`] carries the invalidations by Pub/Sub. One server for now, with TLS
-//! or without: no Cluster or Sentinel yet.
+//! records, [`RedisBus`] carries the invalidations. On one server, behind Sentinels, or in a cluster, with TLS or without:
+//! [`RedisUrl`] says where.
 //!
 //! [`connect`] makes the two. It never fails because the server is away: commands do, until it is there.
 //!
@@ -25,7 +25,7 @@
 //! key without a time to live. A session that gets a new id leaves a mark of 20 bytes under its old key until the node has
 //! heard that it did, which takes a round trip. Loading is a `GET` and a `PTTL` in one round trip. All other steps are
 //! scripts of a few lines, each for one key, which compare the revision, publish the notice, and write, in one step.
-//! The scripts are loaded when the server turns out not to know them.
+//! A script goes out by its hash, and by its text when the server turns out not to know it.
 //!
 //! # Permissions
 //!
@@ -40,12 +40,50 @@
 //! it connects. Besides, a database other than 0 needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
 //! `+readonly` to read from replicas; waiting for replicas `+wait`; tracking `+client|tracking`.
 //!
-//! # When the server is away
+//! # When a server is away
 //!
 //! Every command waits for its answer for [`RedisConfig::command_timeout`] at most, and fails at once while it is
 //! known that there is no connection. No command is sent twice. A connection that is lost is made anew at once, or a
 //! quarter of a second after the server is back at most. One on which nothing is answered any more is given up for a new
-//! one, so that a server or a network that stands still is not waited for longer than needed.
+//! one, so that a server or a network that stands still is not waited for longer than needed. While a server does not
+//! answer, its [circuit](BreakerSettings) is open, and nobody waits at all.
+//!
+//! # Sentinel
+//!
+//! Before every connection the Sentinels are asked where the primary is, and what most of them say counts; while there is
+//! one, they are asked once a second whether it still is there. A primary that turns out to be none is left.
+//!
+//! # Cluster
+//!
+//! Every primary has connections, a circuit and a subscription of its own, so that one which is dead or stands still costs
+//! its own sessions and nothing else, and no longer than the cluster takes to choose another. The slots of all are known
+//! from `CLUSTER SLOTS`, asked of all primaries that answer at a time; the answer with the highest epoch counts. Redirections
+//! are followed: a command that got one has not been carried out. Set `cluster-require-full-coverage no`: with `yes`, a
+//! cluster that lacks one primary refuses the sessions of all.
+//!
+//! Each node listens to *every* primary, because what goes over the bus between the servers can be lost without a trace. The
+//! fence is the question which slots the primary has: those that have moved away are forgotten. Whoever changes a
+//! session while its slot moves publishes on both sides.
+//!
+//! # What it costs to tell everybody
+//!
+//! With Pub/Sub, the servers send each message to every node, once from each of the M primaries, since they also tell each
+//! other: N nodes get N * M copies of it. [`Transport::Tracking`] has the servers remember who has read which session, and
+//! tell those only; it costs the servers memory for that, and a reload wherever only the time to live has changed.
+//!
+//! # What replication cannot give
+//!
+//! Servers answer a write before their replicas have it. If a primary dies in that moment, the write is lost, though it was
+//! acknowledged: an update is undone, a logout or a login, too. [`RedisConfig::wait_replicas`] makes a create, a renewal
+//! and a logout count only once so many replicas have them; saves never wait. It makes such a loss unlikely and not
+//! impossible: the replica that is chosen may be another one than those that had it, and when too few replicas are there,
+//! such writes are errors, though they were done on the primary. A primary that is cut off with some nodes in a minority
+//! goes on answering them until its node time-out (or until the Sentinels' verdict reaches those nodes, a second); what is
+//! written there in the meantime is lost. `min-replicas-to-write 1` on the servers bounds that.
+//!
+//! Reads from replicas ([`ReadFrom::Replica`]) are for sessions of which this node has not heard lately, on replicas that
+//! are known to have all that their primary had a second ago. All else asks the primary, as do `nil` and whoever wants to
+//! know for certain.
 
 mod acl;
 mod bus;

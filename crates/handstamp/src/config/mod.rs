@@ -26,7 +26,7 @@ use crate::outage::OutageSetting;
 /// | `SESSION_SECRET` | the secret that signs cookies, or several, comma-separated: the first signs, all verify | none; random without Redis |
 /// | `REDIS_URL` | `redis://[user:password@]host[:port][/database]`, or one of the [other forms](#redis) | none: sessions live in this process |
 /// | `REDIS_CLUSTER_NODES` | some nodes of a cluster, in place of a URL: `host:port,host:port` | none |
-/// | `REDIS_NODE_1_HOST`, `REDIS_NODE_1_PORT`, `REDIS_NODE_2_HOST`, ... | the same, a node each, up to 99 | none; port `6379` |
+/// | `REDIS_NODE_1_HOST`, `REDIS_NODE_1_PORT`, `REDIS_NODE_2_HOST`, ... | the same, or further ones, a node each, up to 99 | none; port `6379` |
 /// | `REDIS_USERNAME`, `REDIS_PASSWORD` | who we are to the servers, unless the URL says it; never both | the default user, no password |
 /// | `REDIS_TLS` | `true`: TLS to the nodes in a list; with a URL, it has to agree with that | `false` |
 /// | `REDIS_CA_FILE` | the only authority to trust behind TLS, as PEM | those that the system trusts |
@@ -54,7 +54,7 @@ use crate::outage::OutageSetting;
 ///
 /// # Redis
 ///
-/// The servers are named in one way: `REDIS_URL`, `REDIS_CLUSTER_NODES` or `REDIS_NODE_1_HOST` and its like. A URL is one
+/// The servers are named in one way: `REDIS_URL`, or `REDIS_CLUSTER_NODES` and `REDIS_NODE_1_HOST` and its like. A URL is one
 /// of these; with `rediss` in place of `redis`, connections over a network use TLS, and `valkey` may stand for `redis`:
 ///
 /// ```text

@@ -32,22 +32,25 @@ impl RedisSettings {
     fn servers(&self, problems: &mut Vec<Problem>) -> Option<RedisUrl> {
         let mut sources = self.sources();
         let first = sources.next()?;
+        let Some(url) = &self.url else { return self.cluster(problems) };
         let others = problems.len();
         problems.extend(sources.map(|name| {
             Problem::new(&name, format_args!("{first} names the servers already: give one of the two"))
         }));
-        if problems.len() > others {
-            return None;
-        }
-        if let Some(url) = &self.url {
-            return noting("REDIS_URL", url.parse(), problems);
-        }
-        if let Some(list) = &self.cluster_nodes {
-            return noting("REDIS_CLUSTER_NODES", RedisUrl::cluster(list.split(',')), problems);
+        if problems.len() > others { None } else { noting("REDIS_URL", url.parse(), problems) }
+    }
+
+    /// The cluster that the lists of nodes are of. Both may name some.
+    fn cluster(&self, problems: &mut Vec<Problem>) -> Option<RedisUrl> {
+        let listed = self.cluster_nodes.iter().flat_map(|list| list.split(','));
+        let listed: Vec<_> = listed.map(|node| node.trim().to_owned()).collect();
+        if !listed.is_empty() {
+            noting("REDIS_CLUSTER_NODES", RedisUrl::cluster(&listed), problems)?;
         }
         // To the end, so that every node that is wrong is named.
-        let nodes: Vec<_> = self.nodes.iter().map(|node| node.resolve(problems)).collect();
-        RedisUrl::cluster(nodes.into_iter().collect::<Option<Vec<_>>>()?).ok()
+        let numbered: Vec<_> = self.nodes.iter().map(|node| node.resolve(problems)).collect();
+        let numbered: Vec<_> = numbered.into_iter().collect::<Option<_>>()?;
+        RedisUrl::cluster(listed.into_iter().chain(numbered)).ok()
     }
 
     /// With user and password, which are given in one place.
