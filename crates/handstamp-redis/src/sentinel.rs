@@ -63,15 +63,19 @@ impl Sentinel {
 
     /// Resolves when they name another primary than `target`.
     pub(crate) async fn moved_from(&self, target: &Target) -> RedisError {
-        loop {
+        for sentinel in self.sentinels.hosts.iter().cycle() {
             sleep(INTERVAL).await;
-            // As long as none can be asked, nothing is known.
-            if let Ok(primary) = self.primary().await
+            // One is asked at a time, and where it says something new, all of them. As long as none answers, nothing is
+            // known.
+            if let Ok(host) = self.ask(sentinel).await
+                && Address::Tcp(host) != target.address
+                && let Ok(primary) = self.primary().await
                 && primary.address != target.address
             {
-                return RedisError::NotPrimary;
+                break;
             }
         }
+        RedisError::NotPrimary
     }
 
     async fn ask(&self, sentinel: &Host) -> Result<Host, RedisError> {

@@ -33,7 +33,10 @@ pub(super) async fn keep_looking(state: Arc<State>) {
 /// Asks those who are known to be there, or else everybody who might be; the latest view of all wins.
 async fn look(state: &State) {
     let map = state.map();
-    let known: Vec<_> = map.members().iter().filter(|member| member.primary.is_up()).collect();
+    let mut known: Vec<_> = map.members().iter().filter(|member| member.primary.is_up()).collect();
+    // Others each time, where there are many.
+    let turn = usize::try_from(*state.refreshes.borrow()).unwrap_or(0) % known.len().max(1);
+    known.rotate_left(turn);
     let mut latest = latest(known.iter().take(MOST_ASKED).map(|member| ask_member(member))).await;
     if latest.is_none() {
         let hosts = state.hosts();

@@ -77,20 +77,27 @@ impl State {
 
     /// The primary that has a slot, after a look around if need be.
     pub(super) async fn owner(&self, slot: u16) -> Result<Arc<Member>, RedisError> {
-        if let Some(owner) = self.map().owner(slot) {
-            return Ok(owner.clone());
-        }
-        self.refreshed().await?;
-        self.map().owner(slot).cloned().ok_or(RedisError::Connection(Cow::Borrowed(NO_OWNER)))
+        self.find(|map| map.owner(slot).cloned(), NO_OWNER).await
     }
 
     /// The primary at this address, after a look around if need be.
     pub(super) async fn at(&self, host: &Host) -> Result<Arc<Member>, RedisError> {
-        if let Some(member) = self.map().at(host) {
-            return Ok(member.clone());
+        self.find(|map| map.at(host).cloned(), NO_SUCH_NODE).await
+    }
+
+    async fn find(
+        &self,
+        look: impl Fn(&SlotMap) -> Option<Arc<Member>>,
+        otherwise: &'static str,
+    ) -> Result<Arc<Member>, RedisError> {
+        // A look that is under way may have begun too early.
+        for _ in 0..2 {
+            if let Some(member) = look(&self.map()) {
+                return Ok(member);
+            }
+            self.refreshed().await?;
         }
-        self.refreshed().await?;
-        self.map().at(host).cloned().ok_or(RedisError::Connection(Cow::Borrowed(NO_SUCH_NODE)))
+        look(&self.map()).ok_or(RedisError::Connection(Cow::Borrowed(otherwise)))
     }
 
     /// Whether that is how we see it, too.
