@@ -1,0 +1,138 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::faults::Topology;
+use crate::figures::{Figures, Part};
+use crate::goals;
+
+/// Writes the report.
+pub(crate) fn print(topology: Topology, rows: &[Figures]) {
+    let name = topology.name();
+    println!("\n### {name}: how long (ms)\n");
+    let head = [
+        "fault",
+        "Redis",
+        "victim unavailable",
+        "victim - Redis",
+        "last victim recovered",
+        "victim unreadable",
+        "others unavailable",
+        "(calm)",
+        "others p99",
+        "hiccup",
+    ];
+    print_rows(&head, rows.iter().map(durations));
+    println!("\n### {name}: operations and errors\n");
+    let head = [
+        "fault",
+        "part",
+        "operations",
+        "surprises",
+        "errors",
+        "reads (cached)",
+        "errors",
+        "slow",
+        "slowest (ms)",
+    ];
+    print_rows(&head, rows.iter().flat_map(errors));
+    println!("\n### {name}: consistency\n");
+    let head = [
+        "fault",
+        "writes",
+        "lost",
+        "(replicated)",
+        "deletes",
+        "back",
+        "(replicated)",
+        "never deleted",
+        "stale reads: victim",
+        "others",
+    ];
+    print_rows(&head, rows.iter().map(consistency));
+    println!("\n### {name}: goals\n");
+    print_rows(&["fault", "goal", ""], rows.iter().flat_map(verdicts));
+}
+
+fn durations(figures: &Figures) -> Vec<String> {
+    let (victim, others) = (&figures.victim, &figures.others);
+    let redis = figures.redis;
+    let other = |duration: Duration| if others.operations == 0 { NONE.to_owned() } else { millis(duration) };
+    vec![
+        figures.fault.name().to_owned(),
+        redis.map_or_else(|| NONE.to_owned(), millis),
+        millis(victim.unavailable),
+        redis.filter(|_| figures.fault.is_outage()).map_or_else(
+            || NONE.to_owned(),
+            |redis| format!("{:+.0}", victim.unavailable.as_secs_f64() * 1e3 - redis.as_secs_f64() * 1e3),
+        ),
+        millis(victim.recovered),
+        millis(victim.unreadable),
+        other(others.unavailable),
+        other(others.calm),
+        format!("{:.1}", others.p99.as_secs_f64() * 1e3),
+        millis(figures.hiccup),
+    ]
+}
+
+fn errors(figures: &Figures) -> Vec<Vec<String>> {
+    let row = |name: &str, part: &Part| {
+        vec![
+            figures.fault.name().to_owned(),
+            name.to_owned(),
+            part.operations.to_string(),
+            part.surprises.to_string(),
+            counts(&part.errors),
+            format!("{} ({})", part.reads, part.cached),
+            counts(&part.read_errors),
+            part.slow_reads.to_string(),
+            millis(part.slowest_read),
+        ]
+    };
+    let mut rows = vec![row("victim", &figures.victim)];
+    if figures.others.operations > 0 {
+        rows.push(row("others", &figures.others));
+    }
+    rows
+}
+
+fn consistency(figures: &Figures) -> Vec<String> {
+    let (victim, others, losses) = (&figures.victim, &figures.others, &figures.losses);
+    let name = figures.fault.name().to_owned();
+    let counts = [
+        (victim.saves + others.saves) as u64,
+        losses.lost,
+        losses.lost_replicated,
+        (victim.deletes + others.deletes) as u64,
+        losses.back,
+        losses.back_replicated,
+        losses.never_deleted,
+        victim.stale as u64,
+        others.stale as u64,
+    ];
+    std::iter::once(name).chain(counts.map(|count| count.to_string())).collect()
+}
+
+fn verdicts(figures: &Figures) -> Vec<Vec<String>> {
+    let verdict = |goal: goals::Goal| {
+        let met = if goal.met { "met" } else { "**not met**" };
+        vec![figures.fault.name().to_owned(), goal.name.to_owned(), met.to_owned()]
+    };
+    goals::of(figures).into_iter().map(verdict).collect()
+}
+
+fn print_rows(head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    println!("| {} |", head.join(" | "));
+    println!("|{}", "---|".repeat(head.len()));
+    rows.for_each(|row| println!("| {} |", row.join(" | ")));
+}
+
+fn counts(counts: &BTreeMap<String, usize>) -> String {
+    let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    if counts.is_empty() { "0".to_owned() } else { counts.join(", ") }
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{:.0}", duration.as_secs_f64() * 1e3)
+}
+
+const NONE: &str = "-";
