@@ -10,6 +10,9 @@ pub(crate) struct Losses {
     pub(crate) lost: u64,
     /// Of those, what the replica had.
     pub(crate) lost_replicated: u64,
+    /// When the first and the last of them were acknowledged.
+    pub(crate) first: Option<Moment>,
+    pub(crate) last: Option<Moment>,
     /// Deleted sessions that are there.
     pub(crate) back: u64,
     /// Of those, what the replica knew to be deleted.
@@ -22,21 +25,24 @@ pub(crate) struct Losses {
 pub(crate) fn losses(life: &Life, found: Option<&[u32]>, fault: Moment) -> Losses {
     let replicated = |acknowledged: Moment| acknowledged + REPLICATION < fault;
     let mut losses = Losses::default();
+    let kept = match life.end {
+        End::Never | End::Vanished => found.unwrap_or_default(),
+        // What it was like before its end.
+        End::Acknowledged(_) | End::Promised => &life.known,
+    };
+    for (_, at) in life.acknowledged.iter().filter(|(number, _)| !kept.contains(number)) {
+        losses.lost += 1;
+        losses.lost_replicated += u64::from(replicated(*at));
+        losses.first = Some(losses.first.map_or(*at, |first| first.min(*at)));
+        losses.last = losses.last.max(Some(*at));
+    }
     match life.end {
-        End::Never | End::Vanished => {
-            for (number, acknowledged) in &life.acknowledged {
-                if !found.is_some_and(|found| found.contains(number)) {
-                    losses.lost += 1;
-                    losses.lost_replicated += u64::from(replicated(*acknowledged));
-                }
-            }
-        }
         End::Acknowledged(at) if found.is_some() => {
             losses.back += 1;
             losses.back_replicated += u64::from(replicated(at));
         }
         End::Promised if found.is_some() => losses.never_deleted += 1,
-        End::Acknowledged(_) | End::Promised => {}
+        End::Acknowledged(_) | End::Promised | End::Never | End::Vanished => {}
     }
     losses
 }
@@ -62,6 +68,8 @@ impl Sum for Losses {
         all.fold(Self::default(), |sum, losses| Self {
             lost: sum.lost + losses.lost,
             lost_replicated: sum.lost_replicated + losses.lost_replicated,
+            first: sum.first.into_iter().chain(losses.first).min(),
+            last: sum.last.max(losses.last),
             back: sum.back + losses.back,
             back_replicated: sum.back_replicated + losses.back_replicated,
             never_deleted: sum.never_deleted + losses.never_deleted,
@@ -99,11 +107,23 @@ mod tests {
     fn what_is_not_built_upon_was_lost() {
         let mut life = life(&[(0, 1), (1, 9), (3, 10), (4, 12)], End::Never);
         assert_eq!(losses(&life, Some(&[0, 1, 2, 3, 4]), FAULT), Losses::default());
-        let expected = Losses { lost: 2, lost_replicated: 1, ..Losses::default() };
-        assert_eq!(losses(&life, Some(&[0, 4]), FAULT), expected);
+        let range = |first, last| (Some(second(first)), Some(second(last)));
+        let expected = |lost, lost_replicated, (first, last)| Losses {
+            lost,
+            lost_replicated,
+            first,
+            last,
+            ..Losses::default()
+        };
+        assert_eq!(losses(&life, Some(&[0, 4]), FAULT), expected(2, 1, range(9, 10)));
         life.end = End::Vanished;
-        let all = Losses { lost: 4, lost_replicated: 2, ..Losses::default() };
-        assert_eq!(losses(&life, None, FAULT), all);
+        assert_eq!(losses(&life, None, FAULT), expected(4, 2, range(1, 12)));
+        life.end = End::Acknowledged(second(13));
+        assert_eq!(
+            losses(&life, None, FAULT),
+            expected(2, 0, range(10, 12)),
+            "it was like that before its end"
+        );
     }
 
     #[test]

@@ -20,19 +20,23 @@ pub(crate) struct Figures {
     pub(crate) victim: Part,
     pub(crate) others: Part,
     pub(crate) losses: Losses,
+    /// When the first and the last that was lost had been acknowledged, in milliseconds after the fault.
+    pub(crate) lost_between: Option<(f64, f64)>,
 }
 
 /// What it has cost a part of the sessions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Part {
     pub(crate) operations: usize,
-    pub(crate) surprises: usize,
+    pub(crate) surprises: BTreeMap<String, usize>,
     pub(crate) errors: BTreeMap<String, usize>,
     /// The longest time without a success, before the fault and after.
     pub(crate) calm: Duration,
     pub(crate) unavailable: Duration,
     /// How long after the fault the last of them had its first success after its first error.
     pub(crate) recovered: Duration,
+    /// The same of the first of them.
+    pub(crate) first_recovered: Option<Duration>,
     /// Of successes after the fault.
     pub(crate) p99: Duration,
     pub(crate) reads: usize,
@@ -53,7 +57,8 @@ impl Figures {
             Part::of(&sessions.collect::<Vec<_>>(), measured.fault_at, measured.until)
         };
         let lives = measured.sessions.iter().flat_map(|session| session.lives.iter().zip(&session.found));
-        let losses = lives.map(|(life, found)| losses(life, found.as_deref(), measured.fault_at)).sum();
+        let losses: Losses =
+            lives.map(|(life, found)| losses(life, found.as_deref(), measured.fault_at)).sum();
         Self {
             fault: measured.fault,
             topology: measured.topology,
@@ -61,6 +66,10 @@ impl Figures {
             hiccup: measured.hiccup,
             victim: part(true),
             others: part(false),
+            lost_between: losses.first.zip(losses.last).map(|(first, last)| {
+                let after = |at: Moment| (at.as_secs_f64() - measured.fault_at.as_secs_f64()) * 1e3;
+                (after(first), after(last))
+            }),
             losses,
         }
     }
@@ -97,13 +106,18 @@ impl Part {
                 failed |= operation.end >= fault_at;
                 continue;
             }
-            self.surprises += usize::from(operation.answer == Answer::Surprise);
+            if let Answer::Surprise(kind) = operation.answer {
+                *self.surprises.entry(kind.to_owned()).or_default() += 1;
+            }
             successes.push(operation.end);
             if operation.end >= fault_at {
                 latencies.push(operation.end - operation.start);
             }
             if std::mem::take(&mut failed) {
-                self.recovered = self.recovered.max(operation.end.saturating_sub(fault_at));
+                let recovered = operation.end.saturating_sub(fault_at);
+                self.recovered = self.recovered.max(recovered);
+                let first = self.first_recovered.unwrap_or(recovered);
+                self.first_recovered = Some(first.min(recovered));
             }
         }
         self.calm = self.calm.max(longest(successes.iter().copied(), STARTED, fault_at));

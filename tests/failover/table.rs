@@ -14,7 +14,8 @@ pub(crate) fn print(topology: Topology, rows: &[Figures]) {
         "Redis",
         "victim unavailable",
         "victim - Redis",
-        "last victim recovered",
+        "victims recovered from",
+        "to",
         "victim unreadable",
         "others unavailable",
         "(calm)",
@@ -41,6 +42,7 @@ pub(crate) fn print(topology: Topology, rows: &[Figures]) {
         "writes",
         "lost",
         "(replicated)",
+        "lost from ... to (ms)",
         "deletes",
         "back",
         "(replicated)",
@@ -65,7 +67,8 @@ fn durations(figures: &Figures) -> Vec<String> {
             || NONE.to_owned(),
             |redis| format!("{:+.0}", victim.unavailable.as_secs_f64() * 1e3 - redis.as_secs_f64() * 1e3),
         ),
-        millis(victim.recovered),
+        victim.first_recovered.map_or_else(|| NONE.to_owned(), millis),
+        victim.first_recovered.map_or_else(|| NONE.to_owned(), |_| millis(victim.recovered)),
         millis(victim.unreadable),
         other(others.unavailable),
         other(others.calm),
@@ -80,7 +83,7 @@ fn errors(figures: &Figures) -> Vec<Vec<String>> {
             figures.fault.name().to_owned(),
             name.to_owned(),
             part.operations.to_string(),
-            part.surprises.to_string(),
+            counts(&part.surprises),
             counts(&part.errors),
             format!("{} ({})", part.reads, part.cached),
             counts(&part.read_errors),
@@ -97,19 +100,20 @@ fn errors(figures: &Figures) -> Vec<Vec<String>> {
 
 fn consistency(figures: &Figures) -> Vec<String> {
     let (victim, others, losses) = (&figures.victim, &figures.others, &figures.losses);
-    let name = figures.fault.name().to_owned();
-    let counts = [
-        (victim.saves + others.saves) as u64,
-        losses.lost,
-        losses.lost_replicated,
-        (victim.deletes + others.deletes) as u64,
-        losses.back,
-        losses.back_replicated,
-        losses.never_deleted,
-        victim.stale as u64,
-        others.stale as u64,
-    ];
-    std::iter::once(name).chain(counts.map(|count| count.to_string())).collect()
+    let between = figures.lost_between.map(|(first, last)| format!("{first:+.0} ... {last:+.0}"));
+    vec![
+        figures.fault.name().to_owned(),
+        (victim.saves + others.saves).to_string(),
+        losses.lost.to_string(),
+        losses.lost_replicated.to_string(),
+        between.unwrap_or_else(|| NONE.to_owned()),
+        (victim.deletes + others.deletes).to_string(),
+        losses.back.to_string(),
+        losses.back_replicated.to_string(),
+        losses.never_deleted.to_string(),
+        victim.stale.to_string(),
+        others.stale.to_string(),
+    ]
 }
 
 fn verdicts(figures: &Figures) -> Vec<Vec<String>> {

@@ -23,7 +23,7 @@ pub(crate) struct Operation {
 pub(crate) enum Answer {
     Expected,
     /// An answer, but not one that there should be if no write were ever lost.
-    Surprise,
+    Surprise(&'static str),
     Error(String),
 }
 
@@ -63,7 +63,9 @@ impl Writer {
         on_life: impl Fn(&[Life]),
     ) -> (Vec<Operation>, Vec<Life>) {
         let mut ticks = pace.ticks(EVERY);
-        for count in 1_u32.. {
+        // Deletes of different sessions are spread over time.
+        let phase = fastrand::u32(1..=DELETE_EVERY);
+        for count in phase.. {
             ticks.tick().await;
             if pace.is_over() {
                 break;
@@ -107,7 +109,7 @@ impl Writer {
                 self.knowledge = Knowledge::Known(value);
                 Ok(Answer::Expected)
             }
-            CreateOutcome::Exists => Ok(Answer::Surprise),
+            CreateOutcome::Exists => Ok(Answer::Surprise("exists")),
         }
     }
 
@@ -125,10 +127,10 @@ impl Writer {
                 self.knowledge = Knowledge::Known(new);
                 Ok(Answer::Expected)
             }
-            SaveOutcome::Conflict => Ok(Answer::Surprise),
+            SaveOutcome::Conflict => Ok(Answer::Surprise("conflict")),
             SaveOutcome::Gone => {
                 self.life().end = End::Vanished;
-                Ok(Answer::Surprise)
+                Ok(Answer::Surprise("gone"))
             }
         }
     }
@@ -146,11 +148,11 @@ impl Writer {
             Lookup::Found(record) => {
                 let known = std::mem::replace(&mut self.knowledge, Knowledge::Known(record.clone()));
                 let same = !matches!(known, Knowledge::Known(known) if known.revision != record.revision);
-                Ok(if same { Answer::Expected } else { Answer::Surprise })
+                Ok(if same { Answer::Expected } else { Answer::Surprise("another revision") })
             }
             Lookup::Absent => {
                 self.life().end = End::Vanished;
-                Ok(Answer::Surprise)
+                Ok(Answer::Surprise("absent"))
             }
         }
     }
