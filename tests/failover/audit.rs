@@ -56,7 +56,8 @@ pub(crate) fn is_stale(life: &Life, found: Option<&[u32]>, start: Moment, answer
     };
     match (life.end, answer) {
         (End::Acknowledged(at), Some(_)) if overdue(at) => found.is_none(),
-        (End::Acknowledged(_) | End::Promised, Some(answer)) => lacks(answer, &life.known),
+        // One that came back is what it was when it was last seen by those who brought it back.
+        (End::Acknowledged(_) | End::Promised, Some(answer)) => lacks(answer, found.unwrap_or(&life.known)),
         // Whether it was there at that time is not known.
         (End::Acknowledged(_) | End::Promised, None) => false,
         (End::Never | End::Vanished, answer) => lacks(answer.unwrap_or_default(), found.unwrap_or_default()),
@@ -163,5 +164,6 @@ mod tests {
         assert!(stale(7, Some(&[0])), "before its end the usual holds");
         assert!(!stale(11, None));
         assert!(!is_stale(&deleted, Some(&[0, 1]), second(11), Some(&[0, 1])), "it came back");
+        assert!(!is_stale(&deleted, Some(&[0]), second(11), Some(&[0])), "as it was before");
     }
 }

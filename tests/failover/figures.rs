@@ -17,6 +17,7 @@ pub(crate) struct Figures {
     /// How long Redis itself was away: until it had another primary, or the fault was over.
     pub(crate) redis: Option<Duration>,
     pub(crate) hiccup: Duration,
+    pub(crate) redirections: Option<[u64; 2]>,
     pub(crate) victim: Part,
     pub(crate) others: Part,
     pub(crate) losses: Losses,
@@ -64,6 +65,7 @@ impl Figures {
             topology: measured.topology,
             redis: if measured.fault.elects() { measured.elected } else { measured.lasted },
             hiccup: measured.hiccup,
+            redirections: measured.redirections,
             victim: part(true),
             others: part(false),
             lost_between: losses.first.zip(losses.last).map(|(first, last)| {

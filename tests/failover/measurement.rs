@@ -16,6 +16,8 @@ pub(crate) struct Measurement {
     /// How long the fault lasted, where it has an end.
     pub(crate) lasted: Option<Duration>,
     pub(crate) hiccup: Duration,
+    /// How often nodes of a cluster answered `ASK` and `MOVED`.
+    pub(crate) redirections: Option<[u64; 2]>,
     pub(crate) sessions: Vec<Session>,
 }
 

@@ -70,6 +70,7 @@ pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
     let until = began.elapsed();
     let mut sessions = load.end().await;
     let figures = if let Some((fault_at, elected, ended)) = outcome {
+        let redirections = stage.redirections();
         stage.settle().await;
         sleep(SETTLING).await;
         find_all(&stage, &mut sessions);
@@ -81,6 +82,7 @@ pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
             elected: elected.map(|elected| elected.saturating_duration_since(fault_at)),
             lasted: ended.map(|ended| ended - fault_at),
             hiccup,
+            redirections,
             sessions,
         };
         Some(Figures::of(&measurement))

@@ -127,6 +127,21 @@ impl Stage {
         }
     }
 
+    /// How often the primaries of a cluster have sent somebody elsewhere for a key that is moving, and that has moved.
+    pub(crate) fn redirections(&self) -> Option<[u64; 2]> {
+        let Redis::Cluster(cluster) = &self.redis else { return None };
+        let mut sums = [0; 2];
+        for primary in cluster.primaries() {
+            let info: String =
+                from_redis_value(cluster.command(primary, &["INFO", "errorstats"])).expect("a text");
+            for (sum, kind) in sums.iter_mut().zip(["errorstat_ASK:count=", "errorstat_MOVED:count="]) {
+                let count = info.lines().find_map(|line| line.strip_prefix(kind));
+                *sum += count.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or_default();
+            }
+        }
+        Some(sums)
+    }
+
     /// What lies under these names.
     pub(crate) fn find(&self, names: &[String]) -> Vec<Option<Vec<u8>>> {
         match &self.redis {

@@ -21,6 +21,7 @@ pub(crate) fn print(topology: Topology, rows: &[Figures]) {
         "(calm)",
         "others p99",
         "hiccup",
+        "ASK, MOVED",
     ];
     print_rows(&head, rows.iter().map(durations));
     println!("\n### {name}: operations and errors\n");
@@ -74,6 +75,7 @@ fn durations(figures: &Figures) -> Vec<String> {
         other(others.calm),
         format!("{:.1}", others.p99.as_secs_f64() * 1e3),
         millis(figures.hiccup),
+        figures.redirections.map_or_else(|| NONE.to_owned(), |[ask, moved]| format!("{ask}, {moved}")),
     ]
 }
 
