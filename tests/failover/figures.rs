@@ -16,7 +16,7 @@ pub(crate) struct Figures {
     pub(crate) topology: Topology,
     /// How long Redis itself was away: until it had another primary, or the fault was over.
     pub(crate) redis: Option<Duration>,
-    pub(crate) hiccup: Duration,
+    pub(crate) hiccups: [Duration; 2],
     pub(crate) redirections: Option<[u64; 2]>,
     pub(crate) victim: Part,
     pub(crate) others: Part,
@@ -64,7 +64,7 @@ impl Figures {
             fault: measured.fault,
             topology: measured.topology,
             redis: if measured.fault.elects() { measured.elected } else { measured.lasted },
-            hiccup: measured.hiccup,
+            hiccups: measured.hiccups,
             redirections: measured.redirections,
             victim: part(true),
             others: part(false),

@@ -22,8 +22,8 @@ pub(crate) fn of(figures: &Figures) -> Vec<Goal> {
         goal("no stale read", figures.victim.stale + figures.others.stale == 0),
     ];
     if figures.others.operations > 0 {
-        let undisturbed =
-            figures.others.errors.is_empty() && figures.others.unavailable < writer::EVERY + PAUSES;
+        let undisturbed = figures.others.errors.is_empty()
+            && figures.others.unavailable < writer::EVERY + PAUSES + figures.hiccups[1];
         goals.push(goal("others never unavailable", undisturbed));
         goals.push(goal("reads of others never fail", figures.others.read_errors.is_empty()));
     }

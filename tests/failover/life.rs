@@ -39,7 +39,7 @@ impl Life {
 
 /// The numbers of the writes that a record builds upon, as its payload.
 pub(crate) fn payload(numbers: &[u32]) -> Bytes {
-    let mut bytes = Vec::with_capacity(numbers.len() * size_of::<u32>());
+    let mut bytes = Vec::with_capacity(size_of_val(numbers));
     numbers.iter().for_each(|number| bytes.put_u32(*number));
     bytes.into()
 }

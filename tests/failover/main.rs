@@ -21,8 +21,9 @@
 //!
 //! - *Unavailable*: the longest time of a session between the end of one success and the end of the next, from the fault
 //!   on; the longest of all sessions. Nothing is subtracted: when all is well this is the 200 ms between two operations and a
-//!   little. *Calm* is the same before the fault. *Hiccup* is by how much the process itself was late at most, which
-//!   is a noise that has nothing to do with Redis.
+//!   little. *Calm* is the same before the fault. *Hiccup* is by how much the runtime of the nodes was late at most, and in
+//!   brackets, a thread that does nothing: that is the noise of the machine. The goal for the others allows for it, and for
+//!   50 ms.
 //! - *Redis*: from the fault until most of the nodes that live (or of the Sentinels) name another primary, asked every
 //!   10 ms. Where nobody is elected, how long the fault lasts.
 //! - *Lost*: every save writes the numbers of all saves that it builds upon. When the dust has settled, an acknowledged

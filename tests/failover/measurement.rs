@@ -15,7 +15,8 @@ pub(crate) struct Measurement {
     pub(crate) elected: Option<Duration>,
     /// How long the fault lasted, where it has an end.
     pub(crate) lasted: Option<Duration>,
-    pub(crate) hiccup: Duration,
+    /// By how much the runtime of the nodes was late at most, and a thread that does nothing.
+    pub(crate) hiccups: [Duration; 2],
     /// How often nodes of a cluster answered `ASK` and `MOVED`.
     pub(crate) redirections: Option<[u64; 2]>,
     pub(crate) sessions: Vec<Session>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use handstamp_core::record::Record;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::faults::{Fault, Topology};
@@ -47,7 +47,8 @@ pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let load = Load::begin(runtime.handle(), &stage).await;
     sleep(WARM_UP).await;
-    let (stop, stopped) = oneshot::channel();
+    let (stop, stopped) = watch::channel(());
+    let machine = pauses::longest_of_machine(stopped.clone());
     let hiccup = runtime.spawn(pauses::longest(stopped));
     let observer = stage.observer().map(|observer| tokio::spawn(observer.elected()));
     let outcome = match stage.strike().await {
@@ -64,8 +65,8 @@ pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
         }
         None => None,
     };
-    let _ = stop.send(());
-    let hiccup = hiccup.await.expect("a clock");
+    drop(stop);
+    let hiccups = [hiccup.await.expect("a clock"), machine.join().expect("another clock")];
     let began = load.pace.began;
     let until = began.elapsed();
     let mut sessions = load.end().await;
@@ -81,7 +82,7 @@ pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
             until,
             elected: elected.map(|elected| elected.saturating_duration_since(fault_at)),
             lasted: ended.map(|ended| ended - fault_at),
-            hiccup,
+            hiccups,
             redirections,
             sessions,
         };

@@ -20,7 +20,7 @@ pub(crate) fn print(topology: Topology, rows: &[Figures]) {
         "others unavailable",
         "(calm)",
         "others p99",
-        "hiccup",
+        "hiccup (machine)",
         "ASK, MOVED",
     ];
     print_rows(&head, rows.iter().map(durations));
@@ -74,7 +74,7 @@ fn durations(figures: &Figures) -> Vec<String> {
         other(others.unavailable),
         other(others.calm),
         format!("{:.1}", others.p99.as_secs_f64() * 1e3),
-        millis(figures.hiccup),
+        format!("{} ({})", millis(figures.hiccups[0]), millis(figures.hiccups[1])),
         figures.redirections.map_or_else(|| NONE.to_owned(), |[ask, moved]| format!("{ask}, {moved}")),
     ]
 }
