@@ -73,13 +73,8 @@ impl Fault {
     }
 
     /// Whether servers that fail may take writes with them which they have acknowledged.
-    pub(crate) const fn may_lose(self, topology: Topology) -> bool {
-        match self {
-            Self::Kill | Self::Freeze => true,
-            // Sentinels do not wait until the replica has everything.
-            Self::Graceful => matches!(topology, Topology::Sentinel),
-            Self::Reshard | Self::Migrate | Self::Replica | Self::Silence => false,
-        }
+    pub(crate) const fn may_lose(self) -> bool {
+        matches!(self, Self::Kill | Self::Freeze)
     }
 }
 

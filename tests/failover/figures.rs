@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::audit::{Losses, is_stale, losses};
-use crate::faults::{Fault, Topology};
+use crate::faults::Fault;
 use crate::gaps::{longest, percentile};
 use crate::life::{End, Moment, numbers};
 use crate::measurement::{Measurement, Session};
@@ -13,7 +13,6 @@ use crate::writer::Answer;
 #[derive(Clone, Debug)]
 pub(crate) struct Figures {
     pub(crate) fault: Fault,
-    pub(crate) topology: Topology,
     /// How long Redis itself was away: until it had another primary, or the fault was over.
     pub(crate) redis: Option<Duration>,
     pub(crate) hiccups: [Duration; 2],
@@ -62,7 +61,6 @@ impl Figures {
             lives.map(|(life, found)| losses(life, found.as_deref(), measured.fault_at)).sum();
         Self {
             fault: measured.fault,
-            topology: measured.topology,
             redis: if measured.fault.elects() { measured.elected } else { measured.lasted },
             hiccups: measured.hiccups,
             redirections: measured.redirections,

@@ -33,7 +33,7 @@ pub(crate) fn of(figures: &Figures) -> Vec<Goal> {
     };
     let in_time = figures.victim.unavailable <= away + DELAY;
     goals.push(goal("victim back at most 0.5 s after Redis", in_time));
-    if !figures.fault.may_lose(figures.topology) {
+    if !figures.fault.may_lose() {
         goals.push(goal("nothing lost at all", losses.lost + losses.back == 0));
     }
     goals

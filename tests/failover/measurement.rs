@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::faults::{Fault, Topology};
+use crate::faults::Fault;
 use crate::life::{Life, Moment};
 use crate::reader::Read;
 use crate::writer::Operation;
@@ -8,7 +8,6 @@ use crate::writer::Operation;
 /// All that was seen of one fault.
 pub(crate) struct Measurement {
     pub(crate) fault: Fault,
-    pub(crate) topology: Topology,
     pub(crate) fault_at: Moment,
     pub(crate) until: Moment,
     /// How long after the fault most nodes named another primary.

@@ -77,7 +77,6 @@ pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
         find_all(&stage, &mut sessions);
         let measurement = Measurement {
             fault,
-            topology,
             fault_at: fault_at - began,
             until,
             elected: elected.map(|elected| elected.saturating_duration_since(fault_at)),

@@ -127,13 +127,13 @@ impl Stage {
         }
     }
 
-    /// How often the primaries of a cluster have sent somebody elsewhere for a key that is moving, and that has moved.
+    /// How often the nodes of a cluster that answer have sent somebody elsewhere for a key that is moving, and that has moved.
     pub(crate) fn redirections(&self) -> Option<[u64; 2]> {
         let Redis::Cluster(cluster) = &self.redis else { return None };
         let mut sums = [0; 2];
-        for primary in cluster.primaries() {
+        for node in (0..cluster.len()).filter(|node| cluster.node(*node).is_running()) {
             let info: String =
-                from_redis_value(cluster.command(primary, &["INFO", "errorstats"])).expect("a text");
+                from_redis_value(cluster.command(node, &["INFO", "errorstats"])).expect("a text");
             for (sum, kind) in sums.iter_mut().zip(["errorstat_ASK:count=", "errorstat_MOVED:count="]) {
                 let count = info.lines().find_map(|line| line.strip_prefix(kind));
                 *sum += count.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or_default();
