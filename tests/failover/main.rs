@@ -33,6 +33,9 @@
 //!   and that was not lost; or with a session that was deleted so long before and did not come back.
 //! - *Slow*: an answer of the reader that took longer than 10 ms.
 //!
+//! A graceful failover with Sentinels is a coordinated one where the server knows that (Valkey 9): others promote a
+//! replica while the old primary still acknowledges writes.
+//!
 //! With `RUST_LOG`, the log of both nodes goes to standard error. Exit codes: 0 when every goal was met, 1 when one was not, 2
 //! when the command line was not understood.
 

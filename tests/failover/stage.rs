@@ -91,7 +91,11 @@ impl Stage {
             (Redis::Sentinel(sentinel), Fault::Kill) => sentinel.kill(sentinel.primary()),
             (Redis::Sentinel(sentinel), Fault::Freeze) => sentinel.pause(sentinel.primary()),
             (Redis::Sentinel(sentinel), _) => {
-                sentinel.sentinels()[0].command(&["SENTINEL", "FAILOVER", SERVICE]);
+                let first = &sentinel.sentinels()[0];
+                // Valkey 9 can wait until the replica has everything.
+                if first.try_command(&["SENTINEL", "FAILOVER", SERVICE, "COORDINATED"]).is_err() {
+                    first.command(&["SENTINEL", "FAILOVER", SERVICE]);
+                }
                 return Some(before);
             }
         }
