@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         ["test"] => tasks::test(),
         ["bench"] => tasks::bench(),
         ["torture", wishes @ ..] => tasks::torture(wishes),
+        ["failover", wishes @ ..] => tasks::failover(wishes),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -51,5 +52,7 @@ Commands:
   bench  Measure what the session layer adds to a request that reads a cached session
   torture [--minutes N] [--seed S] [--serve] [--self-test]
          Lead many sessions on three nodes while these, Redis and the network fail, and check what visitors are told
+  failover [--topology cluster|sentinel] [--faults FAULT,...]
+         Have Redis fail under load in several ways, and report in Markdown what that costs which sessions
   help   Print this
 ";

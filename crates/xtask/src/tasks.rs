@@ -35,6 +35,18 @@ pub(crate) fn torture(wishes: &[&str]) -> Result<(), Failure> {
     history_checker("--release", wishes).run()
 }
 
+/// What a fault of Redis costs the sessions that it hits, and all others. `wishes` are arguments of the report.
+pub(crate) fn failover(wishes: &[&str]) -> Result<(), Failure> {
+    setup::run()?;
+    failover_report(wishes).run()
+}
+
+/// Unoptimized, it would tell of itself.
+fn failover_report(wishes: &[&str]) -> Step {
+    let wishes = wishes.join(" ");
+    Step::new(&format!("cargo run --release --package handstamp-tests --bin failover -- {wishes}"))
+}
+
 fn history_checker(profile: &str, wishes: &[&str]) -> Step {
     let wishes = wishes.join(" ");
     Step::new(&format!("cargo run {profile} --package handstamp-tests --bin torture -- {wishes}"))
@@ -104,6 +116,12 @@ mod tests {
     fn the_history_checker_is_told_what_is_wished_for() {
         let step = history_checker("--release", &["--minutes", "20"]).to_string();
         assert_eq!(step, "cargo run --release --package handstamp-tests --bin torture -- --minutes 20");
+    }
+
+    #[test]
+    fn the_failover_report_is_told_what_is_wished_for() {
+        let step = failover_report(&["--faults", "kill"]).to_string();
+        assert_eq!(step, "cargo run --release --package handstamp-tests --bin failover -- --faults kill");
     }
 
     #[test]

@@ -1,0 +1,50 @@
+use std::ops::RangeInclusive;
+
+use handstamp_core::id::SessionKey;
+
+/// The key under which a session lies in Redis.
+pub(crate) fn name(key: &SessionKey) -> String {
+    format!("{NAMESPACE}:s:{key}")
+}
+
+/// A new key that lies in these slots, or outside of them.
+pub(crate) fn generate(slots: &RangeInclusive<u16>, inside: bool) -> SessionKey {
+    loop {
+        let key = SessionKey::from_bytes(std::array::from_fn(|_| fastrand::u8(..)));
+        if slots.contains(&slot_of(&name(&key))) == inside {
+            return key;
+        }
+    }
+}
+
+/// The slot of a key without braces.
+fn slot_of(name: &str) -> u16 {
+    // CRC-16 as in XMODEM.
+    let crc = name.bytes().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {
+            let shifted = crc << 1;
+            if crc & 0x8000 == 0 { shifted } else { shifted ^ 0x1021 }
+        })
+    });
+    crc % SLOTS
+}
+
+pub(crate) const NAMESPACE: &str = "handstamp";
+pub(crate) const SLOTS: u16 = 16_384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_redis() {
+        assert_eq!(["123456789", "foo"].map(slot_of), [12_739, 12_182]);
+    }
+
+    #[test]
+    fn keys_lie_where_they_should() {
+        let slots = 1_000..=1_099;
+        assert!(slots.contains(&slot_of(&name(&generate(&slots, true)))));
+        assert!(!slots.contains(&slot_of(&name(&generate(&slots, false)))));
+    }
+}

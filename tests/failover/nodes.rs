@@ -1,0 +1,42 @@
+use std::sync::Arc;
+
+use handstamp_core::id::Namespace;
+use handstamp_core::invalidation::{Messenger, NodeId};
+use handstamp_core::keys::{KeyRing, Secret};
+use handstamp_redis::{Channel, RedisConfig, RedisError, connect};
+use handstamp_store::{ClusteredStore, Settings, StoreError, SystemClock};
+
+use crate::keys::NAMESPACE;
+
+/// A node with connections of its own, on the current runtime.
+pub(crate) async fn start(url: &str, name: &str) -> ClusteredStore {
+    let namespace = Namespace::new(NAMESPACE).expect("a namespace");
+    let config = RedisConfig::new(url.parse().expect("a URL"));
+    let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
+    let secret = Secret::parse(SECRET).expect("a secret");
+    let ring = KeyRing::new(namespace, &[secret]).expect("a key ring");
+    let messenger = Messenger::new(&ring, NodeId::new(name).expect("a name"));
+    let node = ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), Settings::default());
+    node.settled().await;
+    node
+}
+
+/// An error in a word or two.
+pub(crate) fn kind(error: &StoreError) -> String {
+    let cause = match error {
+        StoreError::TimedOut => return "budget".to_owned(),
+        StoreError::Refused(cause) | StoreError::Unavailable(cause) => cause,
+        other => return other.to_string(),
+    };
+    match cause.downcast_ref::<RedisError>() {
+        Some(RedisError::Busy) => "busy".to_owned(),
+        Some(RedisError::CircuitOpen) => "circuit open".to_owned(),
+        Some(RedisError::Connection(reason)) => format!("connection: {reason}"),
+        Some(RedisError::NotPrimary) => "no primary".to_owned(),
+        Some(RedisError::Refused(refusal)) => refusal.code().to_owned(),
+        Some(RedisError::TimedOut) => "timeout".to_owned(),
+        _ => cause.to_string(),
+    }
+}
+
+const SECRET: &str = "a-secret-for-failovers-of-more-than-32-characters";

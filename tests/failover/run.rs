@@ -1,0 +1,175 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use handstamp_core::record::Record;
+use parking_lot::Mutex;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
+
+use crate::faults::{Fault, Topology};
+use crate::figures::Figures;
+use crate::life::{Moment, numbers};
+use crate::measurement::{Measurement, Session};
+use crate::stage::Stage;
+use crate::writer::{self, Writer};
+use crate::{keys, nodes, pauses, reader};
+
+/// When things are done.
+#[derive(Clone)]
+pub(crate) struct Pace {
+    began: Instant,
+    offset: Duration,
+    over: Arc<AtomicBool>,
+}
+
+impl Pace {
+    pub(crate) fn now(&self) -> Moment {
+        self.began.elapsed()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// What takes longer leaves out ticks and does not catch up.
+    pub(crate) fn ticks(&self, every: Duration) -> Interval {
+        let mut ticks = interval_at(self.began + self.offset, every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        ticks
+    }
+}
+
+/// Has a fault happen under load. Returns nothing if it cannot.
+pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
+    let mut stage = Stage::set_up(topology, fault).await;
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let load = Load::begin(runtime.handle(), &stage).await;
+    sleep(WARM_UP).await;
+    let (stop, stopped) = watch::channel(());
+    let machine = pauses::longest_of_machine(stopped.clone());
+    let hiccup = runtime.spawn(pauses::longest(stopped));
+    let observer = stage.observer().map(|observer| tokio::spawn(observer.elected()));
+    let outcome = match stage.strike().await {
+        Some(fault_at) => {
+            let struck = Instant::now();
+            let ended = stage.outlast().await;
+            sleep(ended.map_or(AFTER, |_| AFTERWARDS)).await;
+            let elected = match observer {
+                Some(observer) => timeout(ELECTION_LIMIT, observer).await.ok(),
+                None => None,
+            };
+            let elected = elected.map(|elected| elected.expect("the observer does not panic"));
+            Some((fault_at, elected, ended.or_else(|| (struck - fault_at > AFTER).then_some(struck))))
+        }
+        None => None,
+    };
+    drop(stop);
+    let hiccups = [hiccup.await.expect("a clock"), machine.join().expect("another clock")];
+    let began = load.pace.began;
+    let until = began.elapsed();
+    let mut sessions = load.end().await;
+    let figures = if let Some((fault_at, elected, ended)) = outcome {
+        let redirections = stage.redirections();
+        stage.settle().await;
+        sleep(SETTLING).await;
+        find_all(&stage, &mut sessions);
+        let measurement = Measurement {
+            fault,
+            fault_at: fault_at - began,
+            until,
+            elected: elected.map(|elected| elected.saturating_duration_since(fault_at)),
+            lasted: ended.map(|ended| ended - fault_at),
+            hiccups,
+            redirections,
+            sessions,
+        };
+        Some(Figures::of(&measurement))
+    } else {
+        None
+    };
+    // Dropping it would wait, which may not be done here.
+    runtime.shutdown_background();
+    figures
+}
+
+/// The two nodes, and what they do.
+struct Load {
+    pace: Pace,
+    nodes: [Arc<handstamp_store::ClusteredStore>; 2],
+    sessions: Vec<(bool, Writing, Reading)>,
+}
+
+type Writing = tokio::task::JoinHandle<(Vec<writer::Operation>, Vec<crate::life::Life>)>;
+type Reading = tokio::task::JoinHandle<Vec<reader::Read>>;
+
+impl Load {
+    async fn begin(runtime: &Handle, stage: &Stage) -> Self {
+        let node = |name: &'static str| {
+            let url = stage.url();
+            runtime.spawn(async move { Arc::new(nodes::start(&url, name).await) })
+        };
+        let (writing, reading) = (node("writer"), node("reader"));
+        let (writing, reading) = (writing.await.expect("a node"), reading.await.expect("a node"));
+        let pace = Pace { began: Instant::now(), offset: Duration::ZERO, over: Arc::default() };
+        let victim = stage.victim();
+        let all = victim.clone().count() == usize::from(keys::SLOTS);
+        let mut sessions = Vec::new();
+        for number in 0..SESSIONS {
+            let offset = writer::EVERY * number / SESSIONS;
+            let pace = Pace { offset, ..pace.clone() };
+            let inside = all || number % 3 == 0;
+            let victim = victim.clone();
+            let new_key = move || keys::generate(&victim, inside);
+            let seen: reader::Keys = Arc::new(Mutex::new(Vec::new()));
+            let writer = Writer::new(writing.clone(), new_key(), inside);
+            let reader = runtime.spawn(reader::run(reading.clone(), seen.clone(), pace.clone()));
+            let on_lives = move |lives: &[crate::life::Life]| {
+                // Not before it was created: that it was not there would be remembered.
+                let created = lives.iter().filter(|life| !life.acknowledged.is_empty());
+                *seen.lock() = created.map(|life| life.key).collect();
+            };
+            let writer = runtime.spawn(writer.run(pace, new_key, on_lives));
+            sessions.push((inside, writer, reader));
+        }
+        Self { pace, nodes: [writing, reading], sessions }
+    }
+
+    async fn end(self) -> Vec<Session> {
+        self.pace.over.store(true, Ordering::Relaxed);
+        let mut sessions = Vec::new();
+        for (victim, writer, reader) in self.sessions {
+            let (operations, lives) = writer.await.expect("a writer does not panic");
+            let reads = reader.await.expect("a reader does not panic");
+            sessions.push(Session { victim, operations, lives, reads, found: Vec::new() });
+        }
+        // What is still to be ended gets its chance.
+        sleep(SETTLING).await;
+        for node in self.nodes {
+            node.shutdown().await;
+        }
+        sessions
+    }
+}
+
+fn find_all(stage: &Stage, sessions: &mut [Session]) {
+    for session in sessions {
+        let names: Vec<String> = session.lives.iter().map(|life| keys::name(&life.key)).collect();
+        let found = stage.find(&names).into_iter().zip(&session.lives);
+        session.found = found
+            .map(|(bytes, life)| {
+                let record = Record::decode(bytes?.into(), &life.key).expect("a record of ours");
+                Some(numbers(record.payload))
+            })
+            .collect();
+    }
+}
+
+const SESSIONS: u32 = 200;
+const WARM_UP: Duration = Duration::from_secs(5);
+/// How long to look on after a fault, or after the end of one that has one.
+const AFTER: Duration = Duration::from_secs(8);
+const AFTERWARDS: Duration = Duration::from_secs(5);
+const ELECTION_LIMIT: Duration = Duration::from_secs(20);
+const SETTLING: Duration = Duration::from_secs(1);

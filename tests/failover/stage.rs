@@ -1,0 +1,204 @@
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use handstamp_testkit::redis::{RedisResult, Value, from_redis_value};
+use handstamp_testkit::{ClusterOptions, Direction, RedisCluster, RedisSentinel};
+use tokio::time::{Instant, sleep};
+
+use crate::faults::{Fault, Topology};
+use crate::keys::SLOTS;
+use crate::observer::{Observer, Question};
+
+/// The Redis that a fault happens to.
+pub(crate) struct Stage {
+    redis: Redis,
+    fault: Fault,
+}
+
+enum Redis {
+    Cluster(Box<RedisCluster>),
+    Sentinel(Box<RedisSentinel>),
+}
+
+impl Stage {
+    pub(crate) async fn set_up(topology: Topology, fault: Fault) -> Self {
+        let behind_proxies = fault == Fault::Silence;
+        let redis = match topology {
+            Topology::Cluster => {
+                let options = ClusterOptions { behind_proxies, ..ClusterOptions::default() };
+                Redis::Cluster(Box::new(RedisCluster::start_with(options).await))
+            }
+            Topology::Sentinel => Redis::Sentinel(Box::new(RedisSentinel::start().await)),
+        };
+        Self { redis, fault }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match &self.redis {
+            Redis::Cluster(cluster) => cluster.url(),
+            Redis::Sentinel(sentinel) => sentinel.url(),
+        }
+    }
+
+    /// The slots that the fault is about.
+    pub(crate) fn victim(&self) -> RangeInclusive<u16> {
+        match (&self.redis, self.fault) {
+            (Redis::Sentinel(_), _) => 0..=SLOTS - 1,
+            (Redis::Cluster(_), Fault::Reshard | Fault::Migrate) => MOVED,
+            (Redis::Cluster(_), _) => 0..=5_460,
+        }
+    }
+
+    /// Who will tell of another primary, if there is to be one.
+    pub(crate) fn observer(&self) -> Option<Observer> {
+        if !self.fault.elects() {
+            return None;
+        }
+        Some(match &self.redis {
+            Redis::Cluster(cluster) => {
+                // A node that does not answer has no say.
+                let living =
+                    (0..cluster.len()).filter(|node| *node != VICTIM || self.fault == Fault::Graceful);
+                let question = Question::OwnerOfSlot(0, cluster.id(VICTIM).to_owned());
+                Observer::new(living.map(|node| cluster.node(node)), question)
+            }
+            Redis::Sentinel(sentinel) => {
+                let question = Question::PortOfPrimary(sentinel.servers()[sentinel.primary()].port());
+                Observer::new(sentinel.sentinels(), question)
+            }
+        })
+    }
+
+    /// Has it happen, to its end. Returns when it began, or nothing if the server does not know how.
+    pub(crate) async fn strike(&mut self) -> Option<Instant> {
+        let before = Instant::now();
+        match (&mut self.redis, self.fault) {
+            (Redis::Cluster(cluster), Fault::Kill) => cluster.kill(VICTIM),
+            (Redis::Cluster(cluster), Fault::Freeze) => cluster.pause(VICTIM),
+            (Redis::Cluster(cluster), Fault::Replica) => cluster.kill(REPLICA),
+            (Redis::Cluster(cluster), Fault::Silence) => cluster.proxy(VICTIM).silence(Direction::Both),
+            (Redis::Cluster(cluster), Fault::Graceful) => {
+                cluster.command(REPLICA, &["CLUSTER", "FAILOVER"]);
+                return Some(before);
+            }
+            (Redis::Cluster(cluster), Fault::Reshard) => {
+                reshard(cluster).await;
+                return Some(before);
+            }
+            (Redis::Cluster(cluster), Fault::Migrate) => {
+                return cluster.move_slots_atomically(MOVED, TARGET).await.then_some(before);
+            }
+            (Redis::Sentinel(sentinel), Fault::Kill) => sentinel.kill(sentinel.primary()),
+            (Redis::Sentinel(sentinel), Fault::Freeze) => sentinel.pause(sentinel.primary()),
+            (Redis::Sentinel(sentinel), _) => {
+                let first = &sentinel.sentinels()[0];
+                // Valkey 9 can wait until the replica has everything.
+                if first.try_command(&["SENTINEL", "FAILOVER", SERVICE, "COORDINATED"]).is_err() {
+                    first.command(&["SENTINEL", "FAILOVER", SERVICE]);
+                }
+                return Some(before);
+            }
+        }
+        Some(Instant::now())
+    }
+
+    /// Waits until it is over, and ends it. Returns when that was, where it has an end of its own.
+    pub(crate) async fn outlast(&mut self) -> Option<Instant> {
+        match (&self.redis, self.fault) {
+            (Redis::Cluster(cluster), Fault::Freeze) => {
+                sleep(FROZEN).await;
+                cluster.resume(VICTIM);
+            }
+            (Redis::Cluster(cluster), Fault::Silence) => {
+                sleep(SILENT).await;
+                cluster.proxy(VICTIM).resume();
+            }
+            (Redis::Sentinel(sentinel), Fault::Freeze) => {
+                sleep(FROZEN).await;
+                let frozen = sentinel.servers().iter().position(|server| !server.is_running());
+                sentinel.resume(frozen.expect("one was stopped"));
+            }
+            _ => return None,
+        }
+        Some(Instant::now())
+    }
+
+    /// Waits until all that is left is well again.
+    pub(crate) async fn settle(&self) {
+        match &self.redis {
+            Redis::Cluster(cluster) => cluster.until_ok().await,
+            Redis::Sentinel(sentinel) => sentinel.until_ok().await,
+        }
+    }
+
+    /// How often the nodes of a cluster that answer have sent somebody elsewhere for a key that is moving, and that has moved.
+    pub(crate) fn redirections(&self) -> Option<[u64; 2]> {
+        let Redis::Cluster(cluster) = &self.redis else { return None };
+        let mut sums = [0; 2];
+        for node in (0..cluster.len()).filter(|node| cluster.node(*node).is_running()) {
+            let info: String =
+                from_redis_value(cluster.command(node, &["INFO", "errorstats"])).expect("a text");
+            for (sum, kind) in sums.iter_mut().zip(["errorstat_ASK:count=", "errorstat_MOVED:count="]) {
+                let count = info.lines().find_map(|line| line.strip_prefix(kind));
+                *sum += count.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or_default();
+            }
+        }
+        Some(sums)
+    }
+
+    /// What lies under these names.
+    pub(crate) fn find(&self, names: &[String]) -> Vec<Option<Vec<u8>>> {
+        match &self.redis {
+            Redis::Cluster(cluster) => {
+                let primaries = cluster.primaries();
+                let get = |name: &String| {
+                    let mut answers =
+                        primaries.iter().map(|primary| cluster.try_command(*primary, &["GET", name]));
+                    // The others say that they do not have it.
+                    let found = answers.find_map(RedisResult::ok).expect("somebody has the slot");
+                    bytes(found)
+                };
+                names.iter().map(get).collect()
+            }
+            Redis::Sentinel(sentinel) => {
+                let primary = &sentinel.servers()[sentinel.primary()];
+                names.iter().map(|name| primary.get(name)).collect()
+            }
+        }
+    }
+}
+
+fn bytes(value: Value) -> Option<Vec<u8>> {
+    from_redis_value(value).expect("bytes or nothing")
+}
+
+/// Some slots at a time, each held in both phases: while its keys are still where they were, and when they have moved.
+async fn reshard(cluster: &RedisCluster) {
+    let slots: Vec<u16> = MOVED.collect();
+    for batch in slots.chunks(AT_A_TIME) {
+        for slot in batch {
+            cluster.begin_move(*slot, TARGET).await;
+        }
+        sleep(HELD).await;
+        for slot in batch {
+            cluster.move_keys(*slot, TARGET).await;
+        }
+        sleep(HELD).await;
+        for slot in batch {
+            cluster.end_move(*slot, TARGET).await;
+        }
+    }
+}
+
+/// The first primary, another, and the replica of the first.
+const VICTIM: usize = 0;
+const TARGET: usize = 1;
+const REPLICA: usize = 3;
+
+const MOVED: RangeInclusive<u16> = 1_000..=1_099;
+const AT_A_TIME: usize = 10;
+const HELD: Duration = Duration::from_millis(400);
+const FROZEN: Duration = Duration::from_secs(10);
+const SILENT: Duration = Duration::from_secs(5);
+/// What the Sentinels call the servers.
+pub(crate) const SERVICE: &str = "mymaster";

@@ -1,0 +1,188 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use handstamp_core::id::{Handle, SessionKey};
+use handstamp_core::record::{Encoding, Record, Revision};
+use handstamp_store::{
+    Clock, ClusteredStore, CreateOutcome, Lookup, SaveOutcome, StoreError, Stored, SystemClock,
+};
+
+use crate::life::{End, Life, Moment, numbers, payload};
+use crate::nodes::kind;
+use crate::run::Pace;
+
+/// What the writer asked of Redis.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    pub(crate) start: Moment,
+    pub(crate) end: Moment,
+    pub(crate) answer: Answer,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Answer {
+    Expected,
+    /// An answer, but not one that there should be if no write were ever lost.
+    Surprise(&'static str),
+    Error(String),
+}
+
+/// What the writer knows of the session at present.
+enum Knowledge {
+    /// There is to be a new one.
+    Wanted(Record),
+    Known(Arc<Record>),
+    /// There is one, but what it is like is not known.
+    Doubtful,
+}
+
+pub(crate) struct Writer {
+    node: Arc<ClusteredStore>,
+    knowledge: Knowledge,
+    lives: Vec<Life>,
+    next_number: u32,
+    operations: Vec<Operation>,
+}
+
+impl Writer {
+    pub(crate) fn new(node: Arc<ClusteredStore>, key: SessionKey, victim: bool) -> Self {
+        Self {
+            node,
+            knowledge: Knowledge::Wanted(new_record(key)),
+            lives: vec![Life::new(key, victim)],
+            next_number: 1,
+            operations: Vec::new(),
+        }
+    }
+
+    /// Does one thing after the other, at that pace. `on_new` learns of the keys of new sessions, and makes them.
+    pub(crate) async fn run(
+        mut self,
+        pace: Pace,
+        new_key: impl Fn() -> SessionKey,
+        on_life: impl Fn(&[Life]),
+    ) -> (Vec<Operation>, Vec<Life>) {
+        let mut ticks = pace.ticks(EVERY);
+        // Deletes of different sessions are spread over time.
+        let phase = fastrand::u32(1..=DELETE_EVERY);
+        for count in phase.. {
+            ticks.tick().await;
+            if pace.is_over() {
+                break;
+            }
+            let start = pace.now();
+            let answer = self.act(count, &pace).await;
+            self.operations.push(Operation { start, end: pace.now(), answer });
+            if let Knowledge::Known(record) = &self.knowledge {
+                let known = numbers(record.payload.clone());
+                self.life().known = known;
+            }
+            if self.lives.last().is_some_and(|life| life.end != End::Never) {
+                let victim = self.lives[0].victim;
+                let key = new_key();
+                self.lives.push(Life::new(key, victim));
+                self.knowledge = Knowledge::Wanted(new_record(key));
+            }
+            on_life(&self.lives);
+        }
+        (self.operations, self.lives)
+    }
+
+    async fn act(&mut self, count: u32, pace: &Pace) -> Answer {
+        let acted = match &self.knowledge {
+            Knowledge::Wanted(record) => self.create(record.clone(), pace).await,
+            Knowledge::Known(record) if count.is_multiple_of(DELETE_EVERY) => {
+                let key = record.key;
+                self.delete(&key, pace).await
+            }
+            Knowledge::Known(record) if count % 2 == 1 => self.save(record.clone(), pace).await,
+            Knowledge::Known(_) | Knowledge::Doubtful => self.load().await,
+        };
+        acted.unwrap_or_else(|error| Answer::Error(kind(&error)))
+    }
+
+    async fn create(&mut self, record: Record, pace: &Pace) -> Result<Answer, StoreError> {
+        let value = Arc::new(record);
+        match self.node.writes().create(&value, TTL, value.clone()).await? {
+            CreateOutcome::Created => {
+                self.life().acknowledged.push((0, pace.now()));
+                self.knowledge = Knowledge::Known(value);
+                Ok(Answer::Expected)
+            }
+            CreateOutcome::Exists => Ok(Answer::Surprise("exists")),
+        }
+    }
+
+    async fn save(&mut self, old: Arc<Record>, pace: &Pace) -> Result<Answer, StoreError> {
+        let number = self.next_number;
+        self.next_number += 1;
+        let mut known = numbers(old.payload.clone());
+        known.push(number);
+        let revision = old.revision.next().expect("random numbers");
+        let new = Arc::new(Record { revision, payload: payload(&known), ..Record::clone(&old) });
+        self.knowledge = Knowledge::Doubtful;
+        match self.node.writes().save(&new, old.revision, TTL, new.clone()).await? {
+            SaveOutcome::Saved => {
+                self.life().acknowledged.push((number, pace.now()));
+                self.knowledge = Knowledge::Known(new);
+                Ok(Answer::Expected)
+            }
+            SaveOutcome::Conflict => Ok(Answer::Surprise("conflict")),
+            SaveOutcome::Gone => {
+                self.life().end = End::Vanished;
+                Ok(Answer::Surprise("gone"))
+            }
+        }
+    }
+
+    async fn delete(&mut self, key: &SessionKey, pace: &Pace) -> Result<Answer, StoreError> {
+        self.life().end = End::Promised;
+        self.node.writes().delete(key).await?;
+        self.life().end = End::Acknowledged(pace.now());
+        Ok(Answer::Expected)
+    }
+
+    async fn load(&mut self) -> Result<Answer, StoreError> {
+        let key = self.life().key;
+        match self.node.load_fresh(&key, decode).await? {
+            Lookup::Found(record) => {
+                let known = std::mem::replace(&mut self.knowledge, Knowledge::Known(record.clone()));
+                let same = !matches!(known, Knowledge::Known(known) if known.revision != record.revision);
+                Ok(if same { Answer::Expected } else { Answer::Surprise("another revision") })
+            }
+            Lookup::Absent => {
+                self.life().end = End::Vanished;
+                Ok(Answer::Surprise("absent"))
+            }
+        }
+    }
+
+    fn life(&mut self) -> &mut Life {
+        self.lives.last_mut().expect("there is always one")
+    }
+}
+
+/// Sessions are cached as the records that they are.
+pub(crate) fn decode(stored: Stored) -> Result<Record, StoreError> {
+    Ok(stored.record)
+}
+
+fn new_record(key: SessionKey) -> Record {
+    let now = SystemClock.timestamp();
+    Record {
+        revision: Revision::first().expect("random numbers"),
+        key,
+        handle: Handle::generate().expect("random numbers"),
+        created_at: now,
+        expires_at: now.saturating_add(TTL * 2),
+        subject: None,
+        encoding: Encoding::MessagePack,
+        schema: 1,
+        payload: payload(&[0]),
+    }
+}
+
+/// How often the writer does something with each session.
+pub(crate) const EVERY: Duration = Duration::from_millis(200);
+const DELETE_EVERY: u32 = 40;
+const TTL: Duration = Duration::from_secs(3_600);
