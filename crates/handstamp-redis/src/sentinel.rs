@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
 
-use crate::driver::{Connection, Reply, Request, Target};
+use crate::driver::{Caller, Connection, Reply, Request, Target};
 use crate::url::{Address, Host, Sentinels};
 use crate::{RedisConfig, RedisError};
 
@@ -18,6 +18,14 @@ use crate::{RedisConfig, RedisError};
 pub(crate) struct Sentinel {
     config: Arc<RedisConfig>,
     sentinels: Sentinels,
+}
+
+/// What one of them says.
+#[derive(Debug)]
+struct Verdict {
+    /// Of two verdicts, the one of the higher epoch is the later: each failover has its own.
+    epoch: u64,
+    primary: Host,
 }
 
 impl Sentinel {
@@ -30,83 +38,107 @@ impl Sentinel {
         &self.sentinels.service
     }
 
-    /// The primary that most of the Sentinels name.
+    /// The primary, by the latest verdict of all who answer. They tell each other, but that takes them a second or two.
     pub(crate) async fn primary(&self) -> Result<Target, RedisError> {
         let mut asked: FuturesUnordered<_> = self.sentinels.hosts.iter().map(|host| self.ask(host)).collect();
-        let mut named: Vec<(Host, usize)> = Vec::new();
+        let mut latest: Option<Verdict> = None;
         let mut error = RedisError::Connection(Cow::Borrowed("no Sentinel answers"));
-        while let Some(answer) = asked.next().await {
-            match answer {
-                Ok(host) => {
-                    let votes = match named.iter_mut().find(|(known, _)| *known == host) {
-                        Some((_, votes)) => {
-                            *votes += 1;
-                            *votes
-                        }
-                        None => {
-                            named.push((host.clone(), 1));
-                            1
-                        }
-                    };
-                    // No other can have more.
-                    if votes * 2 > self.sentinels.hosts.len() {
-                        return Ok(self.target(host));
+        loop {
+            // One that stands still is not waited for when another has answered.
+            let patience = if latest.is_some() { GRACE } else { self.config.connect_timeout };
+            match timeout(patience, asked.next()).await {
+                Ok(Some(Ok(verdict))) => {
+                    if latest.as_ref().is_none_or(|latest| verdict.epoch > latest.epoch) {
+                        latest = Some(verdict);
                     }
                 }
-                Err(cause) => error = cause,
+                Ok(Some(Err(cause))) => error = cause,
+                Ok(None) | Err(_) => break,
             }
         }
-        // Where some are away, the others decide.
-        let most = named.into_iter().max_by_key(|(_, votes)| *votes);
-        most.map(|(host, _)| self.target(host)).ok_or(error)
+        latest.map(|verdict| self.config.target(&Address::Tcp(verdict.primary))).ok_or(error)
     }
 
-    /// Resolves when they name another primary than `target`.
-    pub(crate) async fn moved_from(&self, target: &Target) -> RedisError {
+    /// Resolves when they name another primary than `target`: at once, because whoever goes on writing to the old one
+    /// writes what will be lost.
+    pub(crate) async fn moved_from(&self, target: &Target) {
         for sentinel in self.sentinels.hosts.iter().cycle() {
-            sleep(INTERVAL).await;
-            // One is asked at a time, and where it says something new, all of them. As long as none answers, nothing is
-            // known.
-            if let Ok(host) = self.ask(sentinel).await
-                && Address::Tcp(host) != target.address
-                && let Ok(primary) = self.primary().await
-                && primary.address != target.address
-            {
-                break;
+            let cause = self.watch(sentinel, target).await.err();
+            // One may know less than the others, and one that does not answer knows nothing.
+            if self.primary().await.is_ok_and(|primary| primary.address != target.address) {
+                return;
             }
-        }
-        RedisError::NotPrimary
-    }
-
-    async fn ask(&self, sentinel: &Host) -> Result<Host, RedisError> {
-        let target = self.config.sentinel_target(sentinel);
-        let question =
-            Request::new("SENTINEL").arg("get-master-addr-by-name").arg(self.sentinels.service.clone());
-        let reply = timeout(self.config.connect_timeout, async {
-            let connection = Connection::open(&target).await?;
-            connection.caller().call(question).await
-        });
-        match reply.await.map_err(|_| RedisError::silence())?? {
-            Reply::List(address) => match &address[..] {
-                [name, port] => {
-                    let name = name.as_text().ok_or(RedisError::Protocol)?.to_owned();
-                    let port = port.as_text().and_then(|port| port.parse().ok());
-                    Ok(Host { name, port: port.ok_or(RedisError::Protocol)? })
-                }
-                _ => Err(RedisError::Protocol),
-            },
-            Reply::Nil => {
-                Err(RedisError::Connection(Cow::Borrowed("the Sentinels know no primary of this name")))
-            }
-            Reply::Bytes(_) | Reply::Integer(_) => Err(RedisError::Protocol),
+            tracing::debug!(%sentinel, ?cause, "the Sentinels do not say that the primary has moved");
+            sleep(PAUSE).await;
         }
     }
 
-    fn target(&self, host: Host) -> Target {
-        self.config.target(&Address::Tcp(host))
+    /// Asks one of them again and again, until it names another primary.
+    async fn watch(&self, sentinel: &Host, target: &Target) -> Result<(), RedisError> {
+        let connection = self.connect(sentinel).await?;
+        loop {
+            sleep(PAUSE).await;
+            let asked = timeout(self.config.connect_timeout, self.question(connection.caller()));
+            let verdict = asked.await.map_err(|_| RedisError::silence())??;
+            if Address::Tcp(verdict.primary) != target.address {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn ask(&self, sentinel: &Host) -> Result<Verdict, RedisError> {
+        timeout(self.config.connect_timeout, async {
+            let connection = self.connect(sentinel).await?;
+            self.question(connection.caller()).await
+        })
+        .await
+        .map_err(|_| RedisError::silence())?
+    }
+
+    async fn connect(&self, sentinel: &Host) -> Result<Connection, RedisError> {
+        Connection::open(&self.config.sentinel_target(sentinel)).await
+    }
+
+    async fn question(&self, sentinel: &Caller) -> Result<Verdict, RedisError> {
+        let ask = |what| Request::new("SENTINEL").arg(what).arg(self.sentinels.service.clone());
+        let (address, master) =
+            tokio::try_join!(sentinel.call(ask("get-master-addr-by-name")), sentinel.call(ask("master")))?;
+        if address == Reply::Nil {
+            return Err(RedisError::Connection(Cow::Borrowed("the Sentinels know no primary of this name")));
+        }
+        Verdict::read(&address, &master).ok_or(RedisError::Protocol)
     }
 }
 
-/// How often they are asked whether the primary still is where it was. A primary that is cut off from them and not from
-/// us would be written to for as long.
-const INTERVAL: Duration = Duration::from_secs(1);
+impl Verdict {
+    fn read(address: &Reply, master: &Reply) -> Option<Self> {
+        let [name, port] = address.as_list()? else { return None };
+        let primary = Host { name: name.as_text()?.to_owned(), port: port.as_text()?.parse().ok()? };
+        let mut fields = master.as_list()?.chunks_exact(2);
+        let epoch = fields.find(|field| field[0].as_text() == Some("config-epoch"))?[1].as_text()?;
+        Some(Self { epoch: epoch.parse().ok()?, primary })
+    }
+}
+
+/// How often one of them is asked whether the primary still is where it was.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long to wait for what others say, once one has answered.
+const GRACE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(texts: &[&str]) -> Reply {
+        Reply::List(texts.iter().map(|text| Reply::Bytes((*text).to_owned().into())).collect())
+    }
+
+    #[test]
+    fn verdicts_are_read() {
+        let master = texts(&["name", "main", "ip", "10.0.0.1", "config-epoch", "7", "quorum", "2"]);
+        let verdict = Verdict::read(&texts(&["10.0.0.2", "6379"]), &master).unwrap();
+        assert_eq!((verdict.epoch, verdict.primary.to_string().as_str()), (7, "10.0.0.2:6379"));
+        assert!(Verdict::read(&texts(&["10.0.0.2"]), &master).is_none());
+        assert!(Verdict::read(&texts(&["10.0.0.2", "6379"]), &texts(&["name", "main"])).is_none());
+    }
+}

@@ -74,7 +74,7 @@ impl Supervisor {
         loop {
             tokio::select! {
                 cause = connection.lost() => return cause,
-                cause = self.place.moved_from(target) => return cause,
+                () = self.place.moved_from(target) => return RedisError::NotPrimary,
                 () = self.doubt.notified() => {
                     match timeout(self.config.command_timeout, self.check(connection.caller())).await {
                         Ok(Ok(()) | Err(RedisError::Refused(_))) => self.circuit.answered(),

@@ -21,10 +21,13 @@ pub(crate) enum Place {
 impl Place {
     /// A connection to it as it is now, and where subscriptions have to go.
     pub(super) async fn open(&self) -> Result<(Connection, Arc<Target>), RedisError> {
-        let target = self.target().await?;
-        let connection = match self {
-            Self::Shared(client, _) => client.connection(target.connect_timeout).await?,
-            Self::Fixed(_) | Self::Replica { .. } | Self::Sentinel(_) => Connection::open(&target).await?,
+        let (connection, target) = loop {
+            let target = self.target().await?;
+            tokio::select! {
+                connection = self.connect(&target) => break (connection?, target),
+                // It may be dead, and its successor there already.
+                () = self.moved_from(&target) => {}
+            }
         };
         match self {
             Self::Fixed(_) | Self::Replica { in_cluster: false, .. } => {}
@@ -48,8 +51,15 @@ impl Place {
         }
     }
 
+    async fn connect(&self, target: &Target) -> Result<Connection, RedisError> {
+        match self {
+            Self::Shared(client, _) => client.connection(target.connect_timeout).await,
+            Self::Fixed(_) | Self::Replica { .. } | Self::Sentinel(_) => Connection::open(target).await,
+        }
+    }
+
     /// Resolves when the server is known to be found elsewhere than at `target`.
-    pub(super) async fn moved_from(&self, target: &Target) -> RedisError {
+    pub(super) async fn moved_from(&self, target: &Target) {
         match self.sentinel() {
             None => std::future::pending().await,
             Some(sentinel) => sentinel.moved_from(target).await,

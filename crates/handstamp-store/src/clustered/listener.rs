@@ -83,6 +83,7 @@ impl<B: Bus> Listener<B> {
         // Whatever was published before may have been missed: forget everything, and believe no fill that was
         // begun before now.
         self.node.cut(&self.lane.feed);
+        self.node.end_again(self.shard);
         if self.note_store(checked) {
             self.lane.feed.pass(sent_at);
         }

@@ -2,6 +2,7 @@
 
 mod clearing;
 mod coordinator;
+mod ended;
 mod erased;
 mod flight;
 mod lane;
@@ -90,6 +91,7 @@ impl ClusteredStore {
             flights: Default::default(),
             lanes: Default::default(),
             revocations: Default::default(),
+            ended: Default::default(),
             messenger,
             clock,
             settings,

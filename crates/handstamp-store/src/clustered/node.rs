@@ -9,6 +9,7 @@ use handstamp_core::invalidation::{Invalidation, Messenger};
 use handstamp_core::record::Revision;
 
 use super::Settings;
+use super::ended::Ended;
 use super::erased::ErasedStore;
 use super::flight::Flights;
 use super::lane::{Lane, Lanes};
@@ -27,6 +28,7 @@ pub(super) struct Node {
     /// What has changed lately, where that must be known because replicas are asked.
     pub(super) lately: Option<Lately>,
     pub(super) revocations: Revocations,
+    pub(super) ended: Ended,
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,

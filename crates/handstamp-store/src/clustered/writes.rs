@@ -124,8 +124,14 @@ impl<'n> Writes<'n> {
     pub async fn delete(self, key: &SessionKey) -> Result<bool, StoreError> {
         let node = self.node;
         let deleted = self.delete_once(key).await;
-        if deleted.is_err() && !node.revocations.remember(*key) {
-            tracing::error!("too many sessions wait to be ended: one of them will only end with its time");
+        match deleted {
+            Ok(_) => node.ended.note(*key, node.clock.now()),
+            Err(_) if !node.revocations.remember(*key) => {
+                tracing::error!(
+                    "too many sessions wait to be ended: one of them will only end with its time"
+                );
+            }
+            Err(_) => {}
         }
         node.forget(key, None);
         deleted
@@ -160,7 +166,12 @@ impl<'n> Writes<'n> {
         let retire = || node.store.retire(key, revision, mark, ttl, notice.clone());
         let outcome = self.in_time(retire, |_| true).await;
         match outcome {
-            Ok(_) => node.forget(key, None),
+            Ok(outcome) => {
+                if outcome == RetireOutcome::Retired {
+                    node.ended.note(*key, node.clock.now());
+                }
+                node.forget(key, None);
+            }
             Err(_) => node.doubt(key),
         }
         outcome
