@@ -83,6 +83,8 @@ pub(crate) struct Entry {
     pub(crate) time: Range<Moment>,
     /// Whose sessions it concerned, if it was about the servers.
     pub(crate) part: Option<Part>,
+    /// When another server had taken over, if it was waited for.
+    pub(crate) taken_over: Option<Moment>,
     /// Whether nothing else failed at the same time.
     pub(crate) alone: bool,
     pub(crate) text: String,
@@ -173,24 +175,37 @@ async fn make(fleet: &mut Fleet, mut faults: Vec<Fault>, clear: bool, began: Ins
         log.cache_clears += 1;
     }
     for (fault, start, mut trouble) in running {
+        if let (true, Some(trouble)) = (alone, &mut trouble) {
+            // With another fault, that would last too long.
+            fleet.servers.until_taken_over(&fault, trouble).await;
+        }
         sleep_until(start + fault.pause_before_end()).await;
         fault.end(fleet, start, trouble.as_mut()).await;
-        let time = start - began..began.elapsed();
+        log.add(&fault, began, start, trouble, alone);
+    }
+}
+
+impl Log {
+    /// A fault that is just over.
+    fn add(&mut self, fault: &Fault, began: Instant, start: Instant, trouble: Option<Trouble>, alone: bool) {
+        let moment = |instant: Instant| instant.saturating_duration_since(began);
         let mut text = fault.to_string();
-        if let Some(Trouble { server, doubts, .. }) = &trouble {
-            if !matches!(fleet.servers, Servers::One(_)) {
-                text += &format!(" of server {server}");
-            }
+        let taken_over = trouble.as_ref().and_then(|trouble| trouble.taken_over).map(moment);
+        if let Some(moment) = taken_over.filter(|_| alone) {
+            text += &format!(", another had taken over by {:.2}", moment.as_secs_f64());
+        }
+        let part = trouble.map(|Trouble { part, doubts, server, .. }| {
+            text += &format!(", server {server}");
             for doubt in doubts {
-                let time = doubt.start.saturating_duration_since(began)..doubt.end - began;
+                let time = moment(doubt.start)..moment(doubt.end);
                 text +=
                     &format!(", in doubt {:.3} to {:.3}", time.start.as_secs_f64(), time.end.as_secs_f64());
-                log.doubts
-                    .push(Doubt { part: trouble.as_ref().map_or_else(Part::all, |t| t.part.clone()), time });
+                self.doubts.push(Doubt { part: part.clone(), time });
             }
-        }
-        let part = trouble.map(|trouble| trouble.part);
-        log.entries.push(Entry { kind: fault.kind, time, part, alone, text });
+            part
+        });
+        let time = moment(start)..began.elapsed();
+        self.entries.push(Entry { kind: fault.kind, time, part, taken_over, alone, text });
     }
 }
 

@@ -17,8 +17,8 @@ pub(crate) struct Report {
     /// When a session got no answer from one of the nodes.
     unavailable_at_node: Vec<Outage>,
     /// The longest time without an answer during a fault of the servers, and nothing else: for the sessions that it
-    /// concerned, and for the others.
-    unavailable_by_kind: BTreeMap<Kind, [Moment; 2]>,
+    /// concerned, for these after another server had taken over, and for the others.
+    unavailable_by_kind: BTreeMap<Kind, [Moment; 3]>,
     /// Acknowledged updates that may be missing, and those that are.
     uncertain: u64,
     lost: u64,
@@ -40,8 +40,12 @@ impl Report {
         self.lost += findings.lost;
         for entry in faults.entries.iter().filter(|entry| entry.alone && entry.part.is_some()) {
             let longest = self.unavailable_by_kind.entry(entry.kind).or_default();
-            for (longest, concerned) in longest.iter_mut().zip([true, false]) {
-                *longest = (*longest).max(longest_during(entry, &history, concerned));
+            let whole = &entry.time;
+            let after = entry.taken_over.unwrap_or(whole.end)..whole.end;
+            for (longest, (time, concerned)) in
+                longest.iter_mut().zip([(whole, true), (&after, true), (whole, false)])
+            {
+                *longest = (*longest).max(longest_during(time, entry, &history, concerned));
             }
         }
         for call in &history.calls {
@@ -67,10 +71,10 @@ impl Report {
 
     fn print_by_kind(&self) {
         println!("\nLongest time without an answer by all nodes, during a fault of the servers alone,");
-        println!("{:>20} {:>10} {:>10}", "for its sessions,", "", "the others");
+        println!("{:>20} {:>14} {:>14} {:>10}", "for its sessions,", "", "once replaced", "the others");
         for (kind, longest) in &self.unavailable_by_kind {
-            let [concerned, others] = longest.map(|time| format!("{:.2} s", time.as_secs_f64()));
-            println!("{:>20} {concerned:>10} {others:>10}", format!("{kind:?}"));
+            let [concerned, after, others] = longest.map(|time| format!("{:.2} s", time.as_secs_f64()));
+            println!("{:>20} {concerned:>14} {after:>14} {others:>10}", format!("{kind:?}"));
         }
     }
 
@@ -110,19 +114,18 @@ impl Report {
 
 /// The longest time without an answer during a fault, for sessions that it concerns or for the others. What was asked for
 /// is the session of a cookie, and nothing but it.
-fn longest_during(entry: &Entry, history: &History, concerned: bool) -> Moment {
+fn longest_during(time: &Range<Moment>, entry: &Entry, history: &History, concerned: bool) -> Moment {
     let first = history.calls.first().map_or(Moment::MAX, |call| call.start);
     let last = history.calls.last().map_or(Moment::ZERO, |call| call.end);
-    if !overlap(&entry.time, &(first..last)) {
+    if !overlap(time, &(first..last)) {
         return Moment::ZERO;
     }
     let asks = |call: &Call| {
         let part = entry.part.as_ref().zip(history.slot_of(call));
         call.operation != Operation::Renew && part.is_some_and(|(part, slot)| part.has(slot) == concerned)
     };
-    let outages = outages(history, asks).into_iter().filter(|outage| overlap(&entry.time, &outage.time));
-    let lasted =
-        outages.map(|outage| outage.time.end.saturating_sub(outage.time.start.max(entry.time.start)));
+    let outages = outages(history, asks).into_iter().filter(|outage| overlap(time, &outage.time));
+    let lasted = outages.map(|outage| outage.time.end.saturating_sub(outage.time.start.max(time.start)));
     lasted.max().unwrap_or_default()
 }
 
@@ -299,6 +302,7 @@ mod tests {
             kind: Kind::KillPrimary,
             time: second(from)..second(to),
             part: None,
+            taken_over: None,
             alone: true,
             text: String::new(),
         };
@@ -319,18 +323,20 @@ mod tests {
             call(1, 9, Outcome::Unknown),
         ];
         let history = History { calls, slots: vec![1, 2, 3], ..History::default() };
-        let part = Some([1, 3].into_iter().collect());
         let entry = Entry {
             kind: Kind::KillPrimary,
             time: second(3)..second(8),
-            part,
+            part: Some([1, 3].into_iter().collect()),
+            taken_over: None,
             alone: true,
             text: String::new(),
         };
+        let longest =
+            |from, to, concerned| longest_during(&(second(from)..second(to)), &entry, &history, concerned);
         // From the beginning of the fault, whatever was asked for which session.
-        assert_eq!(longest_during(&entry, &history, true), second(5));
-        assert_eq!(longest_during(&entry, &history, false), second(2));
-        let later = Entry { time: second(10)..second(12), ..entry };
-        assert_eq!(longest_during(&later, &history, true), second(0));
+        assert_eq!(longest(3, 8, true), second(5));
+        assert_eq!(longest(3, 8, false), second(2));
+        assert_eq!(longest(7, 8, true), second(1));
+        assert_eq!(longest(10, 12, true), second(0));
     }
 }

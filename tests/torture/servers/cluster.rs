@@ -87,12 +87,15 @@ impl Cluster {
         trouble
     }
 
+    pub(super) async fn until_taken_over(&self, server: usize) {
+        self.all.until_taken_over(server).await;
+    }
+
     pub(super) async fn end(&mut self, fault: &Fault, began: Instant, trouble: &mut Trouble) {
         let server = trouble.server;
         let mut back = None;
         match fault.kind {
             Kind::KillPrimary | Kind::StopPrimary => {
-                self.all.until_taken_over(server).await;
                 back = Some(Instant::now());
                 if fault.kind == Kind::KillPrimary {
                     self.all.restart(server).await;

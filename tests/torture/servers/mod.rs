@@ -32,12 +32,14 @@ pub(crate) struct Trouble {
     pub(crate) part: Part,
     /// When the servers may have acknowledged what they then lost.
     pub(crate) doubts: Vec<Range<Instant>>,
+    /// When another had taken over, if one had to.
+    pub(crate) taken_over: Option<Instant>,
 }
 
 impl Trouble {
     /// Of `server`, whose loss the sessions of `part` feel.
     const fn of(server: usize, part: Part) -> Self {
-        Self { server, part, doubts: Vec::new() }
+        Self { server, part, doubts: Vec::new(), taken_over: None }
     }
 
     /// A primary stopped at once, and another takes over. What it acknowledged shortly before, its replica may never have
@@ -97,8 +99,21 @@ impl Servers {
         }
     }
 
+    /// Where a primary is away for so long that another takes over, waits for that.
+    pub(crate) async fn until_taken_over(&self, fault: &Fault, trouble: &mut Trouble) {
+        if matches!(fault.kind, Kind::KillPrimary | Kind::StopPrimary) && trouble.taken_over.is_none() {
+            match self {
+                Self::One(_) => return,
+                Self::Sentinel(sentinel) => sentinel.until_taken_over(trouble.server).await,
+                Self::Cluster(cluster) => cluster.until_taken_over(trouble.server).await,
+            }
+            trouble.taken_over = Some(Instant::now());
+        }
+    }
+
     /// Ends it, and waits until all servers are well: another failure before that may lose data, and rightly so.
     pub(crate) async fn end(&mut self, fault: &Fault, began: Instant, trouble: &mut Trouble) {
+        self.until_taken_over(fault, trouble).await;
         match self {
             Self::One(one) => one.end(fault).await,
             Self::Sentinel(sentinel) => sentinel.end(fault, began, trouble).await,

@@ -69,11 +69,14 @@ impl Sentinel {
         trouble
     }
 
+    pub(super) async fn until_taken_over(&self, server: usize) {
+        self.all.until_promoted(server).await;
+    }
+
     pub(super) async fn end(&mut self, fault: &Fault, began: Instant, trouble: &mut Trouble) {
         let server = trouble.server;
         let back = match fault.kind {
             Kind::KillPrimary | Kind::StopPrimary => {
-                self.all.until_promoted(server).await;
                 let back = Instant::now();
                 if fault.kind == Kind::KillPrimary {
                     self.all.restart(server).await;
