@@ -121,7 +121,7 @@ impl Accounts {
         }
         if let ([(_, first), ..], []) = (&children[..], &moved[..])
             && self.held_something(calls, doubtful, parent, &children)
-            && self.one_must_have_moved(calls, endings, parent, &children)
+            && one_must_have_moved(calls, endings, parent, &children)
         {
             let text = format!("cookie {parent} was renewed, and no new cookie has its data");
             violations.push(Violation { rule: Rule::LostUpdate, call: first.origin, text });
@@ -146,29 +146,28 @@ impl Accounts {
                 && call.cookie.is_some_and(|cookie| self.leads_to(cookie, parent))
         })
     }
+}
 
-    /// Whether only these renewals can have ended the session under `parent`, and it was looked for under every new
-    /// cookie.
-    fn one_must_have_moved(
-        &self,
-        calls: &[Call],
-        endings: &Endings,
-        parent: Label,
-        children: &[(Label, &Cookie)],
-    ) -> bool {
-        let Some(last) = children.iter().map(|(_, cookie)| calls[cookie.origin].end).max() else {
-            return false;
-        };
-        let only_these = endings.of_cookie(calls, parent).all(|(place, ending)| {
-            ending.start > last || children.iter().any(|(_, cookie)| cookie.origin == place)
-        });
-        let all_read = children.iter().all(|(label, cookie)| {
-            cookie.uncertain_from.is_none()
-                && cookie.contested
-                && calls.iter().any(|call| reads(call, *label).is_some())
-        });
-        only_these && all_read
-    }
+/// Whether only these renewals can have ended the session under `parent`, and it was looked for under every new
+/// cookie.
+fn one_must_have_moved(
+    calls: &[Call],
+    endings: &Endings,
+    parent: Label,
+    children: &[(Label, &Cookie)],
+) -> bool {
+    let Some(last) = children.iter().map(|(_, cookie)| calls[cookie.origin].end).max() else {
+        return false;
+    };
+    let only_these = endings.of_cookie(calls, parent).all(|(place, ending)| {
+        ending.start > last || children.iter().any(|(_, cookie)| cookie.origin == place)
+    });
+    let all_read = children.iter().all(|(label, cookie)| {
+        cookie.uncertain_from.is_none()
+            && cookie.contested
+            && calls.iter().any(|call| reads(call, *label).is_some())
+    });
+    only_these && all_read
 }
 
 /// Whether a read under `label` showed more updates than had been asked for under it.
