@@ -70,7 +70,9 @@ impl Report {
     }
 
     fn print_by_kind(&self) {
-        println!("\nLongest time without an answer by all nodes, during a fault of the servers alone,");
+        println!(
+            "\nLongest time without an answer to reads and updates, during a fault of the servers alone,"
+        );
         println!("{:>20} {:>14} {:>14} {:>10}", "for its sessions,", "", "once replaced", "the others");
         for (kind, longest) in &self.unavailable_by_kind {
             let [concerned, after, others] = longest.map(|time| format!("{:.2} s", time.as_secs_f64()));
@@ -112,8 +114,8 @@ impl Report {
     }
 }
 
-/// The longest time without an answer during a fault, for sessions that it concerns or for the others. What was asked for
-/// is the session of a cookie, and nothing but it.
+/// The longest time without an answer to reads and updates during a fault, for sessions that it concerns or for the
+/// others. Logins and renewals are about more than one session, and logouts wait for replicas, too.
 fn longest_during(time: &Range<Moment>, entry: &Entry, history: &History, concerned: bool) -> Moment {
     let first = history.calls.first().map_or(Moment::MAX, |call| call.start);
     let last = history.calls.last().map_or(Moment::ZERO, |call| call.end);
@@ -122,7 +124,8 @@ fn longest_during(time: &Range<Moment>, entry: &Entry, history: &History, concer
     }
     let asks = |call: &Call| {
         let part = entry.part.as_ref().zip(history.slot_of(call));
-        call.operation != Operation::Renew && part.is_some_and(|(part, slot)| part.has(slot) == concerned)
+        matches!(call.operation, Operation::Read | Operation::Visit)
+            && part.is_some_and(|(part, slot)| part.has(slot) == concerned)
     };
     let outages = outages(history, asks).into_iter().filter(|outage| overlap(time, &outage.time));
     let lasted = outages.map(|outage| outage.time.end.saturating_sub(outage.time.start.max(time.start)));

@@ -67,7 +67,7 @@ impl Servers {
     pub(crate) fn settings(&self, node: usize) -> Vec<(&'static str, String)> {
         let (url, replicas) = match self {
             Self::One(one) => (one.url(node), 0),
-            Self::Sentinel(sentinel) => (sentinel.url(), 1),
+            Self::Sentinel(sentinel) => (sentinel.url(), Sentinel::REPLICAS),
             Self::Cluster(cluster) => (cluster.url(), 1),
         };
         vec![("REDIS_URL", url), ("REDIS_WAIT_REPLICAS", replicas.to_string())]

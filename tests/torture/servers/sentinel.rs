@@ -26,6 +26,10 @@ impl Sentinel {
         Kind::KillPubsubClients,
     ];
 
+    /// All of them have to have what must not be lost. One is not enough: during a failover by hand the old primary goes
+    /// on for more than a second after a replica was promoted, and its other replica still follows it.
+    pub(super) const REPLICAS: usize = 2;
+
     /// Somewhat less than `down_after`.
     pub(super) const PATIENCE: Duration = Duration::from_millis(600);
 
