@@ -6,6 +6,11 @@
 //! cargo xtask torture --topology cluster --minutes 20 --seed 7
 //! ```
 //!
+//! On every topology what was acknowledged has to be seen within `max_staleness`, whatever fails meanwhile: there is no
+//! allowance for failovers. But Redis replicates asynchronously, so a primary that fails may take with it what it
+//! acknowledged shortly before. Logins, renewals and logouts wait for replicas, so they may not get lost. Updates do not:
+//! those of the last moments are uncertain, see [`checker::Doubt`], and the report says how many of them got lost.
+//!
 //! Exit codes: 0 when every promise was kept, 1 when one was broken, 2 when the command line was not understood.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "this is a test")]

@@ -17,7 +17,7 @@ pub(crate) struct Report {
     /// When a session got no answer from one of the nodes.
     unavailable_at_node: Vec<Outage>,
     /// The longest time without an answer during a fault of the servers, and nothing else: for the sessions that it
-    /// concerned, for these after another server had taken over, and for the others.
+    /// concerned, for these from when another server had taken over or else the fault was over, and for the others.
     unavailable_by_kind: BTreeMap<Kind, [Moment; 3]>,
     /// Acknowledged updates that may be missing, and those that are.
     uncertain: u64,
@@ -73,7 +73,7 @@ impl Report {
         println!(
             "\nLongest time without an answer to reads and updates, during a fault of the servers alone,"
         );
-        println!("{:>20} {:>14} {:>14} {:>10}", "for its sessions,", "", "once replaced", "the others");
+        println!("{:>20} {:>14} {:>14} {:>10}", "for its sessions,", "", "afterwards", "the others");
         for (kind, longest) in &self.unavailable_by_kind {
             let [concerned, after, others] = longest.map(|time| format!("{:.2} s", time.as_secs_f64()));
             println!("{:>20} {concerned:>14} {after:>14} {others:>10}", format!("{kind:?}"));
@@ -139,7 +139,7 @@ fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
     let (mut last_good, mut now): (Moment, Option<Range<Moment>>) = (Moment::ZERO, None);
     for call in history.calls.iter().filter(|call| counts(call)) {
         match call.outcome {
-            Outcome::Done(_) | Outcome::Refused => {
+            Outcome::Done(_) | Outcome::Refused | Outcome::Failed(TOO_MANY_AT_ONCE) => {
                 last_good = call.end;
                 outages.extend(now.take());
             }
@@ -254,6 +254,8 @@ const fn name(outcome: &Outcome) -> &'static str {
 const OPERATIONS: [Operation; 5] =
     [Operation::Login, Operation::Visit, Operation::Read, Operation::Renew, Operation::Logout];
 const STORIES: usize = 5;
+/// Who is told so has been told something that only the store knows.
+const TOO_MANY_AT_ONCE: u16 = 409;
 const SILENCE: Moment = Moment::from_secs(1);
 
 #[cfg(test)]
