@@ -8,9 +8,21 @@ pub(crate) struct Arguments {
     /// What decides on operations and faults. The same seed makes the same choices, though not the same history:
     /// real processes answer as fast as they can.
     pub(crate) seed: u64,
+    pub(crate) topology: Topology,
     pub(crate) outage: Outage,
     /// Whether the history is falsified now and then, to see whether the checker sees it.
     pub(crate) self_test: bool,
+}
+
+/// What keeps the sessions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Topology {
+    /// One server.
+    One,
+    /// A primary and its replicas, watched by sentinels.
+    Sentinel,
+    /// Primaries with a part of the sessions each, and their replicas.
+    Cluster,
 }
 
 /// What a node is to do with the sessions in its cache while it cannot reach Redis.
@@ -27,6 +39,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments
     let mut arguments = Arguments {
         duration: Duration::from_secs(120),
         seed: fastrand::u64(..1_000_000),
+        topology: Topology::One,
         outage: Outage::Refuse,
         self_test: false,
     };
@@ -38,6 +51,14 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments
                 arguments.duration = Duration::try_from_secs_f64(minutes * 60.0).map_err(|_| USAGE)?;
             }
             "--seed" => arguments.seed = words.next().and_then(|text| text.parse().ok()).ok_or(USAGE)?,
+            "--topology" => {
+                arguments.topology = match words.next().as_deref() {
+                    Some("one") => Topology::One,
+                    Some("sentinel") => Topology::Sentinel,
+                    Some("cluster") => Topology::Cluster,
+                    _ => return Err(USAGE),
+                };
+            }
             "--serve" => arguments.outage = Outage::Serve,
             "--self-test" => arguments.self_test = true,
             _ => return Err(USAGE),
@@ -47,8 +68,9 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments
 }
 
 const USAGE: &str = "\
-usage: torture [--minutes N] [--seed S] [--serve] [--self-test]
+usage: torture [--topology one|sentinel|cluster] [--minutes N] [--seed S] [--serve] [--self-test]
 
+  --topology T  what keeps the sessions: one server, a primary with sentinels, or a cluster (default: one)
   --minutes N   how long, in minutes or fractions of one (default: 2)
   --seed S      what decides on operations and faults, a whole number (default: a random one)
   --serve       nodes that cannot reach Redis serve what they hold, as they do by default
@@ -68,14 +90,29 @@ mod tests {
         let arguments = check("").unwrap();
         assert_eq!(arguments.duration, Duration::from_secs(120));
         assert_eq!((arguments.outage, arguments.self_test), (Outage::Refuse, false));
-        let expected =
-            Arguments { duration: Duration::from_secs(30), seed: 7, outage: Outage::Serve, self_test: true };
-        assert_eq!(check("--minutes 0.5 --seed 7 --serve --self-test"), Ok(expected));
+        assert_eq!(arguments.topology, Topology::One);
+        let expected = Arguments {
+            duration: Duration::from_secs(30),
+            seed: 7,
+            topology: Topology::Cluster,
+            outage: Outage::Serve,
+            self_test: true,
+        };
+        assert_eq!(check("--minutes 0.5 --seed 7 --topology cluster --serve --self-test"), Ok(expected));
     }
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for line in ["--minutes", "--minutes -1", "--minutes x", "--seed", "--seed 1.5", "--help", "5"] {
+        for line in [
+            "--minutes",
+            "--minutes -1",
+            "--minutes x",
+            "--seed",
+            "--seed 1.5",
+            "--help",
+            "5",
+            "--topology x",
+        ] {
             assert_eq!(check(line), Err(USAGE), "{line:?}");
         }
     }

@@ -1,27 +1,46 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use fastrand::Rng;
-use handstamp_testkit::Direction;
+use handstamp_testkit::{Direction, Proxy};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::cluster::{Cluster, NODES};
+use crate::checker::Doubt;
+use crate::fleet::{Fleet, NODES};
+use crate::history::Moment;
+use crate::servers::{Servers, Trouble};
+use crate::slots::Part;
 
-/// What can go wrong.
+/// What can go wrong. See [`Servers::kinds`] for what can go wrong where.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Kind {
     KillNode,
     StopNode,
-    KillRedis,
-    StopRedis,
+    KillServer,
+    StopServer,
+    /// Until another has taken over, and for a while longer. It comes back as a replica.
+    KillPrimary,
+    StopPrimary,
+    /// Not for so long that another would take over.
+    StopPrimaryBriefly,
+    /// A replica takes over while all are well.
+    FailOver,
+    KillReplica,
+    KillSentinel,
+    /// One after the other, each step for itself.
+    MoveSlots,
+    MoveSlotsAtomically,
+    /// A primary comes, serves for a while, and goes.
+    ScaleOut,
     /// Commands wait.
     PauseClients,
     KillNormalClients,
     KillPubsubClients,
-    /// Nothing comes from Redis any more, and connections stay open.
-    SilenceFromRedis,
-    SilenceToRedis,
+    /// Nothing comes from a server any more, and connections stay open.
+    SilenceFromServer,
+    SilenceToServer,
     Silence,
     SlowLink,
     CutLink,
@@ -29,53 +48,62 @@ pub(crate) enum Kind {
     FullBuffers,
 }
 
-const KINDS: [Kind; 13] = [
-    Kind::KillNode,
-    Kind::StopNode,
-    Kind::KillRedis,
-    Kind::StopRedis,
-    Kind::PauseClients,
-    Kind::KillNormalClients,
-    Kind::KillPubsubClients,
-    Kind::SilenceFromRedis,
-    Kind::SilenceToRedis,
-    Kind::Silence,
-    Kind::SlowLink,
-    Kind::CutLink,
-    Kind::FullBuffers,
-];
-
 /// What concerns one place cannot be combined.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Place {
-    Redis,
+    Servers,
     Node(usize),
+    /// Between a node and the server, where each node has one of its own.
     Link(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Fault {
-    kind: Kind,
-    /// Whose, where it is about a node or its link.
-    node: usize,
-    lasts: Duration,
-    /// How slow a link gets, either way: from hardly noticed to more than a node waits for.
-    delay: Duration,
+pub(crate) struct Fault {
+    pub(crate) kind: Kind,
+    /// Which of the nodes, of their links, or of the servers.
+    pub(crate) number: usize,
+    pub(crate) lasts: Duration,
+    /// How slow a link gets, either way, from hardly noticed to more than a node waits for; or how long the pauses are.
+    pub(crate) delay: Duration,
+    place: Place,
 }
 
-/// What was made to fail, and when, for the story of a violation.
+/// What was made to fail, and when.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
-    /// From when, until when, what.
-    pub(crate) entries: Vec<(Duration, Duration, String)>,
+    pub(crate) entries: Vec<Entry>,
     pub(crate) counts: BTreeMap<Kind, u64>,
     pub(crate) cache_clears: u64,
+    pub(crate) doubts: Vec<Doubt>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) kind: Kind,
+    pub(crate) time: Range<Moment>,
+    /// Whose sessions it concerned, if it was about the servers.
+    pub(crate) part: Option<Part>,
+    /// When another server had taken over, if it was waited for.
+    pub(crate) taken_over: Option<Moment>,
+    /// Whether nothing else failed at the same time.
+    pub(crate) alone: bool,
+    pub(crate) text: String,
+}
+
+/// Deals faults so that every kind comes once before any comes again: so a short run sees all.
+struct Dealer {
+    kinds: Vec<Kind>,
+    deck: Vec<Kind>,
+    /// How long a primary may be silent without another taking its place.
+    patience: Duration,
+    /// Whether each node has a link of its own to the servers.
+    links: bool,
 }
 
 /// Makes one or two things fail at a time, with calm in between, until `deadline`; then everything is well.
-pub(crate) async fn run(cluster: &mut Cluster, mut rng: Rng, began: Instant, deadline: Instant) -> Log {
+pub(crate) async fn run(fleet: &mut Fleet, mut rng: Rng, began: Instant, deadline: Instant) -> Log {
     let mut log = Log::default();
-    let mut deck = Vec::new();
+    let mut dealer = Dealer::of(&fleet.servers);
     loop {
         let calm = Duration::from_millis(rng.u64(500..3_000));
         if Instant::now() + calm >= deadline {
@@ -83,184 +111,230 @@ pub(crate) async fn run(cluster: &mut Cluster, mut rng: Rng, began: Instant, dea
             return log;
         }
         sleep(calm).await;
-        let mut faults = vec![deal(&mut deck, &mut rng)];
+        let mut faults = vec![dealer.deal(&mut rng)];
         if rng.bool() {
-            let second = deal(&mut deck, &mut rng);
+            let second = dealer.deal(&mut rng);
             if faults[0].goes_with(&second) {
                 faults.push(second);
             } else {
                 // Its turn comes next.
-                deck.push(second.kind);
+                dealer.deck.push(second.kind);
             }
         }
-        make(cluster, faults, rng.bool(), began, &mut log).await;
+        make(fleet, faults, rng.bool(), began, &mut log).await;
     }
 }
 
-/// Every kind comes once before any comes again, so that a short run sees all.
-fn deal(deck: &mut Vec<Kind>, rng: &mut Rng) -> Fault {
-    if deck.is_empty() {
-        deck.extend(KINDS);
-        rng.shuffle(deck);
+impl Dealer {
+    fn of(servers: &Servers) -> Self {
+        let kinds = [Kind::KillNode, Kind::StopNode].into_iter().chain(servers.kinds()).collect();
+        let links = matches!(servers, Servers::One(_));
+        Self { kinds, deck: Vec::new(), patience: servers.patience(), links }
     }
-    let kind = deck.pop().unwrap_or(Kind::CutLink);
-    let longest = if kind == Kind::StopRedis { 4_000 } else { 5_000 };
-    // As many short ones as long ones.
-    let millis = match kind {
-        Kind::KillNormalClients | Kind::KillPubsubClients => 0,
-        _ if rng.bool() => rng.u64(100..1_000),
-        _ => rng.u64(1_000..longest),
-    };
-    Fault {
-        kind,
-        node: rng.usize(..NODES),
-        lasts: Duration::from_millis(millis),
-        delay: Duration::from_millis(rng.u64(10..150)),
+
+    fn deal(&mut self, rng: &mut Rng) -> Fault {
+        if self.deck.is_empty() {
+            self.deck.extend(&self.kinds);
+            rng.shuffle(&mut self.deck);
+        }
+        let kind = self.deck.pop().unwrap_or(Kind::KillNode);
+        let longest = if kind == Kind::StopServer { 4_000 } else { 5_000 };
+        // As many short ones as long ones.
+        let millis = match kind {
+            Kind::KillNormalClients | Kind::KillPubsubClients => 0,
+            _ if rng.bool() => rng.u64(100..1_000),
+            _ => rng.u64(1_000..longest),
+        };
+        let mut lasts = Duration::from_millis(millis);
+        if matches!(kind, Kind::StopPrimaryBriefly | Kind::PauseClients) {
+            lasts = lasts.min(self.patience);
+        }
+        let number = rng.usize(..NODES);
+        let place = match kind {
+            Kind::KillNode | Kind::StopNode => Place::Node(number),
+            _ if self.links && kind.is_of_link() => Place::Link(number),
+            _ => Place::Servers,
+        };
+        Fault { kind, number, lasts, delay: Duration::from_millis(rng.u64(10..150)), place }
     }
 }
 
 /// Begins all, and ends each when its time has come. In the middle of it, caches may be cleared.
-async fn make(cluster: &mut Cluster, mut faults: Vec<Fault>, clear: bool, began: Instant, log: &mut Log) {
-    faults.sort_by_key(|fault| fault.lasts);
+async fn make(fleet: &mut Fleet, mut faults: Vec<Fault>, clear: bool, began: Instant, log: &mut Log) {
+    faults.sort_by_key(Fault::pause_before_end);
+    let alone = faults.len() == 1;
     let mut running = Vec::new();
     for fault in faults {
         let start = Instant::now();
         *log.counts.entry(fault.kind).or_default() += 1;
-        fault.begin(cluster).await;
-        running.push((fault, start));
+        let trouble = fault.begin(fleet).await;
+        running.push((fault, start, trouble));
     }
-    if clear && running.iter().all(|(fault, _)| fault.place() != Place::Redis) {
-        cluster.publish_cache_clear();
+    if clear && running.iter().all(|(fault, ..)| fault.place != Place::Servers) {
+        fleet.publish_cache_clear();
         log.cache_clears += 1;
     }
-    for (fault, start) in running {
-        sleep_until(start + fault.lasts).await;
-        fault.end(cluster).await;
-        log.entries.push((start - began, began.elapsed(), fault.to_string()));
+    for (fault, start, mut trouble) in running {
+        if let (true, Some(trouble)) = (alone, &mut trouble) {
+            // With another fault, that would last too long.
+            fleet.servers.until_taken_over(&fault, trouble).await;
+        }
+        sleep_until(start + fault.pause_before_end()).await;
+        fault.end(fleet, start, trouble.as_mut()).await;
+        log.add(&fault, began, start, trouble, alone);
+    }
+}
+
+impl Log {
+    /// A fault that is just over.
+    fn add(&mut self, fault: &Fault, began: Instant, start: Instant, trouble: Option<Trouble>, alone: bool) {
+        let moment = |instant: Instant| instant.saturating_duration_since(began);
+        let mut text = fault.to_string();
+        let taken_over = trouble.as_ref().and_then(|trouble| trouble.taken_over).map(moment);
+        if let Some(moment) = taken_over.filter(|_| alone) {
+            text += &format!(", another had taken over by {:.2}", moment.as_secs_f64());
+        }
+        let part = trouble.map(|Trouble { part, doubts, server, .. }| {
+            text += &format!(", server {server}");
+            for doubt in doubts {
+                let time = moment(doubt.start)..moment(doubt.end);
+                text +=
+                    &format!(", in doubt {:.3} to {:.3}", time.start.as_secs_f64(), time.end.as_secs_f64());
+                self.doubts.push(Doubt { part: part.clone(), time });
+            }
+            part
+        });
+        let time = moment(start)..began.elapsed();
+        self.entries.push(Entry { kind: fault.kind, time, part, taken_over, alone, text });
+    }
+}
+
+impl Kind {
+    const fn is_of_link(self) -> bool {
+        matches!(
+            self,
+            Self::SilenceFromServer
+                | Self::SilenceToServer
+                | Self::Silence
+                | Self::SlowLink
+                | Self::CutLink
+                | Self::FullBuffers
+        )
     }
 }
 
 impl Fault {
-    fn place(&self) -> Place {
+    /// Some are made in one go, which takes the time that it takes.
+    const fn pause_before_end(&self) -> Duration {
         match self.kind {
-            Kind::KillNode | Kind::StopNode => Place::Node(self.node),
-            Kind::KillRedis
-            | Kind::StopRedis
-            | Kind::PauseClients
-            | Kind::KillNormalClients
-            | Kind::KillPubsubClients
-            | Kind::FullBuffers => Place::Redis,
-            Kind::SilenceFromRedis
-            | Kind::SilenceToRedis
-            | Kind::Silence
-            | Kind::SlowLink
-            | Kind::CutLink => Place::Link(self.node),
+            Kind::FailOver | Kind::MoveSlots | Kind::MoveSlotsAtomically | Kind::ScaleOut => Duration::ZERO,
+            _ => self.lasts,
         }
     }
 
     fn goes_with(&self, other: &Self) -> bool {
         // That one needs a link as well.
         let alone = |fault: &Self| fault.kind == Kind::FullBuffers;
-        self.place() != other.place() && !alone(self) && !alone(other)
+        self.place != other.place && !alone(self) && !alone(other)
     }
 
-    async fn begin(&self, cluster: &mut Cluster) {
-        let proxy = &cluster.proxies[self.node];
+    async fn begin(&self, fleet: &mut Fleet) -> Option<Trouble> {
         match self.kind {
-            Kind::KillNode => cluster.kill_node(self.node),
-            Kind::StopNode => cluster.pause_node(self.node),
-            Kind::KillRedis => cluster.redis.kill(),
-            Kind::StopRedis => cluster.redis.pause(),
-            Kind::PauseClients => {
-                let millis = self.lasts.as_millis().to_string();
-                let mode = if self.node == 0 { "WRITE" } else { "ALL" };
-                command(cluster, &["CLIENT", "PAUSE", &millis, mode]);
-            }
-            Kind::KillNormalClients => command(cluster, &["CLIENT", "KILL", "TYPE", "normal"]),
-            Kind::KillPubsubClients => command(cluster, &["CLIENT", "KILL", "TYPE", "pubsub"]),
-            Kind::SilenceFromRedis => proxy.silence(Direction::ToClient),
-            Kind::SilenceToRedis => proxy.silence(Direction::ToServer),
-            Kind::Silence => proxy.silence(Direction::Both),
-            Kind::SlowLink => proxy.delay(self.delay),
-            Kind::CutLink => {
-                proxy.refuse(true);
-                proxy.cut();
-            }
-            Kind::FullBuffers => {
-                proxy.silence(Direction::ToClient);
-                limit_buffers(cluster, "pubsub 65536 65536 1");
-                for _ in 0..GARBAGE_ROUNDS {
-                    cluster.publish_garbage(10, GARBAGE_LEN);
-                    tokio::task::yield_now().await;
-                }
-            }
+            Kind::KillNode => fleet.kill_node(self.number),
+            Kind::StopNode => fleet.pause_node(self.number),
+            _ => return Some(fleet.servers.begin(self).await),
+        }
+        None
+    }
+
+    async fn end(&self, fleet: &mut Fleet, began: Instant, trouble: Option<&mut Trouble>) {
+        match (self.kind, trouble) {
+            (_, Some(trouble)) => fleet.servers.end(self, began, trouble).await,
+            (Kind::KillNode, None) => fleet.restart_node(self.number).await,
+            (_, None) => fleet.resume_node(self.number),
         }
     }
 
-    async fn end(&self, cluster: &mut Cluster) {
-        let proxy = &cluster.proxies[self.node];
+    /// Makes a network fail, if that is what is to fail.
+    pub(crate) fn fail_link(&self, link: &Proxy) {
         match self.kind {
-            Kind::KillNode => cluster.restart_node(self.node).await,
-            Kind::StopNode => cluster.resume_node(self.node),
-            Kind::KillRedis => cluster.redis.restart().await,
-            Kind::StopRedis => cluster.redis.resume(),
-            // These are over by themselves.
-            Kind::PauseClients | Kind::KillNormalClients | Kind::KillPubsubClients => {}
-            Kind::SilenceFromRedis | Kind::SilenceToRedis | Kind::Silence => proxy.resume(),
-            Kind::SlowLink => proxy.delay(Duration::ZERO),
-            Kind::CutLink => proxy.refuse(false),
-            Kind::FullBuffers => {
-                limit_buffers(cluster, "pubsub 33554432 8388608 60");
-                proxy.resume();
+            Kind::SilenceFromServer => link.silence(Direction::ToClient),
+            Kind::SilenceToServer => link.silence(Direction::ToServer),
+            Kind::Silence => link.silence(Direction::Both),
+            Kind::SlowLink => link.delay(self.delay),
+            Kind::CutLink => {
+                link.refuse(true);
+                link.cut();
             }
+            _ => {}
+        }
+    }
+
+    /// Has it work again.
+    pub(crate) fn mend_link(&self, link: &Proxy) {
+        match self.kind {
+            Kind::SilenceFromServer | Kind::SilenceToServer | Kind::Silence => link.resume(),
+            Kind::SlowLink => link.delay(Duration::ZERO),
+            Kind::CutLink => link.refuse(false),
+            _ => {}
         }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place() {
-            Place::Redis if self.kind != Kind::FullBuffers => write!(f, "{:?}", self.kind),
-            _ if self.kind == Kind::SlowLink => {
-                write!(f, "{:?} of node {} by {:?}", self.kind, self.node, self.delay)
-            }
-            _ => write!(f, "{:?} of node {}", self.kind, self.node),
+        write!(f, "{:?}", self.kind)?;
+        if let Place::Node(number) | Place::Link(number) = self.place {
+            write!(f, " of node {number}")?;
         }
+        if matches!(self.kind, Kind::SlowLink | Kind::MoveSlots) {
+            write!(f, " by {:?}", self.delay)?;
+        }
+        Ok(())
     }
 }
-
-/// What cannot be sent now is not: another fault is at work.
-fn command(cluster: &Cluster, parts: &[&str]) {
-    let _ = cluster.redis.try_command(parts);
-}
-
-fn limit_buffers(cluster: &Cluster, limits: &str) {
-    command(cluster, &["CONFIG", "SET", "client-output-buffer-limit", limits]);
-}
-
-/// More than the buffers of the sockets on the way hold.
-const GARBAGE_ROUNDS: usize = 10;
-const GARBAGE_LEN: usize = 128 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const KINDS: [Kind; 6] = [
+        Kind::KillNode,
+        Kind::StopNode,
+        Kind::KillServer,
+        Kind::StopPrimaryBriefly,
+        Kind::Silence,
+        Kind::CutLink,
+    ];
+
+    fn dealer() -> Dealer {
+        Dealer { kinds: KINDS.into(), deck: Vec::new(), patience: Duration::from_millis(700), links: true }
+    }
+
     #[test]
     fn every_kind_comes_once_before_any_comes_again() {
-        let (mut deck, mut rng) = (Vec::new(), Rng::with_seed(7));
+        let (mut dealer, mut rng) = (dealer(), Rng::with_seed(7));
         for _ in 0..3 {
-            let mut dealt: Vec<_> = KINDS.map(|_| deal(&mut deck, &mut rng).kind).into();
+            let mut dealt: Vec<_> = KINDS.map(|_| dealer.deal(&mut rng).kind).into();
             dealt.sort_unstable();
             assert_eq!(dealt, KINDS);
         }
     }
 
     #[test]
+    fn what_is_to_be_brief_is() {
+        let (mut dealer, mut rng) = (dealer(), Rng::with_seed(7));
+        for _ in 0..50 {
+            let fault = dealer.deal(&mut rng);
+            assert!(fault.kind != Kind::StopPrimaryBriefly || fault.lasts <= dealer.patience, "{fault:?}");
+        }
+    }
+
+    #[test]
     fn the_same_seed_makes_the_same_choices() {
         let choices = |seed| {
-            let (mut deck, mut rng) = (Vec::new(), Rng::with_seed(seed));
-            (0..50).map(|_| deal(&mut deck, &mut rng)).map(|fault| format!("{fault:?}")).collect::<Vec<_>>()
+            let (mut dealer, mut rng) = (dealer(), Rng::with_seed(seed));
+            (0..50).map(|_| format!("{:?}", dealer.deal(&mut rng))).collect::<Vec<_>>()
         };
         assert_eq!(choices(1), choices(1));
         assert_ne!(choices(1), choices(2));
@@ -268,13 +342,14 @@ mod tests {
 
     #[test]
     fn what_concerns_one_place_is_not_combined() {
-        let fault = |kind, node| Fault { kind, node, lasts: Duration::ZERO, delay: Duration::ZERO };
-        let killed = fault(Kind::KillRedis, 0);
-        assert!(!killed.goes_with(&fault(Kind::StopRedis, 1)));
-        assert!(!killed.goes_with(&fault(Kind::FullBuffers, 1)));
-        assert!(killed.goes_with(&fault(Kind::Silence, 1)));
-        assert!(!fault(Kind::CutLink, 1).goes_with(&fault(Kind::Silence, 1)));
-        assert!(fault(Kind::CutLink, 1).goes_with(&fault(Kind::Silence, 2)));
-        assert!(!fault(Kind::KillNode, 1).goes_with(&fault(Kind::StopNode, 1)));
+        let fault =
+            |kind, place| Fault { kind, number: 1, lasts: Duration::ZERO, delay: Duration::ZERO, place };
+        let killed = fault(Kind::KillServer, Place::Servers);
+        assert!(!killed.goes_with(&fault(Kind::StopServer, Place::Servers)));
+        assert!(!killed.goes_with(&fault(Kind::FullBuffers, Place::Link(1))));
+        assert!(killed.goes_with(&fault(Kind::Silence, Place::Link(1))));
+        assert!(!fault(Kind::CutLink, Place::Link(1)).goes_with(&fault(Kind::Silence, Place::Link(1))));
+        assert!(fault(Kind::CutLink, Place::Link(1)).goes_with(&fault(Kind::Silence, Place::Link(2))));
+        assert!(!fault(Kind::KillNode, Place::Node(1)).goes_with(&fault(Kind::StopNode, Place::Node(1))));
     }
 }

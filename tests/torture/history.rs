@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::slots::Slot;
+
 /// All that happened to one user's session, from the first login to the last look at its dead cookies.
 ///
 /// Calls stand in the order in which they ended.
@@ -9,6 +11,15 @@ use std::time::Duration;
 pub(crate) struct History {
     pub(crate) username: String,
     pub(crate) calls: Vec<Call>,
+    /// Where the sessions lie, by the labels of their cookies.
+    pub(crate) slots: Vec<Slot>,
+}
+
+impl History {
+    /// Where the session lies that the call asked for, if it sent a cookie.
+    pub(crate) fn slot_of(&self, call: &Call) -> Option<Slot> {
+        self.slots.get(call.cookie?).copied()
+    }
 }
 
 /// Stands for a session cookie: a number in the order in which this user was given them. A history holds no

@@ -5,14 +5,16 @@ use fastrand::Rng;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::NODES;
+use crate::fleet::NODES;
 use crate::history::{Answer, Call, History, Label, Operation, Outcome};
+use crate::slots::Finder;
 use crate::visitor::{Request, Visitor};
 
 /// How the lives of sessions are led.
 #[derive(Clone, Debug)]
 pub(crate) struct Habits {
     pub(crate) visitor: Visitor,
+    pub(crate) finder: Finder,
     /// After this, what has happened is seen everywhere.
     pub(crate) bound: Duration,
     /// No life goes on for longer than this.
@@ -55,7 +57,8 @@ pub(crate) async fn lead(habits: Habits, number: usize, mut rng: Rng) -> History
         life.haunt(&mut rng).await;
     }
     let state = std::mem::take(&mut *life.state.lock());
-    History { username: life.username.clone(), calls: state.calls }
+    let slots = state.cookies.iter().map(|cookie| life.habits.finder.slot(cookie)).collect();
+    History { username: life.username.clone(), calls: state.calls, slots }
 }
 
 struct Life {

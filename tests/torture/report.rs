@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use crate::checker::{Rule, Violation};
-use crate::cluster::NODES;
-use crate::faults::Log;
+use crate::checker::{Findings, Rule, Violation};
+use crate::faults::{Entry, Kind, Log};
+use crate::fleet::NODES;
 use crate::history::{Call, History, Moment, Operation, Outcome};
 
 /// What a run has shown.
@@ -16,6 +16,12 @@ pub(crate) struct Report {
     unavailable: Vec<Outage>,
     /// When a session got no answer from one of the nodes.
     unavailable_at_node: Vec<Outage>,
+    /// The longest time without an answer during a fault of the servers, and nothing else: for the sessions that it
+    /// concerned, for these from when another server had taken over or else the fault was over, and for the others.
+    unavailable_by_kind: BTreeMap<Kind, [Moment; 3]>,
+    /// Acknowledged updates that may be missing, and those that are.
+    uncertain: u64,
+    lost: u64,
     /// With the history that shows them.
     violations: Vec<(History, Vec<Violation>)>,
 }
@@ -28,8 +34,20 @@ struct Outage {
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, history: History, violations: Vec<Violation>) {
+    pub(crate) fn add(&mut self, history: History, findings: Findings, faults: &Log) {
         self.lives += 1;
+        self.uncertain += findings.uncertain;
+        self.lost += findings.lost;
+        for entry in faults.entries.iter().filter(|entry| entry.alone && entry.part.is_some()) {
+            let longest = self.unavailable_by_kind.entry(entry.kind).or_default();
+            let whole = &entry.time;
+            let after = entry.taken_over.unwrap_or(whole.end)..whole.end;
+            for (longest, (time, concerned)) in
+                longest.iter_mut().zip([(whole, true), (&after, true), (whole, false)])
+            {
+                *longest = (*longest).max(longest_during(time, entry, &history, concerned));
+            }
+        }
         for call in &history.calls {
             *self.operations.entry((call.operation, name(&call.outcome))).or_default() += 1;
         }
@@ -37,8 +55,8 @@ impl Report {
         for node in 0..NODES {
             self.unavailable_at_node.extend(outages(&history, |call| call.node == node));
         }
-        if !violations.is_empty() {
-            self.violations.push((history, violations));
+        if !findings.violations.is_empty() {
+            self.violations.push((history, findings.violations));
         }
     }
 
@@ -49,6 +67,17 @@ impl Report {
             *broken.entry(violation.rule).or_default() += 1;
         }
         broken
+    }
+
+    fn print_by_kind(&self) {
+        println!(
+            "\nLongest time without an answer to reads and updates, during a fault of the servers alone,"
+        );
+        println!("{:>20} {:>14} {:>14} {:>10}", "for its sessions,", "", "afterwards", "the others");
+        for (kind, longest) in &self.unavailable_by_kind {
+            let [concerned, after, others] = longest.map(|time| format!("{:.2} s", time.as_secs_f64()));
+            println!("{:>20} {concerned:>14} {after:>14} {others:>10}", format!("{kind:?}"));
+        }
     }
 
     pub(crate) fn print(&self, faults: &Log) {
@@ -67,6 +96,11 @@ impl Report {
         println!();
         print_longest("by all nodes", &self.unavailable, &faults.entries);
         print_longest("by one node", &self.unavailable_at_node, &faults.entries);
+        self.print_by_kind();
+        println!(
+            "\nUpdates acknowledged just before a failover: {}, of which lost: {}",
+            self.uncertain, self.lost
+        );
         for (history, violations) in self.violations.iter().take(STORIES) {
             print_story(history, violations, faults);
         }
@@ -80,6 +114,24 @@ impl Report {
     }
 }
 
+/// The longest time without an answer to reads and updates during a fault, for sessions that it concerns or for the
+/// others. Logins and renewals are about more than one session, and logouts wait for replicas, too.
+fn longest_during(time: &Range<Moment>, entry: &Entry, history: &History, concerned: bool) -> Moment {
+    let first = history.calls.first().map_or(Moment::MAX, |call| call.start);
+    let last = history.calls.last().map_or(Moment::ZERO, |call| call.end);
+    if !overlap(time, &(first..last)) {
+        return Moment::ZERO;
+    }
+    let asks = |call: &Call| {
+        let part = entry.part.as_ref().zip(history.slot_of(call));
+        matches!(call.operation, Operation::Read | Operation::Visit)
+            && part.is_some_and(|(part, slot)| part.has(slot) == concerned)
+    };
+    let outages = outages(history, asks).into_iter().filter(|outage| overlap(time, &outage.time));
+    let lasted = outages.map(|outage| outage.time.end.saturating_sub(outage.time.start.max(time.start)));
+    lasted.max().unwrap_or_default()
+}
+
 /// The times in which the session was asked for and every answer was an error or none. When nobody asks, nothing is
 /// known: an outage ends with the last of these, and after a silence another begins.
 fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
@@ -87,7 +139,7 @@ fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
     let (mut last_good, mut now): (Moment, Option<Range<Moment>>) = (Moment::ZERO, None);
     for call in history.calls.iter().filter(|call| counts(call)) {
         match call.outcome {
-            Outcome::Done(_) | Outcome::Refused => {
+            Outcome::Done(_) | Outcome::Refused | Outcome::Failed(TOO_MANY_AT_ONCE) => {
                 last_good = call.end;
                 outages.extend(now.take());
             }
@@ -102,7 +154,7 @@ fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
 }
 
 /// Prints the longest outage, and the longest time of one during which nothing was made to fail any more.
-fn print_longest(what: &str, outages: &[Outage], faults: &[(Moment, Moment, String)]) {
+fn print_longest(what: &str, outages: &[Outage], faults: &[Entry]) {
     let lasted = |time: &Range<Moment>| time.end.saturating_sub(time.start);
     let whole = outages.iter().map(|outage| (outage, outage.time.clone()));
     let after = outages.iter().map(|outage| (outage, rest(&outage.time, faults)));
@@ -115,22 +167,22 @@ fn print_longest(what: &str, outages: &[Outage], faults: &[(Moment, Moment, Stri
             println!(
                 "Longest time without an answer {what}{when}: {lasted:.2} s, until {until:.2} ({username})"
             );
-            for (start, end, text) in faults.iter().filter(|fault| reaches(fault, &outage.time)) {
-                println!("    {:.2} to {:.2}: {text}", start.as_secs_f64(), end.as_secs_f64());
+            for Entry { time, text, .. } in faults.iter().filter(|fault| overlap(&fault.time, &outage.time)) {
+                println!("    {:.2} to {:.2}: {text}", time.start.as_secs_f64(), time.end.as_secs_f64());
             }
         }
     }
 }
 
 /// What is left of `time` after the last fault that reached into it.
-fn rest(time: &Range<Moment>, faults: &[(Moment, Moment, String)]) -> Range<Moment> {
-    let over = faults.iter().filter(|fault| reaches(fault, time));
-    let over = over.map(|(_, end, _)| (*end).min(time.end)).max().unwrap_or(time.start);
+fn rest(time: &Range<Moment>, faults: &[Entry]) -> Range<Moment> {
+    let over = faults.iter().filter(|fault| overlap(&fault.time, time));
+    let over = over.map(|fault| fault.time.end.min(time.end)).max().unwrap_or(time.start);
     over.max(time.start)..time.end
 }
 
-fn reaches((start, end, _): &(Moment, Moment, String), time: &Range<Moment>) -> bool {
-    *start < time.end && *end > time.start
+fn overlap(one: &Range<Moment>, other: &Range<Moment>) -> bool {
+    one.start < other.end && one.end > other.start
 }
 
 /// All that happened to one session, with the faults of that time in between.
@@ -139,14 +191,15 @@ fn print_story(history: &History, violations: &[Violation], faults: &Log) {
     let (Some(first), Some(last)) = (history.calls.first(), history.calls.last()) else { return };
     let mut lines: Vec<(Moment, String)> = Vec::new();
     for (place, call) in history.calls.iter().enumerate() {
-        lines.push((call.start, Line(call).to_string()));
+        let slot = history.slot_of(call).map(|slot| format!(" (slot {slot})")).unwrap_or_default();
+        lines.push((call.start, format!("{}{slot}", Line(call))));
         for violation in violations.iter().filter(|violation| violation.call == place) {
             lines.push((call.start, format!("    ^^^ {}: {}", violation.rule, violation.text)));
         }
     }
-    for (start, end, text) in &faults.entries {
-        if *end >= first.start && *start <= last.end {
-            lines.push((*start, format!("    !!! {text} until {:.3}", end.as_secs_f64())));
+    for Entry { time, text, .. } in &faults.entries {
+        if time.end >= first.start && time.start <= last.end {
+            lines.push((time.start, format!("    !!! {text} until {:.3}", time.end.as_secs_f64())));
         }
     }
     lines.sort_by_key(|(moment, _)| *moment);
@@ -201,6 +254,8 @@ const fn name(outcome: &Outcome) -> &'static str {
 const OPERATIONS: [Operation; 5] =
     [Operation::Login, Operation::Visit, Operation::Read, Operation::Renew, Operation::Logout];
 const STORIES: usize = 5;
+/// Who is told so has been told something that only the store knows.
+const TOO_MANY_AT_ONCE: u16 = 409;
 const SILENCE: Moment = Moment::from_secs(1);
 
 #[cfg(test)]
@@ -237,7 +292,7 @@ mod tests {
             call(9, 10, Outcome::Failed(503)),
             call(11, 11, Outcome::Refused),
         ];
-        let history = History { username: "ada".to_owned(), calls };
+        let history = History { username: "ada".to_owned(), calls, ..History::default() };
         let outages_of = |history| outages(history, |_| true).into_iter().map(|outage| outage.time);
         let second = Duration::from_secs;
         let expected = [second(2)..second(3), second(4)..second(7), second(9)..second(10)];
@@ -248,10 +303,45 @@ mod tests {
     #[test]
     fn what_comes_after_the_last_fault_is_recovery() {
         let second = Duration::from_secs;
-        let fault = |from, to| (second(from), second(to), String::new());
+        let fault = |from, to| Entry {
+            kind: Kind::KillPrimary,
+            time: second(from)..second(to),
+            part: None,
+            taken_over: None,
+            alone: true,
+            text: String::new(),
+        };
         let time = second(2)..second(7);
         assert_eq!(rest(&time, &[fault(0, 1), fault(8, 9)]), time);
         assert_eq!(rest(&time, &[fault(1, 3), fault(2, 5)]), second(5)..second(7));
         assert_eq!(rest(&time, &[fault(1, 9)]), second(7)..second(7));
+    }
+
+    #[test]
+    fn of_a_fault_those_are_told_apart_whom_it_concerns() {
+        let second = Duration::from_secs;
+        let with = |cookie, call| Call { cookie: Some(cookie), ..call };
+        let calls = vec![
+            with(0, call(2, 6, Outcome::Failed(503))),
+            with(1, call(5, 7, Outcome::Unknown)),
+            with(2, call(7, 8, Outcome::Unknown)),
+            call(1, 9, Outcome::Unknown),
+        ];
+        let history = History { calls, slots: vec![1, 2, 3], ..History::default() };
+        let entry = Entry {
+            kind: Kind::KillPrimary,
+            time: second(3)..second(8),
+            part: Some([1, 3].into_iter().collect()),
+            taken_over: None,
+            alone: true,
+            text: String::new(),
+        };
+        let longest =
+            |from, to, concerned| longest_during(&(second(from)..second(to)), &entry, &history, concerned);
+        // From the beginning of the fault, whatever was asked for which session.
+        assert_eq!(longest(3, 8, true), second(5));
+        assert_eq!(longest(3, 8, false), second(2));
+        assert_eq!(longest(7, 8, true), second(1));
+        assert_eq!(longest(10, 12, true), second(0));
     }
 }

@@ -4,7 +4,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::cluster::{Address, NODES};
+use crate::fleet::{Address, NODES};
 use crate::history::{Answer, Call, Label, Moment, Operation, Outcome};
 
 /// Asks nodes over HTTP. Clones share their connections.

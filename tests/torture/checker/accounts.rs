@@ -1,3 +1,4 @@
+use super::doubts::Doubtful;
 use super::endings::Endings;
 use super::{Rule, Violation};
 use crate::history::{Call, Label, Moment, Operation};
@@ -48,8 +49,12 @@ impl Accounts {
 
     /// Whether what is done under `earlier` shows under `later`.
     pub(super) fn leads_to(&self, earlier: Label, later: Label) -> bool {
-        let account = |label: Label| self.cookies.get(label).map(|cookie| cookie.account);
-        earlier <= later && account(earlier) == account(later)
+        earlier <= later && self.account(earlier) == self.account(later)
+    }
+
+    /// The first cookie for the same data.
+    pub(super) fn account(&self, label: Label) -> Option<Label> {
+        self.cookies.get(label).map(|cookie| cookie.account)
     }
 
     /// Whether what was done under `earlier` until `moment` must show under `later` by the usual time: not if the session
@@ -73,16 +78,27 @@ impl Accounts {
         Some((cookie.parent?, cookie.origin))
     }
 
-    pub(super) fn violations(&self, calls: &[Call], endings: &Endings) -> Vec<Violation> {
+    pub(super) fn violations(
+        &self,
+        calls: &[Call],
+        endings: &Endings,
+        doubtful: &Doubtful,
+    ) -> Vec<Violation> {
         let mut violations = Vec::new();
         for parent in 0..self.cookies.len() {
-            violations.extend(self.check_children(calls, endings, parent));
+            violations.extend(self.check_children(calls, endings, doubtful, parent));
         }
         violations
     }
 
     /// Of all renewals of one cookie, one moves the session, and none after its end.
-    fn check_children(&self, calls: &[Call], endings: &Endings, parent: Label) -> Vec<Violation> {
+    fn check_children(
+        &self,
+        calls: &[Call],
+        endings: &Endings,
+        doubtful: &Doubtful,
+        parent: Label,
+    ) -> Vec<Violation> {
         let children: Vec<(Label, &Cookie)> =
             self.cookies.iter().enumerate().filter(|(_, cookie)| cookie.parent == Some(parent)).collect();
         let moved: Vec<_> =
@@ -104,7 +120,8 @@ impl Accounts {
             violations.push(Violation { rule: Rule::Forked, call: cookie.origin, text });
         }
         if let ([(_, first), ..], []) = (&children[..], &moved[..])
-            && self.one_must_have_moved(calls, endings, parent, &children)
+            && self.held_something(calls, doubtful, parent, &children)
+            && one_must_have_moved(calls, endings, parent, &children)
         {
             let text = format!("cookie {parent} was renewed, and no new cookie has its data");
             violations.push(Violation { rule: Rule::LostUpdate, call: first.origin, text });
@@ -112,34 +129,45 @@ impl Accounts {
         violations
     }
 
-    /// Whether only these renewals can have ended the session under `parent`, and it held something, and was looked
-    /// for under every new cookie.
-    fn one_must_have_moved(
+    /// Whether an update was made before these renewals that cannot be missing.
+    fn held_something(
         &self,
         calls: &[Call],
-        endings: &Endings,
+        doubtful: &Doubtful,
         parent: Label,
         children: &[(Label, &Cookie)],
     ) -> bool {
         let first_renewal = children.iter().map(|(_, cookie)| calls[cookie.origin].start).min();
-        let last_renewal = children.iter().map(|(_, cookie)| calls[cookie.origin].end).max();
-        let (Some(first), Some(last)) = (first_renewal, last_renewal) else { return false };
-        let held_something = calls.iter().any(|call| {
+        calls.iter().enumerate().any(|(place, call)| {
             call.operation == Operation::Visit
                 && call.is_done()
-                && call.end < first
+                && !doubtful.has(place)
+                && first_renewal.is_some_and(|first| call.end < first)
                 && call.cookie.is_some_and(|cookie| self.leads_to(cookie, parent))
-        });
-        let only_these = endings.of_cookie(calls, parent).all(|(place, ending)| {
-            ending.start > last || children.iter().any(|(_, cookie)| cookie.origin == place)
-        });
-        let all_read = children.iter().all(|(label, cookie)| {
-            cookie.uncertain_from.is_none()
-                && cookie.contested
-                && calls.iter().any(|call| reads(call, *label).is_some())
-        });
-        held_something && only_these && all_read
+        })
     }
+}
+
+/// Whether only these renewals can have ended the session under `parent`, and it was looked for under every new
+/// cookie.
+fn one_must_have_moved(
+    calls: &[Call],
+    endings: &Endings,
+    parent: Label,
+    children: &[(Label, &Cookie)],
+) -> bool {
+    let Some(last) = children.iter().map(|(_, cookie)| calls[cookie.origin].end).max() else {
+        return false;
+    };
+    let only_these = endings.of_cookie(calls, parent).all(|(place, ending)| {
+        ending.start > last || children.iter().any(|(_, cookie)| cookie.origin == place)
+    });
+    let all_read = children.iter().all(|(label, cookie)| {
+        cookie.uncertain_from.is_none()
+            && cookie.contested
+            && calls.iter().any(|call| reads(call, *label).is_some())
+    });
+    only_these && all_read
 }
 
 /// Whether a read under `label` showed more updates than had been asked for under it.

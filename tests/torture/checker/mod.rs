@@ -1,6 +1,7 @@
 //! What a history must not show. A pure function: a history in, violations out.
 
 mod accounts;
+mod doubts;
 mod endings;
 mod reads;
 mod refusals;
@@ -11,6 +12,8 @@ use std::fmt;
 use std::time::Duration;
 
 use self::accounts::Accounts;
+pub(crate) use self::doubts::Doubt;
+use self::doubts::Doubtful;
 use self::endings::Endings;
 use crate::history::History;
 
@@ -65,13 +68,25 @@ impl fmt::Display for Rule {
     }
 }
 
-/// All that is wrong with a history, if what has happened must be seen everywhere after `bound`.
-pub(crate) fn check(history: &History, bound: Duration) -> Vec<Violation> {
+/// What a history shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) violations: Vec<Violation>,
+    /// How many acknowledged updates may be missing.
+    pub(crate) uncertain: u64,
+    /// How many of them are.
+    pub(crate) lost: u64,
+}
+
+/// All that is wrong with a history, if what has happened must be seen everywhere after `bound`, but for the updates that
+/// may have been lost.
+pub(crate) fn check(history: &History, bound: Duration, doubts: &[Doubt]) -> Findings {
+    let doubtful = Doubtful::of(history, doubts);
     let endings = Endings::of(&history.calls);
     let accounts = Accounts::of(&history.calls, &endings);
-    let mut violations = accounts.violations(&history.calls, &endings);
-    violations.extend(reads::check(history, &endings, &accounts, bound));
+    let (mut violations, lost) = reads::check(history, &endings, &accounts, &doubtful, bound);
+    violations.extend(accounts.violations(&history.calls, &endings, &doubtful));
     violations.extend(refusals::check(&history.calls, &endings, &accounts));
     violations.sort_by_key(|violation| violation.call);
-    violations
+    Findings { violations, uncertain: doubtful.acknowledged(&history.calls), lost }
 }

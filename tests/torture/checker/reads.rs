@@ -2,20 +2,32 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::accounts::Accounts;
+use super::doubts::Doubtful;
 use super::endings::Endings;
 use super::{Rule, Violation};
 use crate::history::{Answer, Call, History, Label, Operation, Outcome};
 
 /// Checks whatever showed the session to somebody. An update does, too: it is told how many there were before.
+/// Returns how many acknowledged updates were missing that may be, as well.
 pub(super) fn check(
     history: &History,
     endings: &Endings,
     accounts: &Accounts,
+    doubtful: &Doubtful,
     bound: Duration,
-) -> Vec<Violation> {
-    let visits = history.calls.iter().filter(|call| call.operation == Operation::Visit).collect();
-    let mut reads =
-        Reads { history, endings, accounts, bound, visits, seen: HashMap::new(), violations: Vec::new() };
+) -> (Vec<Violation>, u64) {
+    let visits = history.calls.iter().enumerate().filter(|(_, call)| call.operation == Operation::Visit);
+    let visits = visits.map(|(place, call)| (call, doubtful.has(place))).collect();
+    let mut reads = Reads {
+        history,
+        endings,
+        accounts,
+        bound,
+        visits,
+        seen: HashMap::new(),
+        lost: HashMap::new(),
+        violations: Vec::new(),
+    };
     for (place, call) in history.calls.iter().enumerate() {
         if let Some(answer) = call.done() {
             reads.check_name(place, answer);
@@ -27,7 +39,7 @@ pub(super) fn check(
             }
         }
     }
-    reads.violations
+    (reads.violations, reads.lost.values().sum())
 }
 
 struct Reads<'h> {
@@ -35,9 +47,12 @@ struct Reads<'h> {
     endings: &'h Endings,
     accounts: &'h Accounts,
     bound: Duration,
-    visits: Vec<&'h Call>,
+    /// With whether it may be missing.
+    visits: Vec<(&'h Call, bool)>,
     /// The most updates that an actor saw on a process under a cookie.
     seen: HashMap<(usize, usize, u32, Label), u64>,
+    /// The most updates that were missing and may be, by the first cookie for the same data.
+    lost: HashMap<Option<Label>, u64>,
     violations: Vec<Violation>,
 }
 
@@ -79,18 +94,22 @@ impl Reads<'_> {
     fn check_updates(&mut self, place: usize, call: &Call, cookie: Label, shown: u64) {
         // What was there when it was looked at.
         let before = if call.operation == Operation::Visit { shown.saturating_sub(1) } else { shown };
-        let required = self.count(cookie, |visit| {
+        let must_show = |visit: &Call| {
             visit.is_done()
                 && visit.cookie.is_some_and(|made| self.accounts.shows_in_time(made, visit.end, cookie))
                 && (visit.end + self.bound < call.start
                     || (visit.end < call.start && visit.same_process(call)))
-        });
+        };
+        let required = self.count(cookie, |visit, doubtful| !doubtful && must_show(visit));
+        let acknowledged = self.count(cookie, |visit, _| must_show(visit));
         if before < required {
             let text = format!("{before} updates are there, {required} were acknowledged");
             self.report(Rule::LostUpdate, place, text);
         }
+        let lost = self.lost.entry(self.accounts.account(cookie)).or_default();
+        *lost = (*lost).max(acknowledged.saturating_sub(before));
         let possible =
-            self.count(cookie, |visit| visit.outcome != Outcome::Refused && visit.start < call.end);
+            self.count(cookie, |visit, _| visit.outcome != Outcome::Refused && visit.start < call.end);
         if shown > possible {
             let text = format!("{shown} updates are there, {possible} were asked for and not refused");
             self.report(Rule::PhantomUpdate, place, text);
@@ -100,16 +119,18 @@ impl Reads<'_> {
         let seen = self.seen.entry(reader).or_default();
         let seen_before = *seen;
         *seen = seen_before.max(shown);
-        if before < seen_before {
+        // Whoever saw an update that got lost sees less now.
+        let doubtful = self.count(cookie, |visit, doubtful| doubtful && visit.start < call.end);
+        if before + doubtful < seen_before {
             let text = format!("the same actor saw {seen_before} updates there, and now {before}");
             self.report(Rule::Backwards, place, text);
         }
     }
 
     /// How many of the updates under this cookie, and those that it came from, are such.
-    fn count(&self, cookie: Label, such: impl Fn(&Call) -> bool) -> u64 {
+    fn count(&self, cookie: Label, such: impl Fn(&Call, bool) -> bool) -> u64 {
         let shows = |visit: &Call| visit.cookie.is_some_and(|made| self.accounts.leads_to(made, cookie));
-        self.visits.iter().filter(|visit| such(visit) && shows(visit)).count() as u64
+        self.visits.iter().filter(|(visit, doubtful)| such(visit, *doubtful) && shows(visit)).count() as u64
     }
 
     fn report(&mut self, rule: Rule, call: usize, text: String) {

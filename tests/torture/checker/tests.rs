@@ -2,13 +2,16 @@
 
 use super::*;
 use crate::history::{Answer, Call, Label, Operation, Outcome};
+use crate::slots::Part;
 
 const BOUND: Duration = Duration::from_secs(2);
 
 /// A history that begins with a login on node 0, from second 0 to 1, which gives cookie 0.
 fn history(calls: impl IntoIterator<Item = Call>) -> History {
     let login = Call { cookie: None, ..call(Operation::Login, 0, 0, 0, cookie(0)) };
-    History { username: "ada".to_owned(), calls: std::iter::once(login).chain(calls).collect() }
+    let calls = std::iter::once(login).chain(calls).collect();
+    // The cookies' sessions lie in slots of the same numbers.
+    History { username: "ada".to_owned(), calls, slots: (0..10).collect() }
 }
 
 /// A call with cookie `label` on process 1 of `node`, by an actor of the node's number, which takes a second.
@@ -63,13 +66,13 @@ impl But for Call {
 
 #[track_caller]
 fn assert_good(calls: impl IntoIterator<Item = Call>) {
-    assert_eq!(check(&history(calls), BOUND), []);
+    assert_eq!(check(&history(calls), BOUND, &[]).violations, []);
 }
 
 /// The calls are numbered from 1: the login is number 0.
 #[track_caller]
 fn assert_bad(expected: &[(Rule, usize)], calls: impl IntoIterator<Item = Call>) {
-    let violations = check(&history(calls), BOUND);
+    let violations = check(&history(calls), BOUND, &[]).violations;
     let found: Vec<_> = violations.iter().map(|violation| (violation.rule, violation.call)).collect();
     assert_eq!(found, expected, "{violations:#?}");
 }
@@ -251,4 +254,61 @@ fn a_session_on_its_way_is_there_under_its_new_cookie() {
     // What was acknowledged before must be there; what comes under the old cookie meanwhile may come later.
     assert_bad(&[(Rule::LostUpdate, 3)], [visit(0, 0, 1, 1), uncertain.clone(), read(1, 1, 9, 0)]);
     assert_good([visit(0, 0, 1, 1), uncertain, visit(0, 1, 4, 2), read(1, 1, 9, 1)]);
+}
+
+/// Slot 0 had a failover: what was acknowledged from second 3 to 5 may be lost.
+fn after_failover(calls: impl IntoIterator<Item = Call>) -> (Vec<(Rule, usize)>, u64, u64) {
+    let time = Duration::from_secs(3)..Duration::from_secs(5);
+    let doubts = [Doubt { part: Part::new(vec![0..=0]), time }];
+    let Findings { violations, uncertain, lost } = check(&history(calls), BOUND, &doubts);
+    (violations.iter().map(|violation| (violation.rule, violation.call)).collect(), uncertain, lost)
+}
+
+#[test]
+fn an_update_just_before_a_failover_may_be_lost() {
+    let seen = [visit(0, 0, 1, 1), visit(0, 0, 4, 2)];
+    assert_eq!(after_failover(seen.clone().into_iter().chain([read(0, 1, 9, 2)])), (vec![], 1, 0));
+    assert_eq!(after_failover(seen.clone().into_iter().chain([read(0, 1, 9, 1)])), (vec![], 1, 1));
+    // Even for who saw it, and where it was made.
+    assert_eq!(after_failover(seen.clone().into_iter().chain([read(0, 0, 9, 1)])), (vec![], 1, 1));
+    // But that one, and no other.
+    let none = seen.into_iter().chain([read(0, 1, 9, 0)]);
+    assert_eq!(after_failover(none), (vec![(Rule::LostUpdate, 3)], 1, 2));
+}
+
+#[test]
+fn an_update_at_another_time_or_place_may_not_be_lost() {
+    for second in [1, 6] {
+        let calls = [visit(0, 0, second, 1), read(0, 1, 12, 0)];
+        assert_eq!(after_failover(calls), (vec![(Rule::LostUpdate, 2)], 0, 1));
+    }
+    let elsewhere = [renewal(0, 1, 0, 1), visit(1, 0, 4, 1), read(1, 1, 9, 0)];
+    assert_eq!(after_failover(elsewhere), (vec![(Rule::LostUpdate, 3)], 0, 1));
+}
+
+/// It is no more than uncertain, so nothing makes up for it.
+#[test]
+fn an_uncertain_update_is_not_made_twice() {
+    let twice = [visit(0, 0, 4, 1), read(0, 1, 9, 2)];
+    assert_eq!(after_failover(twice), (vec![(Rule::PhantomUpdate, 2)], 1, 0));
+}
+
+#[test]
+fn a_failover_brings_no_session_back_and_ends_none() {
+    let served = [visit(0, 0, 4, 1), logout(0, 0, 5), read(0, 1, 9, 1)];
+    assert_eq!(after_failover(served).0, [(Rule::Stale, 3)]);
+    let updated = [logout(0, 0, 4), visit(0, 1, 6, 1)];
+    assert_eq!(after_failover(updated).0, [(Rule::Resurrected, 2)]);
+    assert_eq!(after_failover([read(0, 1, 9, 0).but(Outcome::Refused)]).0, [(Rule::LoggedOut, 1)]);
+}
+
+#[test]
+fn of_two_renewals_none_need_have_what_was_lost() {
+    let renewals = [renewal(0, 1, 1, 6), renewal(0, 2, 2, 6), read(1, 1, 12, 0), read(2, 2, 12, 0)];
+    let [lost, kept] = [3, 1].map(|second| {
+        let visited = visit(0, 0, second, 1);
+        after_failover([visited].into_iter().chain(renewals.clone())).0
+    });
+    assert_eq!(lost, []);
+    assert_eq!(kept, [(Rule::LostUpdate, 2)]);
 }

@@ -36,6 +36,17 @@ impl RedisCluster {
         serving.map(|(index, _)| index).collect()
     }
 
+    /// The slots that a running node serves, as it sees it itself.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer.
+    #[must_use]
+    pub fn slots_of(&self, index: usize) -> Vec<RangeInclusive<u16>> {
+        let view = self.nodes[index].view().expect("the view of a node that answers");
+        view.myself().map(|me| me.slots.clone()).unwrap_or_default()
+    }
+
     /// The running nodes that follow this one.
     #[must_use]
     pub fn replicas_of(&self, index: usize) -> Vec<usize> {

@@ -8,19 +8,20 @@ use handstamp_core::id::Namespace;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_store::{Clock, SystemClock};
-use handstamp_testkit::{NodeProcess, Proxy, RedisServer, ServerOptions};
+use handstamp_testkit::NodeProcess;
 use tokio::time::{Instant, sleep};
 
-use crate::arguments::Outage;
+use crate::arguments::{Outage, Topology};
+use crate::servers::Servers;
+use crate::slots::Finder;
 
 pub(crate) const NODES: usize = 3;
 
-/// One Redis that keeps its data on disk, three nodes, and between each of them and Redis a network of its own.
-pub(crate) struct Cluster {
+/// Three nodes, and the servers that keep their sessions.
+pub(crate) struct Fleet {
     // Go before what they are connected to.
     nodes: Vec<NodeProcess>,
-    pub(crate) proxies: Vec<Proxy>,
-    pub(crate) redis: RedisServer,
+    pub(crate) servers: Servers,
     addresses: [Address; NODES],
     messenger: Messenger,
     logs: PathBuf,
@@ -46,24 +47,24 @@ impl Address {
     }
 }
 
-impl Cluster {
-    /// The logs of runs with different seeds are kept apart.
-    pub(crate) async fn start(outage: Outage, seed: u64) -> Self {
-        let options = ServerOptions { append_only: true, ..ServerOptions::default() };
-        let redis = RedisServer::start_with(options).await;
+impl Fleet {
+    /// The logs of different runs are kept apart.
+    pub(crate) async fn start(topology: Topology, outage: Outage, seed: u64) -> Self {
+        let servers = Servers::start(topology).await;
         let program = neighbour("cluster-node");
-        let (mut nodes, mut proxies) = (Vec::new(), Vec::new());
+        let mut nodes = Vec::new();
         for number in 0..NODES {
-            let proxy = Proxy::start(redis.port()).await;
-            nodes.push(NodeProcess::start(&program, settings(number, &proxy, outage)).await);
-            proxies.push(proxy);
+            let mut settings = settings(number, outage);
+            settings.extend(servers.settings(number));
+            nodes.push(NodeProcess::start(&program, settings).await);
         }
         let addresses =
             std::array::from_fn(|node| Address { base_url: nodes[node].base_url(), lives: Arc::default() });
-        let logs = neighbour(&format!("torture-logs-{seed}"));
+        let logs = neighbour(&format!("torture-logs-{topology:?}-{seed}").to_lowercase());
         let _ = std::fs::remove_dir_all(&logs);
         std::fs::create_dir_all(&logs).expect("a directory for the logs");
-        Self { nodes, proxies, redis, addresses, messenger: messenger(), logs }
+        let messenger = Messenger::new(&key_ring(), NodeId::new("torture").expect("a name"));
+        Self { nodes, servers, addresses, messenger, logs }
     }
 
     pub(crate) fn addresses(&self) -> [Address; NODES] {
@@ -94,19 +95,10 @@ impl Cluster {
         self.nodes[node].resume();
     }
 
-    /// Tells all nodes to clear their caches, as a node of theirs would. That fails, without harm, while Redis is
-    /// down.
+    /// Tells all nodes to clear their caches, as a node of theirs would.
     pub(crate) fn publish_cache_clear(&self) {
         let message = self.messenger.write(&Invalidation::CacheClear, SystemClock.timestamp());
-        let _ = self.redis.try_command(&[&b"PUBLISH"[..], CHANNEL.as_bytes(), &message]);
-    }
-
-    /// Publishes what is no message, `count` times.
-    pub(crate) fn publish_garbage(&self, count: usize, size: usize) {
-        let garbage = vec![b'x'; size];
-        for _ in 0..count {
-            let _ = self.redis.try_command(&[&b"PUBLISH"[..], CHANNEL.as_bytes(), &garbage]);
-        }
+        self.servers.publish(CHANNEL, &message);
     }
 
     /// Those nodes that are not well within `limit`.
@@ -135,14 +127,13 @@ impl Cluster {
     }
 }
 
-fn settings(number: usize, proxy: &Proxy, outage: Outage) -> BTreeMap<&'static str, String> {
+fn settings(number: usize, outage: Outage) -> BTreeMap<&'static str, String> {
     let (outage, cache_ttl) = match outage {
         Outage::Serve => ("serve", SERVED_FOR),
         Outage::Refuse => ("refuse", Duration::from_secs(30)),
     };
     [
         ("NODE_ID", format!("node-{number}")),
-        ("REDIS_URL", format!("redis://127.0.0.1:{}", proxy.port())),
         ("SESSION_SECRET", SECRET.to_owned()),
         ("SESSION_CHANNEL", CHANNEL.to_owned()),
         ("SESSION_NAMESPACE", NAMESPACE.to_owned()),
@@ -154,11 +145,15 @@ fn settings(number: usize, proxy: &Proxy, outage: Outage) -> BTreeMap<&'static s
     .into()
 }
 
-fn messenger() -> Messenger {
+fn key_ring() -> KeyRing {
     let namespace = Namespace::new(NAMESPACE).expect("a namespace");
     let secret = Secret::parse(SECRET).expect("a secret");
-    let ring = KeyRing::new(namespace, &[secret]).expect("a key ring");
-    Messenger::new(&ring, NodeId::new("torture").expect("a name"))
+    KeyRing::new(namespace, &[secret]).expect("a key ring")
+}
+
+/// Finds the slots of the nodes' sessions.
+pub(crate) fn finder() -> Finder {
+    Finder::new(key_ring())
 }
 
 /// What was built beside this program.
@@ -168,7 +163,7 @@ fn neighbour(name: &str) -> PathBuf {
 
 const SECRET: &str = "a-secret-for-torture-of-more-than-32-characters";
 const NAMESPACE: &str = "handstamp";
-const CHANNEL: &str = "handstamp:invalidate";
+pub(crate) const CHANNEL: &str = "handstamp:invalidate";
 
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(2);
 

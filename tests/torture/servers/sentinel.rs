@@ -1,0 +1,135 @@
+use std::time::Duration;
+
+use handstamp_testkit::redis::ToRedisArgs;
+use handstamp_testkit::{RedisSentinel, SentinelOptions};
+use tokio::time::Instant;
+
+use super::{Trouble, pause_of};
+use crate::faults::{Fault, Kind};
+use crate::slots::Part;
+
+/// A primary with two replicas, and three sentinels.
+pub(crate) struct Sentinel {
+    all: RedisSentinel,
+}
+
+impl Sentinel {
+    pub(super) const KINDS: [Kind; 9] = [
+        Kind::KillPrimary,
+        Kind::StopPrimary,
+        Kind::StopPrimaryBriefly,
+        Kind::FailOver,
+        Kind::KillReplica,
+        Kind::KillSentinel,
+        Kind::PauseClients,
+        Kind::KillNormalClients,
+        Kind::KillPubsubClients,
+    ];
+
+    /// All of them have to have what must not be lost. One is not enough: during a failover by hand the old primary goes
+    /// on for more than a second after a replica was promoted, and its other replica still follows it.
+    pub(super) const REPLICAS: usize = 2;
+
+    /// Somewhat less than `down_after`.
+    pub(super) const PATIENCE: Duration = Duration::from_millis(600);
+
+    pub(super) async fn start() -> Self {
+        let options = SentinelOptions { append_only: true, ..SentinelOptions::default() };
+        Self { all: RedisSentinel::start_with(options).await }
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.all.url()
+    }
+
+    pub(super) fn begin(&mut self, fault: &Fault) -> Trouble {
+        let primary = self.all.primary();
+        let mut trouble = Trouble::of(primary, Part::all());
+        match fault.kind {
+            Kind::KillPrimary => {
+                self.all.kill(primary);
+                trouble.doubt_before(Instant::now());
+            }
+            Kind::StopPrimary => {
+                self.all.pause(primary);
+                trouble.doubt_before(Instant::now());
+            }
+            Kind::StopPrimaryBriefly => self.all.pause(primary),
+            Kind::KillReplica => {
+                trouble.server = (primary + 1 + fault.number % 2) % self.all.servers().len();
+                self.all.kill(trouble.server);
+            }
+            Kind::KillSentinel => {
+                trouble.server = fault.number;
+                self.all.kill_sentinel(fault.number);
+            }
+            Kind::PauseClients => {
+                let _ = self.all.servers()[primary].try_command(&pause_of(fault));
+            }
+            Kind::KillNormalClients => self.kill_clients("normal"),
+            Kind::KillPubsubClients => self.kill_clients("pubsub"),
+            _ => {}
+        }
+        trouble
+    }
+
+    pub(super) async fn until_taken_over(&self, server: usize) {
+        self.all.until_promoted(server).await;
+    }
+
+    pub(super) async fn end(&mut self, fault: &Fault, began: Instant, trouble: &mut Trouble) {
+        let server = trouble.server;
+        let back = match fault.kind {
+            Kind::KillPrimary | Kind::StopPrimary => {
+                let back = Instant::now();
+                if fault.kind == Kind::KillPrimary {
+                    self.all.restart(server).await;
+                } else {
+                    self.all.resume(server);
+                }
+                Some(back)
+            }
+            // They do not ask the old primary to wait until the new one has everything.
+            Kind::FailOver => {
+                trouble.doubt_before(Instant::now());
+                let begin = Instant::now();
+                self.all.fail_over().await;
+                Some(begin)
+            }
+            Kind::StopPrimaryBriefly => {
+                self.all.resume(server);
+                None
+            }
+            Kind::KillReplica => {
+                self.all.restart(server).await;
+                None
+            }
+            Kind::KillSentinel => {
+                self.all.restart_sentinel(server).await;
+                None
+            }
+            _ => None,
+        };
+        self.all.until_ok().await;
+        // Until it is made a replica, the old primary takes itself for one.
+        if let Some(back) = back {
+            trouble.doubt_since(back);
+        } else if matches!(fault.kind, Kind::StopPrimaryBriefly | Kind::PauseClients)
+            && self.all.primary() != server
+        {
+            // On a busy machine that was too long after all.
+            trouble.doubt_before(began);
+            trouble.doubt_since(began);
+        }
+    }
+
+    fn kill_clients(&self, kind: &str) {
+        for server in self.all.servers() {
+            let _ = server.try_command(&["CLIENT", "KILL", "TYPE", kind]);
+        }
+    }
+
+    pub(super) fn try_command(&self, parts: &[impl ToRedisArgs]) {
+        let _ = self.all.servers()[self.all.primary()].try_command(parts);
+    }
+}
