@@ -16,3 +16,4 @@ mod rotation;
 mod settings;
 mod shutdown;
 mod support;
+mod topologies;

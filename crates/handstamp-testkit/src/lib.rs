@@ -17,6 +17,7 @@ mod process;
 mod proxy;
 mod sentinel;
 mod server;
+mod sharded;
 mod tls;
 mod until;
 
@@ -32,5 +33,6 @@ pub use self::port::free_port;
 pub use self::proxy::{Direction, Proxy};
 pub use self::sentinel::{RedisSentinel, SentinelOptions};
 pub use self::server::{RedisServer, ServerOptions};
+pub use self::sharded::{ShardLayout, ShardedBus, ShardedStore, ShardedSubscription};
 pub use self::tls::Certificates;
 pub use self::until::until;

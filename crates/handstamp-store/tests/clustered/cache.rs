@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use handstamp_core::record::Record;
 use handstamp_store::{Clock, CreateOutcome, Lookup, SaveOutcome, Store, SystemClock};
 use handstamp_testkit::until;
@@ -118,20 +117,19 @@ async fn in_an_outage_the_cache_says_what_it_last_knew_and_for_how_long() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let (ended, record) = (node.create().await, node.create().await);
-    let outdated = |key, limit| node.clustered.lookup_outdated::<Bytes>(key, SystemClock.now(), limit);
     let limit = Duration::from_secs(20);
     node.faults.fail();
     assert!(node.save(&changed(&record, "second"), record.revision).await.is_err());
     assert!(node.delete(&ended).await.is_err());
     sleep(MAX_STALENESS).await;
     assert_eq!(node.lookup(&record.key), None, "nothing can be proved any more");
-    assert_eq!(outdated(&record.key, limit).map(payload), Some(found("first")));
-    assert_eq!(outdated(&ended.key, limit), None, "somebody tried to end it here");
+    assert_eq!(node.outdated(&record.key, limit), Some(found("first")));
+    assert_eq!(node.outdated(&ended.key, limit), None, "somebody tried to end it here");
     sleep(limit - MAX_STALENESS).await;
-    assert_eq!(outdated(&record.key, limit), None);
-    assert_eq!(outdated(&record.key, limit * 2).map(payload), Some(found("first")));
+    assert_eq!(node.outdated(&record.key, limit), None);
+    assert_eq!(node.outdated(&record.key, limit * 2), Some(found("first")));
     node.clustered.clear();
-    assert_eq!(outdated(&record.key, limit * 2), None);
+    assert_eq!(node.outdated(&record.key, limit * 2), None);
 }
 
 #[tokio::test]

@@ -5,5 +5,6 @@
 mod cache;
 mod coordinator;
 mod loads;
+mod shards;
 mod support;
 mod writes;

@@ -23,10 +23,11 @@ pub(crate) struct Cluster {
     pub(crate) bus: MemoryBus,
 }
 
-pub(crate) struct TestNode {
+/// A node, and what commands the faults of its store and bus.
+pub(crate) struct TestNode<F = Faults, E = Ears> {
     pub(crate) clustered: ClusteredStore,
-    pub(crate) faults: Faults,
-    pub(crate) ears: Ears,
+    pub(crate) faults: F,
+    pub(crate) ears: E,
 }
 
 impl Cluster {
@@ -60,7 +61,7 @@ impl Cluster {
     }
 }
 
-impl TestNode {
+impl<F, E> TestNode<F, E> {
     pub(crate) fn lookup(&self, key: &SessionKey) -> Option<Lookup<Bytes>> {
         self.clustered.lookup::<Bytes>(key, SystemClock.now()).map(payload)
     }
@@ -77,8 +78,17 @@ impl TestNode {
         }
     }
 
+    /// What may be read while the store cannot be asked.
+    pub(crate) fn outdated(&self, key: &SessionKey, limit: Duration) -> Option<Lookup<Bytes>> {
+        self.clustered.lookup_outdated::<Bytes>(key, SystemClock.now(), limit).map(payload)
+    }
+
     pub(crate) async fn create(&self) -> Record {
-        let record = record();
+        self.keep(record()).await
+    }
+
+    /// Creates this record.
+    pub(crate) async fn keep(&self, record: Record) -> Record {
         let value = Arc::new(record.payload.clone());
         assert_eq!(
             self.clustered.writes().create(&record, TTL, value).await.unwrap(),
@@ -118,6 +128,10 @@ pub(crate) fn found(payload: &'static str) -> Lookup<Bytes> {
 pub(crate) fn record() -> Record {
     let mut key = [0; 32];
     getrandom::fill(&mut key).unwrap();
+    record_of(key)
+}
+
+pub(crate) fn record_of(key: [u8; SessionKey::LEN]) -> Record {
     let now = SystemClock.timestamp();
     Record {
         revision: Revision::first().unwrap(),

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use handstamp::{Routes, SessionLayer};
-use handstamp_testkit::until;
+use handstamp::store::{MemoryBus, MemoryStore};
+use handstamp::{Outage, Routes, Runtime, SessionLayer};
+use handstamp_testkit::{FaultyStore, ShardLayout, ShardedBus, ShardedStore, until};
 use http::{Method, Request, StatusCode};
 
-use crate::support::{Answer, Browser, Cluster, Node, User};
+use crate::support::{Answer, Browser, Cluster, Node, User, app, config};
 
 fn post(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
     let request = Request::post(path).header("host", "shop.example");
@@ -52,6 +53,39 @@ async fn health_tells_of_an_outage_and_of_its_end_and_asks_nobody() {
     node.faults.work();
     until("it is over", async || browser.get("/health").await.status == StatusCode::OK).await;
     assert_eq!(browser.get("/health/ready").await.status, StatusCode::OK);
+}
+
+/// A node whose store consists of two shards.
+#[tokio::test(start_paused = true)]
+async fn health_is_degraded_while_a_part_of_the_store_is_away() {
+    let layout = ShardLayout::new(2);
+    let buses = [(); 2].map(|()| MemoryBus::new());
+    let [one, other] = buses.clone().map(|bus| FaultyStore::new(MemoryStore::new(bus)));
+    let (store, faults) = (ShardedStore::new(&layout, [one.0, other.0]), [one.1, other.1]);
+    let config = config().session_outage(Outage::Refuse);
+    let runtime = Runtime::start_on(config, store, ShardedBus::new(&layout, buses)).await.unwrap();
+    let mut browser = Node { app: app(&runtime), runtime, faults: faults[0].clone() }.browser();
+    let mut expect = async |status, redis: bool, ready| {
+        until(status, async || browser.get("/health").await.body.contains(&format!("\"{status}\""))).await;
+        let answer = browser.get("/health").await;
+        let expected =
+            format!(r#"{{"status":"{status}","redis":{redis},"coordinator_running":true,"cache_size":0}}"#);
+        assert_eq!(answer.body, expected);
+        assert_eq!(answer.status == StatusCode::OK, redis);
+        assert_eq!(browser.get("/health/ready").await.status == StatusCode::OK, ready, "{status}");
+        assert_eq!(browser.get("/health/live").await.status, StatusCode::OK);
+    };
+    expect("ok", true, true).await;
+    for (away, there) in [(0, 1), (1, 0)] {
+        faults[away].fail();
+        expect("degraded", false, true).await;
+        faults[there].fail();
+        expect("unhealthy", false, false).await;
+        faults[there].work();
+        expect("degraded", false, true).await;
+        faults[away].work();
+        expect("ok", true, true).await;
+    }
 }
 
 #[tokio::test]
@@ -195,7 +229,7 @@ async fn a_second_type_of_session_brings_its_logout_only() {
 
     let cluster = Cluster::new();
     let node = cluster.node().await;
-    let app = crate::support::app(&node.runtime)
+    let app = app(&node.runtime)
         .merge(Routes::<Cart>::new(&node.runtime).without_health().logout_at("/cart/empty"))
         .layer(SessionLayer::<User>::new(&node.runtime))
         .layer(SessionLayer::<Cart>::new(&node.runtime).cookie_name("cart").unwrap());
