@@ -53,11 +53,11 @@ impl Node {
             // After a flush everybody comes at once. Most wait here for their turn, so that writes and proofs of being
             // up to date do not have to wait behind all of them.
             let _turn = lane.loads.acquire().await;
-            match self.fill(key, &lane, source, &decode).await? {
+            match self.fill(key, source, &decode).await? {
                 (loaded, true) => Ok(loaded),
-                // The session was changed or ended while the store was being asked: the answer may be older
+                // The session was changed, ended, or moved while the store was being asked: the answer may be older
                 // than that, or than what this node knew. A second one is not.
-                (_, false) => self.fill(key, &lane, Source::Primary, &decode).await.map(|(loaded, _)| loaded),
+                (_, false) => self.fill(key, Source::Primary, &decode).await.map(|(loaded, _)| loaded),
             }
         };
         timeout(self.settings.load_budget, load).await.unwrap_or_else(|_| Err(StoreError::TimedOut.into()))

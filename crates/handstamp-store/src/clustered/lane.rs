@@ -12,6 +12,7 @@ use crate::Shard;
 
 /// What a node keeps for each shard of the store, so that one which fails costs the others nothing.
 pub(super) struct Lane {
+    shard: Shard,
     /// What the entries of the cache that come from this shard depend on.
     pub(super) feed: Arc<Feed>,
     /// Loads that may be there at the same time.
@@ -38,6 +39,7 @@ impl Lanes {
 impl Node {
     pub(super) fn lane(&self, shard: Shard) -> Arc<Lane> {
         self.lanes.get(shard, || Lane {
+            shard,
             feed: self.cache.open_feed(self.clock.now(), self.settings.max_staleness),
             loads: Semaphore::new(LOADS_AT_ONCE),
         })
@@ -47,6 +49,12 @@ impl Node {
     /// of it in its next proof.
     pub(super) fn lane_of(&self, key: &SessionKey) -> Arc<Lane> {
         self.lane(self.store.shard_of(key))
+    }
+
+    /// Whether `key` still lies there as far as is known. What the store was asked meanwhile may have come from elsewhere,
+    /// and is then told of elsewhere.
+    pub(super) fn lies_in(&self, key: &SessionKey, lane: &Lane) -> bool {
+        self.store.shard_of(key) == lane.shard
     }
 }
 

@@ -12,7 +12,7 @@ use super::Settings;
 use super::ended::Ended;
 use super::erased::ErasedStore;
 use super::flight::Flights;
-use super::lane::{Lane, Lanes};
+use super::lane::Lanes;
 use super::lately::Lately;
 use super::retry::again_if_lost;
 use super::revocations::Revocations;
@@ -107,7 +107,6 @@ impl Node {
     pub(super) async fn fill<V, E, F>(
         &self,
         key: &SessionKey,
-        lane: &Lane,
         source: Source,
         decode: &F,
     ) -> Result<(Cached, bool), E>
@@ -116,6 +115,7 @@ impl Node {
         E: From<StoreError>,
         F: Fn(Stored) -> Result<V, E>,
     {
+        let lane = self.lane_of(key);
         let ticket = self.cache.begin(key, &lane.feed);
         // After the ticket: whoever ends the session from here on spoils it.
         if self.revocations.contains(key) {
@@ -128,14 +128,16 @@ impl Node {
             stored => stored,
         };
         let Some(stored) = stored.filter(|stored| stored.record.expires_at > timestamp) else {
-            let fresh = ticket.complete(None, Cached::Absent, self.in_date(key, now, ABSENT_TTL));
+            let in_date = self.in_date(key, now, ABSENT_TTL);
+            let fresh = self.lies_in(key, &lane) && ticket.complete(None, Cached::Absent, in_date);
             return Ok((Cached::Absent, fresh));
         };
         let revision = stored.record.revision;
         // Both deadlines of the session bound what the cache may serve.
         let left = stored.remaining.min(stored.record.expires_at.since(timestamp));
         let present = Cached::Present(Arc::new(decode(stored)?));
-        let fresh = ticket.complete(Some(revision), present.clone(), self.in_date(key, now, left));
+        let in_date = self.in_date(key, now, left);
+        let fresh = self.lies_in(key, &lane) && ticket.complete(Some(revision), present.clone(), in_date);
         Ok((present, fresh))
     }
 

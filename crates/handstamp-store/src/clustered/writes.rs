@@ -55,7 +55,7 @@ impl<'n> Writes<'n> {
         let outcome = self
             .in_time(|| node.store.create(record, ttl), |outcome| *outcome == CreateOutcome::Created)
             .await?;
-        if outcome == CreateOutcome::Created {
+        if outcome == CreateOutcome::Created && node.lies_in(&record.key, &lane) {
             let _ = ticket.complete(Some(record.revision), Cached::Present(value), in_date);
         }
         Ok(outcome)
@@ -90,7 +90,9 @@ impl<'n> Writes<'n> {
         match &outcome {
             Ok(SaveOutcome::Saved) => {
                 node.forget(&record.key, Some(record.revision));
-                let _ = ticket.complete(Some(record.revision), Cached::Present(value), in_date);
+                if node.lies_in(&record.key, &lane) {
+                    let _ = ticket.complete(Some(record.revision), Cached::Present(value), in_date);
+                }
             }
             Ok(SaveOutcome::Conflict | SaveOutcome::Gone) => node.forget(&record.key, None),
             Err(_) => node.doubt(&record.key),

@@ -271,7 +271,6 @@ async fn a_fill_from_before_a_shard_lost_sessions_is_not_believed() {
 }
 
 /// Whichever shard it was asked for at first, it depends on what is heard from the one that it came from.
-#[ignore = "fails: a load that is repeated keeps the lane of the shard that it began with"]
 #[tokio::test(start_paused = true)]
 async fn a_session_that_moves_while_it_is_loaded_depends_on_where_it_moved_to() {
     let cluster = ShardedCluster::new();
@@ -290,7 +289,6 @@ async fn a_session_that_moves_while_it_is_loaded_depends_on_where_it_moved_to() 
     assert_ended_in_time_without_messages(&cluster, &node, &moved).await;
 }
 
-#[ignore = "fails: a load that had to wait keeps the lane of the shard that it began with"]
 #[tokio::test(start_paused = true)]
 async fn a_session_that_moves_while_its_load_waits_for_its_turn_depends_on_where_it_moved_to() {
     let cluster = ShardedCluster::new();
@@ -318,7 +316,6 @@ async fn a_session_that_moves_while_its_load_waits_for_its_turn_depends_on_where
 }
 
 /// The shard tells of the loss before the node knows who has the session now: the load finds out.
-#[ignore = "fails: what a redirected load brings is cached in the lane of the shard that it was redirected from"]
 #[tokio::test(start_paused = true)]
 async fn a_load_that_is_redirected_depends_on_where_it_is_redirected_to() {
     let cluster = ShardedCluster::new();
@@ -331,7 +328,6 @@ async fn a_load_that_is_redirected_depends_on_where_it_is_redirected_to() {
     assert_ended_in_time_without_messages(&cluster, &node, &moved).await;
 }
 
-#[ignore = "fails: what a redirected save leaves is cached in the lane of the shard that it was redirected from"]
 #[tokio::test(start_paused = true)]
 async fn a_save_that_is_redirected_depends_on_where_it_is_redirected_to() {
     let cluster = ShardedCluster::new();
