@@ -4,6 +4,7 @@
 
 mod cache;
 mod coordinator;
+mod ended;
 mod loads;
 mod shards;
 mod support;
