@@ -73,7 +73,9 @@ fn checks() -> Vec<Step> {
         )
         .with_variable("RUSTFLAGS", "--cfg loom"),
         // Of these programs, not optimized ones: they are built already.
-        history_checker("", &["--minutes", "2", "--seed", "1"]),
+        history_checker("", &["--topology", "one", "--minutes", "2", "--seed", "1"]),
+        history_checker("", &["--topology", "sentinel", "--minutes", "1", "--seed", "2"]),
+        history_checker("", &["--topology", "cluster", "--minutes", "1", "--seed", "3"]),
     ]
 }
 
