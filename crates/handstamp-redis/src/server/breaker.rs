@@ -1,5 +1,7 @@
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+use super::BreakerSettings;
+use super::failure_rate::FailureRate;
 
 /// Keeps requests from a server that does not answer, so that nobody waits for it in vain.
 ///
@@ -11,32 +13,9 @@ pub(super) struct Breaker {
     settings: BreakerSettings,
     state: State,
     failures_in_a_row: u32,
-    lately: Lately,
+    lately: FailureRate,
     /// How long it stays open at least, the next time.
     next_pause: Duration,
-}
-
-/// When the circuit of a server opens.
-///
-/// A threshold of 0 stands for never.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct BreakerSettings {
-    /// After how many calls in a row that got no answer. Default: 5.
-    pub failures_in_a_row: u32,
-    /// When that many of a hundred calls of the last ten seconds got no answer, as soon as there were twenty.
-    /// Default: 50.
-    pub failure_percentage: u32,
-}
-
-impl BreakerSettings {
-    /// The defaults.
-    pub const DEFAULT: Self = Self { failures_in_a_row: 5, failure_percentage: 50 };
-}
-
-impl Default for BreakerSettings {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }
 
 /// Whether a server is asked.
@@ -72,7 +51,7 @@ impl Breaker {
             settings,
             state: State::Closed,
             failures_in_a_row: 0,
-            lately: Lately::default(),
+            lately: FailureRate::default(),
             next_pause: SHORTEST_PAUSE,
         }
     }
@@ -160,52 +139,7 @@ impl Breaker {
     }
 }
 
-/// The calls of the last seconds, counted by the second.
-#[derive(Debug, Default)]
-struct Lately {
-    seconds: VecDeque<Second>,
-    calls: u32,
-    failures: u32,
-}
-
-#[derive(Debug)]
-struct Second {
-    since: Instant,
-    calls: u32,
-    failures: u32,
-}
-
-impl Lately {
-    fn record(&mut self, now: Instant, failed: bool) {
-        while let Some(first) = self.seconds.front()
-            && now.saturating_duration_since(first.since) >= WINDOW
-        {
-            self.calls -= first.calls;
-            self.failures -= first.failures;
-            self.seconds.pop_front();
-        }
-        let failures = u32::from(failed);
-        self.calls += 1;
-        self.failures += failures;
-        match self.seconds.back_mut() {
-            Some(last) if now.saturating_duration_since(last.since) < SECOND => {
-                last.calls += 1;
-                last.failures += failures;
-            }
-            _ => self.seconds.push_back(Second { since: now, calls: 1, failures }),
-        }
-    }
-
-    fn is_at_least(&self, percentage: u32) -> bool {
-        self.calls >= ENOUGH
-            && u64::from(self.failures) * 100 >= u64::from(self.calls) * u64::from(percentage)
-    }
-}
-
 const TRIALS: u32 = 5;
-const ENOUGH: u32 = 20;
-const SECOND: Duration = Duration::from_secs(1);
-const WINDOW: Duration = Duration::from_secs(10);
 /// How long the circuit stays open at least: a server that answers probes and nothing else is let alone for longer each
 /// time, but never so long that its recovery goes unnoticed.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -257,27 +191,6 @@ mod tests {
         });
         assert_eq!(opened.filter(|opened| *opened).count(), 1);
         assert!(breaker.state() == CircuitState::Open);
-    }
-
-    #[test]
-    fn old_failures_are_forgotten() {
-        let mut now = start();
-        let mut breaker = Breaker::new(BreakerSettings::default());
-        for _ in 0..30 {
-            breaker.succeeded(now);
-            breaker.failed(now);
-            breaker.succeeded(now);
-        }
-        now += WINDOW;
-        for n in 0..ENOUGH {
-            assert!(
-                n % 4 == 3 || {
-                    breaker.succeeded(now);
-                    true
-                }
-            );
-            assert!(n % 4 != 3 || !breaker.failed(now), "a quarter of those since then");
-        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use handstamp_store::{Clock, SystemClock};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use super::breaker::{Breaker, BreakerSettings, CircuitState};
+use super::BreakerSettings;
+use super::breaker::{Breaker, CircuitState};
 
 /// The breaker of one server, and those who want to know of it.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 mod breaker;
+mod breaker_settings;
 mod circuit;
+mod failure_rate;
 mod keep_up;
 mod link;
 mod place;
@@ -12,7 +14,8 @@ use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use self::breaker::{BreakerSettings, CircuitState};
+pub use self::breaker::CircuitState;
+pub use self::breaker_settings::BreakerSettings;
 use self::circuit::Circuit;
 pub use self::circuit::CircuitEvent;
 use self::keep_up::Supervisor;
