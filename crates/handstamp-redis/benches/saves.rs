@@ -4,6 +4,8 @@
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "this is a benchmark")]
 
+mod kit;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,12 +14,13 @@ use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::Expiration;
 use fred::types::config::Config;
 use futures_util::future::join_all;
-use handstamp_core::id::{Handle, Namespace, SessionKey};
-use handstamp_core::record::{Encoding, Record, Revision};
-use handstamp_core::time::Timestamp;
+use handstamp_core::id::Namespace;
+use handstamp_core::record::Record;
 use handstamp_redis::{Channel, RedisConfig, RedisStore, connect};
 use handstamp_store::{SaveOutcome, Store};
 use handstamp_testkit::RedisServer;
+
+use self::kit::{median, record};
 
 fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -74,19 +77,7 @@ async fn save_again_and_again(store: &RedisStore, record: &mut Record, rounds: u
 }
 
 async fn created(store: &RedisStore) -> Record {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).expect("random bytes");
-    let record = Record {
-        revision: Revision::first().expect("random bytes"),
-        key: SessionKey::from_bytes(key),
-        handle: Handle::generate().expect("random bytes"),
-        created_at: Timestamp::from_millis(1_700_000_000_000),
-        expires_at: Timestamp::from_millis(1_900_000_000_000),
-        subject: Some("ada".to_owned()),
-        encoding: Encoding::MessagePack,
-        schema: 1,
-        payload: Bytes::from_static(&[7; 120]),
-    };
+    let record = record();
     let _ = store.create(&record, MINUTE).await.expect("an answer");
     record
 }
@@ -97,11 +88,6 @@ async fn timed(work: impl Future<Output = ()>) -> f64 {
     let begun = Instant::now();
     work.await;
     begun.elapsed().as_secs_f64() * 1e6
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// As long as the real ones.

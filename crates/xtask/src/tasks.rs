@@ -17,13 +17,16 @@ pub(crate) fn test() -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a request costs beside bare Axum, a save beside a plain `SET`, and one busy session beside many.
+/// What a request costs beside bare Axum, loads and saves beside the same commands by themselves, one busy session beside
+/// many, and one way to carry invalidations beside the other.
 /// Base line and figure always come from the same run.
 pub(crate) fn bench() -> Result<(), Failure> {
     setup::run()?;
     Step::new("cargo bench --package handstamp --bench cached_read").run()?;
     Step::new("cargo bench --package handstamp --bench allocations").run()?;
     Step::new("cargo bench --package handstamp-redis --bench saves").run()?;
+    Step::new("cargo bench --package handstamp-redis --bench throughput").run()?;
+    Step::new("cargo bench --package handstamp-redis --bench transports").run()?;
     Step::new("cargo bench --package handstamp --bench contention").run()
 }
 

@@ -1,0 +1,28 @@
+//! What the benchmarks have in common.
+
+use bytes::Bytes;
+use handstamp_core::id::{Handle, SessionKey};
+use handstamp_core::record::{Encoding, Record, Revision};
+use handstamp_core::time::Timestamp;
+
+/// A record that nobody else has, of the size of a small session.
+pub(crate) fn record() -> Record {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).expect("random bytes");
+    Record {
+        revision: Revision::first().expect("random bytes"),
+        key: SessionKey::from_bytes(key),
+        handle: Handle::generate().expect("random bytes"),
+        created_at: Timestamp::from_millis(1_700_000_000_000),
+        expires_at: Timestamp::from_millis(1_900_000_000_000),
+        subject: Some("ada".to_owned()),
+        encoding: Encoding::MessagePack,
+        schema: 1,
+        payload: Bytes::from_static(&[7; 120]),
+    }
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
