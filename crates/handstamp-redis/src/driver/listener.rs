@@ -9,7 +9,7 @@ use tokio::sync::broadcast::{self, Receiver};
 use tokio::time::timeout;
 
 use super::{Connection, Reply, Request, Target, failure};
-use crate::RedisError;
+use crate::{RedisError, Transport};
 
 /// A subscription to one channel, on a connection of its own: an error reply to a `SUBSCRIBE` shifts the replies to
 /// all commands behind it. It ends with that connection.
@@ -30,15 +30,21 @@ pub(crate) enum Received {
 
 impl Listener {
     /// Connects and subscribes.
-    pub(crate) async fn open(target: &Target, channel: &str) -> Result<Self, RedisError> {
+    pub(crate) async fn open(
+        target: &Target,
+        channel: &str,
+        transport: Transport,
+    ) -> Result<Self, RedisError> {
         let connection = Connection::open(target).await?;
         let client = connection.caller().client();
         // Its setting for this makes all of its channels larger, and those of one client would take ten megabytes.
         let channel_of_messages = broadcast::Sender::new(CAPACITY);
         client.inner().notifications.pubsub.store(Arc::new(channel_of_messages));
         // First the receiver: messages without one are dropped.
-        let channel_of_changes = broadcast::Sender::new(CAPACITY);
-        client.inner().notifications.invalidations.store(Arc::new(channel_of_changes));
+        if transport == Transport::Tracking {
+            let channel_of_changes = broadcast::Sender::new(CAPACITY);
+            client.inner().notifications.invalidations.store(Arc::new(channel_of_changes));
+        }
         let (messages, changes) = (client.message_rx(), client.invalidation_rx());
         timeout(target.connect_timeout, subscribe(&connection, channel))
             .await
@@ -137,5 +143,5 @@ fn there_already<T>(received: Result<T, TryRecvError>) -> Option<Result<T, Redis
     }
 }
 
-/// A listener that is this many messages behind has lost some, and is told so.
-const CAPACITY: usize = 16_384;
+/// A listener that is this many messages behind has lost some, and is told so. That many take two thirds of a megabyte.
+const CAPACITY: usize = 4_096;

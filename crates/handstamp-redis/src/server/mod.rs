@@ -168,7 +168,7 @@ impl Server {
         self.caller().await?;
         let Link::Up(caller, target) = link.borrow().clone() else { return Err(RedisError::silence()) };
         let replaced = Replaced::from_now(link);
-        let listener = Listener::open(&target, channel.as_str()).await?;
+        let listener = Listener::open(&target, channel.as_str(), self.config.invalidation).await?;
         if self.config.invalidation == Transport::Tracking {
             // Of what is read on the one connection from now on, changes are told on the other, except its own.
             let id = listener.id().await?.to_string();
