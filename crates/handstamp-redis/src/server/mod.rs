@@ -230,6 +230,10 @@ impl Server {
 
     /// Waits for a connection only where its making is not known to fail.
     async fn caller(&self) -> Result<Caller, RedisError> {
+        // As a rule there is nothing to wait for.
+        if let Link::Up(caller, _) = &*self.link.borrow() {
+            return Ok(caller.clone());
+        }
         let mut link = self.link.subscribe();
         let settled = link.wait_for(|link| !matches!(link, Link::Connecting));
         let settled =
