@@ -10,6 +10,7 @@ pub(crate) struct Arguments {
     pub(crate) seed: u64,
     pub(crate) topology: Topology,
     pub(crate) outage: Outage,
+    pub(crate) with: With,
     /// Whether the history is falsified now and then, to see whether the checker sees it.
     pub(crate) self_test: bool,
 }
@@ -34,6 +35,16 @@ pub(crate) enum Outage {
     Refuse,
 }
 
+/// What nodes do otherwise than by default.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum With {
+    Nothing,
+    /// The servers themselves tell of changes.
+    Tracking,
+    /// Replicas are asked, too.
+    Replicas,
+}
+
 /// Reads the command line.
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, &'static str> {
     let mut arguments = Arguments {
@@ -41,6 +52,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments
         seed: fastrand::u64(..1_000_000),
         topology: Topology::One,
         outage: Outage::Refuse,
+        with: With::Nothing,
         self_test: false,
     };
     let mut words = words.into_iter();
@@ -59,6 +71,13 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments
                     _ => return Err(USAGE),
                 };
             }
+            "--with" => {
+                arguments.with = match words.next().as_deref() {
+                    Some("tracking") => With::Tracking,
+                    Some("replicas") => With::Replicas,
+                    _ => return Err(USAGE),
+                };
+            }
             "--serve" => arguments.outage = Outage::Serve,
             "--self-test" => arguments.self_test = true,
             _ => return Err(USAGE),
@@ -68,11 +87,13 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments
 }
 
 const USAGE: &str = "\
-usage: torture [--topology one|sentinel|cluster] [--minutes N] [--seed S] [--serve] [--self-test]
+usage: torture [--topology one|sentinel|cluster] [--minutes N] [--seed S]
+               [--with tracking|replicas] [--serve] [--self-test]
 
   --topology T  what keeps the sessions: one server, a primary with sentinels, or a cluster (default: one)
   --minutes N   how long, in minutes or fractions of one (default: 2)
   --seed S      what decides on operations and faults, a whole number (default: a random one)
+  --with W      nodes are told of changes by the servers themselves, or ask replicas, too
   --serve       nodes that cannot reach Redis serve what they hold, as they do by default
   --self-test   falsifies answers now and then: the run succeeds if the checker notices
 ";
@@ -96,15 +117,21 @@ mod tests {
             seed: 7,
             topology: Topology::Cluster,
             outage: Outage::Serve,
+            with: With::Tracking,
             self_test: true,
         };
-        assert_eq!(check("--minutes 0.5 --seed 7 --topology cluster --serve --self-test"), Ok(expected));
+        assert_eq!(
+            check("--minutes 0.5 --seed 7 --topology cluster --with tracking --serve --self-test"),
+            Ok(expected)
+        );
     }
 
     #[test]
     fn what_is_not_understood_is_refused() {
         for line in [
             "--minutes",
+            "--with",
+            "--with luck",
             "--minutes -1",
             "--minutes x",
             "--seed",

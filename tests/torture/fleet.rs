@@ -11,7 +11,7 @@ use handstamp_store::{Clock, SystemClock};
 use handstamp_testkit::NodeProcess;
 use tokio::time::{Instant, sleep};
 
-use crate::arguments::{Outage, Topology};
+use crate::arguments::{Outage, Topology, With};
 use crate::servers::Servers;
 use crate::slots::Finder;
 
@@ -49,13 +49,18 @@ impl Address {
 
 impl Fleet {
     /// The logs of different runs are kept apart.
-    pub(crate) async fn start(topology: Topology, outage: Outage, seed: u64) -> Self {
+    pub(crate) async fn start(topology: Topology, outage: Outage, with: With, seed: u64) -> Self {
         let servers = Servers::start(topology).await;
         let program = neighbour("cluster-node");
         let mut nodes = Vec::new();
         for number in 0..NODES {
             let mut settings = settings(number, outage);
             settings.extend(servers.settings(number));
+            settings.extend(match with {
+                With::Nothing => None,
+                With::Tracking => Some(("REDIS_INVALIDATION", "tracking".to_owned())),
+                With::Replicas => Some(("REDIS_READ_FROM", "replica".to_owned())),
+            });
             nodes.push(NodeProcess::start(&program, settings).await);
         }
         let addresses =

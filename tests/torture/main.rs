@@ -55,10 +55,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> ExitCode {
-    let Arguments { duration, seed, topology, outage, self_test } = arguments;
-    println!("torture: seed {seed}, {duration:?}, on {topology:?}, nodes {outage:?}");
+    let Arguments { duration, seed, topology, outage, with, self_test } = arguments;
+    println!("torture: seed {seed}, {duration:?}, on {topology:?}, nodes {outage:?}, with {with:?}");
     let mut rng = Rng::with_seed(seed);
-    let mut fleet = Fleet::start(topology, outage, seed).await;
+    let mut fleet = Fleet::start(topology, outage, with, seed).await;
     let began = Instant::now();
     let deadline = began + duration;
     let habits = Habits {

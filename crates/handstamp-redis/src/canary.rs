@@ -14,14 +14,23 @@ use crate::topology::Topology;
 
 /// A key that dies when somebody empties the server.
 ///
-/// The server tells those whom it tells of changes that all keys are gone, but the client library drops that. So a key is
-/// left there, and looked for with every fence: when it is not the same any more, everything may be gone.
+/// The server tells those whom it tells of changes that all keys are gone, but the client library either drops that, or,
+/// as some servers say it in the wrong protocol, takes offence and ends the subscription. So a key is left there, and
+/// looked for with every fence: when it is not the same any more, everything may be gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Canary {
     topology: Arc<Topology>,
     namespace: Namespace,
     shard: Shard,
-    seen: Arc<Mutex<Option<Bytes>>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// What was found the last time.
+    canary: Option<Bytes>,
+    /// That in its name, by which it lies where it does.
+    number: u32,
 }
 
 impl Canary {
@@ -31,17 +40,31 @@ impl Canary {
 
     /// Whether it is as it was the last time. The first time it is.
     pub(crate) async fn look(&self) -> Result<Proof, RedisError> {
-        let alive = match self.find().await? {
-            Some(alive) => alive,
-            None => self.leave().await?,
-        };
-        let before = self.seen.lock().replace(alive.clone());
-        let same = before.is_none_or(|before| before == alive);
-        Ok(if same { Proof::Complete } else { Proof::Shrunk })
+        let number = self.number()?;
+        match self.alive(number).await {
+            Ok(alive) => {
+                let before = self.seen.lock().canary.replace(alive.clone());
+                let same = before.is_none_or(|before| before == alive);
+                Ok(if same { Proof::Complete } else { Proof::Shrunk })
+            }
+            // It moves elsewhere with its slot, and another takes its place.
+            Err(RedisError::Refused(refusal)) if refusal.redirection().is_some() => {
+                *self.seen.lock() = Seen { canary: None, number: number + 1 };
+                Ok(Proof::Shrunk)
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    async fn find(&self) -> Result<Option<Bytes>, RedisError> {
-        match self.ask(Request::new("GET").arg(self.name()?)).await? {
+    async fn alive(&self, number: u32) -> Result<Bytes, RedisError> {
+        match self.find(number).await? {
+            Some(alive) => Ok(alive),
+            None => self.leave(number).await,
+        }
+    }
+
+    async fn find(&self, number: u32) -> Result<Option<Bytes>, RedisError> {
+        match self.ask(Request::new("GET").arg(self.name(number))).await? {
             Reply::Bytes(found) => Ok(Some(found)),
             Reply::Nil => Ok(None),
             Reply::Integer(_) | Reply::List(_) => Err(RedisError::Protocol),
@@ -49,23 +72,30 @@ impl Canary {
     }
 
     /// Leaves one, unless another node does: what counts is what is there in the end.
-    async fn leave(&self) -> Result<Bytes, RedisError> {
+    async fn leave(&self, number: u32) -> Result<Bytes, RedisError> {
         let random = getrandom::u64().map_err(|_| RedisError::Protocol)?;
         let lifetime = LIFETIME.as_millis().to_string();
         let canary = format!("canary:{random:016x}");
-        let set = Request::new("SET").arg(self.name()?).arg(canary).arg("PX").arg(lifetime).arg("NX");
+        let set = Request::new("SET").arg(self.name(number)).arg(canary).arg("PX").arg(lifetime).arg("NX");
         self.ask(set).await?;
-        self.find().await?.ok_or(RedisError::Protocol)
+        self.find(number).await?.ok_or(RedisError::Protocol)
     }
 
     async fn ask(&self, request: Request) -> Result<Reply, RedisError> {
         self.topology.call_shard(self.shard, &Task::new(request)).await
     }
 
-    /// One that lies in the shard.
-    fn name(&self) -> Result<Bytes, RedisError> {
-        let mut names = (0..MOST_TRIED).map(|number| name::beside(&self.namespace, "canary", number));
-        names.find(|name| self.topology.shard_of(name) == self.shard).ok_or(RedisError::Protocol)
+    /// The number of one that lies in the shard: as a rule, the same as the last time.
+    fn number(&self) -> Result<u32, RedisError> {
+        let mut seen = self.seen.lock();
+        let mut numbers = seen.number..seen.number.saturating_add(MOST_TRIED);
+        let number = numbers.find(|number| self.topology.shard_of(&self.name(*number)) == self.shard);
+        seen.number = number.ok_or(RedisError::NotPrimary)?;
+        Ok(seen.number)
+    }
+
+    fn name(&self, number: u32) -> Bytes {
+        name::beside(&self.namespace, "canary", number)
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::driver::Target;
+use crate::driver::{Protocol, Target};
 use crate::url::{Address, Host, Servers};
 use crate::{BreakerSettings, ReadFrom, RedisUrl, Tls, Transport};
 
@@ -71,6 +71,16 @@ impl RedisConfig {
         matches!(self.url.servers, Servers::Cluster(_))
     }
 
+    /// What is spoken where commands go. When a server cannot tell of changes where it was asked to, it says so on the
+    /// connection that has read the keys, and there the client library would take that for an answer. With the older
+    /// protocol it cannot.
+    pub(crate) const fn protocol(&self) -> Protocol {
+        match self.invalidation {
+            Transport::PubSub => Protocol::Resp3,
+            Transport::Tracking => Protocol::Resp2,
+        }
+    }
+
     /// Nobody is told of changes to what was read from a replica.
     pub(crate) fn reads_from_replicas(&self) -> bool {
         self.read_from == ReadFrom::Replica && self.invalidation == Transport::PubSub
@@ -85,6 +95,7 @@ impl RedisConfig {
             login: self.url.login.clone(),
             database: self.url.database,
             tls: tls.then(|| self.tls.clone().unwrap_or_else(Tls::of_the_system)),
+            protocol: Protocol::Resp3,
             connect_timeout: self.connect_timeout,
         }
     }

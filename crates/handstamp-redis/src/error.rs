@@ -55,7 +55,10 @@ impl RedisError {
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
         match error {
-            RedisError::NotPrimary | RedisError::Refused(_) => Self::refused(error),
+            // Of the first two, nothing was sent, and asking again at once is of no use.
+            RedisError::Busy | RedisError::CircuitOpen | RedisError::NotPrimary | RedisError::Refused(_) => {
+                Self::refused(error)
+            }
             RedisError::TimedOut => Self::TimedOut,
             _ => Self::unavailable(error),
         }

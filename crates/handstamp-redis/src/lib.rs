@@ -50,14 +50,14 @@
 //!
 //! # Sentinel
 //!
-//! Before every connection the Sentinels are asked where the primary is, and what most of them say counts; while there is
-//! one, they are asked once a second whether it still is there. A primary that turns out to be none is left.
+//! Before every connection the Sentinels are asked where the primary is, and the verdict of the highest epoch counts; while
+//! there is one, one of them is asked ten times a second whether it still is there. A primary that turns out to be none is left.
 //!
 //! # Cluster
 //!
 //! Every primary has connections, a circuit and a subscription of its own, so that one which is dead or stands still costs
 //! its own sessions and nothing else, and no longer than the cluster takes to choose another. The slots of all are known
-//! from `CLUSTER SLOTS`, asked of all primaries that answer at a time; the answer with the highest epoch counts. Redirections
+//! from `CLUSTER SLOTS`, asked of up to eight primaries at a time; the answer with the highest epoch counts. Redirections
 //! are followed: a command that got one has not been carried out. Set `cluster-require-full-coverage no`: with `yes`, a
 //! cluster that lacks one primary refuses the sessions of all.
 //!
@@ -119,11 +119,11 @@ pub use self::bus::RedisBus;
 pub use self::channel::{Channel, InvalidChannel};
 pub use self::circuits::Circuits;
 pub use self::config::RedisConfig;
-pub use self::driver::ClusteredClient;
+pub use self::driver::UnfitClient;
 pub use self::error::RedisError;
 pub use self::read_from::{InvalidReadFrom, ReadFrom};
 pub use self::refusal::Refusal;
-pub use self::server::{BreakerSettings, CircuitEvent, CircuitState};
+pub use self::server::{BreakerSettings, CircuitEvent, CircuitState, Purpose};
 pub use self::store::RedisStore;
 pub use self::subscription::RedisSubscription;
 pub use self::tls::{Tls, TlsError};
@@ -149,7 +149,8 @@ pub fn connect(config: RedisConfig, namespace: Namespace, channel: Channel) -> (
 
 /// Like [`connect`], over a client that is there already: commands go over its connection, and whoever made it looks after
 /// it. Only subscriptions have connections of their own, and writes that [wait for
-/// replicas](RedisConfig::wait_replicas); those are made as `config` says, which has to name the same server or Sentinels.
+/// replicas](RedisConfig::wait_replicas); those are made as `config` says, which has to name the
+/// same server or Sentinels, and the same database.
 ///
 /// The client's `connect` has to have been called, and it needs a policy to reconnect. It should not be one that
 /// subscribes to anything: an error in the answer to a subscription shifts the answers behind it.
@@ -170,7 +171,8 @@ pub fn connect(config: RedisConfig, namespace: Namespace, channel: Channel) -> (
 ///
 /// # Errors
 ///
-/// When the client or `config` is for a cluster: there, each primary needs a client of its own.
+/// When the client or `config` is for a cluster, where each primary needs a client of its own; or when the client speaks
+/// RESP3, and `config` says tracking.
 ///
 /// # Panics
 ///
@@ -180,8 +182,9 @@ pub fn connect_over(
     config: RedisConfig,
     namespace: Namespace,
     channel: Channel,
-) -> Result<(RedisStore, RedisBus), ClusteredClient> {
-    Ok(both(Topology::over(config, SharedClient::new(client)?)?, namespace, channel))
+) -> Result<(RedisStore, RedisBus), UnfitClient> {
+    let client = SharedClient::new(client, config.protocol())?;
+    Ok(both(Topology::over(config, client)?, namespace, channel))
 }
 
 fn both(topology: Topology, namespace: Namespace, channel: Channel) -> (RedisStore, RedisBus) {

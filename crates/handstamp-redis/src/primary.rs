@@ -4,8 +4,8 @@ use tokio::sync::broadcast;
 
 use crate::driver::{Listener, Reply, Request};
 use crate::replicas::Replicas;
-use crate::server::{Place, Replaced, Server};
-use crate::{Channel, CircuitEvent, RedisConfig, RedisError};
+use crate::server::{Place, Purpose, Replaced, Server};
+use crate::{Channel, CircuitEvent, ReadFrom, RedisConfig, RedisError};
 
 /// A primary: the connection to it for all that is quick, and another for writes that wait for replicas, behind which
 /// nothing else shall have to wait.
@@ -26,6 +26,9 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(config: RedisConfig) -> Self {
+        if config.read_from == ReadFrom::Replica && !config.reads_from_replicas() {
+            tracing::warn!("with tracking, all reads go to the primary");
+        }
         Self { config: Arc::new(config), events: broadcast::Sender::new(EVENTS) }
     }
 }
@@ -53,12 +56,12 @@ impl Task {
 impl Primary {
     pub(crate) fn start(shared: &Shared, place: &Place) -> Self {
         let config = &shared.config;
-        let server = |place| Server::start(config.clone(), place, shared.events.clone());
-        let data = Arc::new(server(place.clone()));
+        let server = |place, purpose| Server::start(config.clone(), place, purpose, shared.events.clone());
+        let data = Arc::new(server(place.clone(), Purpose::Commands));
         Self {
             replicas: config.reads_from_replicas().then(|| Replicas::start(shared, &data)),
             server: data,
-            patient: (config.wait_replicas > 0).then(|| server(place.unshared())),
+            patient: (config.wait_replicas > 0).then(|| server(place.unshared(), Purpose::DurableWrites)),
             wait_for: config.wait_replicas,
         }
     }
@@ -116,6 +119,9 @@ impl Primary {
     }
 
     pub(crate) async fn close(&self) {
+        if let Some(replicas) = &self.replicas {
+            replicas.close().await;
+        }
         for server in self.servers() {
             server.close().await;
         }

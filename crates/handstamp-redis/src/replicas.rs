@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::RedisError;
 use crate::driver::{Reply, Request};
 use crate::primary::Shared;
-use crate::server::{Place, Server};
+use crate::server::{Place, Purpose, Server};
 use crate::url::{Address, Host};
 
 /// The replicas of a primary, as far as they can be vouched for: those that have all that the primary had a moment ago.
@@ -22,7 +22,7 @@ pub(crate) struct Replicas {
     readers: Readers,
     next: AtomicUsize,
     patience: Duration,
-    _vouching: AbortOnDropHandle<()>,
+    vouching: AbortOnDropHandle<()>,
 }
 
 type Readers = Arc<RwLock<Vec<Arc<Reader>>>>;
@@ -44,7 +44,7 @@ impl Replicas {
             next: AtomicUsize::new(0),
             // There has to be time left to ask the primary.
             patience: shared.config.command_timeout / 4,
-            _vouching: AbortOnDropHandle::new(tokio::spawn(vouching)),
+            vouching: AbortOnDropHandle::new(tokio::spawn(vouching)),
         }
     }
 
@@ -53,6 +53,12 @@ impl Replicas {
     pub(crate) async fn read(&self, request: Request) -> Option<Reply> {
         let reader = self.reader()?;
         timeout(self.patience, reader.server.call(request)).await.ok()?.ok()
+    }
+
+    pub(crate) async fn close(&self) {
+        self.vouching.abort();
+        let readers = std::mem::take(&mut *self.readers.write());
+        join_all(readers.iter().map(|reader| reader.server.close())).await;
     }
 
     fn reader(&self) -> Option<Arc<Reader>> {
@@ -100,7 +106,8 @@ fn keep_those(shared: &Shared, readers: &Readers, hosts: Vec<Host>) {
         }
         let target = Arc::new(shared.config.target(&Address::Tcp(host.clone())));
         let place = Place::Replica { target, in_cluster: shared.config.is_cluster() };
-        let server = Server::start(shared.config.clone(), place, shared.events.clone());
+        let server =
+            Server::start(shared.config.clone(), place, Purpose::ReplicaReads, shared.events.clone());
         readers.push(Arc::new(Reader { host, server, as_of: Mutex::new(None) }));
     }
 }

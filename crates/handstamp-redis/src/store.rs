@@ -38,7 +38,7 @@ impl RedisStore {
     /// The circuits of its servers.
     #[must_use]
     pub fn circuits(&self) -> Circuits {
-        Circuits::new(self.topology.clone())
+        Circuits::new(&self.topology)
     }
 
     fn name(&self, key: &SessionKey) -> Bytes {
@@ -47,6 +47,17 @@ impl RedisStore {
 
     fn publish(&self, notice: Bytes) -> Request {
         Request::new("PUBLISH").arg(self.channel.clone()).arg(notice)
+    }
+
+    /// What was created over the connection that waits for replicas, the server does not know that this node has. Nobody
+    /// else knows of it yet.
+    async fn track(&self, name: &Bytes) -> Result<(), StoreError> {
+        if self.topology.tracks() && self.topology.waits_for_replicas() {
+            let read = Request::new("GETRANGE").arg(name.clone()).arg("0").arg("0");
+            // Whatever this says, it was created.
+            self.topology.call(name, &Task::new(read)).await.map_err(|_| RedisError::TimedOut)?;
+        }
+        Ok(())
     }
 
     /// What came back from where `name` lies answers another command.
@@ -95,7 +106,10 @@ impl Store for RedisStore {
         let name = self.name(&record.key);
         let call = Call::new(&name, arguments).durable();
         match self.scripts.create.run(&self.topology, call).await? {
-            1 => Ok(CreateOutcome::Created),
+            1 => {
+                self.track(&name).await?;
+                Ok(CreateOutcome::Created)
+            }
             0 => Ok(CreateOutcome::Exists),
             _ => Err(self.astray(&name)),
         }
@@ -141,7 +155,8 @@ impl Store for RedisStore {
     }
 
     async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
-        let arguments = [self.told_on.clone(), notice.clone()];
+        let waits = if self.topology.waits_for_replicas() { "1" } else { "" };
+        let arguments = [self.told_on.clone(), notice.clone(), Bytes::from_static(waits.as_bytes())];
         let name = self.name(key);
         let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
         match self.scripts.delete.run(&self.topology, call).await? {

@@ -6,7 +6,7 @@ use tokio::sync::broadcast;
 use tokio::time::sleep;
 
 use crate::cluster::{Cluster, SlotFence};
-use crate::driver::{ClusteredClient, Listener, Reply, Request, SharedClient};
+use crate::driver::{Listener, Reply, Request, SharedClient, UnfitClient};
 use crate::primary::{Primary, Shared, Task};
 use crate::sentinel::Sentinel;
 use crate::server::{Place, Replaced};
@@ -44,10 +44,10 @@ impl Topology {
     /// # Errors
     ///
     /// When either that or the configuration is for a cluster.
-    pub(crate) fn over(config: RedisConfig, client: SharedClient) -> Result<Self, ClusteredClient> {
+    pub(crate) fn over(config: RedisConfig, client: SharedClient) -> Result<Self, UnfitClient> {
         let shared = Shared::new(config.prepared());
         let place = match &shared.config.url.servers {
-            Servers::Cluster(_) => return Err(ClusteredClient),
+            Servers::Cluster(_) => return Err(UnfitClient::Clustered),
             Servers::One(address) => fixed(&shared, address),
             Servers::Sentinel(sentinels) => sentinel(&shared, sentinels),
         };
@@ -106,6 +106,10 @@ impl Topology {
     /// Whether servers themselves tell of changes.
     pub(crate) fn tracks(&self) -> bool {
         self.shared.config.invalidation == Transport::Tracking
+    }
+
+    pub(crate) fn waits_for_replicas(&self) -> bool {
+        self.shared.config.wait_replicas > 0
     }
 
     pub(crate) fn reads_from_replicas(&self) -> bool {

@@ -19,7 +19,7 @@ pub type SharedError = Arc<dyn Error + Send + Sync>;
 pub enum StoreError {
     /// What lies in the store is not the record that was asked for.
     Record(RecordError),
-    /// The store answered that it will not do it.
+    /// The store answered that it will not do it, or is not asked because it has not answered for a while. Nothing was done.
     Refused(SharedError),
     /// No answer in time. Whether it was done is unknown.
     TimedOut,

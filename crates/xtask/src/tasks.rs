@@ -77,8 +77,14 @@ fn checks() -> Vec<Step> {
         .with_variable("RUSTFLAGS", "--cfg loom"),
         // Of these programs, not optimized ones: they are built already.
         history_checker("", &["--topology", "one", "--minutes", "2", "--seed", "1"]),
-        history_checker("", &["--topology", "sentinel", "--minutes", "1", "--seed", "2"]),
-        history_checker("", &["--topology", "cluster", "--minutes", "1", "--seed", "3"]),
+        history_checker(
+            "",
+            &["--topology", "sentinel", "--with", "replicas", "--minutes", "1", "--seed", "2"],
+        ),
+        history_checker(
+            "",
+            &["--topology", "cluster", "--with", "tracking", "--minutes", "1", "--seed", "3"],
+        ),
     ]
 }
 

@@ -13,7 +13,7 @@ use crate::record::Revision;
 /// `V` is cloned out on every hit; an [`Arc`](std::sync::Arc) is meant.
 pub struct LocalCache<V> {
     stripes: Box<[Mutex<Stripe<V>>]>,
-    feeds: Mutex<Vec<Weak<Feed>>>,
+    feeds: Mutex<Feeds>,
 }
 
 impl<V> LocalCache<V> {
@@ -24,16 +24,17 @@ impl<V> LocalCache<V> {
         let capacity = max_entries / stripes;
         Self {
             stripes: (0..stripes).map(|_| Mutex::new(Stripe::new(capacity))).collect(),
-            feeds: Mutex::new(Vec::new()),
+            feeds: Mutex::new(Feeds::default()),
         }
     }
 
     /// A feed for entries to come in under. Nothing is proved on it yet.
     pub fn open_feed(&self, now: Instant, max_staleness: Duration) -> Arc<Feed> {
         let mut feeds = self.feeds.lock();
-        let number = u32::try_from(feeds.len()).unwrap_or(u32::MAX);
-        let feed = Arc::new(Feed::new(number, now, max_staleness));
-        feeds.push(Arc::downgrade(&feed));
+        feeds.open.retain(|feed| feed.strong_count() > 0);
+        let feed = Arc::new(Feed::new(feeds.next_number, now, max_staleness));
+        feeds.next_number = feeds.next_number.wrapping_add(1);
+        feeds.open.push(Arc::downgrade(&feed));
         feed
     }
 
@@ -110,8 +111,15 @@ impl<V> LocalCache<V> {
 
     /// A feed that nobody has any more has no entries: those keep theirs.
     fn each_feed(&self, mut visit: impl FnMut(&Feed)) {
-        self.feeds.lock().iter().filter_map(Weak::upgrade).for_each(|feed| visit(&feed));
+        self.feeds.lock().open.iter().filter_map(Weak::upgrade).for_each(|feed| visit(&feed));
     }
+}
+
+/// Those that somebody still has, be it an entry.
+#[derive(Default)]
+struct Feeds {
+    open: Vec<Weak<Feed>>,
+    next_number: u32,
 }
 
 impl<V> fmt::Debug for LocalCache<V> {

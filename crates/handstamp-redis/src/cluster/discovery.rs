@@ -18,13 +18,19 @@ use crate::url::{Address, Host};
 /// The task that looks what the cluster is like: on request, but only so often; now and then without; and again and
 /// again while a primary does not answer, because another will take its place.
 pub(super) async fn keep_looking(state: Arc<State>) {
+    let mut calm_at = Instant::now();
     loop {
         look(&state).await;
         state.refreshes.send_modify(|refreshes| *refreshes += 1);
         sleep(SHORTEST_PAUSE).await;
         let map = state.map();
         let calm = !map.members().is_empty() && map.members().iter().all(|member| member.primary.is_up());
-        let pause = if calm { LONGEST_PAUSE } else { Duration::ZERO };
+        if calm {
+            calm_at = Instant::now();
+        }
+        // One that has no successor yet after ten seconds will hardly get one soon.
+        let pause =
+            if calm { LONGEST_PAUSE } else { (calm_at.elapsed() / 10).saturating_sub(SECOND).min(SECOND) };
         // An error means that nobody wanted to know.
         let _ = timeout(pause, state.wanted.notified()).await;
     }
@@ -104,6 +110,7 @@ fn questions() -> [Request; 2] {
 const MOST_ASKED: usize = 8;
 /// How long to wait for what others say, once there is one view.
 const GRACE: Duration = Duration::from_millis(50);
+const SECOND: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// Commands and fences tell of most changes sooner.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

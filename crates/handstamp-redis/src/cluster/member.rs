@@ -18,10 +18,20 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn start(shared: &Shared, shard: Shard, seen: &Seen) -> Self {
-        let target = Arc::new(shared.config.target(&Address::Tcp(seen.host.clone())));
-        let primary = Arc::new(Primary::start(shared, &Place::Fixed(target)));
-        Self { shard, id: seen.id.clone(), host: seen.host.clone(), primary }
+    /// As it was seen, with the connections that there may be already.
+    pub(crate) fn new(shared: &Shared, shard: Shard, seen: &Seen, primary: Option<Arc<Primary>>) -> Self {
+        Self {
+            shard,
+            id: seen.id.clone(),
+            host: seen.host.clone(),
+            primary: primary.unwrap_or_else(|| Self::primary_at(shared, &seen.host)),
+        }
+    }
+
+    /// Connections to a primary.
+    pub(crate) fn primary_at(shared: &Shared, host: &Host) -> Arc<Primary> {
+        let target = Arc::new(shared.config.target(&Address::Tcp(host.clone())));
+        Arc::new(Primary::start(shared, &Place::Fixed(target)))
     }
 
     /// Whether that is who was seen.

@@ -93,28 +93,30 @@ impl Cluster {
                 Err(error) => error,
                 answered => return answered,
             };
-            let Some((kind, host)) = redirection(&error, &member) else {
+            let Some((kind, host)) = redirection(&error, &member.host) else {
                 if !matches!(error, RedisError::Busy) {
                     self.state.request_refresh();
                 }
                 return Err(error);
             };
-            let other = self.state.at(&host).await?;
             match kind {
                 Kind::Moved => {
+                    let other = self.state.at(&host).await?;
                     self.state.request_refresh();
                     self.state.map().reassign(slot, &other);
                     member = other;
                 }
-                Kind::Ask => match other.primary.ask(task).await {
+                Kind::Ask => match self.state.anybody_at(&host).ask(task).await {
                     // The move has come to its end, or was given up, in between.
-                    Err(error) if redirection(&error, &other).is_some() => {}
+                    Err(error) if redirection(&error, &host).is_some() => {}
                     answered => {
                         let reply = answered?;
                         // Others go by the fences of the primary that has the slot until it has moved: so what they
                         // have to hear of must come from there, too.
                         if let Some(notice) = &task.notice {
-                            member.primary.call(&Task::new(notice.clone())).await?;
+                            let told = member.primary.call(&Task::new(notice.clone())).await;
+                            // Not told, and done all the same.
+                            told.map_err(|_| RedisError::TimedOut)?;
                         }
                         return Ok(reply);
                     }
@@ -130,10 +132,10 @@ impl Cluster {
     }
 }
 
-fn redirection(error: &RedisError, by: &Member) -> Option<(Kind, Host)> {
+fn redirection(error: &RedisError, by: &Host) -> Option<(Kind, Host)> {
     let RedisError::Refused(refusal) = error else { return None };
     let redirection = refusal.redirection()?;
-    Some((redirection.kind, redirection.target(&by.host)))
+    Some((redirection.kind, redirection.target(by)))
 }
 
 const MOST_REDIRECTIONS: usize = 5;

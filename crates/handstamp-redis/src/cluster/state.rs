@@ -1,18 +1,19 @@
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use handstamp_store::{Shard, Shards};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::map::SlotMap;
 use super::member::Member;
 use super::view::{Seen, View};
 use crate::RedisError;
-use crate::primary::Shared;
+use crate::primary::{Primary, Shared};
 use crate::url::Host;
 
 /// What is known of the cluster at present.
@@ -21,8 +22,12 @@ pub(crate) struct State {
     pub(super) shared: Shared,
     pub(super) seeds: Vec<Host>,
     map: RwLock<Arc<SlotMap>>,
+    /// The epoch of what that was made from, and when it was last confirmed.
+    installed: Mutex<Option<(u64, Instant)>>,
     /// What that was made from.
     seen: RwLock<Vec<Seen>>,
+    /// Primaries that have no slot yet, but are about to get one: somebody was told to ask there.
+    guests: Mutex<HashMap<Host, Arc<Primary>>>,
     shards: watch::Sender<BTreeSet<Shard>>,
     next_shard: AtomicU32,
     pub(super) wanted: Notify,
@@ -36,7 +41,9 @@ impl State {
             shared,
             seeds,
             map: RwLock::new(Arc::new(SlotMap::new([]))),
+            installed: Mutex::default(),
             seen: RwLock::default(),
+            guests: Mutex::default(),
             shards: watch::Sender::new(BTreeSet::new()),
             // Zero is the shard of keys of which nobody knows where they lie.
             next_shard: AtomicU32::new(1),
@@ -85,6 +92,18 @@ impl State {
         self.find(|map| map.at(host).cloned(), NO_SUCH_NODE).await
     }
 
+    /// Whoever is at this address, be it one that has no slots yet.
+    pub(super) fn anybody_at(&self, host: &Host) -> Arc<Primary> {
+        if let Some(member) = self.map().at(host) {
+            return member.primary.clone();
+        }
+        let mut guests = self.guests.lock();
+        if guests.len() >= MOST_GUESTS && !guests.contains_key(host) {
+            guests.clear();
+        }
+        guests.entry(host.clone()).or_insert_with(|| Member::primary_at(&self.shared, host)).clone()
+    }
+
     async fn find(
         &self,
         look: impl Fn(&SlotMap) -> Option<Arc<Member>>,
@@ -108,13 +127,25 @@ impl State {
 
     /// Takes a view for the truth. Primaries that stay keep their connections.
     pub(super) fn install(&self, view: &View) {
+        {
+            let mut installed = self.installed.lock();
+            // Whoever says something older does not know yet. For ever, it would be another cluster.
+            if let Some((epoch, when)) = *installed
+                && view.epoch < epoch
+                && when.elapsed() < OUTDATED
+            {
+                return;
+            }
+            *installed = Some((view.epoch, Instant::now()));
+        }
         let known = self.map();
         let members = view.primaries.iter().map(|seen| {
             let member = known.members().iter().find(|member| member.is(seen)).cloned();
             let member = member.unwrap_or_else(|| {
                 let shard = Shard::new(self.next_shard.fetch_add(1, Ordering::Relaxed));
                 tracing::info!(server = %seen.host, "found a primary of the cluster");
-                Arc::new(Member::start(&self.shared, shard, seen))
+                let guest = self.guests.lock().remove(&seen.host);
+                Arc::new(Member::new(&self.shared, shard, seen, guest))
             });
             (member, seen.slots.clone())
         });
@@ -129,6 +160,10 @@ impl State {
         });
     }
 }
+
+const OUTDATED: Duration = Duration::from_secs(30);
+/// Slots move to one node or two at a time.
+const MOST_GUESTS: usize = 16;
 
 const NO_OWNER: &str = "no primary of the cluster has this slot, or no node can be reached";
 const NO_SUCH_NODE: &str = "the cluster has no primary at the address that it gave";

@@ -154,9 +154,24 @@ impl Caller {
         replicas: u32,
         limit: Duration,
     ) -> Result<(Reply, i64), RedisError> {
-        let (replicas, limit) = (replicas.to_string(), limit.as_millis().max(1).to_string());
-        let wait = Request::new("WAIT").arg(replicas).arg(limit);
-        let mut replies = self.pipeline([request, wait]).await?;
+        let mut replies = self.pipeline([request, wait(replicas, limit)]).await?;
+        let acknowledged = replies.pop().ok_or(RedisError::Protocol)?;
+        let reply = replies.pop().ok_or(RedisError::Protocol)??;
+        Ok((reply, acknowledged?.as_integer().ok_or(RedisError::Protocol)?))
+    }
+
+    /// Both at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// The command may have been sent or not, and may still be.
+    pub(crate) async fn ask_and_wait(
+        &self,
+        request: Request,
+        replicas: u32,
+        limit: Duration,
+    ) -> Result<(Reply, i64), RedisError> {
+        let mut replies = self.pipeline([Request::new("ASKING"), request, wait(replicas, limit)]).await?;
         let acknowledged = replies.pop().ok_or(RedisError::Protocol)?;
         let reply = replies.pop().ok_or(RedisError::Protocol)??;
         Ok((reply, acknowledged?.as_integer().ok_or(RedisError::Protocol)?))
@@ -250,6 +265,11 @@ impl Caller {
             Err(error) => Err(error),
         }
     }
+}
+
+/// For all that was written over this connection.
+fn wait(replicas: u32, limit: Duration) -> Request {
+    Request::new("WAIT").arg(replicas.to_string()).arg(limit.as_millis().max(1).to_string())
 }
 
 impl fmt::Debug for Caller {

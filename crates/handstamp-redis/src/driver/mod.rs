@@ -21,9 +21,9 @@ mod target;
 pub(crate) use self::connection::{Caller, Connection};
 pub(crate) use self::listener::{Listener, Received};
 pub(crate) use self::message::{Reply, Request};
-pub use self::shared_client::ClusteredClient;
 pub(crate) use self::shared_client::SharedClient;
-pub(crate) use self::target::Target;
+pub use self::shared_client::UnfitClient;
+pub(crate) use self::target::{Protocol, Target};
 
 /// The slot of a cluster that a key lies in.
 pub(crate) fn slot_of(key: &[u8]) -> u16 {

@@ -7,13 +7,17 @@ use fred::types::config::{
     TlsHostMapping,
 };
 
-use super::Target;
+use super::{Protocol, Target};
 use crate::url::{Address, Host};
 use crate::{RedisError, Tls};
 
 /// Where to connect to and as whom.
 pub(super) fn client(target: &Target) -> Result<Config, RedisError> {
     let login = target.login.as_ref();
+    let (version, word): (_, fn(&str) -> String) = match target.protocol {
+        Protocol::Resp2 => (RespVersion::RESP2, str::to_owned),
+        Protocol::Resp3 => (RespVersion::RESP3, word),
+    };
     Ok(Config {
         server: match &target.address {
             Address::Tcp(host) => ServerConfig::Centralized { server: server(host) },
@@ -23,7 +27,7 @@ pub(super) fn client(target: &Target) -> Result<Config, RedisError> {
         password: login.map(|login| word(&login.password)),
         // Zero is where every connection begins, and `SELECT` may not be permitted.
         database: Some(target.database).filter(|database| *database > 0),
-        version: RespVersion::RESP3,
+        version,
         tls: target.tls.as_ref().map(tls).transpose()?,
         ..Config::default()
     })

@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
+use fred::types::RespVersion;
 
-use super::Connection;
+use super::{Connection, Protocol};
 use crate::RedisError;
 
 /// A client that somebody else made, uses and looks after.
@@ -14,9 +15,15 @@ pub(crate) struct SharedClient(Client);
 impl SharedClient {
     /// # Errors
     ///
-    /// When it is one for a cluster: of such a client, one dead primary stops the commands for all.
-    pub(crate) fn new(client: &Client) -> Result<Self, ClusteredClient> {
-        if client.is_clustered() { Err(ClusteredClient) } else { Ok(Self(client.clone())) }
+    /// When it cannot be shared.
+    pub(crate) fn new(client: &Client, protocol: Protocol) -> Result<Self, UnfitClient> {
+        if client.is_clustered() {
+            Err(UnfitClient::Clustered)
+        } else if protocol == Protocol::Resp2 && client.client_config().version != RespVersion::RESP2 {
+            Err(UnfitClient::Resp3)
+        } else {
+            Ok(Self(client.clone()))
+        }
     }
 
     /// The connection that it has, once that has answered.
@@ -31,7 +38,16 @@ impl fmt::Debug for SharedClient {
     }
 }
 
-/// The client is one for a cluster, which cannot be shared.
+/// Why a client cannot be shared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a client for a cluster cannot be shared: name its nodes with RedisUrl::cluster, and use connect")]
-pub struct ClusteredClient;
+#[non_exhaustive]
+pub enum UnfitClient {
+    /// It is one for a cluster, or the configuration is: of such a client, one dead primary stops the commands for all.
+    #[error(
+        "a client for a cluster cannot be shared: name its nodes with RedisUrl::cluster, and use connect"
+    )]
+    Clustered,
+    /// It speaks RESP3: with tracking, servers would tell it things that it takes for answers.
+    #[error("with tracking, only a client that speaks RESP2 can be shared")]
+    Resp3,
+}

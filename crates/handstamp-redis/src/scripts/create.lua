@@ -7,6 +7,8 @@ if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then
   return 1
 end
 if redis.call('GETRANGE', KEYS[1], 4, 19) == ARGV[1] then
+  -- A write, so that whoever waits for replicas waits for this one.
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
   return 1
 end
 return 0

@@ -1,4 +1,4 @@
--- ARGV: channel (empty: nobody is told), notice
+-- ARGV: channel (empty: nobody is told), notice, whether somebody waits for replicas (1)
 -- 1 deleted; 0 nothing was there
 -- First the notice, since it may not be permitted: nobody hears of it before the script has ended.
 if ARGV[1] ~= '' then
@@ -8,4 +8,10 @@ end
 if redis.pcall('GETRANGE', KEYS[1], 0, 3) == 'hs\0\0' then
   return 0
 end
-return redis.call('DEL', KEYS[1])
+local deleted = redis.call('DEL', KEYS[1])
+if deleted == 0 and ARGV[3] == '1' then
+  -- Something to wait for: replicas may not have heard of an earlier call that deleted it.
+  redis.call('SET', KEYS[1], '', 'PX', 1)
+  redis.call('DEL', KEYS[1])
+end
+return deleted

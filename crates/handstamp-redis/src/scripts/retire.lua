@@ -2,6 +2,8 @@
 -- 1 retired, now or by an earlier call; 0 another revision is there; -1 nothing is there
 if redis.call('GETRANGE', KEYS[1], 4, 19) ~= ARGV[1] then
   if redis.call('GET', KEYS[1]) == ARGV[2] then
+    -- A write, so that whoever waits for replicas waits for this one.
+    redis.call('PEXPIRE', KEYS[1], ARGV[3])
     return 1
   end
   if redis.call('GETRANGE', KEYS[1], 0, 3) == 'hs\0\0' then

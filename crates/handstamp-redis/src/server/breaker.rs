@@ -12,11 +12,16 @@ use super::failure_rate::FailureRate;
 pub(super) struct Breaker {
     settings: BreakerSettings,
     state: State,
+    era: Era,
     failures_in_a_row: u32,
     lately: FailureRate,
     /// How long it stays open at least, the next time.
     next_pause: Duration,
 }
+
+/// Tells calls from before the state changed from those since: what becomes of the former says nothing of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Era(u64);
 
 /// Whether a server is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,6 +55,7 @@ impl Breaker {
         Self {
             settings,
             state: State::Closed,
+            era: Era(0),
             failures_in_a_row: 0,
             lately: FailureRate::default(),
             next_pause: SHORTEST_PAUSE,
@@ -64,14 +70,14 @@ impl Breaker {
         }
     }
 
-    /// Whether a call may go out.
-    pub(super) fn admits(&mut self, now: Instant) -> bool {
-        match &mut self.state {
+    /// Whether a call may go out, and if so, in which era.
+    pub(super) fn admits(&mut self, now: Instant) -> Option<Era> {
+        let admitted = match &mut self.state {
             State::Closed => true,
             State::Open { since, answered } => {
                 let again = *answered && now.saturating_duration_since(*since) >= self.next_pause;
                 if again {
-                    self.state = State::HalfOpen { trials: TRIALS - 1, left: TRIALS };
+                    self.enter(State::HalfOpen { trials: TRIALS - 1, left: TRIALS });
                 }
                 again
             }
@@ -82,11 +88,15 @@ impl Breaker {
                 }
                 None => false,
             },
-        }
+        };
+        admitted.then_some(self.era)
     }
 
     /// A call that was let through has got an answer.
-    pub(super) fn succeeded(&mut self, now: Instant) {
+    pub(super) fn succeeded(&mut self, now: Instant, era: Era) {
+        if era != self.era {
+            return;
+        }
         self.failures_in_a_row = 0;
         self.lately.record(now, false);
         if let State::HalfOpen { left, .. } = &mut self.state {
@@ -98,7 +108,10 @@ impl Breaker {
     }
 
     /// A call that was let through has got none. Returns whether this opened the circuit.
-    pub(super) fn failed(&mut self, now: Instant) -> bool {
+    pub(super) fn failed(&mut self, now: Instant, era: Era) -> bool {
+        if era != self.era {
+            return false;
+        }
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         self.lately.record(now, true);
         let BreakerSettings { failures_in_a_row, failure_percentage } = self.settings;
@@ -114,14 +127,16 @@ impl Breaker {
             State::Open { .. } => false,
         };
         if opens {
-            self.state = State::Open { since: now, answered: false };
+            self.enter(State::Open { since: now, answered: false });
         }
         opens
     }
 
     /// A call that was let through was given up by whoever made it: it tells nothing, and another may try.
-    pub(super) fn given_up(&mut self) {
-        if let State::HalfOpen { trials, .. } = &mut self.state {
+    pub(super) fn given_up(&mut self, era: Era) {
+        if era == self.era
+            && let State::HalfOpen { trials, .. } = &mut self.state
+        {
             *trials += 1;
         }
     }
@@ -135,7 +150,13 @@ impl Breaker {
 
     /// Closes it, whatever was.
     pub(super) fn reset(&mut self) {
-        *self = Self::new(self.settings);
+        *self = Self { era: self.era, ..Self::new(self.settings) };
+        self.enter(State::Closed);
+    }
+
+    fn enter(&mut self, state: State) {
+        self.state = state;
+        self.era = Era(self.era.0.wrapping_add(1));
     }
 }
 
@@ -154,11 +175,19 @@ mod tests {
         Instant::now()
     }
 
+    fn fail(breaker: &mut Breaker, now: Instant) -> bool {
+        breaker.failed(now, breaker.era)
+    }
+
+    fn succeed(breaker: &mut Breaker, now: Instant) {
+        breaker.succeeded(now, breaker.era);
+    }
+
     fn opened(now: Instant) -> Breaker {
         let mut breaker = Breaker::new(BreakerSettings::default());
         for failure in 1..=5 {
-            assert!(breaker.admits(now));
-            assert_eq!(breaker.failed(now), failure == 5);
+            assert!(breaker.admits(now).is_some());
+            assert_eq!(fail(&mut breaker, now), failure == 5);
         }
         breaker
     }
@@ -168,13 +197,13 @@ mod tests {
         let now = start();
         let mut breaker = Breaker::new(BreakerSettings::default());
         for _ in 0..4 {
-            assert!(!breaker.failed(now));
+            assert!(!fail(&mut breaker, now));
         }
-        breaker.succeeded(now);
-        assert!(!breaker.failed(now));
-        assert!(breaker.admits(now) && breaker.state() == CircuitState::Closed);
+        succeed(&mut breaker, now);
+        assert!(!fail(&mut breaker, now));
+        assert!(breaker.admits(now).is_some() && breaker.state() == CircuitState::Closed);
         let mut breaker = opened(now);
-        assert!(breaker.state() == CircuitState::Open && !breaker.admits(now));
+        assert!(breaker.state() == CircuitState::Open && breaker.admits(now).is_none());
     }
 
     #[test]
@@ -183,10 +212,10 @@ mod tests {
         let mut breaker = Breaker::new(BreakerSettings::default());
         let opened = (0..20).map(|n| {
             if n % 2 == 0 {
-                breaker.succeeded(now);
+                succeed(&mut breaker, now);
                 false
             } else {
-                breaker.failed(now)
+                fail(&mut breaker, now)
             }
         });
         assert_eq!(opened.filter(|opened| *opened).count(), 1);
@@ -198,18 +227,18 @@ mod tests {
         let mut now = start();
         let mut breaker = opened(now);
         now += Duration::from_secs(60);
-        assert!(!breaker.admits(now), "nothing was answered");
+        assert!(breaker.admits(now).is_none(), "nothing was answered");
         breaker.answered();
         for _ in 0..TRIALS {
-            assert!(breaker.admits(now));
+            assert!(breaker.admits(now).is_some());
         }
-        assert!(!breaker.admits(now), "no more before these are back");
-        breaker.given_up();
-        assert!(breaker.admits(now), "another in the place of one that was given up");
+        assert!(breaker.admits(now).is_none(), "no more before these are back");
+        breaker.given_up(breaker.era);
+        assert!(breaker.admits(now).is_some(), "another in the place of one that was given up");
         for _ in 0..TRIALS {
-            breaker.succeeded(now);
+            succeed(&mut breaker, now);
         }
-        assert!((0..10).all(|_| breaker.admits(now)));
+        assert!((0..10).all(|_| breaker.admits(now).is_some()));
     }
 
     #[test]
@@ -217,20 +246,37 @@ mod tests {
         let mut now = start();
         let mut breaker = opened(now);
         breaker.answered();
-        assert!(!breaker.admits(now));
+        assert!(breaker.admits(now).is_none());
         now += SHORTEST_PAUSE;
-        assert!(breaker.admits(now));
-        assert!(breaker.failed(now));
+        assert!(breaker.admits(now).is_some());
+        assert!(fail(&mut breaker, now));
         breaker.answered();
-        assert!(!breaker.admits(now + SHORTEST_PAUSE));
-        assert!(breaker.admits(now + 2 * SHORTEST_PAUSE));
+        assert!(breaker.admits(now + SHORTEST_PAUSE).is_none());
+        assert!(breaker.admits(now + 2 * SHORTEST_PAUSE).is_some());
         breaker.reset();
-        assert!(breaker.admits(now) && breaker.state() == CircuitState::Closed);
+        assert!(breaker.admits(now).is_some() && breaker.state() == CircuitState::Closed);
     }
 
     #[test]
     fn without_thresholds_it_never_opens() {
         let mut breaker = Breaker::new(BreakerSettings { failures_in_a_row: 0, failure_percentage: 0 });
-        assert!((0..100).all(|_| !breaker.failed(start())));
+        assert!((0..100).all(|_| !fail(&mut breaker, start())));
+    }
+
+    #[test]
+    fn calls_from_before_a_change_say_nothing_of_it() {
+        let now = start();
+        let mut breaker = Breaker::new(BreakerSettings::default());
+        let early = breaker.admits(now).unwrap();
+        for _ in 0..5 {
+            fail(&mut breaker, now);
+        }
+        breaker.answered();
+        let later = now + SHORTEST_PAUSE;
+        assert!(breaker.admits(later).is_some());
+        breaker.given_up(early);
+        assert!(!breaker.failed(later, early));
+        assert_eq!((1..TRIALS).filter(|_| breaker.admits(later).is_some()).count(), 4);
+        assert!(breaker.admits(later).is_none(), "nobody has given up one of these");
     }
 }

@@ -5,14 +5,27 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use super::BreakerSettings;
-use super::breaker::{Breaker, CircuitState};
+use super::breaker::{Breaker, CircuitState, Era};
 
 /// The breaker of one server, and those who want to know of it.
 #[derive(Debug)]
 pub(super) struct Circuit {
     server: Arc<str>,
+    purpose: Purpose,
     breaker: Mutex<Breaker>,
     events: broadcast::Sender<CircuitEvent>,
+}
+
+/// What a connection to a server is for. Each has a circuit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// All that a primary is asked for.
+    Commands,
+    /// Writes that wait for replicas.
+    DurableWrites,
+    /// Reads from a replica.
+    ReplicaReads,
 }
 
 /// A circuit has changed its state.
@@ -21,6 +34,8 @@ pub(super) struct Circuit {
 pub struct CircuitEvent {
     /// The server, as `host:port` or the path of its socket, or the name under which Sentinels know it.
     pub server: Arc<str>,
+    /// What it is asked for over this connection.
+    pub purpose: Purpose,
     /// The state it is in now.
     pub state: CircuitState,
 }
@@ -28,10 +43,11 @@ pub struct CircuitEvent {
 impl Circuit {
     pub(super) fn new(
         server: &str,
+        purpose: Purpose,
         settings: BreakerSettings,
         events: broadcast::Sender<CircuitEvent>,
     ) -> Self {
-        Self { server: server.into(), breaker: Mutex::new(Breaker::new(settings)), events }
+        Self { server: server.into(), purpose, breaker: Mutex::new(Breaker::new(settings)), events }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -39,23 +55,23 @@ impl Circuit {
     }
 
     /// Whether a call may go out.
-    pub(super) fn admits(&self) -> bool {
+    pub(super) fn admits(&self) -> Option<Era> {
         self.change(|breaker| breaker.admits(SystemClock.now()))
     }
 
     /// A call that was let through has got an answer.
-    pub(super) fn succeeded(&self) {
-        self.change(|breaker| breaker.succeeded(SystemClock.now()));
+    pub(super) fn succeeded(&self, era: Era) {
+        self.change(|breaker| breaker.succeeded(SystemClock.now(), era));
     }
 
     /// A call that was let through has got none.
-    pub(super) fn failed(&self) {
-        self.change(|breaker| breaker.failed(SystemClock.now()));
+    pub(super) fn failed(&self, era: Era) {
+        self.change(|breaker| breaker.failed(SystemClock.now(), era));
     }
 
     /// A call that was let through was given up by whoever made it.
-    pub(super) fn given_up(&self) {
-        self.change(Breaker::given_up);
+    pub(super) fn given_up(&self, era: Era) {
+        self.change(|breaker| breaker.given_up(era));
     }
 
     /// The server has answered a probe.
@@ -87,6 +103,6 @@ impl Circuit {
             CircuitState::Closed => tracing::info!(%server, "closed the circuit of the server"),
         }
         // An error means that nobody wants to know.
-        let _ = self.events.send(CircuitEvent { server: server.clone(), state });
+        let _ = self.events.send(CircuitEvent { server: server.clone(), purpose: self.purpose, state });
     }
 }

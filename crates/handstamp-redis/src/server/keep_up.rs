@@ -1,4 +1,6 @@
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use handstamp_store::Backoff;
 use tokio::sync::{Notify, watch};
@@ -28,7 +30,7 @@ impl Supervisor {
     pub(super) async fn run(self) {
         let mut backoff = Backoff::new();
         loop {
-            match self.place.open().await {
+            match self.place.open(self.config.protocol()).await {
                 Ok((connection, target)) => {
                     self.circuit.answered();
                     if !self.advance(Link::Up(connection.caller().clone(), target.clone())) {
@@ -71,10 +73,11 @@ impl Supervisor {
     /// that tells a connection that is dead from a node that is too busy to look at the answers it has, one that is out
     /// of step from a record that somebody spoilt, and a primary from a server that was one.
     async fn end_of(&self, connection: &Connection, target: &Target) -> RedisError {
+        let mut moved = pin!(self.place.moved_from(target));
         loop {
             tokio::select! {
                 cause = connection.lost() => return cause,
-                () = self.place.moved_from(target) => return RedisError::NotPrimary,
+                () = &mut moved => return RedisError::NotPrimary,
                 () = self.doubt.notified() => {
                     match timeout(self.config.command_timeout, self.check(connection.caller())).await {
                         Ok(Ok(()) | Err(RedisError::Refused(_))) => self.circuit.answered(),
@@ -98,4 +101,4 @@ impl Supervisor {
 }
 
 /// A connection that lasted so long is made anew at once when it is lost; another one after a pause.
-const STABLE: std::time::Duration = std::time::Duration::from_secs(1);
+const STABLE: Duration = Duration::from_secs(1);

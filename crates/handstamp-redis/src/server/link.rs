@@ -35,9 +35,8 @@ impl Link {
 pub(crate) struct Replaced(watch::Receiver<Link>);
 
 impl Replaced {
-    /// From now on.
-    pub(super) fn from_now(mut link: watch::Receiver<Link>) -> Self {
-        link.mark_unchanged();
+    /// Since `link` was last looked at.
+    pub(super) const fn since(link: watch::Receiver<Link>) -> Self {
         Self(link)
     }
 

@@ -17,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use self::breaker::CircuitState;
 pub use self::breaker_settings::BreakerSettings;
 use self::circuit::Circuit;
-pub use self::circuit::CircuitEvent;
+pub use self::circuit::{CircuitEvent, Purpose};
 use self::keep_up::Supervisor;
 use self::link::Link;
 pub(crate) use self::link::Replaced;
@@ -42,12 +42,13 @@ impl Server {
     pub(crate) fn start(
         config: Arc<RedisConfig>,
         place: Place,
+        purpose: Purpose,
         events: broadcast::Sender<CircuitEvent>,
     ) -> Self {
         let place = Arc::new(place);
         let link = Arc::new(watch::Sender::new(Link::Connecting));
         let doubt = Arc::default();
-        let circuit = Arc::new(Circuit::new(&place.to_string(), config.breaker, events));
+        let circuit = Arc::new(Circuit::new(&place.to_string(), purpose, config.breaker, events));
         let supervisor = Supervisor {
             config: config.clone(),
             place: place.clone(),
@@ -112,11 +113,10 @@ impl Server {
     ///
     /// The command may have been carried out or not, and may still be.
     pub(crate) async fn ask_and_wait(&self, request: Request, replicas: u32) -> Result<Reply, RedisError> {
-        let reply = self.ask(request).await?;
-        let limit = (self.config.command_timeout / 2).as_millis().max(1).to_string();
-        // For all that was written over this connection.
-        let wait = Request::new("WAIT").arg(replicas.to_string()).arg(limit);
-        let acknowledged = self.call(wait).await?.as_integer().ok_or(RedisError::Protocol)?;
+        let limit = self.config.command_timeout / 2;
+        let replies =
+            self.admitted(|caller| async move { caller.ask_and_wait(request, replicas, limit).await });
+        let (reply, acknowledged) = replies.await?;
         enough(acknowledged, replicas).map(|()| reply)
     }
 
@@ -163,11 +163,13 @@ impl Server {
     ///
     /// Safe: whatever was begun ends with the future.
     pub(crate) async fn subscribe(&self, channel: &Channel) -> Result<(Listener, Replaced), RedisError> {
-        let link = self.link.subscribe();
+        let mut link = self.link.subscribe();
         // Where commands cannot go there is no use in trying.
         self.caller().await?;
-        let Link::Up(caller, target) = link.borrow().clone() else { return Err(RedisError::silence()) };
-        let replaced = Replaced::from_now(link);
+        let Link::Up(caller, target) = link.borrow_and_update().clone() else {
+            return Err(RedisError::silence());
+        };
+        let replaced = Replaced::since(link);
         let listener = Listener::open(&target, channel.as_str(), self.config.invalidation).await?;
         if self.config.invalidation == Transport::Tracking {
             // Of what is read on the one connection from now on, changes are told on the other, except its own.
@@ -194,7 +196,7 @@ impl Server {
         F: Future<Output = Result<T, RedisError>>,
     {
         let _permit = self.in_flight.try_acquire().map_err(|_| RedisError::Busy)?;
-        let trial = Trial::begin(&self.circuit, self.config.command_timeout / 2)?;
+        let trial = Trial::begin(&self.circuit, &self.doubt, self.config.command_timeout / 2)?;
         let caller = match self.caller().await {
             // It is known to be down, which needs no circuit to be told.
             Err(down @ (RedisError::Connection(_) | RedisError::Closed)) => return Err(down),
@@ -207,7 +209,6 @@ impl Server {
         match &answer {
             Err(RedisError::TimedOut | RedisError::Connection(_)) => {
                 trial.failed();
-                self.doubt();
             }
             Err(RedisError::Refused(refusal)) if refusal.code() == "READONLY" => {
                 trial.succeeded();

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::RedisError;
-use crate::driver::{Caller, Connection, Reply, Request, SharedClient, Target};
+use crate::driver::{Caller, Connection, Protocol, Reply, Request, SharedClient, Target};
 use crate::sentinel::Sentinel;
 
 /// Where a server is to be found, and as what.
@@ -19,12 +19,12 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// A connection to it as it is now, and where subscriptions have to go.
-    pub(super) async fn open(&self) -> Result<(Connection, Arc<Target>), RedisError> {
+    /// A connection for commands to it as it is now, and where subscriptions have to go.
+    pub(super) async fn open(&self, protocol: Protocol) -> Result<(Connection, Arc<Target>), RedisError> {
         let (connection, target) = loop {
             let target = self.target().await?;
             tokio::select! {
-                connection = self.connect(&target) => break (connection?, target),
+                connection = self.connect(&target, protocol) => break (connection?, target),
                 // It may be dead, and its successor there already.
                 () = self.moved_from(&target) => {}
             }
@@ -51,10 +51,12 @@ impl Place {
         }
     }
 
-    async fn connect(&self, target: &Target) -> Result<Connection, RedisError> {
+    async fn connect(&self, target: &Target, protocol: Protocol) -> Result<Connection, RedisError> {
         match self {
             Self::Shared(client, _) => client.connection(target.connect_timeout).await,
-            Self::Fixed(_) | Self::Replica { .. } | Self::Sentinel(_) => Connection::open(target).await,
+            Self::Fixed(_) | Self::Replica { .. } | Self::Sentinel(_) => {
+                Connection::open(&Target { protocol, ..target.clone() }).await
+            }
         }
     }
 

@@ -1,13 +1,18 @@
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::breaker::Era;
 use super::circuit::Circuit;
 use crate::RedisError;
 
 /// A call that the breaker has let through, until it is known what became of it.
 pub(super) struct Trial<'b> {
     circuit: &'b Circuit,
+    /// Has the server probed.
+    doubt: &'b Notify,
+    era: Era,
     begun: Instant,
     /// Who waits that long and leaves has seen enough.
     patience: Duration,
@@ -15,24 +20,30 @@ pub(super) struct Trial<'b> {
 }
 
 impl<'b> Trial<'b> {
-    pub(super) fn begin(circuit: &'b Circuit, patience: Duration) -> Result<Self, RedisError> {
-        if circuit.admits() {
-            Ok(Self { circuit, begun: Instant::now(), patience, settled: false })
-        } else {
-            Err(RedisError::CircuitOpen)
-        }
+    pub(super) fn begin(
+        circuit: &'b Circuit,
+        doubt: &'b Notify,
+        patience: Duration,
+    ) -> Result<Self, RedisError> {
+        let era = circuit.admits().ok_or(RedisError::CircuitOpen)?;
+        Ok(Self { circuit, doubt, era, begun: Instant::now(), patience, settled: false })
     }
 
     /// The server has answered.
     pub(super) fn succeeded(mut self) {
         self.settled = true;
-        self.circuit.succeeded();
+        self.circuit.succeeded(self.era);
     }
 
     /// It has not.
     pub(super) fn failed(mut self) {
+        self.fail();
+    }
+
+    fn fail(&mut self) {
         self.settled = true;
-        self.circuit.failed();
+        self.circuit.failed(self.era);
+        self.doubt.notify_one();
     }
 }
 
@@ -43,9 +54,9 @@ impl Drop for Trial<'_> {
             return;
         }
         if self.begun.elapsed() >= self.patience {
-            self.circuit.failed();
+            self.fail();
         } else {
-            self.circuit.given_up();
+            self.circuit.given_up(self.era);
         }
     }
 }

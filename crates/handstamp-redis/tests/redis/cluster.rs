@@ -216,6 +216,30 @@ async fn a_dead_or_frozen_primary_costs_its_own_sessions_only() {
     }
 }
 
+/// The first slot of a node that has none yet: nobody but the one who gives it away knows where it goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_that_move_to_a_newcomer_can_be_used_all_the_while() {
+    let (mut cluster, store, _bus) = start().await;
+    let newcomer = cluster.add_primary().await;
+    let first = created(&store).await;
+    let slot = cluster.slot_of(&name(&first.key));
+    cluster.begin_move(slot, newcomer).await;
+    cluster.move_keys(slot, newcomer).await;
+    let loads = join_all((0..200).map(|_| store.load(&first.key))).await;
+    assert!(loads.into_iter().all(|loaded| loaded.expect("load").is_some()));
+    let next = changed(&first);
+    let saved = store.save(&next, first.revision, MINUTE, Bytes::new()).await.expect("save");
+    assert_eq!(saved, SaveOutcome::Saved);
+    assert_eq!(store.shards().current().len(), 3, "it has no slot yet");
+    cluster.end_move(slot, newcomer).await;
+    assert_eq!(store.load(&first.key).await.expect("load").expect("the record").record, next);
+    eventually("four shards", PATIENCE, async || match store.shards().current().len() {
+        4 => Ok(()),
+        count => Err(count),
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nodes_come_and_go() {
     let (mut cluster, store, bus) = start().await;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use handstamp_redis::fred::clients::Client;
 use handstamp_redis::fred::interfaces::{ClientLike, KeysInterface};
 use handstamp_redis::fred::types::config::{Config, ReconnectPolicy};
-use handstamp_redis::{ClusteredClient, RedisConfig, connect_over};
+use handstamp_redis::{RedisConfig, UnfitClient, connect_over};
 use handstamp_store::{Bus, Shard, Store, Subscription, conformance};
 use handstamp_testkit::{RedisSentinel, RedisServer, eventually};
 
@@ -84,6 +84,6 @@ async fn clients_for_clusters_are_refused() {
     let [one, cluster] = ["redis://localhost", "redis-cluster://localhost"].map(config);
     for (client, config) in [(&clustered, one.clone()), (&plain, cluster)] {
         let refused = connect_over(client, config, namespace(), channel());
-        assert_eq!(refused.expect_err("a cluster"), ClusteredClient);
+        assert_eq!(refused.expect_err("a cluster"), UnfitClient::Clustered);
     }
 }

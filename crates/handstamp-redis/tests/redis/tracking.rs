@@ -2,7 +2,7 @@ use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Mark, Record};
 use handstamp_redis::{RedisBus, RedisConfig, RedisStore, RedisSubscription, Transport};
-use handstamp_store::{Bus, Heard, Proof, SaveOutcome, Store, Subscription, conformance};
+use handstamp_store::{Bus, Heard, Proof, SaveOutcome, Store, Subscription, TouchOutcome, conformance};
 use handstamp_testkit::{RedisCluster, RedisServer};
 
 use crate::harness::{MINUTE, changed, connected_by, created, record, unhurried, until_it_serves};
@@ -114,7 +114,11 @@ async fn who_listens_anew_is_told_anew() {
     assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
 }
 
-/// Nobody is told that all keys are gone.
+/// Whether the fence says that everything may be gone: some servers tell of that in a way that ends the subscription.
+async fn may_be_gone(subscription: &RedisSubscription) -> bool {
+    !matches!(subscription.fence().await, Ok(Proof::Complete))
+}
+
 #[tokio::test]
 async fn an_emptied_server_is_noticed() {
     let server = RedisServer::start().await;
@@ -125,13 +129,59 @@ async fn an_emptied_server_is_noticed() {
         bus.subscribe(shard).await.expect("subscribe"),
         other_bus.subscribe(shard).await.expect("subscribe"),
     ];
-    for expected in [Proof::Complete, Proof::Complete, Proof::Shrunk, Proof::Complete] {
-        if expected == Proof::Shrunk {
-            server.command(&["FLUSHALL"]);
+    for subscription in &subscriptions {
+        assert!(!may_be_gone(subscription).await && !may_be_gone(subscription).await);
+    }
+    server.command(&["FLUSHALL"]);
+    for subscription in &subscriptions {
+        assert!(may_be_gone(subscription).await);
+    }
+    let subscription = bus.subscribe(shard).await.expect("subscribe");
+    assert!(!may_be_gone(&subscription).await && !may_be_gone(&subscription).await);
+}
+
+/// The server cannot tell of changes where nobody listens any more, and says so: nobody takes that for an answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_listener_answers_stay_in_step() {
+    let server = RedisServer::start().await;
+    let (one, bus) = tracking(&server.url()).await;
+    let (other, _bus) = tracking(&server.url()).await;
+    let subscription = bus.subscribe(handstamp_store::Shard::ONLY).await.expect("subscribe");
+    let (mut there, gone) = (created(&other).await, record());
+    for round in 0..300 {
+        if round == 20 {
+            server.kill_clients("pubsub");
         }
-        for subscription in &subscriptions {
-            assert_eq!(subscription.fence().await.expect("fence"), expected);
-        }
+        one.load(&there.key).await.expect("load").expect("the record");
+        let (touched, missing, saved) =
+            tokio::join!(one.touch(&there.key, MINUTE), one.touch(&gone.key, MINUTE), save(&other, &there));
+        assert_eq!(touched.expect("touch"), TouchOutcome::Touched);
+        assert_eq!(missing.expect("touch"), TouchOutcome::Gone);
+        there = saved;
+    }
+    drop(subscription);
+}
+
+/// Nobody is told of a session that somebody else created but whoever holds it.
+#[tokio::test]
+async fn what_was_created_durably_is_told_of_too() {
+    let cluster = RedisCluster::start().await;
+    let durable =
+        RedisConfig { invalidation: Transport::Tracking, wait_replicas: 1, ..unhurried(&cluster.url()) };
+    let (one, bus) = connected_by(durable);
+    let (other, _bus) = tracking(&cluster.url()).await;
+    until_it_serves(&one).await;
+    for _ in 0..5 {
+        let warm = created(&one).await;
+        let mut subscription = bus.subscribe(one.shard_of(&warm.key)).await.expect("subscribe");
+        let record = loop {
+            let record = created(&one).await;
+            if one.shard_of(&record.key) == one.shard_of(&warm.key) {
+                break record;
+            }
+        };
+        assert!(other.delete(&record.key, Bytes::new()).await.expect("delete"));
+        assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
     }
 }
 
@@ -155,10 +205,9 @@ async fn in_a_cluster_every_primary_tells_of_its_own() {
     }
     let primary = cluster.primaries()[0];
     cluster.command(primary, &["FLUSHALL"]);
-    let mut shrunk = 0;
+    let mut gone = 0;
     for (_, subscription) in &subscriptions {
-        shrunk += usize::from(subscription.fence().await.expect("fence") == Proof::Shrunk);
+        gone += usize::from(may_be_gone(subscription).await);
     }
-    assert_eq!(shrunk, 1);
-    assert!(record().payload.len() > 1);
+    assert_eq!(gone, 1);
 }

@@ -28,6 +28,11 @@ impl Lanes {
         self.0.read().values().any(|lane| is_one(lane))
     }
 
+    /// Its entries of the cache keep what they depend on.
+    pub(super) fn remove(&self, shard: Shard) {
+        self.0.write().remove(&shard);
+    }
+
     fn get(&self, shard: Shard, open: impl FnOnce() -> Lane) -> Arc<Lane> {
         if let Some(lane) = self.0.read().get(&shard) {
             return lane.clone();

@@ -221,6 +221,7 @@ impl<B: Bus> Listener<B> {
 impl<B> Drop for Listener<B> {
     fn drop(&mut self) {
         self.lane.feed.void();
+        self.node.lanes.remove(self.shard);
         self.status.send_modify(|status| status.remove(self.shard));
     }
 }

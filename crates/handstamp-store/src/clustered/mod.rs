@@ -129,6 +129,9 @@ impl ClusteredStore {
         self.clear();
         let message = self.node.message(&Invalidation::CacheClear);
         let shards = self.node.store.shards().current();
+        if shards.is_empty() {
+            return Err(BusError::new("no shard of the store is known"));
+        }
         let published = shards.into_iter().map(|shard| self.bus.publish(shard, message.clone()));
         // All of them, also if one fails.
         join_all(published).await.into_iter().collect()

@@ -41,7 +41,9 @@ impl Revocations {
 
     /// Some of those that are still to be told.
     fn some(&self, count: usize, is_one: impl Fn(&SessionKey) -> bool) -> Vec<SessionKey> {
-        self.keys.lock().iter().copied().filter(is_one).take(count).collect()
+        // Others wait for the lock, and asking where each lies takes time.
+        let keys: Vec<_> = self.keys.lock().iter().copied().collect();
+        keys.into_iter().filter(is_one).take(count).collect()
     }
 }
 
@@ -56,7 +58,7 @@ impl Node {
             }
             let writes = Writes::new(self);
             let told = futures_util::future::join_all(pending.iter().map(|key| async move {
-                let told = writes.delete(key).await.is_ok();
+                let told = writes.end_once_more(key).await.is_ok();
                 if told {
                     self.revocations.settle(key);
                 }

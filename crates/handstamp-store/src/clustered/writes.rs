@@ -139,6 +139,13 @@ impl<'n> Writes<'n> {
         deleted
     }
 
+    /// Ends a session that should have ended before.
+    pub(super) async fn end_once_more(self, key: &SessionKey) -> Result<bool, StoreError> {
+        let deleted = self.delete_once(key).await;
+        self.node.forget(key, None);
+        deleted
+    }
+
     /// Takes back a session of which nobody has heard, as far as that can be done: should it fail, the record goes with
     /// its time.
     pub async fn take_back(self, key: &SessionKey) {

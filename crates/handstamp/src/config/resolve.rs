@@ -93,7 +93,7 @@ impl Config {
             }));
             return Some(Backend::Embedded);
         }
-        let config = self.redis.resolve(problems);
+        let config = self.redis.resolve(self.node_settings(&mut Vec::new()).max_staleness, problems);
         let channel = match &self.session_channel {
             Some(channel) => noting("SESSION_CHANNEL", handstamp_redis::Channel::new(channel), problems),
             // If the namespace is wrong, that is said elsewhere.

@@ -1,5 +1,6 @@
 use std::net::Ipv6Addr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use handstamp_redis::{ReadFrom, RedisConfig, RedisUrl, Transport};
 
@@ -9,13 +10,21 @@ use super::{NumberedNode, RedisSettings};
 
 impl RedisSettings {
     /// The servers, and how to connect to them.
-    pub(in crate::config) fn resolve(&self, problems: &mut Vec<Problem>) -> Option<RedisConfig> {
+    pub(in crate::config) fn resolve(
+        &self,
+        max_staleness: Duration,
+        problems: &mut Vec<Problem>,
+    ) -> Option<RedisConfig> {
         let read_from = chosen("REDIS_READ_FROM", self.read_from.as_deref(), problems);
         let invalidation = chosen("REDIS_INVALIDATION", self.invalidation.as_deref(), problems);
         if (read_from, invalidation) == (Some(ReadFrom::Replica), Some(Transport::Tracking)) {
             let complaint = "with REDIS_INVALIDATION=tracking nobody is told of changes to what a replica has sent: \
                              choose one of the two";
             problems.push(Problem::new("REDIS_READ_FROM", complaint));
+        }
+        if read_from == Some(ReadFrom::Replica) && max_staleness < LEAST_WITH_REPLICAS {
+            let complaint = "replicas may be a second behind: with REDIS_READ_FROM=replica at least 1500ms";
+            problems.push(Problem::new("LOCAL_CACHE_MAX_STALENESS", complaint));
         }
         let url = self.servers(problems);
         let url = url.map(|url| self.encrypted(self.named(url, problems), problems));
@@ -126,3 +135,4 @@ fn chosen<T: Default + FromStr<Err: std::fmt::Display>>(
 }
 
 const DEFAULT_PORT: u16 = 6379;
+const LEAST_WITH_REPLICAS: Duration = Duration::from_millis(1_500);

@@ -148,6 +148,10 @@ fn what_is_wrong_is_said_with_the_name_of_the_variable() {
             &[url, ("REDIS_READ_FROM", "replica"), ("REDIS_INVALIDATION", "tracking")],
             "REDIS_READ_FROM: with REDIS_INVALIDATION=tracking nobody is told",
         ),
+        (
+            &[url, ("REDIS_READ_FROM", "replica"), ("LOCAL_CACHE_MAX_STALENESS", "1s")],
+            "LOCAL_CACHE_MAX_STALENESS: replicas may be a second behind",
+        ),
         (&[("REDIS_PASSWORD", "s3cret")], "REDIS_PASSWORD: there is no Redis that it could be for"),
         (&[("REDIS_READ_FROM", "replica")], "REDIS_READ_FROM: there is no Redis that it could be for"),
     ] {
