@@ -1,4 +1,4 @@
-/// How a [`RedisServer`] is set up. By default it keeps nothing on disk, and asks for no password.
+/// How a [`RedisServer`](crate::RedisServer) is set up. By default it keeps nothing on disk, and asks for no password.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
     /// Whether it writes every change to disk at once, and has it again after a restart.
