@@ -73,7 +73,9 @@ const CLUSTER: &str = "it is part of a cluster: use redis-cluster://, or REDIS_C
 const MOVING: &str = "the sessions of this slot are moving to another server";
 
 /// Error replies that are told apart by more than their code.
-const ERRORS: [(&str, &str); 5] = [
+const ERRORS: [(&str, &str); 7] = [
+    ("ERR No such master with that name", "it is a Sentinel that knows no primary of this name"),
+    ("ERR This instance has cluster support disabled", "it is part of no cluster: use redis://"),
     ("ERR max number of clients", "it has no room for another client"),
     ("ERR unknown command", "it lacks a command; Redis 6.2 or Valkey 7.2 is needed"),
     ("ERR DB index is out of range", "it has no database of this number"),

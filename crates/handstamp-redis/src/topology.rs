@@ -70,22 +70,19 @@ impl Topology {
     }
 
     /// The answer of the primary that has `key`. What was refused because servers are just taking each other's place is
-    /// asked for again, after a jittered pause each time: nothing has been done, and it will not take long.
+    /// asked for again, after a jittered pause: nothing has been done, and it will not take long.
     ///
     /// # Cancel safety
     ///
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn call(&self, key: &Bytes, task: &Task) -> Result<Reply, RedisError> {
-        let mut backoff = Backoff::new();
-        for _ in 0..MOST_RETRIES {
-            match self.call_once(key, task).await {
-                Err(RedisError::Refused(refusal)) if refusal.is_passing() => {
-                    sleep(backoff.next_wait()).await;
-                }
-                answered => return answered,
+        match self.call_once(key, task).await {
+            Err(RedisError::Refused(refusal)) if refusal.is_passing() => {
+                sleep(Backoff::new().next_wait()).await;
+                self.call_once(key, task).await
             }
+            answered => answered,
         }
-        self.call_once(key, task).await
     }
 
     async fn call_once(&self, key: &Bytes, task: &Task) -> Result<Reply, RedisError> {
@@ -188,9 +185,6 @@ impl Kind {
         Self::One(Arc::new(Primary::start(shared, place)))
     }
 }
-
-/// The caller's budget ends them sooner, if it is short.
-const MOST_RETRIES: usize = 2;
 
 fn fixed(shared: &Shared, address: &Address) -> Place {
     Place::Fixed(Arc::new(shared.config.target(address)))

@@ -50,7 +50,7 @@ async fn start_several(
     config: Config,
     addresses: &[SocketAddr],
 ) -> Result<Vec<Node>, Box<dyn std::error::Error>> {
-    let on_redis = std::env::var("REDIS_URL").is_ok_and(|url| !url.is_empty());
+    let on_redis = config.names_redis();
     // In this process the nodes share a secret even if there is none in the environment.
     let config = if on_redis { config } else { config.or_random_secret() };
     let bus = MemoryBus::new();

@@ -19,8 +19,14 @@ use crate::url::{Address, Host};
 /// again while a primary does not answer, because another will take its place.
 pub(super) async fn keep_looking(state: Arc<State>) {
     let mut calm_at = Instant::now();
+    let mut told = false;
     loop {
         look(&state).await;
+        if state.map().members().is_empty() && !told {
+            let cause = state.failure("no node answers");
+            tracing::warn!(%cause, "cannot find out what the cluster is like");
+            told = true;
+        }
         state.refreshes.send_modify(|refreshes| *refreshes += 1);
         sleep(SHORTEST_PAUSE).await;
         let map = state.map();
@@ -43,17 +49,20 @@ async fn look(state: &State) {
     // Others each time, where there are many.
     let turn = usize::try_from(*state.refreshes.borrow()).unwrap_or(0) % known.len().max(1);
     known.rotate_left(turn);
-    let mut latest = latest(known.iter().take(MOST_ASKED).map(|member| ask_member(member))).await;
+    let mut latest = latest(state, known.iter().take(MOST_ASKED).map(|member| ask_member(member))).await;
     if latest.is_none() {
         let hosts = state.hosts();
-        latest = self::latest(hosts.iter().map(|host| ask_host(state, host))).await;
+        latest = self::latest(state, hosts.iter().map(|host| ask_host(state, host))).await;
     }
     if let Some(view) = latest {
         state.install(&view);
     }
 }
 
-async fn latest(asked: impl Iterator<Item = impl Future<Output = Result<View, RedisError>>>) -> Option<View> {
+async fn latest(
+    state: &State,
+    asked: impl Iterator<Item = impl Future<Output = Result<View, RedisError>>>,
+) -> Option<View> {
     let mut asked: FuturesUnordered<_> = asked.collect();
     let mut latest: Option<View> = None;
     let mut deadline = None;
@@ -73,6 +82,7 @@ async fn latest(asked: impl Iterator<Item = impl Future<Output = Result<View, Re
             Ok(_) => continue,
             Err(cause) => {
                 tracing::debug!(%cause, "a node of the cluster does not say what it is like");
+                state.note_failure(cause);
                 continue;
             }
         };

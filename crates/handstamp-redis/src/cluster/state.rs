@@ -24,6 +24,8 @@ pub(crate) struct State {
     map: RwLock<Arc<SlotMap>>,
     /// The epoch of what that was made from, and when it was last confirmed.
     installed: Mutex<Option<(u64, Instant)>>,
+    /// Why a node did not say what the cluster is like, the last time that none did.
+    failure: Mutex<Option<RedisError>>,
     /// What that was made from.
     seen: RwLock<Vec<Seen>>,
     /// Primaries that have no slot yet, but are about to get one: somebody was told to ask there.
@@ -42,6 +44,7 @@ impl State {
             seeds,
             map: RwLock::new(Arc::new(SlotMap::new([]))),
             installed: Mutex::default(),
+            failure: Mutex::default(),
             seen: RwLock::default(),
             guests: Mutex::default(),
             shards: watch::Sender::new(BTreeSet::new()),
@@ -116,7 +119,18 @@ impl State {
             }
             self.refreshed().await?;
         }
-        look(&self.map()).ok_or(RedisError::Connection(Cow::Borrowed(otherwise)))
+        look(&self.map()).ok_or_else(|| self.failure(otherwise))
+    }
+
+    pub(super) fn note_failure(&self, cause: RedisError) {
+        *self.failure.lock() = Some(cause);
+    }
+
+    /// As long as no node has ever said what the cluster is like, the reason is that.
+    pub(super) fn failure(&self, otherwise: &'static str) -> RedisError {
+        let unknown = self.map().members().is_empty();
+        let cause = if unknown { self.failure.lock().clone() } else { None };
+        cause.unwrap_or(RedisError::Connection(Cow::Borrowed(otherwise)))
     }
 
     /// Whether that is how we see it, too.

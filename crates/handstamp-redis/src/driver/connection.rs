@@ -143,40 +143,6 @@ impl Caller {
         }
     }
 
-    /// The answer to `request`, and how many replicas had it, and all before it, within `limit`.
-    ///
-    /// # Cancel safety
-    ///
-    /// The command may have been sent or not, and may still be.
-    pub(crate) async fn call_and_wait(
-        &self,
-        request: Request,
-        replicas: u32,
-        limit: Duration,
-    ) -> Result<(Reply, i64), RedisError> {
-        let mut replies = self.pipeline([request, wait(replicas, limit)]).await?;
-        let acknowledged = replies.pop().ok_or(RedisError::Protocol)?;
-        let reply = replies.pop().ok_or(RedisError::Protocol)??;
-        Ok((reply, acknowledged?.as_integer().ok_or(RedisError::Protocol)?))
-    }
-
-    /// Both at once.
-    ///
-    /// # Cancel safety
-    ///
-    /// The command may have been sent or not, and may still be.
-    pub(crate) async fn ask_and_wait(
-        &self,
-        request: Request,
-        replicas: u32,
-        limit: Duration,
-    ) -> Result<(Reply, i64), RedisError> {
-        let mut replies = self.pipeline([Request::new("ASKING"), request, wait(replicas, limit)]).await?;
-        let acknowledged = replies.pop().ok_or(RedisError::Protocol)?;
-        let reply = replies.pop().ok_or(RedisError::Protocol)??;
-        Ok((reply, acknowledged?.as_integer().ok_or(RedisError::Protocol)?))
-    }
-
     /// The answers to commands of which nothing comes in between. There are as many as commands.
     async fn pipeline<const N: usize>(
         &self,
@@ -265,11 +231,6 @@ impl Caller {
             Err(error) => Err(error),
         }
     }
-}
-
-/// For all that was written over this connection.
-fn wait(replicas: u32, limit: Duration) -> Request {
-    Request::new("WAIT").arg(replicas.to_string()).arg(limit.as_millis().max(1).to_string())
 }
 
 impl fmt::Debug for Caller {

@@ -7,16 +7,17 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::circuit::Circuit;
-use super::link::Link;
+use super::link::{Link, Lives};
 use super::place::Place;
-use crate::driver::{Caller, Connection, Target};
-use crate::{RedisConfig, RedisError};
+use crate::driver::{Caller, Connection, Request, Target};
+use crate::{RedisConfig, RedisError, Refusal, Transport};
 
 /// The task that makes the connection to a server, and makes it anew.
 pub(super) struct Supervisor {
     pub(super) config: Arc<RedisConfig>,
     pub(super) place: Arc<Place>,
     pub(super) link: Arc<watch::Sender<Link>>,
+    pub(super) lives: Arc<watch::Sender<Lives>>,
     pub(super) doubt: Arc<Notify>,
     pub(super) circuit: Arc<Circuit>,
 }
@@ -29,8 +30,9 @@ impl Supervisor {
     /// ## _ => Closed           for good
     pub(super) async fn run(self) {
         let mut backoff = Backoff::new();
+        let mut cluster_was_down = false;
         loop {
-            match self.place.open(self.config.protocol()).await {
+            match self.open(cluster_was_down).await {
                 Ok((connection, target)) => {
                     self.circuit.answered();
                     if !self.advance(Link::Up(connection.caller().clone(), target.clone())) {
@@ -39,7 +41,13 @@ impl Supervisor {
                     tracing::info!(server = %target.address, "connected to the session store");
                     let since = Instant::now();
                     let cause = self.end_of(&connection, &target).await;
-                    if !self.advance(Link::Connecting) {
+                    cluster_was_down = self.survives(&cause);
+                    self.lives.send_modify(|lives| {
+                        lives.connections += 1;
+                        lives.servers += u64::from(!cluster_was_down);
+                    });
+                    let next = if cluster_was_down { Link::Down(cause.clone()) } else { Link::Connecting };
+                    if !self.advance(next) {
                         return;
                     }
                     match cause {
@@ -53,7 +61,7 @@ impl Supervisor {
                             );
                         }
                     }
-                    if since.elapsed() >= STABLE {
+                    if since.elapsed() >= STABLE && !cluster_was_down {
                         backoff = Backoff::new();
                         continue;
                     }
@@ -67,6 +75,26 @@ impl Supervisor {
             }
             sleep(backoff.next_wait()).await;
         }
+    }
+
+    /// A connection. If the cluster was down, one through which it says that it is not any more: the client library ends a
+    /// connection on which a command is refused for that.
+    async fn open(&self, cluster_was_down: bool) -> Result<(Connection, Arc<Target>), RedisError> {
+        let (connection, target) = self.place.open(self.config.protocol()).await?;
+        if cluster_was_down {
+            let info = connection.caller().call(Request::new("CLUSTER").arg("INFO")).await?;
+            if !info.as_text().is_some_and(|info| info.contains("cluster_state:ok")) {
+                return Err(RedisError::Refused(Refusal::read("CLUSTERDOWN")));
+            }
+        }
+        Ok((connection, target))
+    }
+
+    /// Whether a connection that ended for this reason led to the server that the next one will lead to. Servers that tell
+    /// of changes have to be told anew where to, in any case.
+    fn survives(&self, cause: &RedisError) -> bool {
+        self.config.invalidation == Transport::PubSub
+            && matches!(cause, RedisError::Refused(refusal) if refusal.code() == "CLUSTERDOWN")
     }
 
     /// Resolves when the connection is lost, or there is a doubt about it and the server does not answer as it should:

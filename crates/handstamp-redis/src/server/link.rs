@@ -31,13 +31,24 @@ impl Link {
     }
 }
 
-/// Tells when the connection for commands is not the one any more that it was.
-pub(crate) struct Replaced(watch::Receiver<Link>);
+/// Which connection for commands it is, of all there have been; and which of those lead to the same server for certain.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Lives {
+    pub(super) connections: u64,
+    pub(super) servers: u64,
+}
+
+/// Tells when the connection for commands may lead elsewhere than it did.
+pub(crate) struct Replaced {
+    lives: watch::Receiver<Lives>,
+    then: u64,
+}
 
 impl Replaced {
-    /// Since `link` was last looked at.
-    pub(super) const fn since(link: watch::Receiver<Link>) -> Self {
-        Self(link)
+    /// From now on.
+    pub(super) fn from_now(lives: watch::Receiver<Lives>) -> Self {
+        let then = lives.borrow().servers;
+        Self { lives, then }
     }
 
     /// Resolves then.
@@ -46,7 +57,8 @@ impl Replaced {
     ///
     /// Safe.
     pub(crate) async fn happened(&mut self) {
+        let then = self.then;
         // An error means that there is no connection, and will be none.
-        let _ = self.0.changed().await;
+        let _ = self.lives.wait_for(|lives| lives.servers != then).await;
     }
 }

@@ -5,6 +5,7 @@ mod failure_rate;
 mod keep_up;
 mod link;
 mod place;
+mod rounds;
 mod trial;
 
 use std::fmt;
@@ -19,9 +20,10 @@ pub use self::breaker_settings::BreakerSettings;
 use self::circuit::Circuit;
 pub use self::circuit::{CircuitEvent, Purpose};
 use self::keep_up::Supervisor;
-use self::link::Link;
 pub(crate) use self::link::Replaced;
+use self::link::{Link, Lives};
 pub(crate) use self::place::Place;
+use self::rounds::Rounds;
 use self::trial::Trial;
 use crate::driver::{Caller, Listener, Reply, Request};
 use crate::{Channel, RedisConfig, RedisError, Transport};
@@ -31,6 +33,9 @@ pub(crate) struct Server {
     config: Arc<RedisConfig>,
     place: Arc<Place>,
     link: Arc<watch::Sender<Link>>,
+    lives: Arc<watch::Sender<Lives>>,
+    /// The writes that wait for replicas.
+    rounds: Rounds,
     /// The connection may be dead, or out of step.
     doubt: Arc<Notify>,
     circuit: Arc<Circuit>,
@@ -47,12 +52,14 @@ impl Server {
     ) -> Self {
         let place = Arc::new(place);
         let link = Arc::new(watch::Sender::new(Link::Connecting));
+        let lives = Arc::new(watch::Sender::new(Lives::default()));
         let doubt = Arc::default();
         let circuit = Arc::new(Circuit::new(&place.to_string(), purpose, config.breaker, events));
         let supervisor = Supervisor {
             config: config.clone(),
             place: place.clone(),
             link: link.clone(),
+            lives: lives.clone(),
             doubt: Arc::clone(&doubt),
             circuit: circuit.clone(),
         };
@@ -62,6 +69,8 @@ impl Server {
             config,
             place,
             link,
+            lives,
+            rounds: Rounds::default(),
             doubt,
             circuit,
         }
@@ -89,18 +98,15 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When too few have it in time, though it was carried out.
+    /// When too few replicas have it in time, though it was carried out.
     ///
     /// # Cancel safety
     ///
     /// The command may have been carried out or not, and may still be.
     pub(crate) async fn call_and_wait(&self, request: Request, replicas: u32) -> Result<Reply, RedisError> {
-        // Shorter than the answer is waited for, so that the server tells how many there were.
-        let limit = self.config.command_timeout / 2;
-        let replies =
-            self.admitted(|caller| async move { caller.call_and_wait(request, replicas, limit).await });
-        let (reply, acknowledged) = replies.await?;
-        enough(acknowledged, replicas).map(|()| reply)
+        let connection = self.lives.borrow().connections;
+        let reply = self.call(request).await?;
+        self.replicated(connection, replicas).await.map(|()| reply)
     }
 
     /// Both at once.
@@ -113,11 +119,24 @@ impl Server {
     ///
     /// The command may have been carried out or not, and may still be.
     pub(crate) async fn ask_and_wait(&self, request: Request, replicas: u32) -> Result<Reply, RedisError> {
-        let limit = self.config.command_timeout / 2;
-        let replies =
-            self.admitted(|caller| async move { caller.ask_and_wait(request, replicas, limit).await });
-        let (reply, acknowledged) = replies.await?;
-        enough(acknowledged, replicas).map(|()| reply)
+        let connection = self.lives.borrow().connections;
+        let reply = self.ask(request).await?;
+        self.replicated(connection, replicas).await.map(|()| reply)
+    }
+
+    /// Waits until so many replicas have what was written over this connection. Many wait together: while the server waits,
+    /// it does nothing else for this connection.
+    async fn replicated(&self, connection: u64, replicas: u32) -> Result<(), RedisError> {
+        let limit = self.config.command_timeout / 4;
+        let wait = || async {
+            let wait =
+                Request::new("WAIT").arg(replicas.to_string()).arg(limit.as_millis().max(1).to_string());
+            self.call(wait).await?.as_integer().ok_or(RedisError::Protocol)
+        };
+        let acknowledged = self.rounds.join(wait).await?;
+        // Another connection would say so of what it has written itself, which may be nothing.
+        let same = self.lives.borrow().connections == connection;
+        if same && acknowledged >= i64::from(replicas) { Ok(()) } else { Err(RedisError::NotReplicated) }
     }
 
     /// Whether the server answers, and is what it should be. This gets through however many commands wait, and while
@@ -163,13 +182,11 @@ impl Server {
     ///
     /// Safe: whatever was begun ends with the future.
     pub(crate) async fn subscribe(&self, channel: &Channel) -> Result<(Listener, Replaced), RedisError> {
-        let mut link = self.link.subscribe();
+        // Before the connection is looked at: whatever becomes of that one ends the subscription.
+        let replaced = Replaced::from_now(self.lives.subscribe());
         // Where commands cannot go there is no use in trying.
         self.caller().await?;
-        let Link::Up(caller, target) = link.borrow_and_update().clone() else {
-            return Err(RedisError::silence());
-        };
-        let replaced = Replaced::since(link);
+        let Link::Up(caller, target) = self.link.borrow().clone() else { return Err(RedisError::silence()) };
         let listener = Listener::open(&target, channel.as_str(), self.config.invalidation).await?;
         if self.config.invalidation == Transport::Tracking {
             // Of what is read on the one connection from now on, changes are told on the other, except its own.
@@ -187,6 +204,7 @@ impl Server {
         if let Link::Up(caller, _) = self.link.send_replace(Link::Closed) {
             let _ = timeout(self.config.connect_timeout, caller.quit()).await;
         }
+        self.lives.send_modify(|lives| lives.servers += 1);
         self.supervisor.abort();
     }
 
@@ -245,10 +263,6 @@ impl Server {
             Ok(Link::Connecting | Link::Closed) | Err(_) => Err(RedisError::Closed),
         }
     }
-}
-
-fn enough(acknowledged: i64, replicas: u32) -> Result<(), RedisError> {
-    if acknowledged >= i64::from(replicas) { Ok(()) } else { Err(RedisError::NotReplicated) }
 }
 
 impl fmt::Debug for Server {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -61,7 +62,7 @@ async fn before_there_is_a_cluster_commands_fail_and_then_they_do_not() {
     let (store, bus) = connected_by(RedisConfig::new(RedisUrl::cluster([dead]).expect("a node")));
     let record = record();
     let error = store.create(&record, MINUTE).await.expect_err("there is nobody");
-    assert!(cause(&error).to_string().contains("no primary of the cluster has this slot"), "{error:?}");
+    assert!(cause(&error).to_string().contains("Connection refused"), "{error:?}");
     assert!(bus.subscribe(store.shard_of(&record.key)).await.is_err());
 }
 
@@ -311,4 +312,37 @@ async fn shard_at(cluster: &RedisCluster, store: &RedisStore, node: usize) -> Sh
             return store.shard_of(&record.key);
         }
     }
+}
+
+/// The client library ends a connection on which a command is refused because the cluster is down. That is no reason to
+/// forget what was heard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_cluster_is_down_subscriptions_stay() {
+    let options = ClusterOptions {
+        replicas_each: 0,
+        node_timeout: Duration::from_secs(1),
+        args: ["--cluster-require-full-coverage", "yes"].map(str::to_owned).into(),
+        ..ClusterOptions::default()
+    };
+    let mut cluster = RedisCluster::start_with(options).await;
+    let (store, bus) = connected_by(config(&cluster.url()));
+    until_it_serves(&store).await;
+    let records = created_on_each(&cluster, &store, 1).await;
+    let [victim, survivor] = [cluster.primaries()[0], cluster.primaries()[1]];
+    let record = &records[&survivor][0];
+    let subscription = bus.subscribe(store.shard_of(&record.key)).await.expect("subscribe");
+    cluster.pause(victim);
+    let refused = |error: &handstamp_store::StoreError| {
+        error.source().is_some_and(|cause| cause.to_string().contains("CLUSTERDOWN"))
+    };
+    let down = async || store.load(&record.key).await.is_err_and(|error| refused(&error));
+    eventually("the cluster is down", MINUTE, async || if down().await { Ok(()) } else { Err("not yet") })
+        .await;
+    for _ in 0..20 {
+        assert!(down().await, "all refusals say why");
+        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    }
+    cluster.resume(victim);
+    eventually("it is up again", MINUTE, async || store.load(&record.key).await).await;
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
 }

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use handstamp_redis::{ReadFrom, RedisConfig};
 use handstamp_store::{CreateOutcome, SaveOutcome, Store};
-use handstamp_testkit::{ClusterOptions, RedisCluster, RedisSentinel, eventually};
+use handstamp_testkit::{ClusterOptions, RedisCluster, RedisSentinel, RedisServer, eventually};
 
 use crate::harness::{
     MINUTE, PATIENCE, changed, config, connected_by, created, name, record, until_it_serves,
@@ -116,6 +117,24 @@ async fn writes_can_wait_for_replicas() {
     let (plain, _bus) = connected_by(config(&cluster.url()));
     until_it_serves(&plain).await;
     assert_eq!(plain.create(&record, MINUTE).await.expect("create"), CreateOutcome::Exists);
+}
+
+/// Where there are too few replicas, many wait together, nobody takes the server for dead, and all is done all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_few_replicas_are_no_dead_server() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&server.url()) });
+    until_it_serves(&store).await;
+    let (plain, _bus) = connected_by(config(&server.url()));
+    let there = created(&plain).await;
+    for _ in 0..3 {
+        let records: Vec<_> = (0..30).map(|_| record()).collect();
+        let created = join_all(records.iter().map(|record| store.create(record, MINUTE))).await;
+        assert!(created.iter().all(Result::is_err));
+        assert!(!store.circuits().is_open());
+    }
+    assert!(store.delete(&there.key, Bytes::new()).await.is_err());
+    assert!(plain.load(&there.key).await.expect("load").is_none(), "it was ended all the same");
 }
 
 fn exists(cluster: &RedisCluster, node: usize, key: &str) -> bool {

@@ -6,6 +6,7 @@ mod cache;
 mod coordinator;
 mod ended;
 mod loads;
+mod replicas;
 mod shards;
 mod support;
 mod writes;

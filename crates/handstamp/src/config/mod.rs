@@ -117,6 +117,12 @@ impl Config {
         self
     }
 
+    /// Whether these settings name a Redis, be it one server or several. Otherwise sessions live in this process.
+    #[must_use]
+    pub fn names_redis(&self) -> bool {
+        self.redis.names_servers()
+    }
+
     /// Makes a random secret, unless there is one. Sessions then end with this process; clones of these settings
     /// share it, and with it their sessions.
     #[must_use]

@@ -1,0 +1,177 @@
+//! A replica that has fallen behind is asked only where that does no harm.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_store::{
+    ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, RetireOutcome, SaveOutcome, Settings,
+    Shard, Store, StoreError, Stored, SystemClock, TouchOutcome,
+};
+use handstamp_testkit::{DeafBus, Ears, until};
+use parking_lot::Mutex;
+use tokio::time::sleep;
+
+use crate::support::{MAX_STALENESS, SECRET, TTL, changed, found, messenger, payload, record};
+
+/// What a replica has, which hears of nothing.
+type Replica = Arc<Mutex<HashMap<SessionKey, Record>>>;
+
+struct WithReplica {
+    primary: MemoryStore,
+    replica: Replica,
+}
+
+impl Store for WithReplica {
+    async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
+        self.primary.load(key).await
+    }
+
+    async fn load_from_replica(&self, key: &SessionKey) -> Option<Stored> {
+        let record = self.replica.lock().get(key).cloned()?;
+        Some(Stored { record, remaining: TTL })
+    }
+
+    fn reads_from_replicas(&self) -> bool {
+        true
+    }
+
+    async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
+        self.primary.create(record, ttl).await
+    }
+
+    async fn save(
+        &self,
+        record: &Record,
+        replacing: Revision,
+        ttl: Duration,
+        notice: Bytes,
+    ) -> Result<SaveOutcome, StoreError> {
+        self.primary.save(record, replacing, ttl, notice).await
+    }
+
+    async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
+        self.primary.touch(key, ttl).await
+    }
+
+    async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
+        self.primary.delete(key, notice).await
+    }
+
+    async fn retire(
+        &self,
+        key: &SessionKey,
+        revision: Revision,
+        mark: Mark,
+        ttl: Duration,
+        notice: Bytes,
+    ) -> Result<RetireOutcome, StoreError> {
+        self.primary.retire(key, revision, mark, ttl, notice).await
+    }
+
+    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
+        self.primary.unmark(key, mark).await
+    }
+
+    async fn check(&self, shard: Shard) -> Result<(), StoreError> {
+        self.primary.check(shard).await
+    }
+}
+
+struct Node {
+    clustered: ClusteredStore,
+    replica: Replica,
+    ears: Ears,
+}
+
+impl Node {
+    /// One that has not heard of anything for long.
+    async fn start(primary: &MemoryStore, bus: &MemoryBus) -> Self {
+        let replica = Replica::default();
+        let store = WithReplica { primary: primary.clone(), replica: replica.clone() };
+        let (bus, ears) = DeafBus::new(bus.clone());
+        let messenger = messenger("one", SECRET);
+        let clustered =
+            ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), Settings::default());
+        clustered.settled().await;
+        sleep(LONG).await;
+        Self { clustered, replica, ears }
+    }
+
+    async fn load(&self, key: &SessionKey) -> Lookup<Bytes> {
+        let loaded = self.clustered.load(key, |stored| Ok::<_, StoreError>(stored.record.payload)).await;
+        payload(loaded.unwrap())
+    }
+}
+
+/// The replica has the first revision of a record and the primary the second, which this node has not heard of.
+async fn fixture() -> (Node, Record, MemoryStore) {
+    let bus = MemoryBus::new();
+    let primary = MemoryStore::new(bus.clone());
+    let node = Node::start(&primary, &bus).await;
+    let first = record();
+    assert_eq!(primary.create(&first, TTL).await.unwrap(), CreateOutcome::Created);
+    let second = changed(&first, "second");
+    let saved = primary.save(&second, first.revision, TTL, Bytes::new()).await.unwrap();
+    assert_eq!(saved, SaveOutcome::Saved);
+    node.replica.lock().insert(first.key, first);
+    // What that was could not be read, so it may have been anything.
+    sleep(LONG).await;
+    (node, second, primary)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_not_changed_lately_is_read_from_a_replica() {
+    let (node, record, _primary) = fixture().await;
+    assert_eq!(node.load(&record.key).await, found("first"));
+    let fresh = node.clustered.load_fresh(&record.key, |stored| Ok::<_, StoreError>(stored.record.payload));
+    assert_eq!(payload(fresh.await.unwrap()), found("second"), "who wants to know asks the primary");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_changed_lately_is_not() {
+    let (node, record, _primary) = fixture().await;
+    node.clustered.publish_invalidation(&record.key).await.unwrap();
+    assert_eq!(node.load(&record.key).await, found("second"));
+    node.clustered.clear();
+    sleep(LONG).await;
+    assert_eq!(node.load(&record.key).await, found("first"), "it is forgotten after a while");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_node_wrote_is_not() {
+    let (node, record, _primary) = fixture().await;
+    let third = changed(&record, "third");
+    let value = Arc::new(third.payload.clone());
+    let saved = node.clustered.writes().save(&third, record.revision, TTL, value).await.unwrap();
+    assert_eq!(saved, SaveOutcome::Saved);
+    node.clustered.clear();
+    assert_eq!(node.load(&record.key).await, found("third"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_gap_nothing_is() {
+    let (node, record, _primary) = fixture().await;
+    node.ears.close();
+    until("the node notices", async || !node.clustered.running()).await;
+    node.ears.open();
+    until("the node listens again", async || node.clustered.running()).await;
+    assert_eq!(node.load(&record.key).await, found("second"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_older_than_what_is_known_is_not_believed() {
+    let (node, record, _primary) = fixture().await;
+    let first = node.replica.lock().remove(&record.key).unwrap();
+    assert_eq!(node.load(&record.key).await, found("second"), "that there is nothing the primary says");
+    node.replica.lock().insert(first.key, first);
+    // It is out of date, and still known.
+    sleep(Settings::default().cache_ttl).await;
+    assert_eq!(node.load(&record.key).await, found("second"));
+}
+
+/// Longer than anything is remembered.
+const LONG: Duration = Duration::from_secs(MAX_STALENESS.as_secs() * 5);
