@@ -30,8 +30,9 @@ impl Setup {
 }
 
 pub(super) fn launch(dir: &Path, port: u16, setup: &Setup) -> Process {
-    let program = program::choose(setup.certificates.is_some());
     let options = &setup.options;
+    let speaks_tls = setup.certificates.is_some() || options.args.iter().any(|arg| arg.starts_with("--tls"));
+    let program = program::choose(speaks_tls);
     let mut command = Command::new(&program);
     if setup.config.is_some() {
         // It must come first.
