@@ -4,7 +4,7 @@
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "this is a benchmark")]
 
-mod kit;
+mod median;
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,9 @@ use handstamp_core::id::Namespace;
 use handstamp_core::record::Record;
 use handstamp_redis::{Channel, RedisConfig, RedisStore, connect};
 use handstamp_store::{SaveOutcome, Store};
-use handstamp_testkit::RedisServer;
+use handstamp_testkit::{RedisServer, record};
 
-use self::kit::{median, record};
+use self::median::median;
 
 fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

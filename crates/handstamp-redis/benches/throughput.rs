@@ -6,7 +6,7 @@
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "this is a benchmark")]
 
-mod kit;
+mod median;
 
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -23,10 +23,10 @@ use handstamp_core::id::Namespace;
 use handstamp_core::record::Record;
 use handstamp_redis::{Channel, RedisConfig, RedisStore, connect};
 use handstamp_store::{SaveOutcome, Store};
-use handstamp_testkit::{ClusterOptions, RedisCluster, RedisServer, eventually};
+use handstamp_testkit::{ClusterOptions, RedisCluster, RedisServer, eventually, record};
 use tokio::task::{JoinSet, spawn_blocking};
 
-use self::kit::{median, record};
+use self::median::median;
 
 fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

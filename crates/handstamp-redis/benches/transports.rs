@@ -6,7 +6,7 @@
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "this is a benchmark")]
 
-mod kit;
+mod median;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -21,11 +21,11 @@ use handstamp_redis::{Channel, RedisConfig, Transport, connect};
 use handstamp_store::{
     Clock, ClusteredStore, CreateOutcome, Lookup, SaveOutcome, Settings, StoreError, SystemClock,
 };
-use handstamp_testkit::{ClusterOptions, RedisCluster, redis};
+use handstamp_testkit::{ClusterOptions, RedisCluster, record, redis};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::kit::{median, record};
+use self::median::median;
 
 fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

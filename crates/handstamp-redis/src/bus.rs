@@ -8,7 +8,7 @@ use crate::Channel;
 use crate::RedisSubscription;
 use crate::canary::Canary;
 use crate::driver::Request;
-use crate::primary::Task;
+use crate::task::Task;
 use crate::topology::Topology;
 
 /// Carries invalidations by Redis Pub/Sub, or has the servers themselves tell of changes: see

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::RedisError;
 use crate::driver::{Reply, Request};
 use crate::name;
-use crate::primary::Task;
+use crate::task::Task;
 use crate::topology::Topology;
 
 /// A key that dies when somebody empties the server.
@@ -89,7 +89,7 @@ impl Canary {
     fn number(&self) -> Result<u32, RedisError> {
         let mut seen = self.seen.lock();
         let mut numbers = seen.number..seen.number.saturating_add(MOST_TRIED);
-        let number = numbers.find(|number| self.topology.shard_of(&self.name(*number)) == self.shard);
+        let number = numbers.find(|number| self.topology.shard_of(|| self.name(*number)) == self.shard);
         seen.number = number.ok_or(RedisError::NotPrimary)?;
         Ok(seen.number)
     }

@@ -1,67 +1,32 @@
 use std::sync::Arc;
 
-use tokio::sync::broadcast;
-
 use crate::driver::{Listener, Reply, Request};
 use crate::replicas::Replicas;
-use crate::server::{Place, Purpose, Replaced, Server};
-use crate::{Channel, CircuitEvent, ReadFrom, RedisConfig, RedisError};
+use crate::server::{CircuitPurpose, Place, Replaced, Server};
+use crate::shared::Shared;
+use crate::task::Task;
+use crate::{Channel, RedisError};
 
 /// A primary: the connection to it for all that is quick, and another for writes that wait for replicas, behind which
 /// nothing else shall have to wait.
 #[derive(Debug)]
 pub(crate) struct Primary {
     server: Arc<Server>,
-    patient: Option<Server>,
+    durable: Option<Server>,
     wait_for: u32,
     replicas: Option<Replicas>,
-}
-
-/// What all primaries of a store have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared {
-    pub(crate) config: Arc<RedisConfig>,
-    pub(crate) events: broadcast::Sender<CircuitEvent>,
-}
-
-impl Shared {
-    pub(crate) fn new(config: RedisConfig) -> Self {
-        if config.read_from == ReadFrom::Replica && !config.reads_from_replicas() {
-            tracing::warn!("with tracking, all reads go to the primary");
-        }
-        Self { config: Arc::new(config), events: broadcast::Sender::new(EVENTS) }
-    }
-}
-
-/// Whoever is this many events behind loses some, and is told so.
-const EVENTS: usize = 64;
-
-/// What is asked of a primary.
-#[derive(Clone)]
-pub(crate) struct Task {
-    pub(crate) request: Request,
-    /// Whether it counts only once enough replicas have it, if that is wanted at all.
-    pub(crate) durable: bool,
-    /// The notice that it publishes, for when that has to be repeated elsewhere.
-    pub(crate) notice: Option<Request>,
-}
-
-impl Task {
-    /// A request and nothing else.
-    pub(crate) const fn new(request: Request) -> Self {
-        Self { request, durable: false, notice: None }
-    }
 }
 
 impl Primary {
     pub(crate) fn start(shared: &Shared, place: &Place) -> Self {
         let config = &shared.config;
         let server = |place, purpose| Server::start(config.clone(), place, purpose, shared.events.clone());
-        let data = Arc::new(server(place.clone(), Purpose::Commands));
+        let data = Arc::new(server(place.clone(), CircuitPurpose::Commands));
         Self {
             replicas: config.reads_from_replicas().then(|| Replicas::start(shared, &data)),
             server: data,
-            patient: (config.wait_replicas > 0).then(|| server(place.unshared(), Purpose::DurableWrites)),
+            durable: (config.wait_replicas > 0)
+                .then(|| server(place.unshared(), CircuitPurpose::DurableWrites)),
             wait_for: config.wait_replicas,
         }
     }
@@ -70,8 +35,8 @@ impl Primary {
     ///
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn call(&self, task: &Task) -> Result<Reply, RedisError> {
-        match &self.patient {
-            Some(patient) if task.durable => patient.call_and_wait(task.request.clone(), self.wait_for).await,
+        match &self.durable {
+            Some(durable) if task.durable => durable.call_and_wait(task.request.clone(), self.wait_for).await,
             _ => self.server.call(task.request.clone()).await,
         }
     }
@@ -83,8 +48,8 @@ impl Primary {
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn ask(&self, task: &Task) -> Result<Reply, RedisError> {
         let request = task.request.clone();
-        match &self.patient {
-            Some(patient) if task.durable => patient.ask_and_wait(request, self.wait_for).await,
+        match &self.durable {
+            Some(durable) if task.durable => durable.ask_and_wait(request, self.wait_for).await,
             _ => self.server.ask(request).await,
         }
     }
@@ -128,6 +93,6 @@ impl Primary {
     }
 
     fn servers(&self) -> impl Iterator<Item = &Server> {
-        std::iter::once(&*self.server).chain(&self.patient)
+        std::iter::once(&*self.server).chain(&self.durable)
     }
 }

@@ -9,8 +9,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::RedisError;
 use crate::driver::{Reply, Request};
-use crate::primary::Shared;
-use crate::server::{Place, Purpose, Server};
+use crate::server::{CircuitPurpose, Place, Server};
+use crate::shared::Shared;
 use crate::url::{Address, Host};
 
 /// The replicas of a primary, as far as they can be vouched for: those that have all that the primary had a moment ago.
@@ -87,7 +87,8 @@ async fn keep_vouching(shared: Shared, primary: Arc<Server>, readers: Readers) {
             keep_those(&shared, &readers, hosts);
             let current = readers.read().clone();
             join_all(current.iter().map(async |reader| {
-                if offset_of_replica(&reader.server).await.is_ok_and(|has| has >= offset) {
+                let role = reader.server.call(Request::new("ROLE")).await;
+                if role.is_ok_and(|role| has_all(&role, offset)) {
                     *reader.as_of.lock() = Some(as_of);
                 }
             }))
@@ -107,7 +108,7 @@ fn keep_those(shared: &Shared, readers: &Readers, hosts: Vec<Host>) {
         let target = Arc::new(shared.config.target(&Address::Tcp(host.clone())));
         let place = Place::Replica { target, in_cluster: shared.config.is_cluster() };
         let server =
-            Server::start(shared.config.clone(), place, Purpose::ReplicaReads, shared.events.clone());
+            Server::start(shared.config.clone(), place, CircuitPurpose::ReplicaReads, shared.events.clone());
         readers.push(Arc::new(Reader { host, server, as_of: Mutex::new(None) }));
     }
 }
@@ -130,19 +131,48 @@ async fn role_of_primary(primary: &Server) -> Result<(i64, Vec<Host>), RedisErro
     Ok((offset.as_integer().ok_or(RedisError::Protocol)?, hosts.collect()))
 }
 
-/// How much of that a replica has. One that is not connected to its primary has nothing to say.
-async fn offset_of_replica(replica: &Server) -> Result<i64, RedisError> {
-    let role = replica.call(Request::new("ROLE")).await?;
+/// Whether a replica has that much of the stream, by its role. One that is not connected to its primary has nothing to say.
+fn has_all(role: &Reply, offset: i64) -> bool {
     match role.as_list() {
-        Some([role, _, _, state, offset])
-            if role.as_text() == Some("slave") && state.as_text() == Some("connected") =>
-        {
-            offset.as_integer().ok_or(RedisError::Protocol)
+        Some([role, _, _, state, has]) => {
+            role.as_text() == Some("slave")
+                && state.as_text() == Some("connected")
+                && has.as_integer().is_some_and(|has| has >= offset)
         }
-        _ => Err(RedisError::Protocol),
+        _ => false,
     }
 }
 
 /// Nodes remember for longer than that what has changed, and ask the primary for it.
 const MOST_LAG: Duration = Duration::from_secs(1);
 const BEAT: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_is_connected_and_as_far_has_all() {
+        let text = |text: &str| Reply::Bytes(text.to_owned().into());
+        let role = |role, state, offset| {
+            Reply::List(vec![
+                text(role),
+                text("10.0.0.1"),
+                Reply::Integer(6379),
+                text(state),
+                Reply::Integer(offset),
+            ])
+        };
+        assert!(has_all(&role("slave", "connected", 7), 7) && has_all(&role("slave", "connected", 8), 7));
+        for other in [
+            role("slave", "connected", 6),
+            role("slave", "connect", 7),
+            role("slave", "sync", 7),
+            role("master", "connected", 7),
+            Reply::List(vec![text("slave")]),
+            Reply::Nil,
+        ] {
+            assert!(!has_all(&other, 7), "{other:?}");
+        }
+    }
+}

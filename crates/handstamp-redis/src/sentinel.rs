@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
 
 use crate::driver::{Caller, Connection, Reply, Request, Target};
+use crate::latest::latest;
 use crate::url::{Address, Host, Sentinels};
 use crate::{RedisConfig, RedisError};
 
@@ -40,23 +39,8 @@ impl Sentinel {
 
     /// The primary, by the latest verdict of all who answer. They tell each other, but that takes them a second or two.
     pub(crate) async fn primary(&self) -> Result<Target, RedisError> {
-        let mut asked: FuturesUnordered<_> = self.sentinels.hosts.iter().map(|host| self.ask(host)).collect();
-        let mut latest: Option<Verdict> = None;
-        let mut error = RedisError::Connection(Cow::Borrowed("no Sentinel answers"));
-        loop {
-            // One that stands still is not waited for when another has answered.
-            let patience = if latest.is_some() { GRACE } else { self.config.connect_timeout };
-            match timeout(patience, asked.next()).await {
-                Ok(Some(Ok(verdict))) => {
-                    if latest.as_ref().is_none_or(|latest| verdict.epoch > latest.epoch) {
-                        latest = Some(verdict);
-                    }
-                }
-                Ok(Some(Err(cause))) => error = cause,
-                Ok(None) | Err(_) => break,
-            }
-        }
-        latest.map(|verdict| self.config.target(&Address::Tcp(verdict.primary))).ok_or(error)
+        let verdict = latest(self.sentinels.hosts.iter().map(|host| self.ask(host)), |verdict| verdict.epoch);
+        Ok(self.config.target(&Address::Tcp(verdict.await?.primary)))
     }
 
     /// Resolves when they name another primary than `target`: at once, because whoever goes on writing to the old one
@@ -122,8 +106,6 @@ impl Verdict {
 
 /// How often one of them is asked whether the primary still is where it was.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long to wait for what others say, once one has answered.
-const GRACE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

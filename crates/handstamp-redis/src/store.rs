@@ -10,8 +10,8 @@ use handstamp_store::{
 
 use crate::driver::{Reply, Request};
 use crate::name;
-use crate::primary::Task;
 use crate::scripts::{Call, Scripts};
+use crate::task::Task;
 use crate::topology::Topology;
 use crate::{Channel, Circuits, RedisError};
 
@@ -142,12 +142,8 @@ impl Store for RedisStore {
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
         let name = self.name(key);
-        match self
-            .scripts
-            .touch
-            .run(&self.topology, Call::new(&name, [millis(ttl), self.told_on.clone()]))
-            .await?
-        {
+        let call = Call::new(&name, [millis(ttl), self.told_on.clone()]);
+        match self.scripts.touch.run(&self.topology, call).await? {
             1 => Ok(TouchOutcome::Touched),
             -1 => Ok(TouchOutcome::Gone),
             _ => Err(self.astray(&name)),
@@ -155,8 +151,8 @@ impl Store for RedisStore {
     }
 
     async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
-        let waits = if self.topology.waits_for_replicas() { "1" } else { "" };
-        let arguments = [self.told_on.clone(), notice.clone(), Bytes::from_static(waits.as_bytes())];
+        let waits = Bytes::from_static(if self.topology.waits_for_replicas() { b"1" } else { b"0" });
+        let arguments = [self.told_on.clone(), notice.clone(), waits];
         let name = self.name(key);
         let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
         match self.scripts.delete.run(&self.topology, call).await? {
@@ -197,7 +193,7 @@ impl Store for RedisStore {
     }
 
     fn shard_of(&self, key: &SessionKey) -> Shard {
-        self.topology.shard_of(&self.name(key))
+        self.topology.shard_of(|| self.name(key))
     }
 
     async fn check(&self, shard: Shard) -> Result<(), StoreError> {

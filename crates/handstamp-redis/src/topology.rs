@@ -7,9 +7,11 @@ use tokio::time::sleep;
 
 use crate::cluster::{Cluster, SlotFence};
 use crate::driver::{Listener, Reply, Request, SharedClient, UnfitClient};
-use crate::primary::{Primary, Shared, Task};
+use crate::primary::Primary;
 use crate::sentinel::Sentinel;
 use crate::server::{Place, Replaced};
+use crate::shared::Shared;
+use crate::task::Task;
 use crate::url::{Address, Sentinels, Servers};
 use crate::{Channel, CircuitEvent, RedisConfig, RedisError, Transport};
 
@@ -62,10 +64,11 @@ impl Topology {
         }
     }
 
-    pub(crate) fn shard_of(&self, key: &[u8]) -> Shard {
+    /// The shard of a key, whose name is made only where there are several.
+    pub(crate) fn shard_of(&self, key: impl FnOnce() -> Bytes) -> Shard {
         match &self.kind {
             Kind::One(_) => Shard::ONLY,
-            Kind::Cluster(cluster) => cluster.shard_of(key),
+            Kind::Cluster(cluster) => cluster.shard_of(&key()),
         }
     }
 

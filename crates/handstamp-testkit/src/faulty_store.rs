@@ -12,11 +12,14 @@ use handstamp_store::{
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
+use crate::Replica;
+
 /// A store that breaks down on command, and is otherwise the one inside.
 #[derive(Clone, Debug)]
 pub struct FaultyStore<S> {
     inner: S,
     faults: Faults,
+    replica: Option<Replica>,
 }
 
 impl<S> FaultyStore<S> {
@@ -31,7 +34,14 @@ impl<S> FaultyStore<S> {
             retirements: Mutex::new(Box::new(std::iter::empty())),
             held_load: Mutex::new(None),
         }));
-        (Self { inner, faults: faults.clone() }, faults)
+        (Self { inner, faults: faults.clone(), replica: None }, faults)
+    }
+
+    /// With a replica, which is asked whenever that is allowed.
+    #[must_use]
+    pub fn with_replica(mut self, replica: Replica) -> Self {
+        self.replica = Some(replica);
+        self
     }
 }
 
@@ -251,11 +261,14 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     async fn load_from_replica(&self, key: &SessionKey) -> Option<Stored> {
-        self.inner.load_from_replica(key).await
+        match &self.replica {
+            Some(replica) => replica.load(key),
+            None => self.inner.load_from_replica(key).await,
+        }
     }
 
     fn reads_from_replicas(&self) -> bool {
-        self.inner.reads_from_replicas()
+        self.replica.is_some() || self.inner.reads_from_replicas()
     }
 
     async fn check(&self, shard: Shard) -> Result<(), StoreError> {

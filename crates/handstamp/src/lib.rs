@@ -63,7 +63,7 @@ pub use handstamp_core::id::{Handle, SessionKey};
 pub use handstamp_core::invalidation::NodeId;
 pub use handstamp_core::record::Encoding;
 #[cfg(feature = "redis")]
-pub use handstamp_redis::{CircuitEvent, CircuitState, Circuits, Purpose, ReadFrom, Transport};
+pub use handstamp_redis::{CircuitEvent, CircuitPurpose, CircuitState, Circuits, ReadFrom, Transport};
 /// The contracts of stores and buses, for those who bring their own.
 pub use handstamp_store as store;
 pub use handstamp_store::BusStats;

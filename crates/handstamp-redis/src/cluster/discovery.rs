@@ -1,10 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::{Either, join_all};
-use futures_util::stream::FuturesUnordered;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::fence::SlotFence;
 use super::member::Member;
@@ -12,7 +10,8 @@ use super::state::State;
 use super::view::View;
 use crate::RedisError;
 use crate::driver::{Connection, Reply, Request};
-use crate::primary::Task;
+use crate::latest::latest;
+use crate::task::Task;
 use crate::url::{Address, Host};
 
 /// The task that looks what the cluster is like: on request, but only so often; now and then without; and again and
@@ -42,53 +41,26 @@ pub(super) async fn keep_looking(state: Arc<State>) {
     }
 }
 
-/// Asks those who are known to be there, or else everybody who might be; the latest view of all wins.
+/// Asks those who are known to be there, or else everybody who might be.
 async fn look(state: &State) {
     let map = state.map();
     let mut known: Vec<_> = map.members().iter().filter(|member| member.primary.is_up()).collect();
     // Others each time, where there are many.
     let turn = usize::try_from(*state.refreshes.borrow()).unwrap_or(0) % known.len().max(1);
     known.rotate_left(turn);
-    let mut latest = latest(state, known.iter().take(MOST_ASKED).map(|member| ask_member(member))).await;
-    if latest.is_none() {
-        let hosts = state.hosts();
-        latest = self::latest(state, hosts.iter().map(|host| ask_host(state, host))).await;
-    }
-    if let Some(view) = latest {
-        state.install(&view);
-    }
-}
-
-async fn latest(
-    state: &State,
-    asked: impl Iterator<Item = impl Future<Output = Result<View, RedisError>>>,
-) -> Option<View> {
-    let mut asked: FuturesUnordered<_> = asked.collect();
-    let mut latest: Option<View> = None;
-    let mut deadline = None;
-    loop {
-        let patience = deadline.map_or_else(
-            || Either::Left(std::future::pending()),
-            |deadline| Either::Right(sleep_until(deadline)),
-        );
-        let view = tokio::select! {
-            view = asked.next() => view,
-            () = patience => None,
-        };
-        let Some(view) = view else { return latest };
-        // One that knows of no slots was never in the cluster, or is no longer.
-        let view = match view {
-            Ok(view) if view.covered() > 0 => view,
-            Ok(_) => continue,
-            Err(cause) => {
-                tracing::debug!(%cause, "a node of the cluster does not say what it is like");
-                state.note_failure(cause);
-                continue;
-            }
-        };
-        deadline.get_or_insert_with(|| Instant::now() + GRACE);
-        if latest.as_ref().is_none_or(|latest| view.epoch > latest.epoch) {
-            latest = Some(view);
+    let asked = known.iter().take(MOST_ASKED).map(|member| ask_member(member));
+    let view = match latest(asked, |view| view.epoch).await {
+        Ok(view) => Ok(view),
+        Err(_) => {
+            let hosts = state.hosts();
+            latest(hosts.iter().map(|host| ask_host(state, host)), |view| view.epoch).await
+        }
+    };
+    match view {
+        Ok(view) => state.install(&view),
+        Err(cause) => {
+            tracing::debug!(%cause, "no node of the cluster says what it is like");
+            state.note_failure(cause);
         }
     }
 }
@@ -118,8 +90,6 @@ fn questions() -> [Request; 2] {
 
 /// At most so many are asked at a time: they all know the same, as a rule.
 const MOST_ASKED: usize = 8;
-/// How long to wait for what others say, once there is one view.
-const GRACE: Duration = Duration::from_millis(50);
 const SECOND: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// Commands and fences tell of most changes sooner.

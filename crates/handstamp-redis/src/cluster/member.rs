@@ -3,8 +3,9 @@ use std::sync::Arc;
 use handstamp_store::Shard;
 
 use super::view::Seen;
-use crate::primary::{Primary, Shared};
+use crate::primary::Primary;
 use crate::server::Place;
+use crate::shared::Shared;
 use crate::url::{Address, Host};
 
 /// A primary of the cluster.

@@ -23,8 +23,9 @@ pub(crate) use self::member::Member;
 use self::state::State;
 use crate::RedisError;
 use crate::driver::{Reply, slot_of};
-use crate::primary::{Shared, Task};
 use crate::redirection::Kind;
+use crate::shared::Shared;
+use crate::task::Task;
 use crate::url::Host;
 
 /// The primaries of a cluster.

@@ -13,7 +13,8 @@ use super::map::SlotMap;
 use super::member::Member;
 use super::view::{Seen, View};
 use crate::RedisError;
-use crate::primary::{Primary, Shared};
+use crate::primary::Primary;
+use crate::shared::Shared;
 use crate::url::Host;
 
 /// What is known of the cluster at present.
@@ -135,8 +136,9 @@ impl State {
 
     /// Whether that is how we see it, too.
     pub(super) fn agrees_with(&self, others: &[Seen]) -> bool {
-        let who_has_what = |seen: &Seen| (seen.id.clone(), seen.slots.clone());
-        self.seen.read().iter().map(who_has_what).eq(others.iter().map(who_has_what))
+        let seen = self.seen.read();
+        let same = |(one, other): (&Seen, &Seen)| one.id == other.id && one.slots == other.slots;
+        seen.len() == others.len() && seen.iter().zip(others).all(same)
     }
 
     /// Takes a view for the truth. Primaries that stay keep their connections.
@@ -181,3 +183,44 @@ const MOST_GUESTS: usize = 16;
 
 const NO_OWNER: &str = "no primary of the cluster has this slot, or no node can be reached";
 const NO_SUCH_NODE: &str = "the cluster has no primary at the address that it gave";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RedisConfig;
+    use crate::cluster::slots::Slots;
+
+    /// In which this node has all slots. Nobody is there.
+    fn view(epoch: u64, id: &str) -> View {
+        let mut slots = Slots::new();
+        slots.insert(0..=Slots::COUNT - 1);
+        let host = Host { name: "127.0.0.1".to_owned(), port: 1 };
+        View { epoch, primaries: vec![Seen { id: id.to_owned(), host, slots, replicas: Vec::new() }] }
+    }
+
+    fn owner(state: &State) -> (String, Shard) {
+        let map = state.map();
+        let owner = map.owner(7).unwrap();
+        (owner.id.clone(), owner.shard)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_known_is_not_replaced_by_what_is_older() {
+        let config = RedisConfig::new("redis-cluster://127.0.0.1:1".parse().unwrap());
+        let state = State::new(Shared::new(config), Vec::new());
+        state.install(&view(5, "one"));
+        let one = owner(&state);
+        assert_eq!(one.0, "one");
+        state.install(&view(4, "two"));
+        assert_eq!(owner(&state), one);
+        state.install(&view(6, "one"));
+        assert_eq!(owner(&state), one, "who stays keeps its shard");
+        state.install(&view(7, "two"));
+        assert_eq!(owner(&state).0, "two");
+        state.install(&view(8, "one"));
+        assert_ne!(owner(&state).1, one.1, "a shard that was given up is nobody's again");
+        tokio::time::advance(OUTDATED).await;
+        state.install(&view(1, "two"));
+        assert_eq!(owner(&state).0, "two", "by now it is another cluster");
+    }
+}

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::slots::Slots;
@@ -30,12 +31,12 @@ impl View {
             .as_text()
             .and_then(|info| info.lines().find_map(|line| line.strip_prefix("cluster_current_epoch:")))
             .and_then(|epoch| epoch.trim().parse().ok());
-        Ok(Self { epoch: epoch.ok_or(RedisError::Protocol)?, primaries: primaries(slots, asked)? })
-    }
-
-    /// How many slots have a primary.
-    pub(crate) fn covered(&self) -> u32 {
-        self.primaries.iter().map(|primary| primary.slots.len()).sum()
+        let primaries = primaries(slots, asked)?;
+        // It was never in the cluster, or is no longer.
+        if primaries.is_empty() {
+            return Err(RedisError::Connection(Cow::Borrowed("it knows of no slots")));
+        }
+        Ok(Self { epoch: epoch.ok_or(RedisError::Protocol)?, primaries })
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::RedisError;
 use crate::driver::{Reply, Request, sha1_hex};
-use crate::primary::Task;
+use crate::task::Task;
 use crate::topology::Topology;
 
 /// The scripts of a store.

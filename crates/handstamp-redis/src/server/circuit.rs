@@ -11,7 +11,7 @@ use super::breaker::{Breaker, CircuitState, Era};
 #[derive(Debug)]
 pub(super) struct Circuit {
     server: Arc<str>,
-    purpose: Purpose,
+    purpose: CircuitPurpose,
     breaker: Mutex<Breaker>,
     events: broadcast::Sender<CircuitEvent>,
 }
@@ -19,7 +19,7 @@ pub(super) struct Circuit {
 /// What a connection to a server is for. Each has a circuit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Purpose {
+pub enum CircuitPurpose {
     /// All that a primary is asked for.
     Commands,
     /// Writes that wait for replicas.
@@ -35,7 +35,7 @@ pub struct CircuitEvent {
     /// The server, as `host:port` or the path of its socket, or the name under which Sentinels know it.
     pub server: Arc<str>,
     /// What it is asked for over this connection.
-    pub purpose: Purpose,
+    pub purpose: CircuitPurpose,
     /// The state it is in now.
     pub state: CircuitState,
 }
@@ -43,7 +43,7 @@ pub struct CircuitEvent {
 impl Circuit {
     pub(super) fn new(
         server: &str,
-        purpose: Purpose,
+        purpose: CircuitPurpose,
         settings: BreakerSettings,
         events: broadcast::Sender<CircuitEvent>,
     ) -> Self {

@@ -42,14 +42,15 @@ impl Supervisor {
                     let since = Instant::now();
                     let cause = self.end_of(&connection, &target).await;
                     cluster_was_down = self.survives(&cause);
-                    self.lives.send_modify(|lives| {
-                        lives.connections += 1;
-                        lives.servers += u64::from(!cluster_was_down);
-                    });
                     let next = if cluster_was_down { Link::Down(cause.clone()) } else { Link::Connecting };
                     if !self.advance(next) {
                         return;
                     }
+                    // In this order: who sees the new life does not see the old connection any more.
+                    self.lives.send_modify(|lives| {
+                        lives.connections += 1;
+                        lives.servers += u64::from(!cluster_was_down);
+                    });
                     match cause {
                         // Somebody has to do something about it.
                         RedisError::Refused(_) | RedisError::NotPrimary => {

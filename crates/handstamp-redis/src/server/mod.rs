@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use self::breaker::CircuitState;
 pub use self::breaker_settings::BreakerSettings;
 use self::circuit::Circuit;
-pub use self::circuit::{CircuitEvent, Purpose};
+pub use self::circuit::{CircuitEvent, CircuitPurpose};
 use self::keep_up::Supervisor;
 pub(crate) use self::link::Replaced;
 use self::link::{Link, Lives};
@@ -47,7 +47,7 @@ impl Server {
     pub(crate) fn start(
         config: Arc<RedisConfig>,
         place: Place,
-        purpose: Purpose,
+        purpose: CircuitPurpose,
         events: broadcast::Sender<CircuitEvent>,
     ) -> Self {
         let place = Arc::new(place);

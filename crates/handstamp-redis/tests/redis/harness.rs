@@ -1,10 +1,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use bytes::Bytes;
-use handstamp_core::id::{Handle, Namespace, SessionKey};
-use handstamp_core::record::{Encoding, Record, Revision};
-use handstamp_core::time::Timestamp;
+use handstamp_core::id::{Namespace, SessionKey};
+use handstamp_core::record::Record;
 use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect};
 use handstamp_store::{CreateOutcome, Store, Subscription};
 use handstamp_testkit::{RedisServer, eventually};
@@ -49,21 +47,8 @@ pub(crate) fn name(key: &SessionKey) -> String {
     format!("{NAMESPACE}:s:{key}")
 }
 
-/// A record that nobody else has.
 pub(crate) fn record() -> Record {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).expect("random bytes");
-    Record {
-        revision: Revision::first().expect("random bytes"),
-        key: SessionKey::from_bytes(key),
-        handle: Handle::generate().expect("random bytes"),
-        created_at: Timestamp::from_millis(1_700_000_000_000),
-        expires_at: Timestamp::from_millis(1_700_086_400_000),
-        subject: Some("ada".to_owned()),
-        encoding: Encoding::MessagePack,
-        schema: 1,
-        payload: Bytes::from_static(PAYLOAD.as_bytes()),
-    }
+    Record { payload: PAYLOAD.into(), ..handstamp_testkit::record() }
 }
 
 pub(crate) const PAYLOAD: &str = "secret-payload";

@@ -11,6 +11,7 @@ mod outages;
 mod permissions;
 mod records;
 mod replicas;
+mod sentinel;
 mod shared;
 mod subscriptions;
 mod tls;

@@ -344,3 +344,15 @@ async fn errors_show_neither_keys_nor_payloads() {
         assert!(!shown.contains(&record.key.to_string()) && !shown.contains(PAYLOAD), "{shown}");
     }
 }
+
+/// Servers that take each other's place refuse for a moment: what they refused is asked for once more, and no more.
+#[tokio::test]
+async fn what_is_refused_for_a_moment_is_asked_for_once_more() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    let record = created(&store).await;
+    server.command(&["REPLICAOF", "127.0.0.1", &handstamp_testkit::free_port().to_string()]);
+    server.reset_command_counts();
+    assert!(store.create(&record, MINUTE).await.is_err());
+    assert_eq!(server.command_counts().get("evalsha"), Some(&2));
+}

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use handstamp_redis::{ReadFrom, RedisConfig};
+use handstamp_redis::{CircuitEvent, CircuitPurpose, CircuitState, ReadFrom, RedisConfig};
 use handstamp_store::{CreateOutcome, SaveOutcome, Store};
 use handstamp_testkit::{ClusterOptions, RedisCluster, RedisSentinel, RedisServer, eventually};
 
@@ -135,6 +135,54 @@ async fn too_few_replicas_are_no_dead_server() {
     }
     assert!(store.delete(&there.key, Bytes::new()).await.is_err());
     assert!(plain.load(&there.key).await.expect("load").is_none(), "it was ended all the same");
+}
+
+/// Who makes the call may leave before the server is given up: the circuit opens all the same, and closes again though
+/// nothing else goes over this connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_early_leaves_no_circuit_open() {
+    let cluster = RedisCluster::start().await;
+    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    until_it_serves(&store).await;
+    let mut events = store.circuits().events();
+    let record = loop {
+        let record = created(&store).await;
+        if cluster.primary_of(&name(&record.key)) == 0 {
+            break record;
+        }
+    };
+    cluster.node(0).pause();
+    let leaves = || tokio::time::timeout(Duration::from_millis(150), store.create(&record, MINUTE));
+    join_all((0..14).map(|_| leaves())).await.clear();
+    let opened = |event: &CircuitEvent| {
+        event.state == CircuitState::Open && event.purpose == CircuitPurpose::DurableWrites
+    };
+    while !opened(&events.recv().await.expect("an event")) {}
+    cluster.node(0).resume();
+    let created =
+        eventually("it is let through", PATIENCE, async || store.create(&record, MINUTE).await).await;
+    assert_eq!(created, CreateOutcome::Created, "as the call before it");
+}
+
+/// What an earlier call did counts no more than what this one did, until a replica has it: also over a new connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_before_waits_for_replicas_too() {
+    let cluster = RedisCluster::start().await;
+    let (plain, _bus) = connected_by(config(&cluster.url()));
+    until_it_serves(&plain).await;
+    let [there, gone] = [created(&plain).await, created(&plain).await];
+    for record in [&there, &gone] {
+        cluster
+            .replicas_of(cluster.primary_of(&name(&record.key)))
+            .iter()
+            .for_each(|replica| cluster.node(*replica).pause());
+    }
+    assert!(plain.delete(&gone.key, Bytes::new()).await.expect("delete"));
+    // Its connections have written nothing yet.
+    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    until_it_serves(&store).await;
+    assert!(store.create(&there, MINUTE).await.is_err(), "it was created, and no replica knows for certain");
+    assert!(store.delete(&gone.key, Bytes::new()).await.is_err(), "it was deleted, and no replica knows");
 }
 
 fn exists(cluster: &RedisCluster, node: usize, key: &str) -> bool {

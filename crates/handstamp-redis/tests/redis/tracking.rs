@@ -140,6 +140,19 @@ async fn an_emptied_server_is_noticed() {
     assert!(!may_be_gone(&subscription).await && !may_be_gone(&subscription).await);
 }
 
+/// Where the servers' own notice does not get through, the canary tells.
+#[tokio::test]
+async fn a_dead_canary_is_noticed() {
+    let server = RedisServer::start().await;
+    let (_store, bus) = tracking(&server.url()).await;
+    let subscription = bus.subscribe(handstamp_store::Shard::ONLY).await.expect("subscribe");
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    let [canary] = server.keys().try_into().expect("the canary and nothing else");
+    server.command(&["DEL", &canary]);
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Shrunk);
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+}
+
 /// The server cannot tell of changes where nobody listens any more, and says so: nobody takes that for an answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_listener_answers_stay_in_step() {

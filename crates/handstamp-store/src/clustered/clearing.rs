@@ -38,8 +38,8 @@ impl Clearing {
         self.requested_at = None;
     }
 
-    /// Until when a proof that was sent at `sent_at` holds: what was put off has not been applied.
-    pub(super) fn proved_until(&self, sent_at: Instant) -> Instant {
+    /// From when a proof that was sent at `sent_at` counts: what was put off has not been applied.
+    pub(super) fn counts_from(&self, sent_at: Instant) -> Instant {
         self.requested_at.map_or(sent_at, |requested| requested.min(sent_at))
     }
 

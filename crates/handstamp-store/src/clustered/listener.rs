@@ -129,7 +129,7 @@ impl<B: Bus> Listener<B> {
             clearing.now(&self.node, &self.lane.feed);
         }
         if self.note_store(checked) {
-            self.lane.feed.pass(clearing.proved_until(sent_at));
+            self.lane.feed.pass(clearing.counts_from(sent_at));
         }
         Ok(())
     }

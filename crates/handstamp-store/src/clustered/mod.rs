@@ -200,6 +200,7 @@ impl ClusteredStore {
     #[must_use]
     pub fn healthy_for(&self, key: &SessionKey) -> bool {
         self.coordinator.status(|status| {
+            // As a rule all could be, and nobody has to know which it is.
             status.is_reachable() || status.of(self.node.store.shard_of(key)).reachable == Some(true)
         })
     }

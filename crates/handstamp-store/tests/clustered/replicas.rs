@@ -1,85 +1,19 @@
 //! A replica that has fallen behind is asked only where that does no harm.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::record::Record;
 use handstamp_store::{
-    ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, RetireOutcome, SaveOutcome, Settings,
-    Shard, Store, StoreError, Stored, SystemClock, TouchOutcome,
+    ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, SaveOutcome, Settings, Store, StoreError,
+    SystemClock,
 };
-use handstamp_testkit::{DeafBus, Ears, until};
-use parking_lot::Mutex;
+use handstamp_testkit::{DeafBus, Ears, FaultyStore, Replica, until};
 use tokio::time::sleep;
 
 use crate::support::{MAX_STALENESS, SECRET, TTL, changed, found, messenger, payload, record};
-
-/// What a replica has, which hears of nothing.
-type Replica = Arc<Mutex<HashMap<SessionKey, Record>>>;
-
-struct WithReplica {
-    primary: MemoryStore,
-    replica: Replica,
-}
-
-impl Store for WithReplica {
-    async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
-        self.primary.load(key).await
-    }
-
-    async fn load_from_replica(&self, key: &SessionKey) -> Option<Stored> {
-        let record = self.replica.lock().get(key).cloned()?;
-        Some(Stored { record, remaining: TTL })
-    }
-
-    fn reads_from_replicas(&self) -> bool {
-        true
-    }
-
-    async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
-        self.primary.create(record, ttl).await
-    }
-
-    async fn save(
-        &self,
-        record: &Record,
-        replacing: Revision,
-        ttl: Duration,
-        notice: Bytes,
-    ) -> Result<SaveOutcome, StoreError> {
-        self.primary.save(record, replacing, ttl, notice).await
-    }
-
-    async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
-        self.primary.touch(key, ttl).await
-    }
-
-    async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
-        self.primary.delete(key, notice).await
-    }
-
-    async fn retire(
-        &self,
-        key: &SessionKey,
-        revision: Revision,
-        mark: Mark,
-        ttl: Duration,
-        notice: Bytes,
-    ) -> Result<RetireOutcome, StoreError> {
-        self.primary.retire(key, revision, mark, ttl, notice).await
-    }
-
-    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
-        self.primary.unmark(key, mark).await
-    }
-
-    async fn check(&self, shard: Shard) -> Result<(), StoreError> {
-        self.primary.check(shard).await
-    }
-}
 
 struct Node {
     clustered: ClusteredStore,
@@ -91,7 +25,7 @@ impl Node {
     /// One that has not heard of anything for long.
     async fn start(primary: &MemoryStore, bus: &MemoryBus) -> Self {
         let replica = Replica::default();
-        let store = WithReplica { primary: primary.clone(), replica: replica.clone() };
+        let store = FaultyStore::new(primary.clone()).0.with_replica(replica.clone());
         let (bus, ears) = DeafBus::new(bus.clone());
         let messenger = messenger("one", SECRET);
         let clustered =
@@ -117,7 +51,7 @@ async fn fixture() -> (Node, Record, MemoryStore) {
     let second = changed(&first, "second");
     let saved = primary.save(&second, first.revision, TTL, Bytes::new()).await.unwrap();
     assert_eq!(saved, SaveOutcome::Saved);
-    node.replica.lock().insert(first.key, first);
+    node.replica.put(first);
     // What that was could not be read, so it may have been anything.
     sleep(LONG).await;
     (node, second, primary)
@@ -165,9 +99,9 @@ async fn after_a_gap_nothing_is() {
 #[tokio::test(start_paused = true)]
 async fn what_is_older_than_what_is_known_is_not_believed() {
     let (node, record, _primary) = fixture().await;
-    let first = node.replica.lock().remove(&record.key).unwrap();
+    let first = node.replica.take(&record.key).unwrap();
     assert_eq!(node.load(&record.key).await, found("second"), "that there is nothing the primary says");
-    node.replica.lock().insert(first.key, first);
+    node.replica.put(first);
     // It is out of date, and still known.
     sleep(Settings::default().cache_ttl).await;
     assert_eq!(node.load(&record.key).await, found("second"));

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use handstamp_core::id::{Handle, Namespace, SessionKey};
+use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::invalidation::{Messenger, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
-use handstamp_core::record::{Encoding, Mark, Record, Revision};
+use handstamp_core::record::{Mark, Record, Revision};
 use handstamp_store::{
     Clock, ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, SaveOutcome, Settings, StoreError,
     SystemClock,
@@ -125,24 +125,14 @@ pub(crate) fn found(payload: &'static str) -> Lookup<Bytes> {
     Lookup::Found(payload.into())
 }
 
+/// As everything here, it is of this day.
 pub(crate) fn record() -> Record {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).unwrap();
-    record_of(key)
-}
-
-pub(crate) fn record_of(key: [u8; SessionKey::LEN]) -> Record {
     let now = SystemClock.timestamp();
     Record {
-        revision: Revision::first().unwrap(),
-        key: SessionKey::from_bytes(key),
-        handle: Handle::generate().unwrap(),
         created_at: now,
         expires_at: now.saturating_add(TTL * 24),
-        subject: None,
-        encoding: Encoding::MessagePack,
-        schema: 1,
         payload: "first".into(),
+        ..handstamp_testkit::record()
     }
 }
 

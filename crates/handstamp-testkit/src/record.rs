@@ -1,13 +1,16 @@
-//! What the benchmarks have in common.
-
 use bytes::Bytes;
 use handstamp_core::id::{Handle, SessionKey};
 use handstamp_core::record::{Encoding, Record, Revision};
 use handstamp_core::time::Timestamp;
 
-/// A record that nobody else has, of the size of a small session.
-pub(crate) fn record() -> Record {
-    let mut key = [0; 32];
+/// A record that nobody else has, as of a small session.
+///
+/// # Panics
+///
+/// When the system has no random bytes.
+#[must_use]
+pub fn record() -> Record {
+    let mut key = [0; SessionKey::LEN];
     getrandom::fill(&mut key).expect("random bytes");
     Record {
         revision: Revision::first().expect("random bytes"),
@@ -20,9 +23,4 @@ pub(crate) fn record() -> Record {
         schema: 1,
         payload: Bytes::from_static(&[7; 120]),
     }
-}
-
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

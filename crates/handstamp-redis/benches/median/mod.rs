@@ -1,0 +1,6 @@
+//! What a benchmark tells of many measurements.
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,18 @@
+use crate::driver::Request;
+
+/// What is asked of a primary.
+#[derive(Clone)]
+pub(crate) struct Task {
+    pub(crate) request: Request,
+    /// Whether it counts only once enough replicas have it, if that is wanted at all.
+    pub(crate) durable: bool,
+    /// The notice that it publishes, for when that has to be repeated elsewhere.
+    pub(crate) notice: Option<Request>,
+}
+
+impl Task {
+    /// A request and nothing else.
+    pub(crate) const fn new(request: Request) -> Self {
+        Self { request, durable: false, notice: None }
+    }
+}

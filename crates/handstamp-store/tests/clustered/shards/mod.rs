@@ -1,0 +1,124 @@
+//! A store of several shards.
+
+mod failures;
+mod moves;
+mod status;
+mod told;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::Record;
+use handstamp_store::{
+    ClusteredStore, CreateOutcome, MemoryBus, MemoryStore, Settings, Shard, Store, SystemClock,
+};
+use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, ShardLayout, ShardedBus, ShardedStore, until};
+
+use crate::support::*;
+
+/// Several nodes on one store and one bus of two shards each.
+struct ShardedCluster {
+    layout: ShardLayout,
+    stores: [MemoryStore; 2],
+    buses: [MemoryBus; 2],
+}
+
+type ShardedNode = TestNode<[Faults; 2], [Ears; 2]>;
+
+const SHARDS: [Shard; 2] = [Shard::new(0), Shard::new(1)];
+
+impl ShardedCluster {
+    fn new() -> Self {
+        let buses = [(); 2].map(|()| MemoryBus::new());
+        Self { layout: ShardLayout::new(2), stores: buses.clone().map(MemoryStore::new), buses }
+    }
+
+    async fn node(&self, name: &str) -> ShardedNode {
+        self.node_with(name, Settings::default()).await
+    }
+
+    /// A node that waits long for a load.
+    async fn patient_node(&self, name: &str) -> ShardedNode {
+        self.node_with(name, Settings { load_budget: Duration::from_secs(600), ..Settings::default() }).await
+    }
+
+    async fn node_with(&self, name: &str, settings: Settings) -> ShardedNode {
+        let node = self.begin(name, settings);
+        node.clustered.settled().await;
+        node
+    }
+
+    /// A node that may not have reached anything yet.
+    fn begin(&self, name: &str, settings: Settings) -> ShardedNode {
+        let ([store_0, store_1], faults) = pairs(self.stores.clone().map(FaultyStore::new));
+        let ([bus_0, bus_1], ears) = pairs(self.buses.clone().map(DeafBus::new));
+        let clustered = ClusteredStore::start(
+            ShardedStore::new(&self.layout, [store_0, store_1]),
+            ShardedBus::new(&self.layout, [bus_0, bus_1]),
+            messenger(name, SECRET),
+            Arc::new(SystemClock),
+            settings,
+        );
+        TestNode { clustered, faults, ears }
+    }
+
+    /// Moves a session to the second shard. Others whose keys begin with the same byte are left behind.
+    async fn move_to_second(&self, record: &Record) {
+        self.copy_to_second(record).await;
+        self.layout.give(&record.key, SHARDS[1]);
+    }
+
+    async fn copy_to_second(&self, record: &Record) {
+        assert_eq!(self.layout.shard_of(&record.key), SHARDS[0]);
+        let stored = self.stores[0].load(&record.key).await.unwrap().unwrap();
+        assert_eq!(self.stores[1].create(&stored.record, TTL).await.unwrap(), CreateOutcome::Created);
+    }
+}
+
+fn pairs<A, B>([(a_0, b_0), (a_1, b_1)]: [(A, B); 2]) -> ([A; 2], [B; 2]) {
+    ([a_0, a_1], [b_0, b_1])
+}
+
+/// A session that lies in this shard at first, and whose key begins with this byte or the one after.
+fn record_in(shard: usize, byte: u8) -> Record {
+    let mut key = *record().key.as_bytes();
+    key[0] = byte / 2 * 2 + u8::try_from(shard).unwrap();
+    Record { key: SessionKey::from_bytes(key), ..record() }
+}
+
+/// As many keys that lie in this shard at first.
+fn keys_in(shard: usize, count: usize) -> Vec<SessionKey> {
+    (0..count).map(|_| record_in(shard, 0).key).collect()
+}
+
+impl ShardedNode {
+    /// A session in each shard, both of which this node has in its cache.
+    async fn create_two(&self) -> [Record; 2] {
+        let records = [self.keep(record_in(0, 0)).await, self.keep(record_in(1, 0)).await];
+        for record in &records {
+            assert_eq!(self.lookup(&record.key), Some(found("first")));
+        }
+        records
+    }
+
+    fn clears(&self) -> u64 {
+        self.clustered.bus_stats().clears
+    }
+
+    /// Running, healthy, healthy in part, healthy for the one session and the other.
+    fn status(&self, [one, other]: &[Record; 2]) -> [bool; 5] {
+        let node = &self.clustered;
+        [
+            node.running(),
+            node.healthy(),
+            node.healthy_in_part(),
+            node.healthy_for(&one.key),
+            node.healthy_for(&other.key),
+        ]
+    }
+
+    async fn until_status(&self, records: &[Record; 2], expected: [bool; 5]) {
+        until(&format!("{expected:?}"), async || self.status(records) == expected).await;
+    }
+}

@@ -1,0 +1,105 @@
+//! Shards that come and go, and what a node says of them.
+
+use std::time::Duration;
+
+use handstamp_store::{Lookup, Settings, StoreError};
+use handstamp_testkit::{Faults, until};
+use tokio::time::{sleep, timeout};
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn what_came_from_a_shard_that_is_gone_is_not_served() {
+    let cluster = ShardedCluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let records = one.create_two().await;
+    for record in &records {
+        two.read(&record.key).await.unwrap();
+    }
+    cluster.layout.remove(SHARDS[0]);
+    // Sooner than a proof would be too old.
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!([0, 1].map(|shard| two.lookup(&records[shard].key)), [None, Some(found("first"))]);
+    assert_eq!(two.outdated(&records[0].key, MAX_STALENESS), Some(found("first")), "a copy for an outage");
+    let loads = two.faults[0].calls();
+    for _ in 0..3 {
+        assert_eq!(two.read(&records[0].key).await.unwrap(), found("first"), "as the store says");
+    }
+    assert_eq!(two.faults[0].calls(), loads + 3);
+
+    cluster.layout.add(SHARDS[0]);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(two.lookup(&records[0].key), None, "nobody listened meanwhile");
+    assert_eq!(two.read(&records[0].key).await.unwrap(), found("first"));
+    assert_eq!(two.lookup(&records[0].key), Some(found("first")));
+    one.delete(&records[0]).await.unwrap();
+    until("two hears of the end", async || two.lookup(&records[0].key) != Some(found("first"))).await;
+    assert_eq!(two.read(&records[0].key).await.unwrap(), Lookup::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_of_health_follows_the_shards() {
+    let cluster = ShardedCluster::new();
+    let node = cluster.node("one").await;
+    let records = node.create_two().await;
+    let well = [true; 5];
+    assert_eq!(node.status(&records), well);
+    for (shard, of_sessions) in [(0, [false, true]), (1, [true, false])] {
+        let [one, other] = of_sessions;
+        node.faults[shard].fail();
+        node.until_status(&records, [true, false, true, one, other]).await;
+        node.ears[shard].close();
+        node.until_status(&records, [false, false, true, one, other]).await;
+        node.faults[shard].work();
+        node.until_status(&records, [false, true, true, true, true]).await;
+        // What is not there any more is not missed.
+        cluster.layout.remove(SHARDS[shard]);
+        node.until_status(&records, well).await;
+        cluster.layout.add(SHARDS[shard]);
+        sleep(Duration::from_millis(1)).await;
+        assert!(!node.clustered.running(), "it is there again, and not heard");
+        node.ears[shard].open();
+        node.until_status(&records, well).await;
+    }
+    node.faults.iter().for_each(Faults::fail);
+    node.until_status(&records, [true, false, false, false, false]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_shard_a_node_caches_nothing_and_says_so() {
+    let cluster = ShardedCluster::new();
+    SHARDS.into_iter().for_each(|shard| cluster.layout.remove(shard));
+    let node = cluster.begin("one", Settings::default());
+    let records = [record_in(0, 0), record_in(1, 0)];
+    assert!(timeout(MAX_STALENESS * 10, node.clustered.settled()).await.is_err());
+    assert_eq!(node.status(&records), [false; 5]);
+    node.keep(records[0].clone()).await;
+    assert_eq!(node.lookup(&records[0].key), None);
+    assert_eq!(node.load(&records[0].key).await.unwrap(), found("first"), "as the store says");
+    assert_eq!(node.lookup(&records[0].key), None);
+    assert!(node.clustered.publish_cache_clear().await.is_err(), "nobody was told");
+    node.faults[0].fail();
+    assert!(matches!(node.load(&records[0].key).await, Err(StoreError::Unavailable(_))));
+    node.faults[0].work();
+    SHARDS.into_iter().for_each(|shard| cluster.layout.add(shard));
+    timeout(MAX_STALENESS, node.clustered.settled()).await.expect("all are heard");
+    assert_eq!(node.status(&records), [true; 5]);
+    node.load(&records[0].key).await.unwrap();
+    assert_eq!(node.lookup(&records[0].key), Some(found("first")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_has_settled_when_it_knows_of_every_shard() {
+    let cluster = ShardedCluster::new();
+    for shard in [0, 1] {
+        let node = cluster.begin("one", Settings::default());
+        node.ears[shard].close();
+        assert!(timeout(MAX_STALENESS * 10, node.clustered.settled()).await.is_err(), "one is not heard");
+        node.ears[shard].open();
+        timeout(MAX_STALENESS * 10, node.clustered.settled()).await.expect("all are heard");
+        let node = cluster.begin("two", Settings::default());
+        node.faults[shard].fail();
+        timeout(MAX_STALENESS, node.clustered.settled()).await.expect("all have been asked");
+        assert!(!node.clustered.healthy() && node.clustered.healthy_in_part());
+    }
+}

@@ -1,0 +1,85 @@
+//! Who tells whom: messages for all shards or one, and what ended while a shard was away.
+
+use handstamp_core::record::Record;
+use handstamp_store::{Bus, Settings, Shard, Store, Subscription};
+use handstamp_testkit::until;
+use tokio::time::Instant;
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn clearing_is_told_by_every_shard() {
+    let cluster = ShardedCluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let records = one.create_two().await;
+    for record in &records {
+        two.read(&record.key).await.unwrap();
+    }
+    assert_eq!(two.clustered.size(), 2);
+    one.clustered.publish_cache_clear().await.unwrap();
+    until("two hears of it", async || two.clustered.size() == 0).await;
+    for record in &records {
+        assert_eq!(two.lookup(&record.key), None);
+    }
+}
+
+#[tokio::test]
+async fn that_a_session_shall_be_forgotten_is_told_by_its_shard() {
+    let cluster = ShardedCluster::new();
+    let node = cluster.node("one").await;
+    let records = node.create_two().await;
+    for (shard, record) in records.iter().enumerate() {
+        let [mut here, mut there] = [
+            cluster.buses[shard].subscribe(Shard::ONLY).await.unwrap(),
+            cluster.buses[1 - shard].subscribe(Shard::ONLY).await.unwrap(),
+        ];
+        node.clustered.publish_invalidation(&record.key).await.unwrap();
+        assert!(here.try_next().is_some() && there.try_next().is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_back_is_told_what_ended_and_does_not_wait_for_the_others() {
+    let cluster = ShardedCluster::new();
+    let node = cluster.node("one").await;
+    let [of_many, ended] = node.create_two().await;
+    end_many_of(&node, 0, &of_many).await;
+    node.faults[1].fail();
+    assert!(node.delete(&ended).await.is_err());
+    assert!(!cluster.stores[1].is_empty());
+    node.faults[1].work();
+    until("the shard is told", async || cluster.stores[1].is_empty()).await;
+    assert!(!cluster.stores[0].is_empty());
+    node.faults[0].work();
+    until("the other one too", async || cluster.stores[0].is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_every_shard_that_is_there_is_told_what_ended() {
+    let cluster = ShardedCluster::new();
+    for shard in [0, 1] {
+        let node = cluster.node("one").await;
+        let records = node.create_two().await;
+        end_many_of(&node, shard, &records[shard]).await;
+        node.faults[1 - shard].fail();
+        assert!(node.delete(&records[1 - shard]).await.is_err());
+        // The listeners have no time to notice.
+        node.faults[1 - shard].work();
+        let started = Instant::now();
+        node.clustered.shutdown().await;
+        assert!(started.elapsed() <= Settings::default().save_budget, "the others are not waited for");
+        assert!(cluster.stores[1 - shard].load(&records[1 - shard].key).await.unwrap().is_none());
+        assert!(cluster.stores[shard].load(&records[shard].key).await.unwrap().is_some());
+        node.faults[shard].work();
+    }
+}
+
+/// A shard does not answer any more, and this session of it is ended meanwhile, and so are a thousand others: many more
+/// than are told at once.
+async fn end_many_of(node: &ShardedNode, shard: usize, record: &Record) {
+    node.faults[shard].fail();
+    for key in keys_in(shard, 1_000).into_iter().chain([record.key]) {
+        assert!(node.clustered.writes().delete(&key).await.is_err());
+    }
+    node.faults[shard].hang();
+}
