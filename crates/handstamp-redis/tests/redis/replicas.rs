@@ -178,10 +178,15 @@ async fn what_was_done_before_waits_for_replicas_too() {
             .for_each(|replica| cluster.node(*replica).pause());
     }
     assert!(plain.delete(&gone.key, Bytes::new()).await.expect("delete"));
-    // Its connections have written nothing yet.
-    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
-    until_it_serves(&store).await;
+    let waiting = async || {
+        let (store, bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+        until_it_serves(&store).await;
+        (store, bus)
+    };
+    // Whose connections have written nothing yet.
+    let (store, _bus) = waiting().await;
     assert!(store.create(&there, MINUTE).await.is_err(), "it was created, and no replica knows for certain");
+    let (store, _bus) = waiting().await;
     assert!(store.delete(&gone.key, Bytes::new()).await.is_err(), "it was deleted, and no replica knows");
 }
 

@@ -1,11 +1,9 @@
 use std::time::{Duration, Instant};
 
-use handstamp_core::cache::Feed;
 use tokio::time::sleep_until;
 
-use super::node::Node;
-
-/// Cuts a feed on request, but only so often: whoever can publish can ask for it, be it by sending an old message again.
+/// When a feed is cut on request: only so often, since whoever can publish can ask for it, be it by sending an old message
+/// again.
 #[derive(Debug)]
 pub(super) struct Clearing {
     interval: Duration,
@@ -20,20 +18,21 @@ impl Clearing {
         Self { interval, last: None, due: None, requested_at: None }
     }
 
-    pub(super) fn request(&mut self, node: &Node, feed: &Feed) {
-        let now = node.clock.now();
+    /// Somebody asks for it. Returns whether it is to be done at once.
+    pub(super) fn request(&mut self, now: Instant) -> bool {
         match self.last {
             Some(last) if now < last + self.interval => {
                 self.due = Some(last + self.interval);
                 self.requested_at.get_or_insert(now);
+                false
             }
-            _ => self.now(node, feed),
+            _ => true,
         }
     }
 
-    pub(super) fn now(&mut self, node: &Node, feed: &Feed) {
-        node.cut(feed);
-        self.last = Some(node.clock.now());
+    /// It was done, whoever asked.
+    pub(super) fn done(&mut self, now: Instant) {
+        self.last = Some(now);
         self.due = None;
         self.requested_at = None;
     }
@@ -49,5 +48,36 @@ impl Clearing {
             Some(due) => sleep_until(due.into()).await,
             None => std::future::pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_first_is_done_at_once_and_others_wait() {
+        let start = tokio::time::Instant::now().into_std();
+        let mut clearing = Clearing::new(SECOND);
+        assert!(clearing.request(start));
+        clearing.done(start);
+        assert!(!clearing.request(start + SECOND / 2));
+        assert!(clearing.request(start + SECOND));
+    }
+
+    #[test]
+    fn a_proof_does_not_pass_beyond_what_was_put_off() {
+        let start = tokio::time::Instant::now().into_std();
+        let mut clearing = Clearing::new(SECOND);
+        let later = start + SECOND / 2;
+        assert_eq!(clearing.counts_from(later), later);
+        clearing.done(start);
+        assert!(!clearing.request(start + SECOND / 4) && !clearing.request(later));
+        assert_eq!(clearing.counts_from(later), start + SECOND / 4, "from the first request on");
+        assert_eq!(clearing.counts_from(start), start);
+        clearing.done(later);
+        assert_eq!(clearing.counts_from(later), later);
     }
 }

@@ -100,7 +100,7 @@ impl<B: Bus> Listener<B> {
         loop {
             tokio::select! {
                 message = subscription.next() => self.apply(&message?, &mut clearing),
-                () = clearing.due() => clearing.now(&self.node, &self.lane.feed),
+                () = clearing.due() => self.clear(&mut clearing),
                 _ = beat.tick() => self.beat(&mut subscription, &mut clearing).await?,
             }
         }
@@ -126,7 +126,7 @@ impl<B: Bus> Listener<B> {
             self.apply(&message?, clearing);
         }
         if proof == Proof::Shrunk {
-            clearing.now(&self.node, &self.lane.feed);
+            self.clear(clearing);
         }
         if self.note_store(checked) {
             self.lane.feed.pass(clearing.counts_from(sent_at));
@@ -197,7 +197,7 @@ impl<B: Bus> Listener<B> {
             Ok(Notice { invalidation, .. }) => {
                 node.counters.received();
                 match invalidation {
-                    Invalidation::CacheClear => clearing.request(node, &self.lane.feed),
+                    Invalidation::CacheClear => self.clear_soon(clearing),
                     Invalidation::SessionDeleted(key) => node.forget(&key, None),
                     Invalidation::SessionInvalidated(key, saved) => node.forget(&key, Some(saved)),
                 }
@@ -206,10 +206,21 @@ impl<B: Bus> Listener<B> {
                 node.counters.refused();
                 tracing::debug!(%reason, "refused a message on the invalidation bus");
                 if reason.may_hide_an_invalidation() {
-                    clearing.request(node, &self.lane.feed);
+                    self.clear_soon(clearing);
                 }
             }
         }
+    }
+
+    fn clear_soon(&self, clearing: &mut Clearing) {
+        if clearing.request(self.node.clock.now()) {
+            self.clear(clearing);
+        }
+    }
+
+    fn clear(&self, clearing: &mut Clearing) {
+        self.node.cut(&self.lane.feed);
+        clearing.done(self.node.clock.now());
     }
 
     fn note(&self, change: impl FnOnce(&mut ShardStatus)) {
