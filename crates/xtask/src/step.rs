@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
@@ -8,13 +9,28 @@ use crate::programs;
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     words: Vec<String>,
+    folder: PathBuf,
     variables: Vec<(&'static str, String)>,
 }
 
 impl Step {
     /// The command line of these words, which hold no spaces themselves.
     pub(crate) fn new(line: &str) -> Self {
-        Self { words: line.split_whitespace().map(str::to_owned).collect(), variables: Vec::new() }
+        let words = line.split_whitespace().map(str::to_owned).collect();
+        Self { words, folder: WORKSPACE.into(), variables: Vec::new() }
+    }
+
+    pub(crate) fn in_folder(mut self, folder: &Path) -> Self {
+        folder.clone_into(&mut self.folder);
+        self
+    }
+
+    /// Makes `cargo test` run all tests although one has failed. Other commands stay as they are.
+    pub(crate) fn on_every_failure(mut self) -> Self {
+        if self.words.starts_with(&["cargo".to_owned(), "test".to_owned()]) {
+            self.words.insert(2, "--no-fail-fast".to_owned());
+        }
+        self
     }
 
     pub(crate) fn with_variable(mut self, name: &'static str, value: &str) -> Self {
@@ -39,14 +55,15 @@ impl Step {
             .is_ok_and(|status| status.success())
     }
 
-    fn command(&self) -> Command {
+    /// The command, to be started by the caller.
+    pub(crate) fn command(&self) -> Command {
         let (program, arguments) = self.words.split_first().map_or(("", &[][..]), |(p, a)| (p, a));
         // Cargo says which of several installed cargos it is.
         let cargo = (program == "cargo").then(|| std::env::var_os("CARGO")).flatten();
         let mut command = Command::new(cargo.unwrap_or_else(|| program.into()));
         command
             .args(arguments)
-            .current_dir(WORKSPACE)
+            .current_dir(&self.folder)
             .envs(self.variables.iter().cloned())
             .env("PATH", programs::search_path());
         command

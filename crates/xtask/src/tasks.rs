@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Failure;
 use crate::setup;
 use crate::step::Step;
+use crate::suite::SUITES;
 
 /// Everything that must hold before a change is taken in.
 #[expect(clippy::disallowed_methods, reason = "how long a run of the tests takes is told by a real clock")]
@@ -11,6 +12,9 @@ pub(crate) fn test() -> Result<(), Failure> {
     setup::run()?;
     for step in checks() {
         step.run()?;
+    }
+    for suite in SUITES {
+        suite.step().run()?;
     }
     deny()?;
     println!("\nxtask: every check and every test passed, in {}.", Took(started.elapsed()));
@@ -66,25 +70,11 @@ fn checks() -> Vec<Step> {
             .with_variable("RUSTDOCFLAGS", "-D warnings"),
         // The end-to-end tests start this program.
         Step::new("cargo build --package cluster-node"),
-        Step::new("cargo test --workspace --all-features"),
-        // What talks with Redis talks with the newest server, too, whatever the system has.
-        Step::new("cargo test --all-features --package handstamp-redis --package handstamp-testkit")
-            .with_variable("HANDSTAMP_TEST_SERVER", &setup::newest_server().display().to_string()),
         // Other locks and atomics, so another build of the quiet room.
         Step::new(
             "cargo test --release --package handstamp-core --test interleavings --target-dir target/loom",
         )
         .with_variable("RUSTFLAGS", "--cfg loom"),
-        // Of these programs, not optimized ones: they are built already.
-        history_checker("", &["--topology", "one", "--minutes", "2", "--seed", "1"]),
-        history_checker(
-            "",
-            &["--topology", "sentinel", "--with", "replicas", "--minutes", "1", "--seed", "2"],
-        ),
-        history_checker(
-            "",
-            &["--topology", "cluster", "--with", "tracking", "--minutes", "1", "--seed", "3"],
-        ),
     ]
 }
 

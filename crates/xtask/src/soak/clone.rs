@@ -1,0 +1,31 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::step::{Step, WORKSPACE};
+
+/// The last commit in a folder of its own, with nothing built. The folder goes with the value.
+#[derive(Debug)]
+pub(super) struct CleanClone(PathBuf);
+
+impl CleanClone {
+    pub(super) fn make() -> Result<Self, Failure> {
+        let folder = Path::new(WORKSPACE).join(FOLDER);
+        let _ = fs::remove_dir_all(&folder);
+        Step::new(&format!("git clone --quiet . {FOLDER}")).run()?;
+        Ok(Self(folder))
+    }
+
+    /// The README's test command there.
+    pub(super) fn test(&self) -> Step {
+        Step::new("cargo xtask test").in_folder(&self.0)
+    }
+}
+
+impl Drop for CleanClone {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const FOLDER: &str = "target/soak/clone";

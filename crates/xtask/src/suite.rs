@@ -1,0 +1,133 @@
+use crate::failure::Failure;
+use crate::setup;
+use crate::step::Step;
+
+/// A part of the tests that can be run by itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    server: Server,
+    /// Whether its tests start processes or servers, so that a busy machine may disturb them.
+    pub(crate) starts_servers: bool,
+    command: &'static str,
+}
+
+/// What the tests of a suite start when they start a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Server {
+    /// The `redis-server` of the system.
+    System,
+    /// The newest Valkey, which `setup` fetches.
+    Newest,
+}
+
+impl Suite {
+    /// The suite of this name.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, with the names of all.
+    pub(crate) fn named(name: &str) -> Result<Self, Failure> {
+        SUITES.into_iter().find(|suite| suite.name == name).ok_or_else(|| {
+            let names: Vec<_> = SUITES.iter().map(|suite| suite.name).collect();
+            Failure::Needed(format!("there is no suite `{name}`. The suites are: {}.", names.join(", ")))
+        })
+    }
+
+    /// The command that runs it.
+    pub(crate) fn step(&self) -> Step {
+        let step = Step::new(self.command);
+        match self.server {
+            Server::System => step,
+            Server::Newest => {
+                step.with_variable("HANDSTAMP_TEST_SERVER", &setup::newest_server().display().to_string())
+            }
+        }
+    }
+}
+
+const fn suite(name: &'static str, command: &'static str) -> Suite {
+    Suite { name, server: Server::System, starts_servers: true, command }
+}
+
+/// All of them, those that are quick first. They name targets of the whole workspace, and no packages: with the features of
+/// a package by itself, its dependencies would be built a second time.
+pub(crate) const SUITES: [Suite; 11] = [
+    Suite {
+        starts_servers: false,
+        ..suite(
+            "unit",
+            "cargo test --workspace --all-features --lib --bins --test conformance --test model --test it \
+             --test clustered --test deployment --test documents",
+        )
+    },
+    Suite { starts_servers: false, ..suite("doc", "cargo test --workspace --all-features --doc") },
+    suite(
+        "testkit",
+        "cargo test --workspace --all-features --test cluster --test node --test sentinel --test tls",
+    ),
+    suite("redis", "cargo test --workspace --all-features --test redis"),
+    suite("e2e", "cargo test --workspace --all-features --test e2e"),
+    suite("balancer", "cargo test --workspace --all-features --test balancer"),
+    Suite {
+        server: Server::Newest,
+        ..suite(
+            "testkit-valkey",
+            "cargo test --workspace --all-features --test cluster --test node --test sentinel --test tls",
+        )
+    },
+    Suite {
+        server: Server::Newest,
+        ..suite("redis-valkey", "cargo test --workspace --all-features --test redis")
+    },
+    suite(
+        "torture-one",
+        "cargo run --package handstamp-tests --bin torture -- --topology one --minutes 2 --seed 1",
+    ),
+    suite(
+        "torture-sentinel",
+        "cargo run --package handstamp-tests --bin torture -- --topology sentinel --with replicas --minutes 1 --seed 2",
+    ),
+    suite(
+        "torture-cluster",
+        "cargo run --package handstamp-tests --bin torture -- --topology cluster --with tracking --minutes 1 --seed 3",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_is_answered_with_those_that_there_are() {
+        assert_eq!(Suite::named("redis").unwrap().name, "redis");
+        let failure = Suite::named("radis").unwrap_err().to_string();
+        assert!(failure.starts_with("there is no suite `radis`. The suites are: unit, doc, "), "{failure}");
+    }
+
+    #[test]
+    fn every_test_target_of_the_workspace_is_in_a_suite() {
+        let root = std::path::Path::new(crate::step::WORKSPACE);
+        let manifests = ["crates", "examples"].into_iter().flat_map(|folder| {
+            std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path())
+        });
+        for package in manifests {
+            let Ok(tests) = std::fs::read_dir(package.join("tests")) else { continue };
+            for test in tests.map(|entry| entry.unwrap().path()) {
+                let is_target =
+                    test.extension().is_some_and(|ending| ending == "rs") || test.join("main.rs").is_file();
+                let name = test.file_stem().unwrap().to_str().unwrap();
+                // Loom's interleavings are built apart.
+                if is_target && name != "interleavings" {
+                    let flag = format!("--test {name}");
+                    assert!(
+                        SUITES
+                            .iter()
+                            .any(|suite| format!("{} ", suite.command).contains(&format!("{flag} "))),
+                        "no suite runs {flag}"
+                    );
+                }
+            }
+        }
+    }
+}
