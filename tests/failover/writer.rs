@@ -174,6 +174,7 @@ fn new_record(key: SessionKey) -> Record {
         key,
         handle: Handle::generate().expect("random numbers"),
         created_at: now,
+        saved_at: now,
         expires_at: now.saturating_add(TTL * 2),
         subject: None,
         encoding: Encoding::MessagePack,

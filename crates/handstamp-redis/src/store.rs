@@ -75,7 +75,7 @@ impl RedisStore {
             Ok([Reply::Bytes(bytes), Reply::Integer(millis)]) => Ok(Some(Stored {
                 record: Record::decode(bytes, key).inspect_err(|_| self.topology.doubt(name))?,
                 // Without a limit it counts as negative.
-                remaining: Duration::from_millis(millis.try_into().unwrap_or(0)),
+                remaining: u64::try_from(millis).ok().map(Duration::from_millis),
             })),
             _ => Err(self.astray(name)),
         }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::time::Timestamp;
 
 use crate::{Shard, Shards, StoreError};
 
@@ -70,8 +71,8 @@ pub trait Store: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<TouchOutcome, StoreError>> + Send;
 
-    /// Deletes the record of `key`, whatever its revision, and publishes `notice`, whether there was one or not.
-    /// Returns whether there was.
+    /// Deletes the record of `key`, whatever its revision, and publishes `notice` if there was one. Returns whether
+    /// there was.
     fn delete(
         &self,
         key: &SessionKey,
@@ -106,6 +107,23 @@ pub trait Store: Send + Sync + 'static {
     /// Whether the shard can be reached, and is the one to write to. Called about once a second, so it has to be cheap.
     fn check(&self, shard: Shard) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Whether writes work: does to an entry of its own, in this shard, what the steps do to records, and leaves nothing
+    /// behind. Called when a node begins to listen, when a write has failed, and now and then where none has succeeded
+    /// lately.
+    ///
+    /// # Errors
+    ///
+    /// When a write would be rejected, with the reason.
+    fn check_writes(&self, _shard: Shard) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// The time by the clock that all nodes share, which is that of the shard; `None` if it has none of its own.
+    /// Called about once a minute.
+    fn time(&self, _shard: Shard) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// Lets go of connections. No call follows.
     fn close(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
@@ -117,8 +135,8 @@ pub trait Store: Send + Sync + 'static {
 pub struct Stored {
     /// The record.
     pub record: Record,
-    /// How long it has to live. Zero if somebody took its limit away: then it needs a new one at once.
-    pub remaining: Duration,
+    /// How long it has to live; `None` if it has lost its limit, be it that somebody took it away.
+    pub remaining: Option<Duration>,
 }
 
 /// What became of a [`create`](Store::create).

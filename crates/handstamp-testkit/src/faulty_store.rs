@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::time::Timestamp;
 use handstamp_store::{
     CreateOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError, Stored, TouchOutcome,
 };
@@ -274,5 +275,15 @@ impl<S: Store> Store for FaultyStore<S> {
     async fn check(&self, shard: Shard) -> Result<(), StoreError> {
         self.faults.in_working_order().await?;
         self.inner.check(shard).await
+    }
+
+    async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
+        self.faults.in_working_order().await?;
+        self.inner.check_writes(shard).await
+    }
+
+    async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
+        self.faults.in_working_order().await?;
+        self.inner.time(shard).await
     }
 }

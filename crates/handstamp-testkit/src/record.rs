@@ -17,6 +17,7 @@ pub fn record() -> Record {
         key: SessionKey::from_bytes(key),
         handle: Handle::generate().expect("random bytes"),
         created_at: Timestamp::from_millis(1_700_000_000_000),
+        saved_at: Timestamp::from_millis(1_700_000_300_000),
         expires_at: Timestamp::from_millis(1_900_000_000_000),
         subject: Some("ada".to_owned()),
         encoding: Encoding::MessagePack,

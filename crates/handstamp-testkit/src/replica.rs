@@ -25,7 +25,7 @@ impl Replica {
 
     pub(crate) fn load(&self, key: &SessionKey) -> Option<Stored> {
         let record = self.0.lock().get(key).cloned()?;
-        Some(Stored { record, remaining: HOUR })
+        Some(Stored { record, remaining: Some(HOUR) })
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::time::Timestamp;
 use handstamp_store::{
     Bus, BusError, CreateOutcome, Heard, Proof, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError,
     Stored, Subscription, TouchOutcome,
@@ -220,6 +221,14 @@ impl<S: Store> Store for ShardedStore<S> {
 
     async fn check(&self, shard: Shard) -> Result<(), StoreError> {
         part(&self.parts, shard).check(Shard::ONLY).await
+    }
+
+    async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
+        part(&self.parts, shard).check_writes(Shard::ONLY).await
+    }
+
+    async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
+        part(&self.parts, shard).time(Shard::ONLY).await
     }
 
     async fn close(&self) {

@@ -15,9 +15,10 @@ use crate::time::Timestamp;
 /// 52  handle          16
 /// 68  schema           2
 /// 70  created at       8    milliseconds since the Unix epoch
-/// 78  expires at       8    likewise
-/// 86  subject length   2    0: no subject
-/// 88  subject, UTF-8
+/// 78  saved at         8    likewise
+/// 86  expires at       8    likewise
+/// 94  subject length   2    0: no subject
+/// 96  subject, UTF-8
 ///     payload, to the end
 /// ```
 ///
@@ -50,6 +51,7 @@ impl Record {
         bytes.put_slice(self.handle.as_bytes());
         bytes.put_u16(self.schema);
         bytes.put_u64(self.created_at.as_millis());
+        bytes.put_u64(self.saved_at.as_millis());
         bytes.put_u64(self.expires_at.as_millis());
         bytes.put_u16(subject_len);
         bytes.put_slice(subject.as_bytes());
@@ -83,6 +85,7 @@ impl Record {
         let handle = Handle::from_bytes(array(&mut rest)?);
         let schema = rest.try_get_u16()?;
         let created_at = Timestamp::from_millis(rest.try_get_u64()?);
+        let saved_at = Timestamp::from_millis(rest.try_get_u64()?);
         let expires_at = Timestamp::from_millis(rest.try_get_u64()?);
         let subject_len = usize::from(rest.try_get_u16()?);
         if subject_len > rest.len() {
@@ -96,6 +99,7 @@ impl Record {
             key: *key,
             handle,
             created_at,
+            saved_at,
             expires_at,
             subject,
             encoding,
@@ -153,7 +157,7 @@ impl Encoding {
 const MAGIC: [u8; 2] = *b"hs";
 
 /// Everything before the subject.
-const FIXED_LEN: usize = 88;
+const FIXED_LEN: usize = 96;
 
 fn array<const N: usize>(bytes: &mut Bytes) -> Result<[u8; N], RecordError> {
     let mut array = [0; N];
@@ -173,6 +177,7 @@ mod tests {
             key: SessionKey::from_bytes([2; 32]),
             handle: Handle::from_bytes([3; 16]),
             created_at: Timestamp::from_millis(1_700_000_000_000),
+            saved_at: Timestamp::from_millis(1_700_000_300_000),
             expires_at: Timestamp::from_millis(1_700_086_400_000),
             subject: Some("ada".to_owned()),
             encoding: Encoding::MessagePack,
@@ -203,6 +208,7 @@ mod tests {
         expected.extend([3; 16]);
         expected.extend([0, 7]);
         expected.extend(1_700_000_000_000_u64.to_be_bytes());
+        expected.extend(1_700_000_300_000_u64.to_be_bytes());
         expected.extend(1_700_086_400_000_u64.to_be_bytes());
         expected.extend([0, 3]);
         expected.extend(b"adapayload");
@@ -233,7 +239,7 @@ mod tests {
         bytes[3] = 4;
         assert_eq!(decode(bytes), Err(RecordError::Malformed));
         let mut bytes = record().encode().unwrap();
-        bytes[86] = 0xff;
+        bytes[94] = 0xff;
         assert_eq!(decode(bytes), Err(RecordError::Malformed));
         let subject = Some("x".repeat(Record::MAX_SUBJECT_LEN + 1));
         assert_eq!(Record { subject, ..record() }.encode(), Err(SubjectTooLong));

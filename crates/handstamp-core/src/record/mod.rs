@@ -26,6 +26,8 @@ pub struct Record {
     pub handle: Handle,
     /// When the session began. Renewing does not change it.
     pub created_at: Timestamp,
+    /// When this revision was saved. A record that has lost its time to live counts its idle time from here.
+    pub saved_at: Timestamp,
     /// The absolute deadline. Neither activity nor renewing moves it.
     pub expires_at: Timestamp,
     /// Whose session it is, if the application said so.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::time::Timestamp;
 
 use crate::{
     Bus, BusError, CreateOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError, Stored,
@@ -59,6 +60,10 @@ pub(super) trait ErasedStore: Send + Sync {
     fn shard_of(&self, key: &SessionKey) -> Shard;
 
     fn check(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    fn check_writes(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    fn time(&self, shard: Shard) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>>;
 
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -127,6 +132,14 @@ impl<S: Store> ErasedStore for S {
 
     fn check(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(Store::check(self, shard))
+    }
+
+    fn check_writes(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(Store::check_writes(self, shard))
+    }
+
+    fn time(&self, shard: Shard) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(Store::time(self, shard))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -134,7 +134,7 @@ impl Node {
         };
         let revision = stored.record.revision;
         // Both deadlines of the session bound what the cache may serve.
-        let left = stored.remaining.min(stored.record.expires_at.since(timestamp));
+        let left = stored.remaining.unwrap_or_default().min(stored.record.expires_at.since(timestamp));
         let present = Cached::Present(Arc::new(decode(stored)?));
         let in_date = self.in_date(key, now, left);
         let fresh = self.lies_in(key, &lane) && ticket.complete(Some(revision), present.clone(), in_date);

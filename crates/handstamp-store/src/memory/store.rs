@@ -55,7 +55,7 @@ impl Store for MemoryStore {
         let mut records = self.records.lock();
         let stored = |kept: &mut Kept| Stored {
             record: kept.record.clone(),
-            remaining: kept.until.saturating_duration_since(now),
+            remaining: Some(kept.until.saturating_duration_since(now)),
         };
         Ok(records.live(key, now).map(stored))
     }
@@ -112,7 +112,9 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         let mut records = self.records.lock();
         let removed = records.by_key.remove(key).is_some_and(|kept| kept.until > now);
-        self.bus.send(notice);
+        if removed {
+            self.bus.send(notice);
+        }
         Ok(removed)
     }
 

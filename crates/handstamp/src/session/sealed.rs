@@ -20,7 +20,8 @@ impl<T: SessionData> Sealed<T> {
     pub(super) fn new(shared: &Shared<T>, envelope: Envelope, data: Arc<T>) -> Result<Self, SessionError> {
         let (clock, timeouts) = (shared.store().clock(), shared.timeouts());
         let Envelope { revision, key, handle, created_at, expires_at } = envelope;
-        let ttl = timeouts.time_to_live(clock.timestamp(), expires_at).ok_or(SessionError::Gone)?;
+        let saved_at = clock.timestamp();
+        let ttl = timeouts.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
         let encoding = shared.encoding();
         let payload = encode(encoding, &*data).map_err(|error| SessionError::Unencodable(error.into()))?;
         let limit = shared.max_size();
@@ -36,6 +37,7 @@ impl<T: SessionData> Sealed<T> {
             key,
             handle,
             created_at,
+            saved_at,
             expires_at,
             subject,
             encoding,

@@ -49,7 +49,9 @@ impl<T: SessionData> Snapshot<T> {
             decode(record.encoding, &record.payload)
         };
         match data {
-            Ok(data) => Ok(Self::new(&record, Arc::new(data), remaining, clock, timeouts)),
+            Ok(data) => {
+                Ok(Self::new(&record, Arc::new(data), remaining.unwrap_or_default(), clock, timeouts))
+            }
             // It is in good order, only not for this node: no reason to lose it.
             Err(_) if record.schema > T::SCHEMA => Err(newer_schema::<T>(record.schema)),
             Err(error) => Err(SessionError::Undecodable(error.into())),

@@ -123,7 +123,7 @@ impl Cluster {
             .load(&browser.session_key())
             .await
             .unwrap()
-            .map(|stored| stored.remaining)
+            .and_then(|stored| stored.remaining)
             .unwrap_or_default()
     }
 }
