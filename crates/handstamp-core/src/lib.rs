@@ -13,6 +13,7 @@
 //! | [`plan`] | what to do after the handler: a table |
 //! | [`cache`] | the local cache of a node |
 //! | [`invalidation`] | the messages that nodes send each other |
+//! | [`throttle`] | log lines at a bounded rate |
 
 pub mod cache;
 pub mod cookie;
@@ -21,5 +22,6 @@ pub mod invalidation;
 pub mod keys;
 pub mod plan;
 pub mod record;
+pub mod throttle;
 pub mod time;
 pub mod timeouts;

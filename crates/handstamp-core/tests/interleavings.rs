@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use handstamp_core::cache::{Feed, FlightNumber, Flights, InDate, LocalCache};
+use handstamp_core::cache::{Capacity, Feed, FlightNumber, Flights, InDate, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 use loom::sync::Mutex;
@@ -63,7 +63,7 @@ fn nothing_from_before_a_flush_is_served_after_it() {
                 let ticket = node.cache.begin(&key(ADA), &node.feed);
                 let found = node.stored(ADA);
                 let flushed = fence.load(Ordering::Acquire);
-                let taken = ticket.complete(found.map(revision), found, node.in_date);
+                let taken = ticket.complete(found.map(revision), found, 1, node.in_date);
                 assert!(!(flushed && taken) || found.is_none());
                 taken
             }
@@ -188,7 +188,7 @@ impl Node {
     fn new(max_entries: usize) -> Arc<Self> {
         let now = Instant::now();
         let later = now + Duration::from_secs(60);
-        let cache = LocalCache::new(max_entries);
+        let cache = LocalCache::new(Capacity { sessions: max_entries, ..Capacity::default() });
         let feed = cache.open_feed(now, Duration::from_secs(60));
         feed.pass(now);
         Arc::new(Self {
@@ -232,7 +232,7 @@ impl Node {
     fn fill(&self, session: usize) -> (Found, bool) {
         let ticket = self.cache.begin(&key(session), &self.feed);
         let found = self.stored(session);
-        (found, ticket.complete(found.map(revision), found, self.in_date))
+        (found, ticket.complete(found.map(revision), found, 1, self.in_date))
     }
 
     /// What the cache knows, or else the store.

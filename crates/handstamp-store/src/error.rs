@@ -21,6 +21,8 @@ pub enum StoreError {
     Record(RecordError),
     /// The store answered that it will not do it, or is not asked because it has not answered for a while. Nothing was done.
     Refused(SharedError),
+    /// A load panicked: there is a bug in the store, or in the code that decodes sessions.
+    Panicked,
     /// No answer in time. Whether it was done is unknown.
     TimedOut,
     /// The record cannot be written down: the session's subject is too long.
@@ -54,6 +56,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Record(error) => error.fmt(f),
             Self::Refused(_) => f.write_str("the session store refused"),
+            Self::Panicked => f.write_str("loading the session panicked"),
             Self::TimedOut => f.write_str("the session store did not answer in time"),
             Self::Unwritable(error) => error.fmt(f),
             Self::Unavailable(_) => f.write_str("the session store cannot be reached"),
@@ -66,7 +69,7 @@ impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Refused(cause) | Self::Unavailable(cause) => Some(&**cause),
-            Self::Record(_) | Self::TimedOut | Self::Unwritable(_) => None,
+            Self::Panicked | Self::Record(_) | Self::TimedOut | Self::Unwritable(_) => None,
         }
     }
 }

@@ -6,7 +6,8 @@ use handstamp_store::{Bus, BusError, Heard, Proof, Shard, Subscription};
 use tokio::sync::watch;
 
 /// A bus that can go deaf on command: its subscriptions get no more messages and no fences, and no error either,
-/// like a connection whose other end has vanished. Otherwise it is the one inside.
+/// like a connection whose other end has vanished. It can also stand still, like a server that is busy with something else.
+/// Otherwise it is the one inside.
 #[derive(Clone, Debug)]
 pub struct DeafBus<B> {
     inner: B,
@@ -17,24 +18,36 @@ impl<B> DeafBus<B> {
     /// `inner`, with the handle that it goes deaf by.
     #[must_use]
     pub fn new(inner: B) -> (Self, Ears) {
-        let ears = Ears(Arc::new(watch::Sender::new(true)));
+        let ears = Ears(Arc::new(watch::Sender::new(Hearing::Open)));
         (Self { inner, ears: ears.clone() }, ears)
     }
 }
 
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Hearing {
+    Open,
+    Deaf,
+    Stalled,
+}
+
 /// Commands whether a [`DeafBus`] hears.
 #[derive(Clone, Debug)]
-pub struct Ears(Arc<watch::Sender<bool>>);
+pub struct Ears(Arc<watch::Sender<Hearing>>);
 
 impl Ears {
     /// From now on no subscription hears anything, those to come included.
     pub fn close(&self) {
-        self.0.send_replace(false);
+        self.0.send_replace(Hearing::Deaf);
     }
 
-    /// From now on new subscriptions hear again. Those that went deaf have lost what came in between.
+    /// From now on nothing arrives, until the bus is opened again: then all of it does.
+    pub fn stall(&self) {
+        self.0.send_replace(Hearing::Stalled);
+    }
+
+    /// From now on subscriptions hear again. Those that went deaf have lost what came in between, and stay deaf.
     pub fn open(&self) {
-        self.0.send_replace(true);
+        self.0.send_replace(Hearing::Open);
     }
 }
 
@@ -42,17 +55,23 @@ impl Ears {
 #[derive(Debug)]
 pub struct DeafSubscription<S> {
     inner: S,
-    ears: watch::Receiver<bool>,
+    ears: watch::Receiver<Hearing>,
     deafened: Arc<AtomicBool>,
 }
 
 impl<S> DeafSubscription<S> {
     fn is_deaf(&self) -> bool {
-        if !*self.ears.borrow() {
+        if *self.ears.borrow() == Hearing::Deaf {
             self.deafened.store(true, Ordering::SeqCst);
         }
         self.deafened.load(Ordering::SeqCst)
     }
+}
+
+/// Resolves when the bus does not stand still.
+async fn moving(mut ears: watch::Receiver<Hearing>) {
+    // An error means that it will not change any more.
+    let _ = ears.wait_for(|hearing| *hearing != Hearing::Stalled).await;
 }
 
 impl<B: Bus> Bus for DeafBus<B> {
@@ -60,6 +79,7 @@ impl<B: Bus> Bus for DeafBus<B> {
 
     async fn subscribe(&self, shard: Shard) -> Result<Self::Subscription, BusError> {
         let ears = self.ears.0.subscribe();
+        moving(ears.clone()).await;
         Ok(DeafSubscription { inner: self.inner.subscribe(shard).await?, ears, deafened: Arc::default() })
     }
 
@@ -70,17 +90,23 @@ impl<B: Bus> Bus for DeafBus<B> {
 
 impl<S: Subscription> Subscription for DeafSubscription<S> {
     async fn next(&mut self) -> Result<Heard, BusError> {
+        moving(self.ears.clone()).await;
         let message = self.inner.next().await;
         if self.is_deaf() { std::future::pending().await } else { message }
     }
 
     fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
-        if self.is_deaf() { None } else { self.inner.try_next() }
+        let stalled = *self.ears.borrow() == Hearing::Stalled;
+        if stalled || self.is_deaf() { None } else { self.inner.try_next() }
     }
 
     fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
         let deaf = self.is_deaf();
         let fence = self.inner.fence();
-        async move { if deaf { std::future::pending().await } else { fence.await } }
+        let ears = self.ears.clone();
+        async move {
+            moving(ears).await;
+            if deaf { std::future::pending().await } else { fence.await }
+        }
     }
 }

@@ -77,6 +77,7 @@ enum Mode {
     Failing,
     Hanging,
     Conflicting,
+    Rejecting,
 }
 
 /// A load that has its answer, and has not returned it yet.
@@ -100,6 +101,11 @@ impl Faults {
     /// From now on every save finds that somebody else was faster.
     pub fn always_conflict(&self) {
         self.0.mode.send_replace(Mode::Conflicting);
+    }
+
+    /// From now on every write is rejected, as by a server without memory. Reads work.
+    pub fn reject_writes(&self) {
+        self.0.mode.send_replace(Mode::Rejecting);
     }
 
     /// From now on every call takes this long.
@@ -146,6 +152,19 @@ impl Faults {
         self.in_working_order().await
     }
 
+    /// A call that changes something.
+    async fn write(&self) -> Result<(), StoreError> {
+        self.call().await?;
+        self.writable()
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        match *self.0.mode.borrow() {
+            Mode::Rejecting => Err(StoreError::refused("told to reject writes")),
+            _ => Ok(()),
+        }
+    }
+
     /// The answer, unless it is to be lost.
     fn answer<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         let one_less = |count: usize| count.checked_sub(1);
@@ -160,7 +179,7 @@ impl Faults {
         // The sender lives as long as `self`.
         let mode = mode.wait_for(|mode| *mode != Mode::Hanging).await.map(|mode| *mode);
         match mode {
-            Ok(Mode::Working | Mode::Conflicting) => Ok(()),
+            Ok(Mode::Working | Mode::Conflicting | Mode::Rejecting) => Ok(()),
             _ => Err(StoreError::unavailable("told to fail")),
         }
     }
@@ -201,7 +220,7 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
-        self.faults.call().await?;
+        self.faults.write().await?;
         self.faults.answer(self.inner.create(record, ttl).await)
     }
 
@@ -212,7 +231,7 @@ impl<S: Store> Store for FaultyStore<S> {
         ttl: Duration,
         notice: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
-        self.faults.call().await?;
+        self.faults.write().await?;
         if *self.faults.0.mode.borrow() == Mode::Conflicting {
             return Ok(SaveOutcome::Conflict);
         }
@@ -220,12 +239,12 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
-        self.faults.call().await?;
+        self.faults.write().await?;
         self.inner.touch(key, ttl).await
     }
 
     async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
-        self.faults.call().await?;
+        self.faults.write().await?;
         self.inner.delete(key, notice).await
     }
 
@@ -237,7 +256,7 @@ impl<S: Store> Store for FaultyStore<S> {
         ttl: Duration,
         notice: Bytes,
     ) -> Result<RetireOutcome, StoreError> {
-        self.faults.call().await?;
+        self.faults.write().await?;
         let fault = self.faults.0.retirements.lock().next();
         match fault {
             Some(Fault::Fail) => return Err(StoreError::unavailable("told to fail")),
@@ -279,6 +298,7 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
         self.faults.in_working_order().await?;
+        self.faults.writable()?;
         self.inner.check_writes(shard).await
     }
 

@@ -12,7 +12,7 @@ pub struct Feed {
     number: u32,
     origin: Instant,
     max_staleness: Duration,
-    /// How often it was cut, in the upper half, and in the lower one how many entries have come in since.
+    /// How often it was cut, in the upper half, and in the lower one how many sessions have come in since.
     state: AtomicU64,
     /// When the last fence was *sent*, in nanoseconds since the origin, plus one. Zero: nothing is proved.
     sent_at: AtomicU64,

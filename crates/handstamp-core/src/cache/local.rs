@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::stripe::Stripe;
 use super::sync::Mutex;
-use super::{CacheStats, Feed, Ticket};
+use super::{CacheStats, Capacity, Feed, Ticket};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
-/// Values by session key, as many as were asked for at most.
+/// Values by session key, within a [`Capacity`].
 ///
 /// `V` is cloned out on every hit; an [`Arc`](std::sync::Arc) is meant.
 pub struct LocalCache<V> {
@@ -17,11 +17,11 @@ pub struct LocalCache<V> {
 }
 
 impl<V> LocalCache<V> {
-    /// A cache of at most `max_entries` entries. With none it is always empty, which is a way to do without.
+    /// An empty cache. Without capacity it stays empty, which is a way to do without.
     #[must_use]
-    pub fn new(max_entries: usize) -> Self {
-        let stripes = (max_entries / MIN_STRIPE_CAPACITY).clamp(1, MAX_STRIPES).next_power_of_two();
-        let capacity = max_entries / stripes;
+    pub fn new(capacity: Capacity) -> Self {
+        let stripes = capacity.stripes();
+        let capacity = capacity.divided_by(stripes);
         Self {
             stripes: (0..stripes).map(|_| Mutex::new(Stripe::new(capacity))).collect(),
             feeds: Mutex::new(Feeds::default()),
@@ -82,7 +82,13 @@ impl<V> LocalCache<V> {
         self.each_feed(Feed::cut);
     }
 
-    /// The number of entries, those from before their feed was cut not counted.
+    /// Whether a session is held for `key`, be it out of date. A session that is known not to be there is not held.
+    #[must_use]
+    pub fn holds(&self, key: &SessionKey) -> bool {
+        self.stripe(key).lock().holds(key)
+    }
+
+    /// The number of sessions, those from before their feed was cut not counted.
     #[must_use]
     pub fn len(&self) -> usize {
         let mut len = 0;
@@ -90,7 +96,7 @@ impl<V> LocalCache<V> {
         len
     }
 
-    /// Whether there is no entry.
+    /// Whether there is no session.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -127,9 +133,3 @@ impl<V> fmt::Debug for LocalCache<V> {
         f.debug_struct("LocalCache").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
-
-/// More stripes than cores, so that two requests seldom meet at one lock.
-const MAX_STRIPES: usize = 16;
-
-/// A small cache is not cut into pieces: which entries give way would depend on how the keys fall.
-const MIN_STRIPE_CAPACITY: usize = 64;

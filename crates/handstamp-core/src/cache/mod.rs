@@ -1,4 +1,4 @@
-//! The local cache of a node: sharded, bounded, least recently used goes first.
+//! The local cache of a node: striped, bounded in entries and in bytes, the least recently used is evicted first.
 //!
 //! What makes it more than a map are the ways in which an entry may *not* come in:
 //!
@@ -10,6 +10,8 @@
 //! - Invalidations carry the revision that was saved. A node that holds that very revision keeps it, so its own
 //!   messages, and those that arrive late, do no harm.
 
+mod capacity;
+mod entry;
 mod feed;
 mod flights;
 mod hasher;
@@ -21,7 +23,9 @@ mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod ticket;
+mod tickets;
 
+pub use self::capacity::Capacity;
 pub use self::feed::Feed;
 pub use self::flights::{FlightNumber, Flights};
 pub use self::in_date::InDate;

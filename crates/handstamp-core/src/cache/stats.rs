@@ -6,10 +6,13 @@ pub struct CacheStats {
     pub hits: u64,
     /// Lookups that did not.
     pub misses: u64,
-    /// Entries that gave way to newer ones because the cache was full.
+    /// Sessions that were evicted because the cache was full.
     pub evictions: u64,
-    /// Entries at present, those from before their feed was cut not counted.
+    /// Sessions at present, those from before their feed was cut not counted.
     pub size: usize,
+    /// The memory that the sessions take, in bytes, by a measured estimate. Sessions from before their feed was cut are
+    /// counted until they are evicted.
+    pub bytes: usize,
 }
 
 impl CacheStats {
@@ -31,6 +34,7 @@ impl std::iter::Sum for CacheStats {
             misses: sum.misses + part.misses,
             evictions: sum.evictions + part.evictions,
             size: sum.size + part.size,
+            bytes: sum.bytes + part.bytes,
         })
     }
 }

@@ -1,55 +1,40 @@
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
+use super::entry::Entry;
 use super::hasher::BuildSpread;
-use super::{CacheStats, Feed, InDate};
+use super::tickets::Tickets;
+use super::{CacheStats, Capacity};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
 /// What stands behind one lock.
 pub(super) struct Stripe<V> {
-    entries: LruCache<SessionKey, Entry<V>, BuildSpread>,
-    capacity: usize,
-    tickets: HashMap<SessionKey, Tickets, BuildSpread>,
+    /// Sessions that are there.
+    sessions: Entries<V>,
+    /// Sessions that are not there, apart from the others: a client with many dead cookies evicts none that is alive.
+    absences: Entries<V>,
+    capacity: Capacity,
+    /// The memory that the sessions take.
+    bytes: usize,
+    pub(super) tickets: Tickets,
     stats: CacheStats,
 }
 
-pub(super) struct Entry<V> {
-    pub(super) value: V,
-    pub(super) revision: Option<Revision>,
-    pub(super) feed: Arc<Feed>,
-    /// How often the feed had been cut when the ticket was taken.
-    pub(super) cuts: u32,
-    pub(super) in_date: InDate,
-}
+type Entries<V> = LruCache<SessionKey, Entry<V>, BuildSpread>;
 
-/// The open tickets of one session. What spoils one spoils all of them, also those taken after it: that costs a
-/// reload now and then, and keeps this small.
-struct Tickets {
-    open: usize,
-    barrier: Barrier,
-}
-
-/// What an answer of the store must be, to be believed.
-#[derive(Clone, Copy)]
-enum Barrier {
-    /// Anything: nothing was heard.
-    Open,
-    /// This revision or a later one.
-    From(Revision),
-    /// Nothing will do.
-    Shut,
-}
+/// Values to be dropped after the lock is free, since their own `Drop` may take long.
+pub(super) type Dropped<V> = Vec<V>;
 
 impl<V> Stripe<V> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: Capacity) -> Self {
         Self {
-            entries: LruCache::unbounded_with_hasher(BuildSpread::default()),
+            sessions: LruCache::unbounded_with_hasher(BuildSpread::default()),
+            absences: LruCache::unbounded_with_hasher(BuildSpread::default()),
             capacity,
-            tickets: HashMap::default(),
+            bytes: 0,
+            tickets: Tickets::default(),
             stats: CacheStats::default(),
         }
     }
@@ -58,20 +43,12 @@ impl<V> Stripe<V> {
     where
         V: Clone,
     {
-        let found = self
-            .entries
-            .get(key)
-            .filter(|entry| now < entry.in_date.until && entry.feed.is_recent(now) && entry.counts());
+        let found = self.entry(key).filter(|entry| entry.is_fresh(now)).map(|entry| entry.value.clone());
         match found {
-            Some(entry) => {
-                self.stats.hits += 1;
-                Some(entry.value.clone())
-            }
-            None => {
-                self.stats.misses += 1;
-                None
-            }
+            Some(_) => self.stats.hits += 1,
+            None => self.stats.misses += 1,
         }
+        found
     }
 
     pub(super) fn get_outdated(&mut self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
@@ -79,116 +56,89 @@ impl<V> Stripe<V> {
         V: Clone,
     {
         let found = self
-            .entries
-            .get(key)
+            .entry(key)
             .filter(|entry| now < entry.in_date.ends && entry.feed.was_recent(now, limit) && entry.counts());
         found.map(|entry| entry.value.clone())
     }
 
-    /// Whether there is something that is later than this revision: two answers may come in the wrong order, before the
-    /// message that tells them apart.
-    pub(super) fn knows_better(&self, key: &SessionKey, revision: Option<Revision>) -> bool {
-        let held = self.entries.peek(key).filter(|entry| entry.counts());
-        held.is_some_and(|entry| match (entry.revision, revision) {
-            (Some(held), Some(revision)) => held.counter() > revision.counter(),
-            (None, Some(_)) => true,
-            (_, None) => false,
-        })
+    /// Whether a session is held for `key`, be it out of date.
+    pub(super) fn holds(&self, key: &SessionKey) -> bool {
+        self.sessions.peek(key).is_some_and(Entry::counts)
     }
 
-    /// Returns whatever made room.
-    pub(super) fn insert(&mut self, key: SessionKey, entry: Entry<V>) -> Option<V> {
-        if self.capacity == 0 {
-            return Some(entry.value);
+    /// Whether the reply of this revision comes too late.
+    pub(super) fn holds_later_than(&self, key: &SessionKey, revision: Option<Revision>) -> bool {
+        let mut held = self.sessions.peek(key).into_iter().chain(self.absences.peek(key));
+        held.any(|entry| entry.is_later_than(revision))
+    }
+
+    pub(super) fn insert(&mut self, key: SessionKey, entry: Entry<V>) -> Dropped<V> {
+        let mut dropped = self.remove(&key);
+        if entry.revision.is_none() {
+            dropped.extend(self.insert_absence(key, entry));
+            return dropped;
+        }
+        if self.capacity.sessions == 0 || entry.size > self.capacity.bytes {
+            dropped.push(entry.value);
+            return dropped;
         }
         entry.feed.arrived(entry.cuts);
-        let displaced = match self.entries.push(key, entry) {
-            Some((_, replaced)) => Some(replaced),
-            None if self.entries.len() > self.capacity => {
-                self.stats.evictions += 1;
-                self.entries.pop_lru().map(|(_, evicted)| evicted)
-            }
-            None => None,
-        };
-        displaced.map(Entry::take_leave)
+        self.bytes += entry.size;
+        self.sessions.push(key, entry);
+        while self.sessions.len() > self.capacity.sessions || self.bytes > self.capacity.bytes {
+            let Some((_, evicted)) = self.sessions.pop_lru() else { break };
+            self.stats.evictions += 1;
+            dropped.push(self.left(evicted));
+        }
+        dropped
     }
 
-    /// Returns the value that was dropped.
-    pub(super) fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Option<V> {
-        if let Some(tickets) = self.tickets.get_mut(key) {
-            tickets.barrier = tickets.barrier.raised(saved);
+    fn insert_absence(&mut self, key: SessionKey, entry: Entry<V>) -> Option<V> {
+        if self.capacity.absences() == 0 {
+            return Some(entry.value);
         }
-        let survives = |entry: &Entry<V>| match (entry.revision, saved) {
-            (Some(held), Some(saved)) => held.survives(saved),
-            // "Not there" stays true: what was saved was deleted after that.
-            (None, Some(saved)) => saved != Revision::LATEST,
-            (_, None) => false,
-        };
-        if self.entries.peek(key).is_none_or(survives) {
-            return None;
-        }
-        self.entries.pop(key).map(Entry::take_leave)
+        self.absences.push(key, entry);
+        let evicted =
+            if self.absences.len() > self.capacity.absences() { self.absences.pop_lru() } else { None };
+        evicted.map(|(_, evicted)| evicted.value)
+    }
+
+    pub(super) fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Dropped<V> {
+        self.tickets.raise(key, saved);
+        let mut held = self.sessions.peek(key).into_iter().chain(self.absences.peek(key));
+        if held.all(|entry| entry.survives(saved)) { Dropped::new() } else { self.remove(key) }
     }
 
     pub(super) fn doubt(&mut self, key: &SessionKey, now: Instant) {
-        if let Some(tickets) = self.tickets.get_mut(key) {
-            tickets.barrier = Barrier::Shut;
-        }
-        if let Some(entry) = self.entries.peek_mut(key) {
-            entry.in_date.until = entry.in_date.until.min(now);
-        }
-    }
-
-    pub(super) fn open_ticket(&mut self, key: &SessionKey) {
-        let unspoilt = Tickets { open: 0, barrier: Barrier::Open };
-        self.tickets.entry(*key).or_insert(unspoilt).open += 1;
-    }
-
-    /// Returns whether nothing was heard since that an answer of this revision does not survive.
-    pub(super) fn close_ticket(&mut self, key: &SessionKey, revision: Option<Revision>) -> bool {
-        let Some(tickets) = self.tickets.get_mut(key) else {
-            return false;
-        };
-        let good = tickets.barrier.admits(revision);
-        tickets.open -= 1;
-        if tickets.open == 0 {
-            self.tickets.remove(key);
-        }
-        good
-    }
-
-    pub(super) const fn stats(&self) -> CacheStats {
-        self.stats
-    }
-}
-
-impl<V> Entry<V> {
-    /// Whether its feed has not been cut since. Entries of earlier generations are still in the map, but count for
-    /// nothing.
-    fn counts(&self) -> bool {
-        self.feed.cuts() == self.cuts
-    }
-
-    fn take_leave(self) -> V {
-        self.feed.left(self.cuts);
-        self.value
-    }
-}
-
-impl Barrier {
-    fn raised(self, saved: Option<Revision>) -> Self {
-        match (self, saved) {
-            (Self::Shut, _) | (_, None) => Self::Shut,
-            (Self::From(higher), Some(saved)) if higher.counter() > saved.counter() => Self::From(higher),
-            (Self::Open | Self::From(_), Some(saved)) => Self::From(saved),
+        self.tickets.raise(key, None);
+        for entries in [&mut self.sessions, &mut self.absences] {
+            if let Some(entry) = entries.peek_mut(key) {
+                entry.in_date.until = entry.in_date.until.min(now);
+            }
         }
     }
 
-    fn admits(self, revision: Option<Revision>) -> bool {
-        match self {
-            Self::Open => true,
-            Self::From(saved) => revision.is_some_and(|revision| revision.survives(saved)),
-            Self::Shut => false,
+    pub(super) fn stats(&self) -> CacheStats {
+        CacheStats { bytes: self.bytes, ..self.stats }
+    }
+
+    /// One of the two kinds at most is held for a session.
+    fn entry(&mut self, key: &SessionKey) -> Option<&Entry<V>> {
+        match self.sessions.get(key) {
+            Some(entry) => Some(entry),
+            None => self.absences.get(key),
         }
+    }
+
+    fn remove(&mut self, key: &SessionKey) -> Dropped<V> {
+        let session = self.sessions.pop(key).map(|entry| self.left(entry));
+        let absence = self.absences.pop(key).map(|entry| entry.value);
+        session.into_iter().chain(absence).collect()
+    }
+
+    fn left(&mut self, entry: Entry<V>) -> V {
+        self.bytes -= entry.size;
+        entry.feed.left(entry.cuts);
+        entry.value
     }
 }

@@ -21,9 +21,16 @@ fn start() -> Instant {
     Instant::now()
 }
 
+fn sessions(sessions: usize) -> Capacity {
+    Capacity { sessions, ..Capacity::default() }
+}
+
 fn for_a_minute(now: Instant) -> InDate {
     InDate { until: now + Duration::from_secs(60), ends: now + Duration::from_secs(600) }
 }
+
+/// The bytes that each value is said to take.
+const SIZE: usize = 1_000;
 
 const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 
@@ -36,7 +43,7 @@ struct Fixture {
 
 impl Fixture {
     fn new(max_entries: usize) -> Self {
-        let (cache, now) = (LocalCache::new(max_entries), start());
+        let (cache, now) = (LocalCache::new(sessions(max_entries)), start());
         let feed = cache.open_feed(now, FOR_EVER);
         feed.pass(now);
         Self { cache, feed, now }
@@ -47,7 +54,7 @@ impl Fixture {
     }
 
     fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> bool {
-        ticket.complete(Some(revision(counter)), counter, for_a_minute(self.now))
+        ticket.complete(Some(revision(counter)), counter, SIZE, for_a_minute(self.now))
     }
 
     #[track_caller]
@@ -86,13 +93,13 @@ fn the_least_recently_used_gives_way() {
 
 #[test]
 fn the_bound_holds_over_all_stripes() {
-    let cache = LocalCache::new(1_000);
+    let cache = LocalCache::new(sessions(1_000));
     let feed = cache.open_feed(start(), FOR_EVER);
     for n in 0..5_000_u64 {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
         let ticket = cache.begin(&SessionKey::from_bytes(bytes), &feed);
-        assert!(ticket.complete(None, n, for_a_minute(start())));
+        assert!(ticket.complete(Some(revision(1)), n, SIZE, for_a_minute(start())));
     }
     assert!((900..=1_000).contains(&cache.len()), "{}", cache.len());
 }
@@ -147,7 +154,7 @@ fn not_there_is_not_believed_after_hearing_of_a_save() {
     let fixture = Fixture::new(10);
     let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(1), Some(revision(1)));
-    assert!(!ticket.complete(None, 0, for_a_minute(fixture.now)));
+    assert!(!ticket.complete(None, 0, SIZE, for_a_minute(fixture.now)));
 }
 
 #[test]
@@ -157,7 +164,7 @@ fn an_older_answer_does_not_take_the_place_of_a_later_one() {
     fixture.put(1, 6);
     assert!(!fixture.complete(slow, 5));
     assert_eq!(fixture.get(1), Some(6));
-    assert!(fixture.begin(1).complete(None, 0, for_a_minute(fixture.now)), "it was deleted");
+    assert!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), "it was deleted");
     fixture.cache.invalidate(&key(1), Some(revision(7)));
     assert!(!fixture.complete(slower, 7), "the reply to a save that was made before");
     assert_eq!(fixture.get(1), Some(0));
@@ -326,4 +333,73 @@ fn what_moves_to_another_feed_counts_once() {
     assert!(fixture.complete(fixture.cache.begin(&key(1), &other), 2));
     assert_eq!((fixture.feed.len(), other.len(), fixture.cache.len()), (0, 1, 1));
     assert!(!fixture.complete(fixture.begin(1), 1), "an answer from before the move is older");
+}
+
+fn nth_key(n: u64) -> SessionKey {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    SessionKey::from_bytes(bytes)
+}
+
+/// K8.1
+#[test]
+fn the_bound_in_bytes_holds_whatever_the_sizes() {
+    const BYTES: usize = 64 << 20;
+    let cache = LocalCache::new(Capacity { sessions: 1_000_000, bytes: BYTES });
+    let feed = cache.open_feed(start(), FOR_EVER);
+    for n in 0..5_000_u64 {
+        let size = if n % 2 == 0 { 100_000 } else { 500 };
+        let _ = cache.begin(&nth_key(n), &feed).complete(Some(revision(1)), n, size, for_a_minute(start()));
+        assert!(cache.stats().bytes <= BYTES);
+    }
+    assert!(cache.stats().bytes > BYTES / 10 * 9, "{:?}", cache.stats());
+    for n in 0..5_000_u64 {
+        cache.invalidate(&nth_key(n), None);
+    }
+    assert_eq!((cache.stats().bytes, cache.len()), (0, 0));
+}
+
+/// K8.1
+#[test]
+fn a_session_larger_than_the_cache_is_not_kept_and_evicts_nothing() {
+    let cache = LocalCache::new(Capacity { sessions: 10, bytes: 2_500 });
+    let (feed, now) = (cache.open_feed(start(), FOR_EVER), start());
+    feed.pass(now);
+    for (n, size) in [(1, 1_000), (2, 1_000), (3, 3_000)] {
+        assert!(cache.begin(&key(n), &feed).complete(Some(revision(1)), n, size, for_a_minute(now)));
+    }
+    let held = |n| cache.get(&key(n), now);
+    assert_eq!((held(1), held(2), held(3)), (Some(1), Some(2), None));
+    assert!(cache.begin(&key(1), &feed).complete(Some(revision(2)), 1, 3_000, for_a_minute(now)));
+    assert_eq!(
+        (held(1), held(2), cache.stats().bytes),
+        (None, Some(2), 1_000),
+        "the smaller one is out of date"
+    );
+}
+
+/// K8.3
+#[test]
+fn sessions_that_are_not_there_evict_none_that_is() {
+    let fixture = Fixture::new(10);
+    for n in 0..10 {
+        fixture.put(n, 1);
+    }
+    for n in 100..200 {
+        assert!(fixture.begin(n).complete(None, 0, SIZE, for_a_minute(fixture.now)));
+    }
+    assert!((0..10).all(|n| fixture.get(n) == Some(1)));
+    assert_eq!(fixture.get(199), Some(0), "the latest are remembered");
+    assert_eq!(fixture.get(100), None);
+    assert_eq!((fixture.cache.len(), fixture.cache.stats().bytes), (10, 10 * SIZE));
+}
+
+#[test]
+fn a_session_is_held_or_known_to_be_absent() {
+    let fixture = Fixture::new(10);
+    fixture.put(1, 1);
+    assert!(fixture.cache.holds(&key(1)));
+    assert!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)));
+    assert_eq!((fixture.get(1), fixture.cache.len()), (Some(0), 0));
+    assert!(!fixture.cache.holds(&key(1)));
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::stripe::Entry;
+use super::entry::Entry;
 use super::{Feed, InDate, LocalCache};
 use crate::id::SessionKey;
 use crate::record::Revision;
@@ -21,30 +21,29 @@ pub struct Ticket<'c, V> {
 
 impl<'c, V> Ticket<'c, V> {
     pub(super) fn new(cache: &'c LocalCache<V>, key: SessionKey, feed: &'c Arc<Feed>) -> Self {
-        cache.stripe(&key).lock().open_ticket(&key);
+        cache.stripe(&key).lock().tickets.open(&key);
         Self { cache, key, feed, cuts: feed.cuts(), open: true }
     }
 
-    /// Puts `value` of this revision into the cache, to be served while it is in date. `None` stands for a value that no
-    /// revision belongs to, such as "not there".
+    /// Puts `value` of this revision, which takes `size` bytes of memory, into the cache, to be served while it is in date.
+    /// No revision: the session is not there. That is remembered apart, and takes no room from sessions.
     ///
     /// Returns whether the ticket was good: not if, since it was taken, its feed was cut, or the session
     /// was deleted or saved to something that this revision does not survive, or a later answer came in. A value
     /// whose ticket is spoilt may be outdated already.
     #[must_use = "the value may be outdated when the ticket was spoilt"]
-    pub fn complete(mut self, revision: Option<Revision>, value: V, in_date: InDate) -> bool {
+    pub fn complete(mut self, revision: Option<Revision>, value: V, size: usize, in_date: InDate) -> bool {
         self.open = false;
         let mut stripe = self.cache.stripe(&self.key).lock();
-        let unspoilt = stripe.close_ticket(&self.key, revision);
+        let unspoilt = stripe.tickets.close(&self.key, revision);
         // Under the lock: whoever cuts the feed from here on leaves this entry in an old generation.
-        let good = unspoilt && self.cuts == self.feed.cuts() && !stripe.knows_better(&self.key, revision);
-        let displaced = good.then(|| {
-            let entry = Entry { value, revision, feed: self.feed.clone(), cuts: self.cuts, in_date };
+        let good = unspoilt && self.cuts == self.feed.cuts() && !stripe.holds_later_than(&self.key, revision);
+        let dropped = good.then(|| {
+            let entry = Entry { value, revision, feed: self.feed.clone(), cuts: self.cuts, size, in_date };
             stripe.insert(self.key, entry)
         });
         drop(stripe);
-        // The lock is free again when the displaced value's own `Drop` runs.
-        drop(displaced);
+        drop(dropped);
         good
     }
 }
@@ -52,7 +51,7 @@ impl<'c, V> Ticket<'c, V> {
 impl<V> Drop for Ticket<'_, V> {
     fn drop(&mut self) {
         if self.open {
-            let _ = self.cache.stripe(&self.key).lock().close_ticket(&self.key, None);
+            let _ = self.cache.stripe(&self.key).lock().tickets.close(&self.key, None);
         }
     }
 }

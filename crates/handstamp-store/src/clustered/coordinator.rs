@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 use super::listener::Listener;
 use super::node::Node;
@@ -62,6 +64,7 @@ impl<B: Bus> Listeners<B> {
         let mut listeners: BTreeMap<Shard, AbortHandle> = BTreeMap::new();
         loop {
             let current = shards.current();
+            self.node.lanes.retain(&current);
             listeners
                 .iter()
                 .filter(|(shard, _)| !current.contains(shard))
@@ -73,7 +76,13 @@ impl<B: Bus> Listeners<B> {
             }
             tokio::select! {
                 () = shards.changed() => {}
-                Some(_) = self.tasks.join_next() => {}
+                Some(ended) = self.tasks.join_next() => {
+                    // One that was not told to end has panicked, and might do so again at once.
+                    if ended.is_err_and(|error| error.is_panic()) {
+                        tracing::error!("a task that listens to the invalidation bus panicked");
+                        sleep(PAUSE_AFTER_PANIC).await;
+                    }
+                }
             }
         }
     }
@@ -83,3 +92,5 @@ impl<B: Bus> Listeners<B> {
         self.tasks.spawn(listener.run())
     }
 }
+
+const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);

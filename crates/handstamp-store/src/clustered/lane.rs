@@ -1,65 +1,84 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use handstamp_core::cache::Feed;
-use handstamp_core::id::SessionKey;
-use parking_lot::RwLock;
-use tokio::sync::Semaphore;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, Semaphore};
 
-use super::node::Node;
 use crate::Shard;
 
 /// What a node keeps for each shard of the store, so that one which fails costs the others nothing.
 pub(super) struct Lane {
-    shard: Shard,
+    pub(super) shard: Shard,
     /// What the entries of the cache that come from this shard depend on.
     pub(super) feed: Arc<Feed>,
     /// Loads that may be there at the same time.
     pub(super) loads: Semaphore,
+    pub(super) writes: WriteLog,
 }
 
-/// The lanes there have been so far.
+/// How the writes to a shard went.
+#[derive(Debug, Default)]
+pub(super) struct WriteLog {
+    last_done: Mutex<Option<Instant>>,
+    failed: Notify,
+}
+
+/// The lanes of the shards that there are.
 #[derive(Default)]
 pub(super) struct Lanes(RwLock<HashMap<Shard, Arc<Lane>>>);
 
+impl Lane {
+    pub(super) fn new(shard: Shard, feed: Arc<Feed>) -> Self {
+        Self { shard, feed, loads: Semaphore::new(LOADS_AT_ONCE), writes: WriteLog::default() }
+    }
+}
+
+impl WriteLog {
+    pub(super) fn done(&self, now: Instant) {
+        *self.last_done.lock() = Some(now);
+    }
+
+    pub(super) fn failed(&self) {
+        self.failed.notify_one();
+    }
+
+    pub(super) fn last_done(&self) -> Option<Instant> {
+        *self.last_done.lock()
+    }
+
+    /// Resolves when a write has failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: a failure is not lost.
+    pub(super) async fn failure(&self) {
+        self.failed.notified().await;
+    }
+}
+
 impl Lanes {
-    pub(super) fn any(&self, is_one: impl Fn(&Lane) -> bool) -> bool {
-        self.0.read().values().any(|lane| is_one(lane))
-    }
-
-    /// Its entries of the cache keep what they depend on.
-    pub(super) fn remove(&self, shard: Shard) {
-        self.0.write().remove(&shard);
-    }
-
-    fn get(&self, shard: Shard, open: impl FnOnce() -> Lane) -> Arc<Lane> {
+    pub(super) fn get(&self, shard: Shard, open: impl FnOnce() -> Lane) -> Arc<Lane> {
         if let Some(lane) = self.0.read().get(&shard) {
             return lane.clone();
         }
         self.0.write().entry(shard).or_insert_with(|| Arc::new(open())).clone()
     }
-}
 
-impl Node {
-    pub(super) fn lane(&self, shard: Shard) -> Arc<Lane> {
-        self.lanes.get(shard, || Lane {
-            shard,
-            feed: self.cache.open_feed(self.clock.now(), self.settings.max_staleness),
-            loads: Semaphore::new(LOADS_AT_ONCE),
-        })
+    pub(super) fn any(&self, is_one: impl Fn(&Lane) -> bool) -> bool {
+        self.0.read().values().any(|lane| is_one(lane))
     }
 
-    /// The lane of the shard that `key` lies in now. Should the session move to another, the one that it leaves tells
-    /// of it in its next proof.
-    pub(super) fn lane_of(&self, key: &SessionKey) -> Arc<Lane> {
-        self.lane(self.store.shard_of(key))
+    /// Entries of the cache keep what they depend on.
+    pub(super) fn remove(&self, shard: Shard) {
+        self.0.write().remove(&shard);
     }
 
-    /// Whether `key` still lies there as far as is known. What the store was asked meanwhile may have come from elsewhere,
-    /// and is then told of elsewhere.
-    pub(super) fn lies_in(&self, key: &SessionKey, lane: &Lane) -> bool {
-        self.store.shard_of(key) == lane.shard
+    /// Gives up the lanes of all other shards: a lookup may have made one for a shard that was just about to leave.
+    pub(super) fn retain(&self, shards: &BTreeSet<Shard>) {
+        self.0.write().retain(|shard, _| shards.contains(shard));
     }
 }
 

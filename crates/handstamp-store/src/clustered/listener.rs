@@ -1,25 +1,34 @@
-use std::convert::Infallible;
+use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use handstamp_core::invalidation::{Invalidation, Notice};
+use futures_util::FutureExt;
+use futures_util::future::{Fuse, FusedFuture};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::clearing::Clearing;
+use super::inbox::Inbox;
 use super::lane::Lane;
+use super::monitor::Monitor;
 use super::node::Node;
-use super::status::{ShardStatus, Status};
-use crate::{Backoff, Bus, BusError, Heard, Proof, Shard, StoreError, Subscription};
+use super::proofs::Proofs;
+use super::status::Status;
+use crate::{Backoff, Bus, BusError, Proof, Shard, Subscription};
 
-/// Listens to what one shard of the store tells, and proves that it does.
+/// Listens to the invalidations of one shard of the store, and proves that it does.
 pub(super) struct Listener<B> {
     node: Arc<Node>,
     bus: Arc<B>,
     shard: Shard,
     lane: Arc<Lane>,
-    status: Arc<watch::Sender<Status>>,
+    monitor: Monitor,
+}
+
+/// A subscription, and when a fence on it was sent that has come back.
+struct Live<S> {
+    subscription: S,
+    fenced_at: Instant,
 }
 
 impl<B: Bus> Listener<B> {
@@ -29,37 +38,39 @@ impl<B: Bus> Listener<B> {
         shard: Shard,
         status: Arc<watch::Sender<Status>>,
     ) -> Self {
-        status.send_modify(|status| status.change(shard, |_| {}));
-        Self { lane: node.lane(shard), node, bus, shard, status }
+        let monitor = Monitor::new(node.clone(), shard, status);
+        Self { lane: node.lane(shard), node, bus, shard, monitor }
     }
 
     /// ## Subscribe => Listen
-    /// ## Listen => Wait      whatever goes wrong
-    /// ## Wait => Subscribe   after a jittered back-off
+    /// ## Listen => Listen     with another subscription, where the first does not reply and that does
+    /// ## Listen => Wait       whatever goes wrong
+    /// ## Wait => Subscribe    after a jittered back-off
     pub(super) async fn run(self) {
         let mut backoff = Backoff::new();
         // Once is enough: attempts go on, and nothing new happens.
         let mut told = false;
         loop {
             match self.subscribe().await {
-                Ok(subscription) => {
+                Ok(live) => {
                     (backoff, told) = (Backoff::new(), false);
+                    let reachable = self.monitor.check().await;
+                    self.monitor.ask_time().await;
                     let lost = tokio::select! {
-                        Err(lost) = self.listen(subscription) => lost,
-                        never = self.end_what_should_have_ended() => match never {},
+                        lost = self.listen(live, reachable) => lost,
+                        never = self.monitor.keep_retrying_deletes() => match never {},
+                        never = self.monitor.watch_writes() => match never {},
+                        never = self.monitor.keep_time() => match never {},
                     };
-                    tracing::warn!(error = &lost as &dyn std::error::Error, "lost the invalidation bus");
+                    tracing::warn!(error = &lost as &dyn Error, "lost the invalidation bus");
                 }
                 Err(error) if !told => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "cannot listen to the invalidation bus"
-                    );
+                    tracing::warn!(error = &error as &dyn Error, "cannot listen to the invalidation bus");
                     told = true;
                 }
                 Err(error) => {
                     tracing::debug!(
-                        error = &error as &dyn std::error::Error,
+                        error = &error as &dyn Error,
                         "still cannot listen to the invalidation bus"
                     );
                 }
@@ -67,173 +78,150 @@ impl<B: Bus> Listener<B> {
             // From here on messages may be missed: nothing is served from the cache, and nothing that is loaded
             // now will be once the next subscription is live.
             self.lane.feed.void();
-            self.note(|status| status.running = false);
-            self.note_store(self.check().await);
+            self.monitor.set_running(false);
+            self.monitor.check().await;
             sleep(backoff.next_wait()).await;
         }
     }
 
     /// A subscription that is known to be live.
-    async fn subscribe(&self) -> Result<B::Subscription, BusError> {
+    async fn subscribe(&self) -> Result<Live<B::Subscription>, BusError> {
         let subscription =
             timeout(SUBSCRIBE_TIMEOUT, self.bus.subscribe(self.shard)).await.map_err(BusError::new)??;
-        let sent_at = self.node.clock.now();
-        let (fenced, checked) = self.prove(subscription.fence()).await;
-        fenced?;
-        // Whatever was published before may have been missed: forget everything, and believe no fill that was
-        // begun before now.
-        self.node.cut(&self.lane.feed);
-        self.node.end_again(self.shard);
-        if self.note_store(checked) {
-            self.lane.feed.pass(sent_at);
-        }
-        self.note(|status| status.running = true);
-        tracing::info!(node = %self.node.messenger.node(), "listening to the invalidation bus");
-        Ok(subscription)
+        let fenced_at = self.node.clock.now();
+        let fence = timeout(self.node.settings.fence_timeout(), subscription.fence());
+        fence.await.map_err(BusError::new)??;
+        Ok(Live { subscription, fenced_at })
     }
 
-    async fn listen(&self, mut subscription: B::Subscription) -> Result<Infallible, BusError> {
+    /// Listens until something goes wrong, on this subscription and those that take its place.
+    async fn listen(&self, first: Live<B::Subscription>, reachable: bool) -> BusError {
+        let (mut live, mut reachable) = (first, reachable);
+        loop {
+            // Messages from before may have been missed: nothing that is cached counts, and no load that has begun.
+            self.node.cut(&self.lane.feed);
+            self.node.repeat_recent_deletes(self.shard);
+            if reachable {
+                self.lane.feed.pass(live.fenced_at);
+            }
+            self.monitor.set_running(true);
+            tracing::info!(node = %self.node.messenger.node(), "listening to the invalidation bus");
+            match self.listen_to(live.subscription).await {
+                Ok(other) => (live, reachable) = (other, true),
+                Err(lost) => return lost,
+            }
+            tracing::warn!("the invalidation bus does not reply on its connection: replaced it");
+            self.lane.feed.void();
+        }
+    }
+
+    /// Listens until something goes wrong, or another subscription is live while this one does not reply.
+    ///
+    /// A fence is waited for however long it takes. While that is too long, nothing is served from the cache, which is kept:
+    /// the reply, when it comes, proves that nothing was missed.
+    async fn listen_to(&self, mut subscription: B::Subscription) -> Result<Live<B::Subscription>, BusError> {
+        let mut inbox = Inbox::new(self.node.clone(), self.lane.clone());
         let mut beat = interval(self.node.settings.beat());
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beat.tick().await;
-        let mut clearing = Clearing::new(self.node.settings.clearing_interval());
+        let mut proofs = Proofs::default();
+        let (mut fence_sent_at, mut check_begun_at) = (self.node.clock.now(), self.node.clock.now());
+        let mut fence = pin!(Fuse::terminated());
+        let mut check = pin!(Fuse::terminated());
+        let mut replacement = pin!(Fuse::terminated());
         loop {
             tokio::select! {
-                message = subscription.next() => self.apply(&message?, &mut clearing),
-                () = clearing.due() => self.clear(&mut clearing),
-                _ = beat.tick() => self.beat(&mut subscription, &mut clearing).await?,
+                // Messages last: in a flood of them, all others would never have their turn.
+                biased;
+                proof = &mut fence => {
+                    let proof = proof?;
+                    replacement.set(Fuse::terminated());
+                    // The fence promises that the messages before it have arrived, not that they have been applied.
+                    apply_all(&mut subscription, &mut inbox)?;
+                    if proof == Proof::Shrunk {
+                        inbox.clear();
+                    }
+                    self.monitor.set_running(true);
+                    proofs.fenced(fence_sent_at);
+                    self.trust(&proofs, &inbox);
+                    // The reply to a late fence proves too little, and the next one is not late, as a rule.
+                    if self.is_too_old(fence_sent_at) {
+                        beat.reset_immediately();
+                    }
+                }
+                reachable = &mut check => {
+                    proofs.checked(check_begun_at, reachable);
+                    // An error here means that the fence was on a server that commands no longer go to.
+                    apply_all(&mut subscription, &mut inbox)?;
+                    self.trust(&proofs, &inbox);
+                }
+                other = &mut replacement => return Ok(other),
+                _ = beat.tick() => {
+                    let now = self.node.clock.now();
+                    // Together, so that the one counts for the other. While a fence is late, checks go on.
+                    if fence.is_terminated() && check.is_terminated() {
+                        fence_sent_at = now;
+                        fence.set(subscription.fence().fuse());
+                        replacement.set(self.replacement().fuse());
+                    }
+                    if check.is_terminated() {
+                        check_begun_at = now;
+                        check.set(self.monitor.check().fuse());
+                    }
+                }
+                () = inbox.clearing.due() => inbox.clear(),
+                message = subscription.next() => inbox.apply(&message?),
             }
         }
     }
 
-    /// One proof of being up to date. Messages are applied while it is under way.
-    async fn beat(
-        &self,
-        subscription: &mut B::Subscription,
-        clearing: &mut Clearing,
-    ) -> Result<(), BusError> {
-        let sent_at = self.node.clock.now();
-        let mut proof = pin!(self.prove(subscription.fence()));
-        let (fenced, checked) = loop {
-            tokio::select! {
-                proof = &mut proof => break proof,
-                message = subscription.next() => self.apply(&message?, clearing),
-            }
-        };
-        let proof = fenced?;
-        // The fence promises that what it covers has arrived, not that it has been applied.
-        while let Some(message) = subscription.try_next() {
-            self.apply(&message?, clearing);
+    fn trust(&self, proofs: &Proofs, inbox: &Inbox) {
+        if let Some(up_to) = proofs.up_to() {
+            self.lane.feed.pass(inbox.clearing.counts_from(up_to));
         }
-        if proof == Proof::Shrunk {
-            self.clear(clearing);
-        }
-        if self.note_store(checked) {
-            self.lane.feed.pass(clearing.counts_from(sent_at));
-        }
-        Ok(())
     }
 
-    /// Beside everything else, so that no message has to wait for it.
-    async fn end_what_should_have_ended(&self) -> Infallible {
-        let mut beat = interval(self.node.settings.beat());
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    fn is_too_old(&self, sent_at: Instant) -> bool {
+        self.node.clock.now().saturating_duration_since(sent_at) >= self.node.settings.max_staleness
+    }
+
+    /// Another subscription, once the fence on the present one is late. A server that stands still replies on neither; one
+    /// that replies on a new connection only shows that the old one is dead.
+    async fn replacement(&self) -> Live<B::Subscription> {
+        sleep(self.node.settings.fence_timeout()).await;
+        self.monitor.set_running(false);
+        let mut backoff = Backoff::new();
         loop {
-            beat.tick().await;
-            let reachable = self.status.borrow().of(self.shard).reachable;
-            if reachable == Some(true) {
-                self.node.retry_revocations(self.shard).await;
-            }
-        }
-    }
-
-    /// Waits for the fence, and asks the store whether it is still the one to ask; both at once.
-    async fn prove(
-        &self,
-        fence: impl Future<Output = Result<Proof, BusError>>,
-    ) -> (Result<Proof, BusError>, Result<(), StoreError>) {
-        let fenced = async {
-            timeout(self.node.settings.fence_timeout(), fence)
-                .await
-                .unwrap_or_else(|late| Err(BusError::new(late)))
-        };
-        tokio::join!(fenced, self.check())
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        timeout(self.node.settings.fence_timeout(), self.node.store.check(self.shard))
-            .await
-            .unwrap_or(Err(StoreError::TimedOut))
-    }
-
-    /// Returns whether the shard can be reached.
-    fn note_store(&self, checked: Result<(), StoreError>) -> bool {
-        let reachable = checked.is_ok();
-        let before = self.status.borrow().of(self.shard).reachable;
-        match checked {
-            Err(error) if before != Some(false) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot reach the session store");
-            }
-            Ok(()) if before == Some(false) => tracing::info!("the session store is back"),
-            _ => {}
-        }
-        self.note(|status| status.reachable = Some(reachable));
-        reachable
-    }
-
-    fn apply(&self, heard: &Heard, clearing: &mut Clearing) {
-        match heard {
-            Heard::Message(message) => self.read(message, clearing),
-            Heard::Changed(key) => {
-                self.node.counters.received();
-                self.node.forget(key, None);
-            }
-        }
-    }
-
-    fn read(&self, message: &[u8], clearing: &mut Clearing) {
-        let node = &self.node;
-        match node.messenger.read(message) {
-            Ok(Notice { invalidation, .. }) => {
-                node.counters.received();
-                match invalidation {
-                    Invalidation::CacheClear => self.clear_soon(clearing),
-                    Invalidation::SessionDeleted(key) => node.forget(&key, None),
-                    Invalidation::SessionInvalidated(key, saved) => node.forget(&key, Some(saved)),
+            match self.subscribe().await {
+                Ok(live) => {
+                    self.monitor.until_reachable().await;
+                    return live;
+                }
+                Err(error) => {
+                    tracing::debug!(
+                        error = &error as &dyn Error,
+                        "cannot listen to the invalidation bus anew"
+                    );
                 }
             }
-            Err(reason) => {
-                node.counters.refused();
-                tracing::debug!(%reason, "refused a message on the invalidation bus");
-                if reason.may_hide_an_invalidation() {
-                    self.clear_soon(clearing);
-                }
-            }
+            sleep(backoff.next_wait()).await;
         }
-    }
-
-    fn clear_soon(&self, clearing: &mut Clearing) {
-        if clearing.request(self.node.clock.now()) {
-            self.clear(clearing);
-        }
-    }
-
-    fn clear(&self, clearing: &mut Clearing) {
-        self.node.cut(&self.lane.feed);
-        clearing.done(self.node.clock.now());
-    }
-
-    fn note(&self, change: impl FnOnce(&mut ShardStatus)) {
-        self.status.send_modify(|status| status.change(self.shard, change));
     }
 }
 
-/// However it ends: nobody listens any more.
+fn apply_all(subscription: &mut impl Subscription, inbox: &mut Inbox) -> Result<(), BusError> {
+    while let Some(message) = subscription.try_next() {
+        inbox.apply(&message?);
+    }
+    Ok(())
+}
+
+/// However it ends, messages are missed from now on.
 impl<B> Drop for Listener<B> {
     fn drop(&mut self) {
         self.lane.feed.void();
         self.node.lanes.remove(self.shard);
-        self.status.send_modify(|status| status.remove(self.shard));
+        self.monitor.stop();
     }
 }
 

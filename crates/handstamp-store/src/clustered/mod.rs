@@ -2,35 +2,44 @@
 
 mod clearing;
 mod coordinator;
-mod ended;
+mod decoded;
 mod erased;
 mod flight;
+mod inbox;
 mod lane;
 mod lately;
 mod listener;
+mod loads;
+mod monitor;
 mod node;
+mod pending_deletes;
+mod proofs;
 mod reads;
+mod recent_deletes;
 mod retry;
-mod revocations;
 mod settings;
+mod shared_time;
 mod stats;
 mod status;
+mod upkeep;
 mod writes;
 
 use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use handstamp_core::cache::{CacheStats, LocalCache};
+use handstamp_core::cache::{CacheStats, Capacity, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::record::Revision;
+use handstamp_core::time::Timestamp;
 
 use self::coordinator::Coordinator;
-use self::erased::Publisher;
+pub use self::decoded::{CacheEntry, Decoded};
 use self::lately::Lately;
 use self::node::Node;
 pub use self::settings::Settings;
+use self::shared_time::SharedTime;
 pub use self::stats::BusStats;
 use self::status::Status;
 pub use self::writes::Writes;
@@ -45,7 +54,6 @@ use crate::{Bus, BusError, Clock, Store};
 /// Values are cached as the layer above decodes them. Each session must always be asked for as the same type.
 pub struct ClusteredStore {
     node: Arc<Node>,
-    bus: Arc<dyn Publisher>,
     coordinator: Coordinator,
 }
 
@@ -56,12 +64,14 @@ pub enum Lookup<V> {
     Absent,
     /// The session.
     Found(V),
+    /// There is a record that no node can read.
+    Unreadable,
 }
 
 impl<V> From<Lookup<V>> for Option<V> {
     fn from(lookup: Lookup<V>) -> Self {
         match lookup {
-            Lookup::Absent => None,
+            Lookup::Absent | Lookup::Unreadable => None,
             Lookup::Found(session) => Some(session),
         }
     }
@@ -84,22 +94,26 @@ impl ClusteredStore {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
+        let capacity = Capacity { sessions: settings.cache_max_entries, bytes: settings.cache_max_bytes };
+        let bus = Arc::new(bus);
         let node = Arc::new(Node {
             lately: store.reads_from_replicas().then(|| Lately::new(clock.now())),
             store: Box::new(store),
-            cache: LocalCache::new(settings.cache_max_entries),
+            bus: bus.clone(),
+            cache: LocalCache::new(capacity),
             flights: Default::default(),
             lanes: Default::default(),
-            revocations: Default::default(),
-            ended: Default::default(),
+            pending_deletes: Default::default(),
+            recent_deletes: Default::default(),
             messenger,
+            time: SharedTime::new(clock.now()),
             clock,
             settings,
             counters: Default::default(),
+            closed: Default::default(),
         });
-        let bus = Arc::new(bus);
-        let coordinator = Coordinator::start(node.clone(), bus.clone());
-        Self { node, bus, coordinator }
+        let coordinator = Coordinator::start(node.clone(), bus);
+        Self { node, coordinator }
     }
 
     /// The writes of one request, which share one save budget. It begins to run now.
@@ -117,7 +131,7 @@ impl ClusteredStore {
         self.evict(key);
         let any_revision = Invalidation::SessionInvalidated(*key, Revision::LATEST);
         let shard = self.node.store.shard_of(key);
-        self.bus.publish(shard, self.node.message(&any_revision)).await
+        self.node.bus.publish(shard, self.node.message(&any_revision)).await
     }
 
     /// Makes every node clear its cache.
@@ -132,7 +146,7 @@ impl ClusteredStore {
         if shards.is_empty() {
             return Err(BusError::new("no shard of the store is known"));
         }
-        let published = shards.into_iter().map(|shard| self.bus.publish(shard, message.clone()));
+        let published = shards.into_iter().map(|shard| self.node.bus.publish(shard, message.clone()));
         // All of them, also if one fails.
         join_all(published).await.into_iter().collect()
     }
@@ -171,6 +185,13 @@ impl ClusteredStore {
         &*self.node.clock
     }
 
+    /// The wall-clock time that all nodes share: that of the store, as far as it has told it, and otherwise this node's own.
+    /// Deadlines go by this.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        self.node.timestamp()
+    }
+
     /// The name of this node.
     #[must_use]
     pub fn node_id(&self) -> &NodeId {
@@ -183,22 +204,40 @@ impl ClusteredStore {
         self.coordinator.status(Status::is_running)
     }
 
-    /// Whether the store could be reached when it was last asked, all shards of it, at most a fraction of
-    /// `max_staleness` ago. This asks nobody.
+    /// Whether the store could be reached when it was last asked, all shards of it, and takes writes. It is asked several
+    /// times within `max_staleness`, and by nothing that this does.
     #[must_use]
     pub fn healthy(&self) -> bool {
-        self.coordinator.status(Status::is_reachable)
+        self.coordinator.status(Status::is_healthy)
     }
 
-    /// Whether at least a part of the store could be reached: then some sessions are as well as ever.
+    /// Whether at least one shard of the store is healthy: then some sessions are as well as ever.
     #[must_use]
     pub fn healthy_in_part(&self) -> bool {
+        self.coordinator.status(Status::is_healthy_in_part)
+    }
+
+    /// Whether at least one shard of the store could be reached, be it that it takes no writes.
+    #[must_use]
+    pub fn reachable_in_part(&self) -> bool {
         self.coordinator.status(Status::is_reachable_in_part)
+    }
+
+    /// Whether at least one shard of the store is known to take writes.
+    #[must_use]
+    pub fn writable_in_part(&self) -> bool {
+        self.coordinator.status(Status::is_writable_in_part)
+    }
+
+    /// Whether this node's wall clock differs from the store's by five seconds or more. Sessions go by the store's.
+    #[must_use]
+    pub fn clock_is_off(&self) -> bool {
+        self.coordinator.status(Status::is_clock_off)
     }
 
     /// Whether the shard that the session lies in could be reached.
     #[must_use]
-    pub fn healthy_for(&self, key: &SessionKey) -> bool {
+    pub fn reachable_for(&self, key: &SessionKey) -> bool {
         self.coordinator.status(|status| {
             // As a rule all could be, and nobody has to know which it is.
             status.is_reachable() || status.of(self.node.store.shard_of(key)).reachable == Some(true)
@@ -215,18 +254,16 @@ impl ClusteredStore {
         self.coordinator.settled().await;
     }
 
-    /// Stops listening, and lets go of the store. Nothing is served from the cache any more.
+    /// Stops listening, and lets go of the store. All later calls fail, and nothing is served from the cache.
     pub async fn shutdown(&self) {
         self.coordinator.stop().await;
         let shards = self.node.store.shards().current();
-        join_all(shards.into_iter().map(|shard| self.node.retry_revocations(shard))).await;
-        let count = self.node.revocations.len();
+        join_all(shards.into_iter().map(|shard| self.node.retry_pending_deletes(shard))).await;
+        let count = self.node.pending_deletes.len();
         if count > 0 {
-            tracing::error!(
-                count,
-                "sessions that were to be ended could not be: they will end with their time"
-            );
+            tracing::error!(count, "sessions could not be deleted: they will end with their time");
         }
+        self.node.close();
         self.node.store.close().await;
     }
 }

@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -7,32 +8,36 @@ use handstamp_core::cache::{Feed, InDate, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger};
 use handstamp_core::record::Revision;
+use handstamp_core::time::Timestamp;
 
 use super::Settings;
-use super::ended::Ended;
-use super::erased::ErasedStore;
+use super::erased::{ErasedStore, Publisher};
 use super::flight::Flights;
-use super::lane::Lanes;
+use super::lane::{Lane, Lanes};
 use super::lately::Lately;
-use super::retry::again_if_lost;
-use super::revocations::Revocations;
+use super::pending_deletes::PendingDeletes;
+use super::recent_deletes::RecentDeletes;
+use super::shared_time::SharedTime;
 use super::stats::BusCounters;
-use crate::{Clock, StoreError, Stored};
+use crate::{Clock, Shard, StoreError};
 
-/// What the requests of a node and its coordinator have in common.
+/// State shared by the requests of a node and its coordinator.
 pub(super) struct Node {
     pub(super) store: Box<dyn ErasedStore>,
+    pub(super) bus: Arc<dyn Publisher>,
     pub(super) cache: LocalCache<Cached>,
     pub(super) flights: Flights,
     pub(super) lanes: Lanes,
-    /// What has changed lately, where that must be known because replicas are asked.
+    /// Recent changes, where they must be known because replicas are asked.
     pub(super) lately: Option<Lately>,
-    pub(super) revocations: Revocations,
-    pub(super) ended: Ended,
+    pub(super) pending_deletes: PendingDeletes,
+    pub(super) recent_deletes: RecentDeletes,
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) time: SharedTime,
     pub(super) settings: Settings,
     pub(super) counters: BusCounters,
+    pub(super) closed: AtomicBool,
 }
 
 /// What the cache holds for a key.
@@ -42,15 +47,8 @@ pub(super) enum Cached {
     Absent,
     /// The decoded session. Only the layer that decoded it knows its type.
     Present(Arc<dyn Any + Send + Sync>),
-}
-
-/// Who may be asked for a session.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Source {
-    /// The one who takes writes.
-    Primary,
-    /// Another as well, if that knows all that this node knows.
-    AnyReplica,
+    /// There is a record that cannot be read.
+    Unreadable,
 }
 
 impl Node {
@@ -58,7 +56,7 @@ impl Node {
     pub(super) fn forget(&self, key: &SessionKey, saved: Option<Revision>) {
         self.note_change(key);
         self.cache.invalidate(key, saved);
-        // In this order: who joins a load in between gets what it brings the second time.
+        // In this order: a load that is joined in between brings its second reply.
         self.flights.part(key);
     }
 
@@ -69,7 +67,15 @@ impl Node {
         self.flights.part(key);
     }
 
-    /// Before the cache hears of it: whoever gets a ticket after that knows.
+    /// Remembers that there is no such session. It was deleted, or the store has just said so; and since no id is ever used
+    /// again, that stays true.
+    pub(super) fn remember_absence(&self, key: &SessionKey) {
+        let lane = self.lane_of(key);
+        let in_date = self.in_date(key, self.clock.now(), ABSENT_TTL);
+        let _ = self.cache.begin(key, &lane.feed).complete(None, Cached::Absent, 0, in_date);
+    }
+
+    /// Before the cache is told: every ticket that is taken after that is one that knows.
     fn note_change(&self, key: &SessionKey) {
         if let Some(lately) = &self.lately {
             lately.note(key, self.clock.now());
@@ -90,73 +96,62 @@ impl Node {
         self.counters.cleared();
     }
 
+    pub(super) fn lane(&self, shard: Shard) -> Arc<Lane> {
+        self.lanes.get(shard, || {
+            Lane::new(shard, self.cache.open_feed(self.clock.now(), self.settings.max_staleness))
+        })
+    }
+
+    /// The lane of the shard that `key` lies in now. If the session moves to another, the one that it leaves tells of it in
+    /// its next fence.
+    pub(super) fn lane_of(&self, key: &SessionKey) -> Arc<Lane> {
+        self.lane(self.store.shard_of(key))
+    }
+
+    /// Whether `key` still lies there as far as is known. Otherwise a reply may have come from another shard, whose own
+    /// messages tell of its changes.
+    pub(super) fn lies_in(&self, key: &SessionKey, lane: &Lane) -> bool {
+        self.store.shard_of(key) == lane.shard
+    }
+
     pub(super) fn message(&self, invalidation: &Invalidation) -> Bytes {
-        self.messenger.write(invalidation, self.clock.timestamp())
+        self.messenger.write(invalidation, self.timestamp())
+    }
+
+    /// The wall-clock time that all nodes share, or this node's own as long as no other is known.
+    pub(super) fn timestamp(&self) -> Timestamp {
+        self.time.at(self.clock.now()).unwrap_or_else(|| self.clock.timestamp())
     }
 
     /// For how long something that is true for `left` may be served from the cache.
     pub(super) fn in_date(&self, key: &SessionKey, now: Instant, left: Duration) -> InDate {
-        let until = now + left.min(spread(self.settings.cache_ttl, key));
+        let until = now + left.min(jittered(self.settings.cache_ttl, key));
         // No deadline lies further ahead than ten years, and `left` comes from the store.
         let ends = now + left.min(TEN_YEARS);
         InDate { until, ends }
     }
 
-    /// Asks the store, and offers the answer to the cache. Returns whether that took it: if not, the answer may
-    /// be outdated.
-    pub(super) async fn fill<V, E, F>(
-        &self,
-        key: &SessionKey,
-        source: Source,
-        decode: &F,
-    ) -> Result<(Cached, bool), E>
-    where
-        V: Any + Send + Sync,
-        E: From<StoreError>,
-        F: Fn(Stored) -> Result<V, E>,
-    {
-        let lane = self.lane_of(key);
-        let ticket = self.cache.begin(key, &lane.feed);
-        // After the ticket: whoever ends the session from here on spoils it.
-        if self.revocations.contains(key) {
-            return Ok((Cached::Absent, true));
-        }
-        let now = self.clock.now();
-        let timestamp = self.clock.timestamp();
-        let stored = match self.ask_replica(key, source, now).await {
-            None => again_if_lost(|| self.store.load(key), |_| true).await?,
-            stored => stored,
-        };
-        let Some(stored) = stored.filter(|stored| stored.record.expires_at > timestamp) else {
-            let in_date = self.in_date(key, now, ABSENT_TTL);
-            let fresh = self.lies_in(key, &lane) && ticket.complete(None, Cached::Absent, in_date);
-            return Ok((Cached::Absent, fresh));
-        };
-        let revision = stored.record.revision;
-        // Both deadlines of the session bound what the cache may serve.
-        let left = stored.remaining.unwrap_or_default().min(stored.record.expires_at.since(timestamp));
-        let present = Cached::Present(Arc::new(decode(stored)?));
-        let in_date = self.in_date(key, now, left);
-        let fresh = self.lies_in(key, &lane) && ticket.complete(Some(revision), present.clone(), in_date);
-        Ok((present, fresh))
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
     }
 
-    /// What a replica has, if that may be asked. That there is nothing is for the primary to say.
-    async fn ask_replica(&self, key: &SessionKey, source: Source, now: Instant) -> Option<Stored> {
-        let lately = self.lately.as_ref().filter(|_| source == Source::AnyReplica)?;
-        if lately.contains(key, now) {
-            return None;
+    /// # Errors
+    ///
+    /// After a shutdown.
+    pub(super) fn check_open(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::unavailable("this node has been shut down"));
         }
-        self.store.load_from_replica(key).await
+        Ok(())
     }
 }
 
-/// Up to a tenth less than `ttl`, so that what came in together does not go out together.
-fn spread(ttl: Duration, key: &SessionKey) -> Duration {
+/// Up to a tenth less than `ttl`, so that entries that came in together do not expire together.
+fn jittered(ttl: Duration, key: &SessionKey) -> Duration {
     let part = u32::from(key.as_bytes()[SessionKey::LEN - 1]);
     ttl - ttl / 10 * part / 256
 }
 
-/// How long "not there" is remembered.
-const ABSENT_TTL: Duration = Duration::from_secs(1);
+/// How long the absence of a session is remembered.
+pub(super) const ABSENT_TTL: Duration = Duration::from_secs(1);
 const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);

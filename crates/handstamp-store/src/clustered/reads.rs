@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use handstamp_core::id::SessionKey;
 
-use super::node::{Cached, Source};
+use super::decoded::Decoded;
+use super::loads::Source;
+use super::node::Cached;
 use super::{ClusteredStore, Lookup};
 use crate::{StoreError, Stored};
 
@@ -25,7 +27,7 @@ impl ClusteredStore {
         now: Instant,
         limit: Duration,
     ) -> Option<Lookup<Arc<V>>> {
-        if self.node.revocations.contains(key) {
+        if self.node.pending_deletes.contains(key) || self.node.check_open().is_err() {
             return None;
         }
         self.node.cache.get_outdated(key, now, limit)?.into_lookup()
@@ -45,7 +47,7 @@ impl ClusteredStore {
     where
         V: Any + Send + Sync,
         E: Any + Clone + From<StoreError> + Send + Sync,
-        F: Fn(Stored) -> Result<V, E> + Send + Sync + 'static,
+        F: Fn(Stored) -> Result<Decoded<V>, E> + Send + Sync + 'static,
     {
         let cached = self.node.share_load(key, decode).await?;
         cached.into_lookup().ok_or_else(two_types)
@@ -65,7 +67,7 @@ impl ClusteredStore {
     where
         V: Any + Send + Sync,
         E: From<StoreError>,
-        F: Fn(Stored) -> Result<V, E>,
+        F: Fn(Stored) -> Result<Decoded<V>, E>,
     {
         let cached = self.node.load(key, Source::Primary, decode).await?;
         cached.into_lookup().ok_or_else(two_types)
@@ -86,6 +88,7 @@ impl Cached {
         match self {
             Self::Absent => Some(Lookup::Absent),
             Self::Present(value) => value.downcast().ok().map(Lookup::Found),
+            Self::Unreadable => Some(Lookup::Unreadable),
         }
     }
 }

@@ -1,42 +1,86 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a node has heard over the bus so far. Counts run from its start.
+use handstamp_core::invalidation::MessageError;
+
+/// The messages that a node has received over the bus. Counts run from its start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BusStats {
     /// Authentic messages.
     pub received: u64,
-    /// Messages that were malformed, forged, too long, or not understood.
+    /// Messages that were rejected, for whatever reason.
     pub refused: u64,
-    /// How often the cache was cleared, or what came from one shard: on request, or because messages may have been missed.
+    /// Of these: the tag does not belong to the rest.
+    pub forged: u64,
+    /// Of these: no message.
+    pub malformed: u64,
+    /// Of these: longer than any message.
+    pub oversize: u64,
+    /// Of these: signed with a key that this node does not have.
+    pub unknown_key: u64,
+    /// Of these: authentic, and of a version that this node does not know.
+    pub unknown_version: u64,
+    /// Authentic requests to clear the cache that were not sent just now: old ones, sent again by somebody.
+    pub outdated: u64,
+    /// How often the cache was cleared, or the part that came from one shard: on request, or because messages may have been
+    /// missed.
     pub clears: u64,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct BusCounters {
     received: AtomicU64,
-    refused: AtomicU64,
+    forged: AtomicU64,
+    malformed: AtomicU64,
+    oversize: AtomicU64,
+    unknown_key: AtomicU64,
+    unknown_version: AtomicU64,
+    outdated: AtomicU64,
     clears: AtomicU64,
 }
 
 impl BusCounters {
     pub(super) fn received(&self) {
-        self.received.fetch_add(1, Ordering::Relaxed);
+        add_one(&self.received);
     }
 
-    pub(super) fn refused(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn rejected(&self, reason: MessageError) {
+        add_one(match reason {
+            MessageError::Forged => &self.forged,
+            MessageError::Malformed => &self.malformed,
+            MessageError::Oversize => &self.oversize,
+            MessageError::UnknownKey => &self.unknown_key,
+            MessageError::UnknownVersion => &self.unknown_version,
+        });
+    }
+
+    pub(super) fn outdated(&self) {
+        add_one(&self.outdated);
     }
 
     pub(super) fn cleared(&self) {
-        self.clears.fetch_add(1, Ordering::Relaxed);
+        add_one(&self.clears);
     }
 
     pub(super) fn stats(&self) -> BusStats {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (forged, malformed, oversize) =
+            (count(&self.forged), count(&self.malformed), count(&self.oversize));
+        let (unknown_key, unknown_version) = (count(&self.unknown_key), count(&self.unknown_version));
         BusStats {
-            received: self.received.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
-            clears: self.clears.load(Ordering::Relaxed),
+            received: count(&self.received),
+            refused: forged + malformed + oversize + unknown_key + unknown_version,
+            forged,
+            malformed,
+            oversize,
+            unknown_key,
+            unknown_version,
+            outdated: count(&self.outdated),
+            clears: count(&self.clears),
         }
     }
+}
+
+fn add_one(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -11,10 +11,14 @@ pub(super) struct Status {
 /// What the listener of a shard last knew.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct ShardStatus {
-    /// Whether there is a subscription, and a proof that it is alive.
+    /// Whether there is a subscription, and a recent proof that it is alive.
     pub(super) running: bool,
     /// Whether the shard could be reached when it was last asked; `None` before the first time.
     pub(super) reachable: Option<bool>,
+    /// Whether writes worked when that was last found out; `None` before the first time.
+    pub(super) writable: Option<bool>,
+    /// Whether this node's wall clock is far from the shard's.
+    pub(super) clock_is_off: bool,
 }
 
 impl Status {
@@ -30,9 +34,19 @@ impl Status {
         self.shards.remove(&shard);
     }
 
-    /// Whether all shards are listened to.
+    /// Whether there is a live subscription to every shard.
     pub(super) fn is_running(&self) -> bool {
         self.all(|shard| shard.running)
+    }
+
+    /// Whether all shards could be reached, and take writes.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.all(ShardStatus::is_healthy)
+    }
+
+    /// Whether a shard could be reached, and takes writes.
+    pub(super) fn is_healthy_in_part(&self) -> bool {
+        self.shards.values().any(ShardStatus::is_healthy)
     }
 
     /// Whether all shards could be reached.
@@ -45,13 +59,33 @@ impl Status {
         self.shards.values().any(|shard| shard.reachable == Some(true))
     }
 
-    /// Whether all shards are listened to, and have been asked.
+    /// Whether a shard takes writes.
+    pub(super) fn is_writable_in_part(&self) -> bool {
+        self.shards.values().any(|shard| shard.writable == Some(true))
+    }
+
+    /// Whether there is a live subscription to every shard, and it is known whether all can be reached and written to.
     pub(super) fn is_settled(&self) -> bool {
-        self.all(|shard| shard.running && shard.reachable.is_some())
+        self.all(|shard| match shard.reachable {
+            Some(true) => shard.running && shard.writable.is_some(),
+            Some(false) => shard.running,
+            None => false,
+        })
+    }
+
+    /// Whether this node's wall clock is far from a shard's.
+    pub(super) fn is_clock_off(&self) -> bool {
+        self.shards.values().any(|shard| shard.clock_is_off)
     }
 
     /// As long as there are none, nothing is known.
     fn all(&self, is_so: impl FnMut(&ShardStatus) -> bool) -> bool {
         !self.shards.is_empty() && self.shards.values().all(is_so)
+    }
+}
+
+impl ShardStatus {
+    fn is_healthy(&self) -> bool {
+        self.reachable == Some(true) && self.writable != Some(false)
     }
 }

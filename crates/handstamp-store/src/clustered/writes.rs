@@ -1,6 +1,5 @@
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use handstamp_core::id::SessionKey;
@@ -8,14 +7,16 @@ use handstamp_core::invalidation::Invalidation;
 use handstamp_core::record::{Mark, Record, Revision};
 use tokio::time::{Instant, timeout_at};
 
+use super::decoded::CacheEntry;
+use super::lane::Lane;
 use super::node::{Cached, Node};
 use super::retry::again_if_lost;
 use crate::{CreateOutcome, RetireOutcome, SaveOutcome, StoreError, TouchOutcome};
 
 /// The writes of one request: see [`ClusteredStore::writes`](super::ClusteredStore::writes).
 ///
-/// Each takes what is left of the budget at most. After an error it is unknown whether the write was done, and
-/// this node does not believe any more what it knew of the session; it is kept for an outage only.
+/// Each takes what is left of the budget at most. After an error it is unknown whether the write was done: this node's copy of
+/// the session is out of date, and is served only where the policy for outages says so.
 ///
 /// # Cancel safety
 ///
@@ -41,22 +42,22 @@ impl<'n> Writes<'n> {
     ///
     /// # Errors
     ///
-    /// When the store has no answer in time.
+    /// When the store does not reply in time, or rejects it.
     pub async fn create<V: Any + Send + Sync>(
         self,
         record: &Record,
         ttl: Duration,
-        value: Arc<V>,
+        entry: CacheEntry<V>,
     ) -> Result<CreateOutcome, StoreError> {
         let node = self.node;
         let lane = node.lane_of(&record.key);
         let ticket = node.cache.begin(&record.key, &lane.feed);
         let in_date = node.in_date(&record.key, node.clock.now(), ttl);
-        let outcome = self
-            .in_time(|| node.store.create(record, ttl), |outcome| *outcome == CreateOutcome::Created)
-            .await?;
+        let done = |outcome: &CreateOutcome| *outcome == CreateOutcome::Created;
+        let outcome = self.write(&lane, || node.store.create(record, ttl), done).await?;
         if outcome == CreateOutcome::Created && node.lies_in(&record.key, &lane) {
-            let _ = ticket.complete(Some(record.revision), Cached::Present(value), in_date);
+            let value = Cached::Present(entry.value);
+            let _ = ticket.complete(Some(record.revision), value, entry.size, in_date);
         }
         Ok(outcome)
     }
@@ -66,32 +67,34 @@ impl<'n> Writes<'n> {
     ///
     /// # Errors
     ///
-    /// When the store has no answer in time.
+    /// When the store does not reply in time, or rejects it.
     pub async fn save<V: Any + Send + Sync>(
         self,
         record: &Record,
         replacing: Revision,
         ttl: Duration,
-        value: Arc<V>,
+        entry: CacheEntry<V>,
     ) -> Result<SaveOutcome, StoreError> {
         let node = self.node;
         let lane = node.lane_of(&record.key);
         let ticket = node.cache.begin(&record.key, &lane.feed);
-        // After the ticket: whoever ends the session from here on spoils it.
-        if node.revocations.contains(&record.key) {
+        // After the ticket: a delete that begins from here on spoils it.
+        if node.pending_deletes.contains(&record.key) {
             return Ok(SaveOutcome::Gone);
         }
         let in_date = node.in_date(&record.key, node.clock.now(), ttl);
         let notice = node.message(&Invalidation::SessionInvalidated(record.key, record.revision));
-        // After a save that was done, another may have changed the record again, or ended it: then the second answer is
-        // no answer to the first.
+        // After a save that was done, another may have changed the record again, or ended it: then the second reply is
+        // no reply to the first.
         let done = |outcome: &SaveOutcome| *outcome == SaveOutcome::Saved;
-        let outcome = self.in_time(|| node.store.save(record, replacing, ttl, notice.clone()), done).await;
+        let save = || node.store.save(record, replacing, ttl, notice.clone());
+        let outcome = self.write(&lane, save, done).await;
         match &outcome {
             Ok(SaveOutcome::Saved) => {
                 node.forget(&record.key, Some(record.revision));
                 if node.lies_in(&record.key, &lane) {
-                    let _ = ticket.complete(Some(record.revision), Cached::Present(value), in_date);
+                    let value = Cached::Present(entry.value);
+                    let _ = ticket.complete(Some(record.revision), value, entry.size, in_date);
                 }
             }
             Ok(SaveOutcome::Conflict | SaveOutcome::Gone) => node.forget(&record.key, None),
@@ -104,13 +107,13 @@ impl<'n> Writes<'n> {
     ///
     /// # Errors
     ///
-    /// When the store has no answer in time.
+    /// When the store does not reply in time, or rejects it.
     pub async fn touch(self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
         let node = self.node;
-        if node.revocations.contains(key) {
+        if node.pending_deletes.contains(key) {
             return Ok(TouchOutcome::Gone);
         }
-        let outcome = self.in_time(|| node.store.touch(key, ttl), |_| true).await?;
+        let outcome = self.write(&node.lane_of(key), || node.store.touch(key, ttl), |_| true).await?;
         if outcome == TouchOutcome::Gone {
             node.forget(key, None);
         }
@@ -119,28 +122,40 @@ impl<'n> Writes<'n> {
 
     /// Ends a session, for all nodes and for good. Returns whether there was one.
     ///
+    /// A session that this node knows not to be there costs the store nothing.
+    ///
     /// # Errors
     ///
-    /// When the store has no answer in time. The session is then over on this node at once, and the store is told
+    /// When the store does not reply in time. The session is then over on this node at once, and the store is told
     /// as soon as it can be reached, as long as this node lives.
     pub async fn delete(self, key: &SessionKey) -> Result<bool, StoreError> {
         let node = self.node;
-        let deleted = self.delete_once(key).await;
-        match deleted {
-            Ok(_) => node.ended.note(*key, node.clock.now()),
-            Err(_) if !node.revocations.remember(*key) => {
-                tracing::error!(
-                    "too many sessions wait to be ended: one of them will only end with its time"
-                );
-            }
-            Err(_) => {}
+        if matches!(node.cache.get(key, node.clock.now()), Some(Cached::Absent)) {
+            return Ok(false);
+        }
+        let held = node.cache.holds(key);
+        let deleted = match self.delete_once(key).await {
+            // Something else than this library has removed it, so that nobody was told.
+            Ok(false) if held => self.announce_delete(key).await.map(|()| false),
+            deleted => deleted,
+        };
+        let remembered = match deleted {
+            Ok(true) => node.recent_deletes.remember(*key, node.clock.now()),
+            Ok(false) => true,
+            Err(_) => node.pending_deletes.remember(*key),
+        };
+        if !remembered {
+            tracing::error!("too many sessions were deleted at once: one of them may only end with its time");
         }
         node.forget(key, None);
+        if deleted.is_ok() {
+            node.remember_absence(key);
+        }
         deleted
     }
 
-    /// Ends a session that should have ended before.
-    pub(super) async fn end_once_more(self, key: &SessionKey) -> Result<bool, StoreError> {
+    /// Repeats a delete.
+    pub(super) async fn delete_again(self, key: &SessionKey) -> Result<bool, StoreError> {
         let deleted = self.delete_once(key).await;
         self.node.forget(key, None);
         deleted
@@ -158,7 +173,7 @@ impl<'n> Writes<'n> {
     ///
     /// # Errors
     ///
-    /// When the store has no answer in time.
+    /// When the store does not reply in time, or rejects it.
     pub async fn retire(
         self,
         key: &SessionKey,
@@ -167,17 +182,20 @@ impl<'n> Writes<'n> {
         ttl: Duration,
     ) -> Result<RetireOutcome, StoreError> {
         let node = self.node;
-        if node.revocations.contains(key) {
+        if node.pending_deletes.contains(key) {
             return Ok(RetireOutcome::Gone);
         }
         let notice = node.message(&Invalidation::SessionDeleted(*key));
         // The mark tells whether it was done.
         let retire = || node.store.retire(key, revision, mark, ttl, notice.clone());
-        let outcome = self.in_time(retire, |_| true).await;
+        let outcome = self.write(&node.lane_of(key), retire, |_| true).await;
         match outcome {
             Ok(outcome) => {
-                if outcome == RetireOutcome::Retired {
-                    node.ended.note(*key, node.clock.now());
+                if outcome == RetireOutcome::Retired && !node.recent_deletes.remember(*key, node.clock.now())
+                {
+                    tracing::error!(
+                        "too many sessions were deleted at once: an old id may only end with its time"
+                    );
                 }
                 node.forget(key, None);
             }
@@ -190,9 +208,9 @@ impl<'n> Writes<'n> {
     ///
     /// # Errors
     ///
-    /// When the store has no answer in time.
+    /// When the store does not reply in time, or rejects it.
     pub async fn unmark(self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
-        self.in_time(|| self.node.store.unmark(key, mark), |()| true).await
+        self.write(&self.node.lane_of(key), || self.node.store.unmark(key, mark), |()| true).await
     }
 
     /// What is left of the budget bounds anything that a write has to wait for.
@@ -206,14 +224,32 @@ impl<'n> Writes<'n> {
 
     async fn delete_once(self, key: &SessionKey) -> Result<bool, StoreError> {
         let notice = self.node.message(&Invalidation::SessionDeleted(*key));
-        self.in_time(|| self.node.store.delete(key, notice.clone()), |_| true).await
+        self.write(&self.node.lane_of(key), || self.node.store.delete(key, notice.clone()), |_| true).await
     }
 
-    async fn in_time<T, F>(self, call: impl FnMut() -> F, tells: impl Fn(&T) -> bool) -> Result<T, StoreError>
+    async fn announce_delete(self, key: &SessionKey) -> Result<(), StoreError> {
+        let message = self.node.message(&Invalidation::SessionDeleted(*key));
+        let published = self.node.bus.publish(self.node.store.shard_of(key), message);
+        self.within_budget(published).await?.map_err(StoreError::unavailable)
+    }
+
+    async fn write<T, F>(
+        self,
+        lane: &Lane,
+        call: impl FnMut() -> F,
+        tells: impl Fn(&T) -> bool,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        timeout_at(self.deadline, again_if_lost(call, tells)).await.unwrap_or(Err(StoreError::TimedOut))
+        self.node.check_open()?;
+        let written = timeout_at(self.deadline, again_if_lost(call, tells)).await;
+        let written = written.unwrap_or(Err(StoreError::TimedOut));
+        match &written {
+            Ok(_) => lane.writes.done(self.node.clock.now()),
+            Err(_) => lane.writes.failed(),
+        }
+        written
     }
 }
 

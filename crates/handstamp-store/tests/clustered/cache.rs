@@ -1,6 +1,5 @@
 //! What may be served from the cache, and what may not.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use handstamp_core::record::Record;
@@ -147,7 +146,7 @@ async fn an_entry_is_served_no_longer_than_its_session_lives() {
     let node = cluster.node("one").await;
     let record = record();
     let ttl = Duration::from_secs(3);
-    let value = Arc::new(record.payload.clone());
+    let value = entry(&record);
     assert_eq!(node.clustered.writes().create(&record, ttl, value).await.unwrap(), CreateOutcome::Created);
     sleep(ttl - Duration::from_millis(10)).await;
     assert_eq!(node.lookup(&record.key), Some(found("first")));

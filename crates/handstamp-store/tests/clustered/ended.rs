@@ -52,3 +52,18 @@ async fn what_ended_long_ago_is_left_alone() {
     sleep(MAX_STALENESS).await;
     assert_eq!(node.read(&record.key).await.unwrap(), found("first"), "that is another's affair");
 }
+
+/// K8.2, S93: one client with one dead cookie.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_logouts_displaces_no_other() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let (record, dead) = (node.create().await, node.create().await);
+    assert!(node.delete(&record).await.unwrap());
+    assert!(node.delete(&dead).await.unwrap());
+    for _ in 0..100_000 {
+        assert!(!node.delete(&dead).await.unwrap());
+    }
+    take_over(&cluster, &node, &record).await;
+    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+}

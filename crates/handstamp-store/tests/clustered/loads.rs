@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use handstamp_store::{Lookup, StoreError};
+use handstamp_store::{Decoded, Lookup, SaveOutcome, StoreError};
 use handstamp_testkit::until;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::support::*;
 
@@ -106,9 +106,51 @@ async fn a_fresh_load_never_shares_what_was_asked_before() {
     let late = async {
         held.reached().await;
         let _ = one.save(&changed(&first, "second"), first.revision).await.unwrap();
-        let fresh = two.clustered.load_fresh(&first.key, |stored| Ok::<_, StoreError>(stored.record.payload));
+        let fresh = two.clustered.load_fresh(&first.key, decode);
         assert_eq!(fresh.await.map(payload).unwrap(), found("second"));
         held.release();
     };
     let (_, ()) = tokio::join!(early, late);
+}
+
+/// K3.2
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_decoding_is_an_error_for_all_who_share_the_load() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.clustered.clear();
+    let decode = |_| -> Result<Decoded<()>, StoreError> { panic!("told to panic") };
+    let loads = join_all((0..3).map(|_| node.clustered.load(&record.key, decode)));
+    for loaded in timeout(Duration::from_secs(1), loads).await.expect("all are answered") {
+        assert!(matches!(loaded, Err(StoreError::Panicked)), "{loaded:?}");
+    }
+    assert_eq!(node.load(&record.key).await.unwrap(), found("first"), "the next load begins anew");
+}
+
+/// K3.3
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_read_is_not_loaded_again_and_again() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.clustered.clear();
+    let calls = node.faults.calls();
+    for _ in 0..10 {
+        let found = match node.lookup(&record.key) {
+            Some(lookup) => lookup,
+            None => node
+                .clustered
+                .load(&record.key, |_| Ok::<_, StoreError>(Decoded::Unreadable))
+                .await
+                .map(payload)
+                .unwrap(),
+        };
+        assert_eq!(found, Lookup::Unreadable);
+    }
+    assert_eq!(node.faults.calls(), calls + 1);
+    let second = changed(&record, "second");
+    let newer_node = cluster.node("two").await;
+    assert_eq!(newer_node.save(&second, record.revision).await.unwrap(), SaveOutcome::Saved);
+    until("it is read again", async || node.read(&record.key).await.unwrap() == found("second")).await;
 }

@@ -7,13 +7,12 @@ use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Record;
 use handstamp_store::{
-    ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, SaveOutcome, Settings, Store, StoreError,
-    SystemClock,
+    ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, SaveOutcome, Settings, Store, SystemClock,
 };
 use handstamp_testkit::{DeafBus, Ears, FaultyStore, Replica, until};
 use tokio::time::sleep;
 
-use crate::support::{MAX_STALENESS, SECRET, TTL, changed, found, messenger, payload, record};
+use crate::support::{MAX_STALENESS, SECRET, TTL, changed, decode, entry, found, messenger, payload, record};
 
 struct Node {
     clustered: ClusteredStore,
@@ -36,7 +35,7 @@ impl Node {
     }
 
     async fn load(&self, key: &SessionKey) -> Lookup<Bytes> {
-        let loaded = self.clustered.load(key, |stored| Ok::<_, StoreError>(stored.record.payload)).await;
+        let loaded = self.clustered.load(key, decode).await;
         payload(loaded.unwrap())
     }
 }
@@ -61,7 +60,7 @@ async fn fixture() -> (Node, Record, MemoryStore) {
 async fn what_has_not_changed_lately_is_read_from_a_replica() {
     let (node, record, _primary) = fixture().await;
     assert_eq!(node.load(&record.key).await, found("first"));
-    let fresh = node.clustered.load_fresh(&record.key, |stored| Ok::<_, StoreError>(stored.record.payload));
+    let fresh = node.clustered.load_fresh(&record.key, decode);
     assert_eq!(payload(fresh.await.unwrap()), found("second"), "who wants to know asks the primary");
 }
 
@@ -79,7 +78,7 @@ async fn what_has_changed_lately_is_not() {
 async fn what_this_node_wrote_is_not() {
     let (node, record, _primary) = fixture().await;
     let third = changed(&record, "third");
-    let value = Arc::new(third.payload.clone());
+    let value = entry(&third);
     let saved = node.clustered.writes().save(&third, record.revision, TTL, value).await.unwrap();
     assert_eq!(saved, SaveOutcome::Saved);
     node.clustered.clear();

@@ -1,16 +1,17 @@
 //! Several nodes on one store and one bus.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::invalidation::{Messenger, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    Clock, ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, SaveOutcome, Settings, StoreError,
-    SystemClock,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Lookup, MemoryBus, MemoryStore, SaveOutcome,
+    Settings, StoreError, Stored, SystemClock,
 };
 use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore};
 
@@ -47,6 +48,15 @@ impl Cluster {
         node
     }
 
+    pub(crate) async fn node_with_clock(&self, name: &str, clock: impl Clock) -> TestNode {
+        let (store, faults) = FaultyStore::new(self.store.clone());
+        let (bus, ears) = DeafBus::new(self.bus.clone());
+        let messenger = messenger(name, SECRET);
+        let clustered = ClusteredStore::start(store, bus, messenger, Arc::new(clock), Settings::default());
+        clustered.settled().await;
+        TestNode { clustered, faults, ears }
+    }
+
     pub(crate) fn node_on(
         &self,
         store: FaultyStore<MemoryStore>,
@@ -61,13 +71,27 @@ impl Cluster {
     }
 }
 
+/// The clock of a machine whose wall clock is wrong by so many milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Skewed(pub(crate) i64);
+
+impl Clock for Skewed {
+    fn now(&self) -> Instant {
+        SystemClock.now()
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::from_millis(SystemClock.timestamp().as_millis().saturating_add_signed(self.0))
+    }
+}
+
 impl<F, E> TestNode<F, E> {
     pub(crate) fn lookup(&self, key: &SessionKey) -> Option<Lookup<Bytes>> {
         self.clustered.lookup::<Bytes>(key, SystemClock.now()).map(payload)
     }
 
     pub(crate) async fn load(&self, key: &SessionKey) -> Result<Lookup<Bytes>, StoreError> {
-        self.clustered.load(key, |stored| Ok::<_, StoreError>(stored.record.payload)).await.map(payload)
+        self.clustered.load(key, decode).await.map(payload)
     }
 
     /// What a request reads: the cache if it may, else the store.
@@ -89,7 +113,7 @@ impl<F, E> TestNode<F, E> {
 
     /// Creates this record.
     pub(crate) async fn keep(&self, record: Record) -> Record {
-        let value = Arc::new(record.payload.clone());
+        let value = entry(&record);
         assert_eq!(
             self.clustered.writes().create(&record, TTL, value).await.unwrap(),
             CreateOutcome::Created
@@ -98,7 +122,7 @@ impl<F, E> TestNode<F, E> {
     }
 
     pub(crate) async fn save(&self, record: &Record, replacing: Revision) -> Result<SaveOutcome, StoreError> {
-        let value = Arc::new(record.payload.clone());
+        let value = entry(&record);
         self.clustered.writes().save(record, replacing, TTL, value).await
     }
 
@@ -114,9 +138,24 @@ pub(crate) fn messenger(node: &str, secret: &str) -> Messenger {
     Messenger::new(&ring, NodeId::new(node).unwrap())
 }
 
+/// Sessions are their payload here.
+pub(crate) fn decode(stored: Stored) -> Result<Decoded<Bytes>, StoreError> {
+    let deadline = stored.record.expires_at.since(SystemClock.timestamp());
+    let left = stored.remaining.unwrap_or_default().min(deadline);
+    if left.is_zero() {
+        return Ok(Decoded::Expired);
+    }
+    Ok(Decoded::Session { entry: entry(&stored.record), left })
+}
+
+pub(crate) fn entry(record: &Record) -> CacheEntry<Bytes> {
+    CacheEntry::new(record.payload.clone(), record.payload.len())
+}
+
 pub(crate) fn payload(lookup: Lookup<Arc<Bytes>>) -> Lookup<Bytes> {
     match lookup {
         Lookup::Absent => Lookup::Absent,
+        Lookup::Unreadable => Lookup::Unreadable,
         Lookup::Found(payload) => Lookup::Found(Bytes::clone(&payload)),
     }
 }

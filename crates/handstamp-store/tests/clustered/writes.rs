@@ -1,6 +1,5 @@
 //! What a write leaves behind, and one whose answer is lost.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use handstamp_core::record::Record;
@@ -25,7 +24,7 @@ async fn a_store_that_hangs_costs_no_more_than_the_budget() {
     let started = Instant::now();
     let writes = node.clustered.writes();
     let second = changed(&first, "second");
-    let value = Arc::new(second.payload.clone());
+    let value = entry(&second);
     let saved = writes.save(&second, first.revision, TTL, value).await;
     assert!(matches!(saved, Err(StoreError::TimedOut)));
     assert!(writes.out_of_time());
@@ -128,7 +127,7 @@ async fn a_session_that_could_not_be_created_is_not_ended_later() {
     let node = cluster.node("one").await;
     let record = record();
     node.faults.fail();
-    let value = Arc::new(record.payload.clone());
+    let value = entry(&record);
     assert!(node.clustered.writes().create(&record, TTL, value).await.is_err());
     node.clustered.writes().take_back(&record.key).await;
     let calls = node.faults.calls();
@@ -136,4 +135,34 @@ async fn a_session_that_could_not_be_created_is_not_ended_later() {
     sleep(MAX_STALENESS * 2).await;
     assert!(node.clustered.healthy());
     assert_eq!(node.faults.calls(), calls);
+}
+
+/// K8.3, F13: the logout of a dead cookie.
+#[tokio::test(start_paused = true)]
+async fn a_delete_of_nothing_is_told_to_no_node_and_asked_for_once_a_second() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let record = one.create().await;
+    assert!(one.delete(&record).await.unwrap());
+    until("two hears of it", async || two.clustered.bus_stats().received == 1).await;
+    sleep(Duration::from_secs(1)).await;
+    let calls = one.faults.calls();
+    for _ in 0..1_000 {
+        assert!(!one.delete(&record).await.unwrap());
+    }
+    assert_eq!(one.faults.calls(), calls + 1);
+    sleep(MAX_STALENESS).await;
+    assert_eq!(two.clustered.bus_stats().received, 1);
+}
+
+/// Somebody has removed the record by hand. Other nodes may hold a copy, too.
+#[tokio::test(start_paused = true)]
+async fn a_delete_of_what_has_vanished_is_told_to_every_node() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let record = one.create().await;
+    assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
+    cluster.store.forget(&record.key);
+    assert!(!one.delete(&record).await.unwrap());
+    until("two hears of it", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
 }

@@ -113,8 +113,8 @@ impl ShardedNode {
             node.running(),
             node.healthy(),
             node.healthy_in_part(),
-            node.healthy_for(&one.key),
-            node.healthy_for(&other.key),
+            node.reachable_for(&one.key),
+            node.reachable_for(&other.key),
         ]
     }
 
