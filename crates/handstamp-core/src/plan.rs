@@ -11,8 +11,6 @@ pub struct Exchange {
     pub found: bool,
     /// What the handler asked for.
     pub intent: Intent,
-    /// Whether the session's life should be extended.
-    pub touch_due: bool,
 }
 
 /// What a handler asked for. Changes and renewing before a destroy are forgotten with the session.
@@ -38,8 +36,6 @@ pub enum Intent {
 pub enum StoreStep {
     /// Nothing.
     Nothing,
-    /// Give the record its full life again.
-    Touch,
     /// Save under a new id; there is no old record.
     Create,
     /// Save over the record that was read, if it is still that revision.
@@ -70,11 +66,10 @@ pub enum CookieStep {
 /// unless the handler ended the session: the response to a parallel request may just have replaced it.
 #[must_use]
 pub fn plan(exchange: Exchange) -> (StoreStep, CookieStep) {
-    let Exchange { cookie, found, intent, touch_due } = exchange;
+    let Exchange { cookie, found, intent } = exchange;
     let reissue = if cookie == Some(KeyAge::Other) { CookieStep::Set } else { CookieStep::Nothing };
     let remove = if cookie.is_some() { CookieStep::Remove } else { CookieStep::Nothing };
     match (intent, found) {
-        (Intent::Keep, true) if touch_due => (StoreStep::Touch, reissue),
         (Intent::Keep, true) => (StoreStep::Nothing, reissue),
         (Intent::Keep | Intent::Renew { change: false }, false) => (StoreStep::Nothing, CookieStep::Nothing),
         (Intent::Change, true) => (StoreStep::Save, reissue),
@@ -97,7 +92,7 @@ mod tests {
 
     #[track_caller]
     fn check(cookie: Option<KeyAge>, found: bool, intent: Intent, expected: (StoreStep, CookieStep)) {
-        let exchange = Exchange { cookie, found, intent, touch_due: false };
+        let exchange = Exchange { cookie, found, intent };
         assert_eq!(plan(exchange), expected, "{exchange:?}");
     }
 
@@ -140,14 +135,5 @@ mod tests {
     #[test]
     fn ending_a_session_that_is_gone_still_removes_its_cookie() {
         check(CURRENT, false, Intent::Destroy, (StoreStep::Nothing, CookieStep::Remove));
-    }
-
-    #[test]
-    fn only_a_session_that_is_merely_read_needs_a_touch() {
-        let due = |found, intent| plan(Exchange { cookie: CURRENT, found, intent, touch_due: true }).0;
-        assert_eq!(due(true, Intent::Keep), StoreStep::Touch);
-        assert_eq!(due(false, Intent::Keep), StoreStep::Nothing);
-        assert_eq!(due(true, Intent::Change), StoreStep::Save);
-        assert_eq!(due(true, Intent::Destroy), StoreStep::Delete);
     }
 }

@@ -32,6 +32,20 @@ impl Timeouts {
         (left > Duration::ZERO).then(|| left.min(self.idle))
     }
 
+    /// The absolute deadline that counts for a session with a stored `deadline`: not later than today's settings allow, be it
+    /// that they were longer when the session began, or that a clock was wrong.
+    #[must_use]
+    pub fn clamped_deadline(&self, now: Timestamp, created_at: Timestamp, deadline: Timestamp) -> Timestamp {
+        deadline.min(self.deadline(created_at)).min(self.deadline(now))
+    }
+
+    /// How long a session lives unless it is used, by the `remaining` time to live of its record. A record that has lost its
+    /// time to live counts from when it was saved.
+    #[must_use]
+    pub fn idle_left(&self, now: Timestamp, saved_at: Timestamp, remaining: Option<Duration>) -> Duration {
+        remaining.unwrap_or_else(|| self.idle.saturating_sub(now.since(saved_at))).min(self.idle)
+    }
+
     /// In how long a session that has `remaining` to live should be given its full time again. Only once a tenth
     /// of the idle timeout has gone by, so that a busy session is not written at every request; and never where the
     /// absolute deadline leaves nothing to give.
@@ -92,6 +106,27 @@ mod tests {
         assert_eq!(TIMEOUTS.time_to_live(at(950), DEADLINE), Some(secs(50)));
         assert_eq!(TIMEOUTS.time_to_live(at(1_000), DEADLINE), None);
         assert_eq!(TIMEOUTS.time_to_live(at(2_000), DEADLINE), None);
+    }
+
+    /// K5.4, S84
+    #[test]
+    fn stored_deadlines_count_only_as_far_as_todays_settings_go() {
+        let clamped =
+            |now, created_at, deadline| TIMEOUTS.clamped_deadline(at(now), at(created_at), at(deadline));
+        assert_eq!(clamped(10, 0, 1_000), at(1_000));
+        assert_eq!(clamped(10, 0, 500), at(500), "it began under shorter settings");
+        assert_eq!(clamped(10, 0, 5_000), at(1_000), "it began under longer settings");
+        assert_eq!(clamped(10, 50_000, 51_000), at(1_010), "it began under a wrong clock");
+        assert_eq!(TIMEOUTS.idle_left(at(10), at(0), Some(secs(70))), secs(70));
+        assert_eq!(TIMEOUTS.idle_left(at(10), at(0), Some(secs(7_000))), secs(100));
+    }
+
+    /// K5.4, F19, S28
+    #[test]
+    fn without_a_time_to_live_the_idle_timeout_counts_from_the_last_save() {
+        assert_eq!(TIMEOUTS.idle_left(at(30), at(0), None), secs(70));
+        assert_eq!(TIMEOUTS.idle_left(at(100), at(0), None), secs(0));
+        assert_eq!(TIMEOUTS.idle_left(at(500), at(0), None), secs(0));
     }
 
     #[test]

@@ -86,7 +86,13 @@ impl std::fmt::Debug for OldData<'_> {
 
 pub(crate) fn encode<D: Serialize>(encoding: Encoding, data: &D) -> Result<Vec<u8>, BoxError> {
     match encoding {
-        Encoding::MessagePack => Ok(rmp_serde::to_vec_named(data)?),
+        Encoding::MessagePack => {
+            let mut bytes = Vec::new();
+            data.serialize(
+                &mut rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable(),
+            )?;
+            Ok(bytes)
+        }
         Encoding::Json => Ok(serde_json::to_vec(data)?),
     }
 }
@@ -94,7 +100,8 @@ pub(crate) fn encode<D: Serialize>(encoding: Encoding, data: &D) -> Result<Vec<u
 pub(crate) fn decode<D: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Result<D, BoxError> {
     match encoding {
         Encoding::MessagePack => {
-            let mut deserializer = rmp_serde::Deserializer::from_read_ref(payload);
+            // Human-readable: in tagged, untagged and flattened types, serde cannot read the other form back.
+            let mut deserializer = rmp_serde::Deserializer::from_read_ref(payload).with_human_readable();
             deserializer.set_max_depth(MAX_DEPTH);
             D::deserialize(&mut deserializer).map_err(|error| Box::new(Unfit::of_message_pack(&error)).into())
         }

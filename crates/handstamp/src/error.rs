@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use handstamp_core::id::RandomError;
-use handstamp_core::record::RecordError;
 use handstamp_store::{SharedError, StoreError};
 use http::StatusCode;
 
@@ -43,9 +42,9 @@ pub enum SessionError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The stored data cannot be decoded into the application's type.
+    /// The stored data cannot be decoded into the application's type any more.
     Undecodable(SharedError),
-    /// The application's data cannot be encoded.
+    /// The application's data cannot be encoded, or not so that it can be decoded again. Nothing was changed.
     Unencodable(SharedError),
 }
 
@@ -58,7 +57,7 @@ impl SessionError {
             Self::Conflict => StatusCode::CONFLICT,
             Self::Gone => StatusCode::UNAUTHORIZED,
             Self::Aborted
-            | Self::Store(StoreError::Unwritable(_))
+            | Self::Store(StoreError::Panicked | StoreError::Unwritable(_))
             | Self::TooLarge { .. }
             | Self::TooLate
             | Self::Undecodable(_)
@@ -72,11 +71,6 @@ impl SessionError {
     pub fn retry_after(&self) -> Option<Duration> {
         let may_help = matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT);
         may_help.then_some(Duration::from_secs(1))
-    }
-
-    /// Whether something is stored that nobody can make sense of any more.
-    pub(crate) const fn is_undecodable(&self) -> bool {
-        matches!(self, Self::Undecodable(_) | Self::Store(StoreError::Record(RecordError::Malformed)))
     }
 
     /// Whether the store is to blame, so that the policy for outages applies.

@@ -54,6 +54,7 @@ mod data;
 mod error;
 mod layer;
 mod outage;
+mod report;
 mod routes;
 mod runtime;
 mod session;
@@ -75,4 +76,4 @@ pub use self::layer::{InvalidCookieName, ResponseFuture, SameSite, SessionLayer,
 pub use self::outage::Outage;
 pub use self::routes::{LocalPath, NotALocalPath, Routes};
 pub use self::runtime::Runtime;
-pub use self::session::{Fresh, Session, SessionRejection};
+pub use self::session::{DiscardSession, Fresh, Peek, Session, SessionRejection};

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Outage;
 use crate::config::{Backend, Config, ConfigError, Resolved};
+use crate::report::Report;
 
 /// One node: its connection to the store, its local cache, and the task that listens for invalidations.
 ///
@@ -35,6 +36,7 @@ struct Inner {
     draining: AtomicBool,
     /// Which type of session each cookie stands for.
     cookies: Mutex<HashMap<String, &'static str>>,
+    report: Report,
     #[cfg(feature = "redis")]
     circuits: Option<handstamp_redis::Circuits>,
 }
@@ -132,6 +134,13 @@ impl Runtime {
         self.store().healthy_in_part()
     }
 
+    /// Whether this node's clock differs from the store's by five seconds or more. Sessions go by the store's clock; but
+    /// something is wrong with this machine, or with the store's.
+    #[must_use]
+    pub fn clock_is_off(&self) -> bool {
+        self.store().clock_is_off()
+    }
+
     /// Whether this node should be sent requests: the store is there, in part at least, or the policy for
     /// [outages](Outage) covers its absence so far; and no shutdown has begun. This goes by the policy of the settings, and not by that of a layer.
     #[must_use]
@@ -141,7 +150,8 @@ impl Runtime {
             Outage::Refuse => false,
             Outage::Anonymous => true,
         };
-        (self.healthy_in_part() || covered) && !self.is_draining()
+        let served = self.store().reachable_in_part() && !self.store().has_never_taken_writes();
+        (served || covered) && !self.is_draining()
     }
 
     /// The circuits of the Redis servers that the [settings](Self::start) name: whether one is open because its server
@@ -242,15 +252,28 @@ impl Runtime {
         self.0.draining.load(Ordering::Acquire)
     }
 
-    /// Takes down that this cookie stands for sessions of this type, and complains if it stands for those of another, too.
+    /// Notes that this cookie stands for sessions of this type.
+    #[expect(clippy::panic, reason = "a mistake in the application, and one that hands out rights")]
     pub(crate) fn claim_cookie(&self, cookie: &str, data: &'static str) {
         let claimed = *self.0.cookies.lock().entry(cookie.to_owned()).or_insert(data);
         if claimed != data {
-            tracing::error!(
-                "two session layers, for {claimed} and for {data}, use the cookie {cookie}: \
-                 each will take the other's sessions for its own; give one another cookie_name"
+            panic!(
+                "two session layers, for {claimed} and for {data}, use the cookie {cookie}: each would take the \
+                 other's sessions for its own; give one of them another cookie_name"
             );
         }
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.0.report
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.0.handle.enter()
     }
 
     pub(crate) fn plain_http(&self) -> bool {
@@ -290,6 +313,7 @@ impl Inner {
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
             cookies: Mutex::default(),
+            report: Report::default(),
             settings,
             #[cfg(feature = "redis")]
             circuits: None,

@@ -26,6 +26,7 @@ mod writes;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
 use handstamp_core::cache::{CacheStats, Capacity, LocalCache};
@@ -111,6 +112,7 @@ impl ClusteredStore {
             settings,
             counters: Default::default(),
             closed: Default::default(),
+            has_written: Default::default(),
         });
         let coordinator = Coordinator::start(node.clone(), bus);
         Self { node, coordinator }
@@ -227,6 +229,12 @@ impl ClusteredStore {
     #[must_use]
     pub fn writable_in_part(&self) -> bool {
         self.coordinator.status(Status::is_writable_in_part)
+    }
+
+    /// Whether writes are known to be rejected, and none has ever succeeded: then this node is of no use.
+    #[must_use]
+    pub fn has_never_taken_writes(&self) -> bool {
+        self.coordinator.status(Status::rejects_writes) && !self.node.has_written.load(Ordering::Relaxed)
     }
 
     /// Whether this node's wall clock differs from the store's by five seconds or more. Sessions go by the store's.

@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -100,6 +101,7 @@ impl Monitor {
                 if told.take().is_some() {
                     tracing::info!("the session store takes writes again");
                 }
+                self.node.has_written.store(true, Ordering::Relaxed);
                 self.change(|status| status.writable = Some(true));
             }
             Err(error @ StoreError::Refused(_)) => {

@@ -38,6 +38,8 @@ pub(super) struct Node {
     pub(super) settings: Settings,
     pub(super) counters: BusCounters,
     pub(super) closed: AtomicBool,
+    /// Whether a shard has ever been found to take writes.
+    pub(super) has_written: AtomicBool,
 }
 
 /// What the cache holds for a key.

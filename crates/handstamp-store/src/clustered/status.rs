@@ -64,6 +64,11 @@ impl Status {
         self.shards.values().any(|shard| shard.writable == Some(true))
     }
 
+    /// Whether a shard is known to reject writes, and none to take them.
+    pub(super) fn rejects_writes(&self) -> bool {
+        !self.is_writable_in_part() && self.shards.values().any(|shard| shard.writable == Some(false))
+    }
+
     /// Whether there is a live subscription to every shard, and it is known whether all can be reached and written to.
     pub(super) fn is_settled(&self) -> bool {
         self.all(|shard| match shard.reachable {

@@ -40,7 +40,14 @@ impl MemoryStore {
     #[must_use]
     pub fn len(&self) -> usize {
         let now = self.clock.now();
-        self.records.lock().by_key.values().filter(|kept| kept.until > now).count()
+        self.records.lock().by_key.values().filter(|kept| kept.is_live(now)).count()
+    }
+
+    /// Takes the time to live of the record of `key` away, as somebody who makes it permanent by hand does.
+    pub fn make_permanent(&self, key: &SessionKey) {
+        if let Some(kept) = self.records.lock().by_key.get_mut(key) {
+            kept.until = None;
+        }
     }
 
     /// Removes the record of `key` and tells nobody, as somebody who removes it by hand does.
@@ -61,7 +68,7 @@ impl Store for MemoryStore {
         let mut records = self.records.lock();
         let stored = |kept: &mut Kept| Stored {
             record: kept.record.clone(),
-            remaining: Some(kept.until.saturating_duration_since(now)),
+            remaining: kept.until.map(|until| until.saturating_duration_since(now)),
         };
         Ok(records.live(key, now).map(stored))
     }
@@ -74,7 +81,9 @@ impl Store for MemoryStore {
             Some(_) => Ok(CreateOutcome::Exists),
             None => {
                 records.sweep_now_and_then(now);
-                records.by_key.insert(record.key, Kept { record: record.clone(), until: later(now, ttl) });
+                records
+                    .by_key
+                    .insert(record.key, Kept { record: record.clone(), until: Some(later(now, ttl)) });
                 Ok(CreateOutcome::Created)
             }
         }
@@ -98,7 +107,7 @@ impl Store for MemoryStore {
         if kept.record.revision != replacing {
             return Ok(SaveOutcome::Conflict);
         }
-        *kept = Kept { record: record.clone(), until: later(now, ttl) };
+        *kept = Kept { record: record.clone(), until: Some(later(now, ttl)) };
         self.bus.send(notice);
         Ok(SaveOutcome::Saved)
     }
@@ -107,7 +116,7 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         match self.records.lock().live(key, now) {
             Some(kept) => {
-                kept.until = later(now, ttl);
+                kept.until = Some(later(now, ttl));
                 Ok(TouchOutcome::Touched)
             }
             None => Ok(TouchOutcome::Gone),
@@ -117,7 +126,7 @@ impl Store for MemoryStore {
     async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let mut records = self.records.lock();
-        let removed = records.by_key.remove(key).is_some_and(|kept| kept.until > now);
+        let removed = records.by_key.remove(key).is_some_and(|kept| kept.is_live(now));
         if removed {
             self.bus.send(notice);
         }
@@ -182,19 +191,26 @@ struct Records {
 
 struct Kept {
     record: Record,
-    until: Instant,
+    /// `None` if it has lost its limit.
+    until: Option<Instant>,
+}
+
+impl Kept {
+    fn is_live(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
 }
 
 impl Records {
     fn live(&mut self, key: &SessionKey, now: Instant) -> Option<&mut Kept> {
-        self.by_key.get_mut(key).filter(|kept| kept.until > now)
+        self.by_key.get_mut(key).filter(|kept| kept.is_live(now))
     }
 
     /// Drops what is out of date whenever the store has doubled since the last time: a constant effort for each
     /// record that comes in.
     fn sweep_now_and_then(&mut self, now: Instant) {
         if self.by_key.len() >= self.sweep_at {
-            self.by_key.retain(|_, kept| kept.until > now);
+            self.by_key.retain(|_, kept| kept.is_live(now));
             self.marks.retain(|_, (_, until)| *until > now);
             self.sweep_at = (self.by_key.len() * 2).max(MIN_SWEEP);
         }

@@ -183,6 +183,7 @@ impl Config {
         let settings = Settings {
             cache_ttl: self.local_cache_ttl.unwrap_or(defaults.cache_ttl),
             cache_max_entries: self.local_cache_max_size.unwrap_or(defaults.cache_max_entries),
+            cache_max_bytes: defaults.cache_max_bytes,
             max_staleness: self.local_cache_max_staleness.unwrap_or(defaults.max_staleness),
             load_budget: self.session_load_budget.unwrap_or(defaults.load_budget),
             save_budget: self.session_save_budget.unwrap_or(defaults.save_budget),

@@ -7,6 +7,7 @@ use http::Response;
 use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
+use super::keep_alive::KeepAlive;
 use super::respond;
 use crate::session::{Exchange, Finish, Outcome};
 use crate::{SessionData, SessionError};
@@ -29,15 +30,22 @@ pin_project! {
     enum State<F, T: SessionData, B> {
         // ## Handle => Commit   when the store has to be written to
         // ## Handle => done     otherwise: all that is read goes this way
-        Handle { #[pin] handler: F, exchange: Arc<Exchange<T>> },
+        Handle { #[pin] handler: F, exchange: Arc<Exchange<T>>, keep_alive: KeepAlive },
         // ## Commit => done     with the handler's response, or an error in its place
         Commit { commit: JoinHandle<Outcome>, exchange: Arc<Exchange<T>>, response: Option<Response<B>> },
+        // ## Nested => done     the layer further out does the rest
+        Nested { #[pin] handler: F },
     }
 }
 
 impl<F, T: SessionData, B> ResponseFuture<F, T, B> {
     pub(super) fn new(handler: F, exchange: Arc<Exchange<T>>) -> Self {
-        Self { state: State::Handle { handler, exchange } }
+        Self { state: State::Handle { handler, exchange, keep_alive: KeepAlive::default() } }
+    }
+
+    /// For a layer inside of another for the same session.
+    pub(super) fn nested(handler: F) -> Self {
+        Self { state: State::Nested { handler } }
     }
 }
 
@@ -53,9 +61,13 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProj::Handle { handler, exchange } => {
-                    let mut response = ready!(handler.poll(cx))?;
-                    match exchange.finish() {
+                StateProj::Handle { handler, exchange, keep_alive } => {
+                    let Poll::Ready(response) = handler.poll(cx) else {
+                        keep_alive.poll(exchange, cx);
+                        return Poll::Pending;
+                    };
+                    let mut response = response?;
+                    match exchange.finish(&response) {
                         Finish::Untouched => return Poll::Ready(Ok(response)),
                         Finish::Done { cookie } => {
                             respond::mark(&mut response, cookie);
@@ -74,11 +86,15 @@ where
                     let response = response.take().unwrap_or_default();
                     let mut response = match result {
                         Ok(()) => response,
-                        Err(error) => respond::instead_of(&response, error, exchange.shared().statuses()),
+                        Err(error) => {
+                            exchange.shared().report_failure(&error);
+                            respond::instead_of(&response, error, exchange.shared().statuses())
+                        }
                     };
                     respond::mark(&mut response, cookie);
                     return Poll::Ready(Ok(response));
                 }
+                StateProj::Nested { handler } => return handler.poll(cx),
             }
         }
     }

@@ -1,5 +1,6 @@
 mod cookie;
 mod future;
+mod keep_alive;
 pub(crate) mod respond;
 mod service;
 mod shared;

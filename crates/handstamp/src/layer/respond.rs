@@ -49,10 +49,7 @@ pub(super) fn instead_of<B: Default>(
     let status = match &error {
         SessionError::Gone => statuses.gone,
         SessionError::Conflict => statuses.conflict,
-        _ => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a session could not be written");
-            error.status()
-        }
+        _ => error.status(),
     };
     let mut response = error_response(error);
     *response.status_mut() = status;

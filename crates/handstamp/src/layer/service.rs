@@ -2,7 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use handstamp_core::cookie::Presented;
+use http::header::{COOKIE, Entry};
+use http::{HeaderMap, Request, Response};
 use tower_service::Service;
 
 use super::{ResponseFuture, Shared};
@@ -36,10 +38,29 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        if let Some(outer) = request.extensions().get::<Arc<Exchange<T>>>()
+            && outer.shared().is_same_session(&self.shared)
+        {
+            return ResponseFuture::nested(self.inner.call(request));
+        }
         let presented = self.shared.cookie().find(request.headers());
-        let exchange = Arc::new(Exchange::new(self.shared.clone(), presented));
+        let passive = matches!(presented, Presented::Valid(_)) && is_prefetch(request.headers());
+        hide_cookies(request.headers_mut());
+        let exchange = Arc::new(Exchange::new(self.shared.clone(), presented, passive));
         request.extensions_mut().insert(exchange.clone());
         ResponseFuture::new(self.inner.call(request), exchange)
+    }
+}
+
+/// Whether the browser asks for something that the visitor may never see: that is no use of the session.
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    headers.get("sec-purpose").is_some_and(|purpose| purpose.as_bytes().starts_with(b"prefetch"))
+}
+
+/// Nothing behind this layer that logs headers is to log the session's credential.
+fn hide_cookies(headers: &mut HeaderMap) {
+    if let Entry::Occupied(mut cookies) = headers.entry(COOKIE) {
+        cookies.iter_mut().for_each(|cookie| cookie.set_sensitive(true));
     }
 }
 

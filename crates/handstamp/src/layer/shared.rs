@@ -1,16 +1,19 @@
 use std::any::type_name;
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::Encoding;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{ClusteredStore, Lookup, Stored, TouchOutcome};
+use handstamp_store::{ClusteredStore, Decoded, Lookup, Stored, TouchOutcome};
 use http::StatusCode;
+use tokio::task::JoinHandle;
 
 use super::cookie::{InvalidCookieName, SameSite, SessionCookie};
 use super::respond::Statuses;
-use crate::session::{Queues, Snapshot};
+use crate::session::{Queues, Snapshot, Unreadable};
 use crate::{Outage, Runtime, SessionData, SessionError};
 
 /// What all requests of a layer have in common.
@@ -113,14 +116,27 @@ impl<T: SessionData> Shared<T> {
     }
 
     /// Runs `work` to its end, whoever waits for it.
-    pub(crate) fn spawn<F>(&self, work: F) -> tokio::task::JoinHandle<F::Output>
+    pub(crate) fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
         self.runtime.spawn(work)
     }
 
-    /// What the store knows of a session, past the local cache. All who ask at the same time share the answer.
+    pub(crate) fn now(&self) -> Instant {
+        self.store().clock().now()
+    }
+
+    pub(crate) fn enter_runtime(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.runtime.enter()
+    }
+
+    /// Whether a layer with these settings stands for the same sessions as this one.
+    pub(super) fn is_same_session(&self, other: &Self) -> bool {
+        self.cookie.name() == other.cookie.name() && self.runtime.is_same(&other.runtime)
+    }
+
+    /// What the store knows of a session, past the local cache. All requests that ask at the same time share the reply.
     pub(crate) async fn load(
         self: &Arc<Self>,
         key: &SessionKey,
@@ -140,34 +156,51 @@ impl<T: SessionData> Shared<T> {
     /// What may be served of a session in an outage.
     pub(crate) fn lookup_outdated(&self, key: &SessionKey) -> Option<Lookup<Arc<Snapshot<T>>>> {
         let Outage::Serve(limit) = self.outage else { return None };
-        let store = self.store();
-        store.lookup_outdated(key, store.clock().now(), limit)
+        self.store().lookup_outdated(key, self.now(), limit)
     }
 
-    fn decode(&self, stored: Stored) -> Result<Snapshot<T>, SessionError> {
-        Snapshot::decode(stored, self.store().clock(), self.timeouts())
+    fn decode(&self, stored: Stored) -> Result<Decoded<Snapshot<T>>, SessionError> {
+        let report = |unreadable: &Unreadable| self.runtime.report().unreadable(unreadable, self.now());
+        Snapshot::decode(stored, self.store().timestamp(), self.now(), self.timeouts(), report)
     }
 
-    /// Extends the session's life while the answer is on its way.
-    pub(crate) fn spawn_touch(self: &Arc<Self>, session: Arc<Snapshot<T>>) {
+    /// A response of the handler was replaced because of this error.
+    pub(crate) fn report_failure(&self, error: &SessionError) {
+        if !matches!(error, SessionError::Gone | SessionError::Conflict) {
+            self.runtime.report().failure(error, self.now());
+        }
+    }
+
+    pub(crate) fn report_lost_change(&self) {
+        self.runtime.report().lost_change(self.now());
+    }
+
+    /// Extends the session's life while the request goes on.
+    pub(crate) fn spawn_touch(
+        self: &Arc<Self>,
+        session: Arc<Snapshot<T>>,
+    ) -> JoinHandle<Result<(), SessionError>> {
         let shared = self.clone();
-        drop(self.spawn(async move {
+        self.spawn(async move {
             let store = shared.store();
-            let now = store.clock().timestamp();
-            let Some(ttl) = shared.timeouts().time_to_live(now, session.envelope.expires_at) else { return };
+            let now = store.timestamp();
+            let Some(ttl) = shared.timeouts().time_to_live(now, session.envelope.expires_at) else {
+                return Err(SessionError::Gone);
+            };
             match store.writes().touch(&session.envelope.key, ttl).await {
-                Ok(TouchOutcome::Touched) => session.touched(Some(ttl), now),
+                Ok(TouchOutcome::Touched) => {
+                    session.life.extended(ttl, now);
+                    Ok(())
+                }
                 // It has ended meanwhile, and this node knows now.
-                Ok(TouchOutcome::Gone) => {}
+                Ok(TouchOutcome::Gone) => Err(SessionError::Gone),
                 Err(error) => {
-                    session.touched(None, now);
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "a session's life could not be extended"
-                    );
+                    session.life.touch_at_once();
+                    tracing::debug!(error = &error as &dyn Error, "a session's life could not be extended");
+                    Err(error.into())
                 }
             }
-        }));
+        })
     }
 }
 

@@ -1,13 +1,18 @@
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use super::guard::guarded;
+use crate::{SessionData, SessionError};
 
 /// A change that a handler made, kept so that it can be made again.
 pub(super) type Change<T> = Box<dyn Fn(&mut T) + Send>;
 
-/// A change panicked. What it was made on is in a state that nobody can vouch for.
-pub(super) struct Panicked;
-
-/// Makes all changes on `data`, in order.
-pub(super) fn apply<T>(changes: &[Change<T>], data: &mut T) -> Result<(), Panicked> {
-    // Whoever hears of a panic throws `data` away.
-    catch_unwind(AssertUnwindSafe(|| changes.iter().for_each(|change| change(data)))).map_err(|_| Panicked)
+/// `data` after all changes, in order.
+///
+/// # Errors
+///
+/// When one of them panics.
+pub(super) fn changed<T: SessionData>(data: &T, changes: &[Change<T>]) -> Result<T, SessionError> {
+    guarded(|| {
+        let mut data = data.clone();
+        changes.iter().for_each(|change| change(&mut data));
+        data
+    })
 }

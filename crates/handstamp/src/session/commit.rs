@@ -20,6 +20,8 @@ pub(super) struct Commit<T: SessionData> {
     pub(super) shared: Arc<Shared<T>>,
     pub(super) step: StoreStep,
     pub(super) cookie_step: CookieStep,
+    /// Whether a renewal begins the absolute lifetime anew.
+    pub(super) restart: bool,
     /// The valid cookies that came with the request, or the one that it has got since.
     pub(super) cookies: Vec<Opened>,
     pub(super) origin: Option<Arc<Snapshot<T>>>,
@@ -71,9 +73,7 @@ impl<T: SessionData> Commit<T> {
                 Ok(_) => self.create(writes).await,
                 Err(error) => Err(error),
             },
-            StoreStep::Nothing | StoreStep::Touch => {
-                return Committed { cookie: None, done: None, result: Ok(()) };
-            }
+            StoreStep::Nothing => return Committed { cookie: None, done: None, result: Ok(()) },
         };
         match outcome {
             Ok(done) => Committed { cookie: self.cookie(&done), done: Some(done), result: Ok(()) },
@@ -90,7 +90,7 @@ impl<T: SessionData> Commit<T> {
     /// Keeps a new session under a new id.
     async fn create(&mut self, writes: Writes<'_>) -> Result<Done<T>, SessionError> {
         let shared = &self.shared;
-        let now = shared.store().clock().timestamp();
+        let now = shared.store().timestamp();
         for _ in 0..MAX_CREATE_ATTEMPTS {
             let id = SessionId::generate()?;
             let envelope = Envelope {
@@ -100,9 +100,9 @@ impl<T: SessionData> Commit<T> {
                 created_at: now,
                 expires_at: shared.timeouts().deadline(now),
             };
-            let Sealed { record, snapshot, ttl } = Sealed::new(shared, envelope, self.data.clone())?;
-            match writes.create(&record, ttl, snapshot.clone()).await {
-                Ok(CreateOutcome::Created) => return Ok(Done::Moved(id, snapshot)),
+            let Sealed { record, entry, ttl } = Sealed::new(shared, envelope, &self.data)?;
+            match writes.create(&record, ttl, entry.clone()).await {
+                Ok(CreateOutcome::Created) => return Ok(Done::Moved(id, entry.value)),
                 // Never, unless the generator is broken: then another try is better than somebody's session.
                 Ok(CreateOutcome::Exists) => {}
                 Err(error) => {
@@ -126,7 +126,8 @@ impl<T: SessionData> Commit<T> {
     async fn renew(&mut self, writes: Writes<'_>) -> Result<Done<T>, NotRenewed<T>> {
         let origin = self.origin.clone().ok_or(SessionError::Gone)?;
         let changes = std::mem::take(&mut self.changes);
-        let (id, snapshot) = Renewal::run(&self.shared, writes, origin, self.data.clone(), changes).await?;
+        let renewal = Renewal::run(&self.shared, writes, origin, self.data.clone(), changes, self.restart);
+        let (id, snapshot) = renewal.await?;
         Ok(Done::Moved(id, snapshot))
     }
 

@@ -1,12 +1,15 @@
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use handstamp_core::cookie::{Opened, Presented};
 use handstamp_core::id::SessionKey;
 use handstamp_core::time::Timestamp;
-use parking_lot::Mutex;
+use parking_lot::ReentrantMutex;
 
+use super::change::changed;
 use super::open::Open;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;
@@ -15,23 +18,35 @@ use crate::{SessionData, SessionError};
 /// What one request has to do with its session, from the cookie to the plan.
 pub(crate) struct Exchange<T: SessionData> {
     pub(super) shared: Arc<Shared<T>>,
-    presented: Presented,
-    pub(super) state: Mutex<State<T>>,
+    pub(super) presented: Presented,
+    /// Whether the request does not count as a use, such as a prefetch.
+    pub(super) passive: bool,
+    /// Code of the application runs while this is locked, and never while it is borrowed: a change can read the session that
+    /// it is made to, and sees it as it was before.
+    state: ReentrantMutex<RefCell<State<T>>>,
+    /// Whether a handle of the session was dropped by a panic.
+    panicked: AtomicBool,
     /// Commits of one request are carried out one after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it stays where it is, and a box would be an allocation for each request"
+)]
 pub(super) enum State<T> {
     /// Nobody has asked for the session.
     Unopened,
-    /// Somebody has, and the store had no answer. It is not asked again in this request.
+    /// Somebody has, and the store did not reply. It is not asked again in this request.
     Failed(SessionError),
     Open(Open<T>),
 }
 
 impl<T: SessionData> Exchange<T> {
-    pub(crate) fn new(shared: Arc<Shared<T>>, presented: Presented) -> Self {
-        Self { shared, presented, state: Mutex::new(State::Unopened), turn: tokio::sync::Mutex::default() }
+    pub(crate) fn new(shared: Arc<Shared<T>>, presented: Presented, passive: bool) -> Self {
+        let state = ReentrantMutex::new(RefCell::new(State::Unopened));
+        let (panicked, turn) = (AtomicBool::new(false), tokio::sync::Mutex::default());
+        Self { shared, presented, passive, state, panicked, turn }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
@@ -40,7 +55,7 @@ impl<T: SessionData> Exchange<T> {
 
     /// Ends the session that the cookie names, without loading it first.
     pub(crate) fn end(&self) {
-        self.with_open(Open::destroy);
+        self.destroy();
     }
 
     pub(crate) fn data(&self) -> Arc<T> {
@@ -52,69 +67,136 @@ impl<T: SessionData> Exchange<T> {
     }
 
     pub(crate) fn last_seen(&self) -> Option<Timestamp> {
-        let now = self.shared.store().clock().timestamp();
+        let now = self.shared.store().timestamp();
         self.origin(|snapshot| snapshot.last_seen(now, self.shared.timeouts()))
     }
 
+    /// Makes a change, on a copy: if it panics, the data is as it was.
     pub(crate) fn update<R>(&self, change: impl Fn(&mut T) -> R + Send + 'static) -> R {
-        self.with_open(|open| open.update(change))
+        let changing = Changing::begin(self);
+        let mut data = T::clone(&self.data());
+        let returned = change(&mut data);
+        self.with_open(|open| open.changed(data, Box::new(move |data| _ = change(data))));
+        drop(changing);
+        returned
     }
 
     pub(crate) fn renew(&self) {
         self.with_open(|open| open.renew = true);
     }
 
+    pub(crate) fn renew_for_login(&self) {
+        self.with_open(|open| (open.renew, open.restart) = (true, true));
+    }
+
     pub(crate) fn destroy(&self) {
+        let _changing = Changing::begin(self);
         self.with_open(Open::destroy);
     }
 
     pub(crate) fn discard(&self) {
+        let _changing = Changing::begin(self);
         self.with_open(Open::discard);
     }
 
-    pub(super) fn opened(&self, origin: Option<Arc<Snapshot<T>>>, since: Instant) -> Open<T> {
-        match &self.presented {
-            Presented::Valid(cookie) => Open::new(Some(cookie.clone()), Vec::new(), origin, since),
-            Presented::Ambiguous(cookies) => Open::new(None, cookies.clone(), None, since),
-            Presented::Nothing | Presented::Refused(_) => Open::new(None, Vec::new(), None, since),
-        }
+    /// A handle of the session is dropped by a panic: the handler's, or another's that does not matter to the response.
+    pub(super) fn note_panic(&self) {
+        self.panicked.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_panicked(&self) -> bool {
+        self.panicked.load(Ordering::Relaxed)
     }
 
     pub(super) fn with_open<R>(&self, act: impl FnOnce(&mut Open<T>) -> R) -> R {
-        let mut state = self.state.lock();
-        if let State::Open(open) = &mut *state {
-            return act(open);
-        }
-        // Before its exchange is open there is no `Session`, and only a logout, which loads nothing, comes here.
-        let mut open = self.opened(None, self.shared.store().clock().now());
-        let returned = act(&mut open);
-        *state = State::Open(open);
+        self.with_state(|state| {
+            if let State::Open(open) = state {
+                return act(open);
+            }
+            // Before its exchange is open there is no `Session`, and only a logout, which loads nothing, comes here.
+            let mut open = self.opened(None);
+            let returned = act(&mut open);
+            *state = State::Open(open);
+            returned
+        })
+    }
+
+    pub(super) fn with_state<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
+        act(&mut self.state.lock().borrow_mut())
+    }
+
+    /// Changes what the data is made from, and makes again on that what has not been committed.
+    pub(super) fn rebase<R>(&self, change: impl FnOnce(&mut Open<T>) -> R) -> R {
+        let _changing = Changing::begin(self);
+        let (returned, base, changes) = self.with_open(|open| {
+            let returned = change(open);
+            (returned, open.base(), open.take_pending())
+        });
+        let data = if changes.is_empty() { Ok(base) } else { changed(&*base, &changes).map(Arc::new) };
+        self.with_open(|open| match data {
+            Ok(data) => open.rebased(data, changes),
+            // The changes are lost, and the request must not succeed as if they were not.
+            Err(panicked) => open.lose(panicked),
+        });
         returned
     }
 
-    /// Where the record of the session lies that came with the request.
-    pub(super) fn presented_key(&self) -> Option<SessionKey> {
+    pub(super) fn opened(&self, origin: Option<Arc<Snapshot<T>>>) -> Open<T> {
         match &self.presented {
-            Presented::Valid(cookie) => Some(self.key_of(cookie)),
-            Presented::Ambiguous(_) | Presented::Nothing | Presented::Refused(_) => None,
+            Presented::Valid(cookie) => Open::new(Some(cookie.clone()), Vec::new(), origin),
+            Presented::Ambiguous(cookies) => Open::new(None, cookies.clone(), None),
+            Presented::Nothing | Presented::Refused(_) => Open::new(None, Vec::new(), None),
         }
     }
 
     pub(super) fn key_of(&self, cookie: &Opened) -> SessionKey {
         self.shared.namespace().session_key(&cookie.id)
     }
+
+    /// The session whose life is to be extended because of this request, if it is time for that.
+    pub(super) fn claim_touch(&self, open: &Open<T>, now: Instant) -> Option<Arc<Snapshot<T>>> {
+        if self.passive || open.destroy {
+            return None;
+        }
+        let origin = open.origin.as_ref()?;
+        origin.life.claim_touch(now, self.shared.timeouts()).then(|| origin.clone())
+    }
 }
 
-/// Changes that were made after the answer had left, and for which nobody has asked a commit, are lost.
+/// A change to the data is being made. Other threads wait until it is done.
+struct Changing<'e, T: SessionData> {
+    exchange: &'e Exchange<T>,
+    _lock: parking_lot::ReentrantMutexGuard<'e, RefCell<State<T>>>,
+}
+
+impl<'e, T: SessionData> Changing<'e, T> {
+    #[expect(
+        clippy::panic,
+        reason = "a mistake in the application, which would otherwise lose one of the changes"
+    )]
+    fn begin(exchange: &'e Exchange<T>) -> Self {
+        let lock = exchange.state.lock();
+        if exchange.with_open(|open| std::mem::replace(&mut open.changing, true)) {
+            panic!("a change to a session was made inside of another change to the same session");
+        }
+        Self { exchange, _lock: lock }
+    }
+}
+
+impl<T: SessionData> Drop for Changing<'_, T> {
+    fn drop(&mut self) {
+        self.exchange.with_open(|open| open.changing = false);
+    }
+}
+
+/// Changes that were made after the response was sent, and that no commit has saved, are lost.
 impl<T: SessionData> Drop for Exchange<T> {
     fn drop(&mut self) {
-        if let State::Open(open) = self.state.get_mut()
+        if let State::Open(open) = self.state.get_mut().get_mut()
             && open.left
             && open.has_work()
         {
-            tracing::error!(
-                "a session was changed after the answer had left, without a commit: the change is lost"
-            );
+            self.shared.report_lost_change();
         }
     }
 }

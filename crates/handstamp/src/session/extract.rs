@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Extensions, StatusCode};
 
+use super::find::Use;
 use super::{Exchange, Session};
 use crate::layer::respond::error_response;
 use crate::{SessionData, SessionError};
@@ -22,7 +23,7 @@ impl<T: SessionData> Session<T> {
     /// Safe: this only reads.
     pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
         let exchange = exchange_in::<T>(extensions)?;
-        exchange.open().await?;
+        exchange.open(Use::Counts).await?;
         Ok(Self::of(exchange))
     }
 }
@@ -50,6 +51,35 @@ impl<T: SessionData, S: Sync> FromRequestParts<S> for Fresh<T> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
         let exchange = exchange_in::<T>(&parts.extensions)?;
         exchange.refresh().await?;
+        Ok(Self(Session::of(exchange)))
+    }
+}
+
+/// A session that is read without keeping it alive: for requests that are not the visitor's own doing, such as a page that
+/// polls. A handler or middleware of the same request that extracts [`Session`] or [`Fresh`] keeps it alive all the same.
+///
+/// Requests that a browser marks as a prefetch (`Sec-Purpose: prefetch`) never keep a session alive.
+///
+/// ```
+/// use handstamp::Peek;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Default, Deserialize, Serialize)]
+/// # struct UserSession { unread: u32 }
+/// # impl handstamp::SessionData for UserSession {}
+///
+/// async fn unread(Peek(session): Peek<UserSession>) -> String {
+///     session.get().unread.to_string()
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Peek<T: SessionData>(pub Session<T>);
+
+impl<T: SessionData, S: Sync> FromRequestParts<S> for Peek<T> {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
+        let exchange = exchange_in::<T>(&parts.extensions)?;
+        exchange.open(Use::Peek).await?;
         Ok(Self(Session::of(exchange)))
     }
 }

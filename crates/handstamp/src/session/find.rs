@@ -1,101 +1,199 @@
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use handstamp_core::id::SessionKey;
+use futures_util::future::join_all;
+use handstamp_core::cookie::{Opened, Presented};
 use handstamp_store::Lookup;
 
 use super::Exchange;
 use super::exchange::State;
+use super::open::Open;
 use super::snapshot::Snapshot;
 use crate::{Outage, SessionData, SessionError};
+
+/// How a session is used that is found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Use {
+    /// As one that keeps the session alive.
+    Counts,
+    /// As one that does not.
+    Peek,
+}
+
+/// The session whose life is to be extended.
+type ToTouch<T> = Option<Arc<Snapshot<T>>>;
 
 /// How the session of a request is found: in the cache, in the store, or as the policy for outages has it.
 impl<T: SessionData> Exchange<T> {
     /// Finds the session, unless that has been done.
-    pub(crate) async fn open(&self) -> Result<(), SessionError> {
-        match self.open_without_store() {
-            Some(opened) => opened,
+    pub(crate) async fn open(&self, purpose: Use) -> Result<(), SessionError> {
+        let claimed = match self.open_without_store(purpose) {
+            Some(opened) => opened?,
             // Boxed, or every handler's future would be as large as a conversation with the store.
-            None => Box::pin(self.open_from_store()).await,
+            None => Box::pin(self.open_from_store(purpose)).await?,
+        };
+        if let Some(session) = claimed {
+            drop(self.shared.spawn_touch(session));
+        }
+        Ok(())
+    }
+
+    /// Extends the session's life if it is time for that. A request counts when it arrives, however long it takes then.
+    pub(crate) fn keep_alive(&self) {
+        let now = self.shared.now();
+        let claimed = self.with_state(|state| match state {
+            State::Open(open) => self.claim_touch(open, now),
+            State::Unopened | State::Failed(_) => None,
+        });
+        if let Some(session) = claimed {
+            drop(self.shared.spawn_touch(session));
+        }
+    }
+
+    /// How long to wait until the session's life should be extended because the request is still in progress. `None` if that
+    /// is of no use.
+    pub(crate) fn half_of_its_life(&self) -> Option<Duration> {
+        self.with_state(|state| {
+            let State::Open(open) = state else { return None };
+            let origin = open.origin.as_ref().filter(|_| !self.passive && !open.destroy)?;
+            let idle_until = origin.life.idle_until();
+            if idle_until >= origin.envelope.expires_at {
+                return None;
+            }
+            let left = idle_until.since(self.shared.store().timestamp());
+            Some((left / 2).max(SHORTEST_WAIT))
+        })
+    }
+
+    /// Extends the session's life if it is time for that, and waits until it is done.
+    pub(crate) async fn touch(&self) -> Result<(), SessionError> {
+        let now = self.shared.now();
+        match self.with_open(|open| self.claim_touch(open, now)) {
+            Some(session) => self.shared.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted)),
+            None => Ok(()),
         }
     }
 
     /// `None` when only the store can tell.
-    fn open_without_store(&self) -> Option<Result<(), SessionError>> {
-        let mut state = self.state.lock();
-        match &*state {
-            State::Unopened => {}
-            State::Failed(error) => return Some(Err(error.clone())),
-            State::Open(_) => return Some(Ok(())),
-        }
-        let store = self.shared.store();
-        let now = store.clock().now();
-        let origin = match self.presented_key() {
-            Some(key) => store.lookup(&key, now)?.into(),
-            None => None,
-        };
-        *state = State::Open(self.opened(origin, now));
-        Some(Ok(()))
+    fn open_without_store(&self, purpose: Use) -> Option<Result<ToTouch<T>, SessionError>> {
+        self.with_state(|state| {
+            let now = self.shared.now();
+            match state {
+                State::Unopened => {}
+                State::Failed(error) => return Some(Err(error.clone())),
+                State::Open(open) => return Some(Ok(self.claim_touch_for(purpose, open, now))),
+            }
+            let origin = match &self.presented {
+                Presented::Valid(cookie) => self.shared.store().lookup(&self.key_of(cookie), now)?.into(),
+                Presented::Ambiguous(_) => return None,
+                Presented::Nothing | Presented::Refused(_) => None,
+            };
+            let open = self.opened(origin);
+            let claimed = self.claim_touch_for(purpose, &open, now);
+            *state = State::Open(open);
+            Some(Ok(claimed))
+        })
+    }
+
+    fn claim_touch_for(&self, purpose: Use, open: &Open<T>, now: Instant) -> ToTouch<T> {
+        if purpose == Use::Counts { self.claim_touch(open, now) } else { None }
     }
 
     #[cold]
-    async fn open_from_store(&self) -> Result<(), SessionError> {
-        let now = self.shared.store().clock().now();
-        let loaded = self.load_or_make_do().await;
-        let mut state = self.state.lock();
-        // Two tasks may have loaded at the same time: the first one's session is the one that is in use.
-        if let State::Unopened = *state {
-            *state = match loaded {
-                Ok(Found::Known(lookup)) => State::Open(self.opened(lookup.into(), now)),
-                Ok(Found::Unknown(outage)) => {
-                    let mut open = self.opened(None, now);
-                    open.outage = Some(outage);
-                    State::Open(open)
-                }
-                Err(error) => State::Failed(error),
-            };
+    async fn open_from_store(&self, purpose: Use) -> Result<ToTouch<T>, SessionError> {
+        let found = match &self.presented {
+            Presented::Valid(cookie) => self.load_or_make_do(cookie).await.map(|found| match found {
+                Found::Known(lookup) => self.opened(lookup.into()),
+                Found::Unknown(outage) => self.opened(None).in_outage(outage),
+            }),
+            Presented::Ambiguous(cookies) => self.disambiguate(cookies).await,
+            Presented::Nothing | Presented::Refused(_) => Ok(self.opened(None)),
+        };
+        self.with_state(|state| {
+            // Two tasks may have loaded at the same time: the first one's session is the one that is in use.
+            if let State::Unopened = state {
+                *state = match found {
+                    Ok(open) => State::Open(open),
+                    Err(error) => State::Failed(error),
+                };
+            }
+            match state {
+                State::Failed(error) => Err(error.clone()),
+                State::Open(open) => Ok(self.claim_touch_for(purpose, open, self.shared.now())),
+                State::Unopened => Ok(None),
+            }
+        })
+    }
+
+    /// Of several valid cookies, the one whose session is alive counts, if there is one such. Whose request it is cannot be
+    /// said of two.
+    async fn disambiguate(&self, cookies: &[Opened]) -> Result<Open<T>, SessionError> {
+        let found = join_all(cookies.iter().map(|cookie| self.load_or_make_do(cookie))).await;
+        let mut alive = Vec::new();
+        for (cookie, found) in cookies.iter().zip(found) {
+            match found? {
+                Found::Known(Lookup::Found(session)) => alive.push((cookie, session)),
+                Found::Known(Lookup::Absent | Lookup::Unreadable) => {}
+                Found::Unknown(outage) => return Ok(self.opened(None).in_outage(outage)),
+            }
         }
-        match &*state {
-            State::Failed(error) => Err(error.clone()),
-            State::Open(_) | State::Unopened => Ok(()),
-        }
+        let mut alive = alive.into_iter();
+        Ok(match (alive.next(), alive.next()) {
+            (Some((cookie, session)), None) => {
+                let others = cookies.iter().filter(|other| other.id != cookie.id).cloned().collect();
+                Open::new(Some(cookie.clone()), others, Some(session))
+            }
+            _ => self.opened(None),
+        })
     }
 
     /// Reads the session from the store, whatever was known of it, and makes this request's changes again on what is
     /// found.
     pub(crate) async fn refresh(&self) -> Result<(), SessionError> {
         let _turn = self.turn.lock().await;
-        let key = match &*self.state.lock() {
-            State::Open(open) => open.cookie.as_ref().map(|cookie| self.key_of(cookie)),
-            State::Unopened | State::Failed(_) => self.presented_key(),
-        };
-        let now = self.shared.store().clock().now();
-        let found = match key {
-            Some(key) => readable(self.shared.load_fresh(&key).await, &key)?,
+        if let Presented::Ambiguous(_) = self.presented {
+            // Which of the cookies counts has to be found out first.
+            Box::pin(self.open(Use::Peek)).await?;
+        }
+        let cookie = self.with_state(|state| match (state, &self.presented) {
+            (State::Open(open), _) => open.cookie.clone(),
+            (State::Unopened | State::Failed(_), Presented::Valid(cookie)) => Some(cookie.clone()),
+            (State::Unopened | State::Failed(_), _) => None,
+        });
+        let found = match cookie {
+            Some(cookie) => self.shared.load_fresh(&self.key_of(&cookie)).await?,
             None => Lookup::Absent,
         };
-        let mut state = self.state.lock();
-        match &mut *state {
-            State::Open(open) => match found {
+        let is_open = self.with_state(|state| {
+            if let State::Open(_) = state {
+                return true;
+            }
+            *state = State::Open(self.opened(Option::from(found.clone())));
+            false
+        });
+        if is_open {
+            self.rebase(|open| match found {
                 Lookup::Found(fresh) => open.refresh(fresh),
-                Lookup::Absent if open.origin.is_some() => open.vanish(self.shared.cookie().removal()),
-                Lookup::Absent => open.outage = None,
-            },
-            State::Unopened | State::Failed(_) => *state = State::Open(self.opened(found.into(), now)),
+                Lookup::Absent | Lookup::Unreadable if open.origin.is_some() => {
+                    open.vanish(self.shared.cookie().removal());
+                }
+                Lookup::Absent | Lookup::Unreadable => open.outage = None,
+            });
         }
+        self.keep_alive();
         Ok(())
     }
 
     /// What the store knows, or what the policy for outages says.
-    async fn load_or_make_do(&self) -> Result<Found<T>, SessionError> {
-        let Some(key) = self.presented_key() else { return Ok(Found::Known(Lookup::Absent)) };
-        let shared = &self.shared;
+    async fn load_or_make_do(&self, cookie: &Opened) -> Result<Found<T>, SessionError> {
+        let (shared, key) = (&self.shared, self.key_of(cookie));
         // While the store is known to be away, asking it first would only take time.
-        if !shared.store().healthy_for(&key)
+        if !shared.store().reachable_for(&key)
             && let Some(outdated) = shared.lookup_outdated(&key)
         {
             return Ok(Found::Known(outdated));
         }
-        match readable(shared.load(&key).await, &key) {
+        match shared.load(&key).await {
             Err(error) if error.is_outage() => match (shared.outage(), shared.lookup_outdated(&key)) {
                 (_, Some(outdated)) => Ok(Found::Known(outdated)),
                 (Outage::Anonymous, None) => Ok(Found::Unknown(error)),
@@ -108,23 +206,11 @@ impl<T: SessionData> Exchange<T> {
 
 /// What a load found.
 enum Found<T> {
+    /// A record that cannot be read counts as none: the visitor is not locked out, and it is left as it is, since a new
+    /// session gets a new id.
     Known(Lookup<Arc<Snapshot<T>>>),
-    /// Nobody knows, because of this outage, and the visitor is to be treated as one without a session.
+    /// Whether there is a session is not known, because of this outage, and the visitor is treated as one without.
     Unknown(SessionError),
 }
 
-/// What was found, if anybody can make sense of it.
-fn readable<T>(
-    loaded: Result<Lookup<Arc<Snapshot<T>>>, SessionError>,
-    key: &SessionKey,
-) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
-    match loaded {
-        // Nobody can make sense of it any more. The visitor is not locked out, and what is stored is left as it
-        // is: a new session gets a new id. The cause may quote what is stored, so it is not shown.
-        Err(error) if error.is_undecodable() => {
-            tracing::error!(%error, %key, "the visitor is treated as new");
-            Ok(Lookup::Absent)
-        }
-        loaded => loaded,
-    }
-}
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);

@@ -2,24 +2,24 @@ use std::sync::Arc;
 
 use handstamp_core::keys::KeyAge;
 use handstamp_core::plan::{self, CookieStep, StoreStep, plan};
-use http::HeaderValue;
+use http::{HeaderValue, Response};
 
 use super::Exchange;
 use super::commit::{Commit, Committed};
 use super::exchange::State;
 use super::open::Open;
-use crate::{SessionData, SessionError};
+use crate::{DiscardSession, SessionData, SessionError};
 
-/// What remains to be done when the handler has answered.
+/// What remains to be done when the handler has responded.
 pub(crate) enum Finish {
     /// Nobody looked at the session.
     Untouched,
-    /// Nothing that the answer has to wait for.
+    /// Nothing that the response has to wait for.
     Done {
         /// The cookie to send.
         cookie: Option<HeaderValue>,
     },
-    /// Work at the store, before the answer may leave: [`Exchange::commit_rest`].
+    /// Work at the store, before the response may be sent: [`Exchange::commit_rest`].
     Commit,
 }
 
@@ -30,26 +30,35 @@ pub(crate) struct Outcome {
     pub(crate) result: Result<(), SessionError>,
 }
 
-/// How what a request wants of its session is carried out: on its way, or when the handler has answered.
+/// How what a request wants of its session is carried out: on its way, or when the handler has responded.
 impl<T: SessionData> Exchange<T> {
-    /// The handler has answered: what is to be done?
-    pub(crate) fn finish(&self) -> Finish {
-        let mut state = self.state.lock();
-        let State::Open(open) = &mut *state else {
-            let untouched = matches!(*state, State::Unopened);
-            return if untouched { Finish::Untouched } else { Finish::Done { cookie: None } };
-        };
-        if open.committing > 0 {
-            return Finish::Commit;
-        }
-        let (store_step, cookie_step) = self.plan(open);
-        match store_step {
-            StoreStep::Nothing | StoreStep::Touch => {
-                open.leave();
-                Finish::Done { cookie: self.without_store(open, store_step, cookie_step) }
+    /// The handler has responded: what is to be done?
+    pub(crate) fn finish<B>(&self, response: &Response<B>) -> Finish {
+        self.with_state(|state| {
+            let State::Open(open) = state else {
+                let untouched = matches!(state, State::Unopened);
+                return if untouched { Finish::Untouched } else { Finish::Done { cookie: None } };
+            };
+            if open.has_work() && self.gave_up(response) {
+                open.discard_changes();
             }
-            _ => Finish::Commit,
-        }
+            if open.committing > 0 || open.has_lost_changes() {
+                return Finish::Commit;
+            }
+            let (store_step, cookie_step) = plan_for(open);
+            if store_step != StoreStep::Nothing {
+                return Finish::Commit;
+            }
+            open.leave();
+            Finish::Done { cookie: self.without_store(open, cookie_step) }
+        })
+    }
+
+    /// Whether the handler has not come to its end. A panic that a layer has made a response of is known by the handle of the
+    /// session that it dropped, and by the status: one in another task does not matter.
+    fn gave_up<B>(&self, response: &Response<B>) -> bool {
+        let panicked = self.has_panicked() && response.status().is_server_error();
+        panicked || response.extensions().get::<DiscardSession>().is_some()
     }
 
     /// Carries out what the handler has asked for so far. Once begun, it is finished even if nobody waits.
@@ -68,16 +77,18 @@ impl<T: SessionData> Exchange<T> {
                 committed.and(open.result_of(batch))
             })
         });
-        committed.await.unwrap_or_else(|_| {
+        let committed = committed.await.unwrap_or_else(|_| {
             self.with_open(|open| {
                 open.committing -= 1;
                 open.discard();
             });
             Err(SessionError::Aborted)
-        })
+        });
+        self.keep_alive();
+        committed
     }
 
-    /// The same for what is left when the handler has answered, before the answer leaves.
+    /// The same for what is left when the handler has responded, before the response is sent.
     pub(crate) async fn commit_rest(self: Arc<Self>) -> Outcome {
         let _turn = self.turn.lock().await;
         let result = self.carry_out().await;
@@ -91,22 +102,27 @@ impl<T: SessionData> Exchange<T> {
     async fn carry_out(&self) -> Result<(), SessionError> {
         let Some(commit) = self.take_commit()? else { return Ok(()) };
         let committed = commit.run().await;
-        self.with_open(|open| open.conclude(committed))
+        self.rebase(|open| open.conclude(committed))
     }
 
     /// What there is to be done.
     fn take_commit(&self) -> Result<Option<Commit<T>>, SessionError> {
         self.with_open(|open| {
-            let (step, cookie_step) = self.plan(open);
-            if let StoreStep::Nothing | StoreStep::Touch = step {
-                open.to_send = self.without_store(open, step, cookie_step);
+            if let Some(lost) = open.take_lost() {
+                return Err(lost);
+            }
+            let (step, cookie_step) = plan_for(open);
+            if step == StoreStep::Nothing {
+                open.to_send = self.without_store(open, cookie_step);
                 return Ok(None);
             }
             let makes_a_session =
                 matches!(step, StoreStep::Create | StoreStep::Renew | StoreStep::DeleteThenCreate);
             let impossible = open.outage.clone().or(open.left.then_some(SessionError::TooLate));
+            let restart = open.restart;
             let (data, changes) = open.take_changes();
             if let Some(error) = impossible.filter(|_| makes_a_session) {
+                open.data = open.base();
                 let nothing = Committed { cookie: None, done: None, result: Err(error) };
                 return open.conclude(nothing).map(|()| None);
             }
@@ -114,6 +130,7 @@ impl<T: SessionData> Exchange<T> {
                 shared: self.shared.clone(),
                 step,
                 cookie_step,
+                restart,
                 cookies: open.cookie.iter().chain(&open.others).cloned().collect(),
                 origin: open.origin.clone(),
                 data,
@@ -122,37 +139,23 @@ impl<T: SessionData> Exchange<T> {
         })
     }
 
-    fn plan(&self, open: &Open<T>) -> (StoreStep, CookieStep) {
-        let intent = open.intent();
-        let touch_due = open.origin.as_ref().is_some_and(|origin| {
-            intent == plan::Intent::Keep && origin.claim_touch(open.since, self.shared.timeouts())
-        });
-        let key_age = open.cookie.as_ref().map(|cookie| cookie.key_age);
-        let cookie =
-            key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
-        plan(plan::Exchange {
-            cookie,
-            found: open.origin.is_some() || (open.destroy && cookie.is_some()),
-            intent,
-            touch_due,
-        })
-    }
-
-    /// Takes steps that nobody has to wait for. Returns the cookie that the answer is to carry.
-    fn without_store(
-        &self,
-        open: &mut Open<T>,
-        store_step: StoreStep,
-        cookie_step: CookieStep,
-    ) -> Option<HeaderValue> {
-        if let (StoreStep::Touch, Some(origin)) = (store_step, &open.origin) {
-            self.shared.spawn_touch(origin.clone());
-        }
+    /// The cookie that the response is to carry where the store has nothing to do.
+    fn without_store(&self, open: &mut Open<T>, step: CookieStep) -> Option<HeaderValue> {
         let to_send = open.to_send.take();
-        match (cookie_step, &open.cookie) {
+        match (step, &open.cookie) {
             (CookieStep::Remove, _) => Some(self.shared.cookie().removal()),
             (CookieStep::Set, Some(cookie)) => Some(self.shared.cookie().set(&cookie.id)),
             (CookieStep::Set | CookieStep::Nothing, _) => to_send,
         }
     }
+}
+
+fn plan_for<T: SessionData>(open: &Open<T>) -> (StoreStep, CookieStep) {
+    let key_age = open.cookie.as_ref().map(|cookie| cookie.key_age);
+    let cookie = key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
+    plan(plan::Exchange {
+        cookie,
+        found: open.origin.is_some() || (open.destroy && cookie.is_some()),
+        intent: open.intent(),
+    })
 }

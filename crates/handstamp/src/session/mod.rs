@@ -1,9 +1,12 @@
 mod change;
 mod commit;
+mod discard;
 mod exchange;
 mod extract;
 mod find;
 mod finish;
+mod guard;
+mod life;
 mod open;
 mod queue;
 mod renewal;
@@ -18,12 +21,13 @@ use std::time::SystemTime;
 use handstamp_core::id::{Handle, SessionKey};
 use parking_lot::Mutex;
 
+pub use self::discard::DiscardSession;
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::extract::end_session;
-pub use self::extract::{Fresh, SessionRejection};
+pub use self::extract::{Fresh, Peek, SessionRejection};
 pub(crate) use self::finish::{Finish, Outcome};
 pub(crate) use self::queue::Queues;
-pub(crate) use self::snapshot::{MAX_DECODED, Snapshot};
+pub(crate) use self::snapshot::{MAX_DECODED, Snapshot, Unreadable};
 use crate::{SessionData, SessionError};
 
 /// The session of a request, as an extractor.
@@ -73,7 +77,12 @@ impl<T: SessionData> Session<T> {
     /// argument and what it captured. The value that it returns is provisional for the same reason: a later
     /// run may return another, which nobody sees.
     ///
-    /// `change` must not use this session itself.
+    /// `change` may read this session, and sees it as it was before. If it panics, the data is as it was before.
+    ///
+    /// # Panics
+    ///
+    /// When `change` panics; and when it changes this session itself, by `update`, `set`, `destroy` or `discard`, because one
+    /// of the two changes would be lost.
     pub fn update<R>(&self, change: impl Fn(&mut T) -> R + Send + 'static) -> R {
         self.exchange.update(change)
     }
@@ -162,9 +171,33 @@ impl<T: SessionData> Session<T> {
     /// Gives the session a new id, and the browser a new cookie; the old id is of no use from then on.
     ///
     /// Call this whenever the visitor gains or changes rights, above all at login: a session id that somebody
-    /// planted beforehand then leads nowhere.
+    /// planted beforehand then leads nowhere. Where the session also gets another [subject](SessionData::subject), its absolute
+    /// lifetime begins anew; otherwise it stays as it was.
     pub fn renew(&self) {
         self.exchange.renew();
+    }
+
+    /// [`renew`](Self::renew), and the absolute lifetime begins anew: for a login where the data names no
+    /// [subject](SessionData::subject).
+    pub fn renew_for_login(&self) {
+        self.exchange.renew_for_login();
+    }
+
+    /// Keeps the session alive, as a request does: gives it its full idle timeout, within its absolute lifetime, and at most
+    /// once in a tenth of the idle timeout. A session that is not stored stays so.
+    ///
+    /// Requests do this when they arrive, and again and again while their handler works. What goes on after the response has
+    /// been sent, such as a WebSocket or a stream, has to call this for as long as the visitor is active.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be reached, and [`SessionError::Gone`] when the session has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// A touch that has begun is finished, whether somebody waits for it or not.
+    pub async fn touch(&self) -> Result<(), SessionError> {
+        self.exchange.touch().await
     }
 
     /// Ends the session on all nodes, and has the browser forget its cookie.
@@ -175,9 +208,10 @@ impl<T: SessionData> Session<T> {
         self.exchange.destroy();
     }
 
-    /// Forgets all that this request wanted of the session: changes, renewal, end.
+    /// Forgets all that this request wanted of the session and has not [committed](Self::commit): changes, renewal, end.
     ///
-    /// The same happens by itself when a handler panics.
+    /// When a handler panics, changes and renewals are forgotten by themselves; an end takes effect. See
+    /// [where the layer belongs](crate::SessionLayer#where-it-belongs) for panics that another layer catches.
     pub fn discard(&self) {
         self.exchange.discard();
     }
@@ -227,12 +261,11 @@ impl<T: SessionData> Clone for Session<T> {
     }
 }
 
-/// A handler that panics drops its session while doing so. Where something between it and the layer makes a
-/// response out of the panic, the layer would not notice otherwise, and keep what was half done.
+/// A panic may be made a response of before it reaches the layer.
 impl<T: SessionData> Drop for Session<T> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.exchange.discard();
+            self.exchange.note_panic();
         }
     }
 }

@@ -1,12 +1,12 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use handstamp_core::cookie::Opened;
 use handstamp_core::keys::KeyAge;
 use handstamp_core::plan::Intent;
 use http::HeaderValue;
 
-use super::change::{Change, apply};
+use super::change::Change;
 use super::commit::{Committed, Done};
 use super::snapshot::Snapshot;
 use crate::{SessionData, SessionError};
@@ -15,77 +15,90 @@ use crate::{SessionData, SessionError};
 pub(super) struct Open<T> {
     /// The valid cookie that came with the request, or the one that it has got since.
     pub(super) cookie: Option<Opened>,
-    /// Several valid cookies that came instead of one. None is believed; a logout ends them all.
+    /// Other valid cookies that came with the request. A logout ends their sessions, too.
     pub(super) others: Vec<Opened>,
     /// The session that the cookie names, if there is one.
     pub(super) origin: Option<Arc<Snapshot<T>>>,
-    /// When that was found.
-    pub(super) since: Instant,
     /// The origin's data, or the default, with all changes applied.
     pub(super) data: Arc<T>,
     pub(super) renew: bool,
+    /// Whether a renewal begins the absolute lifetime anew.
+    pub(super) restart: bool,
     /// Whether the origin is to end, loaded or not.
     pub(super) destroy: bool,
-    /// Nobody knows whether there is an origin.
+    /// Whether there is an origin is not known.
     pub(super) outage: Option<SessionError>,
-    /// Commits under way.
+    /// Commits in progress.
     pub(super) committing: usize,
-    /// The cookie that the answer is to carry, from a commit that is done.
+    /// The cookie that the response is to carry, from a commit that is done.
     pub(super) to_send: Option<HeaderValue>,
-    /// Whether the answer has left, and with it the last chance to send a cookie.
+    /// Whether the response has been sent, and with it the last chance to set a cookie.
     pub(super) left: bool,
+    /// Whether a change is being made.
+    pub(super) changing: bool,
     /// Which batch of changes is being gathered: they are committed together.
     pub(super) batch: u64,
     changes: Vec<Change<T>>,
-    /// The batches that could not be committed.
-    failures: Vec<(u64, SessionError)>,
+    /// The last batches that could not be committed.
+    failures: VecDeque<(u64, SessionError)>,
+    /// Why changes of this request were lost that no commit has reported.
+    lost: Option<SessionError>,
 }
 
 impl<T: SessionData> Open<T> {
-    pub(super) fn new(
-        cookie: Option<Opened>,
-        others: Vec<Opened>,
-        origin: Option<Arc<Snapshot<T>>>,
-        since: Instant,
-    ) -> Self {
+    pub(super) fn new(cookie: Option<Opened>, others: Vec<Opened>, origin: Option<Arc<Snapshot<T>>>) -> Self {
         Self {
             cookie,
             others,
             data: data_of(origin.as_ref()),
             origin,
-            since,
             renew: false,
+            restart: false,
             destroy: false,
             outage: None,
             committing: 0,
             to_send: None,
             left: false,
+            changing: false,
             batch: 0,
             changes: Vec::new(),
-            failures: Vec::new(),
+            failures: VecDeque::new(),
+            lost: None,
         }
     }
 
-    pub(super) fn update<R>(&mut self, change: impl Fn(&mut T) -> R + Send + 'static) -> R {
-        let returned = change(Arc::make_mut(&mut self.data));
-        self.changes.push(Box::new(move |data| {
-            change(data);
-        }));
-        returned
+    /// Whether there is a session cannot be found out, because of this error.
+    pub(super) fn in_outage(mut self, outage: SessionError) -> Self {
+        self.outage = Some(outage);
+        self
+    }
+
+    pub(super) fn changed(&mut self, data: T, change: Change<T>) {
+        self.data = Arc::new(data);
+        self.changes.push(change);
     }
 
     pub(super) fn destroy(&mut self) {
         self.data = Arc::default();
         self.changes.clear();
-        self.renew = false;
+        (self.renew, self.restart) = (false, false);
         self.destroy = true;
     }
 
     /// Forgets what has not been committed.
     pub(super) fn discard(&mut self) {
-        self.changes.clear();
-        (self.renew, self.destroy) = (false, false);
-        self.start_from_origin();
+        self.take_back_intents();
+        self.data = data_of(self.origin.as_ref());
+        self.lost = None;
+    }
+
+    /// Forgets what has not been committed, except that the session is to end.
+    pub(super) fn discard_changes(&mut self) {
+        let destroy = self.destroy;
+        self.discard();
+        if destroy {
+            self.destroy();
+        }
     }
 
     pub(super) fn intent(&self) -> Intent {
@@ -102,16 +115,15 @@ impl<T: SessionData> Open<T> {
         self.destroy || self.renew || !self.changes.is_empty()
     }
 
-    /// The answer leaves. What has no effect, such as renewing a session that does not exist, is not held over.
+    /// The response is sent. Intents without effect, such as renewing a session that does not exist, are dropped.
     pub(super) fn leave(&mut self) {
-        self.changes.clear();
-        (self.renew, self.destroy) = (false, false);
+        self.take_back_intents();
         self.left = true;
     }
 
     /// Hands over what is to be done: the data, and the changes that led to it.
     pub(super) fn take_changes(&mut self) -> (Arc<T>, Vec<Change<T>>) {
-        (self.renew, self.destroy) = (false, false);
+        (self.renew, self.restart, self.destroy) = (false, false, false);
         self.batch += 1;
         (self.data.clone(), std::mem::take(&mut self.changes))
     }
@@ -130,10 +142,12 @@ impl<T: SessionData> Open<T> {
             Some(Done::Ended) => self.end(),
             None => {}
         }
-        self.start_from_origin();
         if let Err(error) = &result {
             // The one that was handed over last: commits are carried out one after the other.
-            self.failures.push((self.batch.saturating_sub(1), error.clone()));
+            self.failures.push_back((self.batch.saturating_sub(1), error.clone()));
+            if self.failures.len() > MOST_FAILURES {
+                self.failures.pop_front();
+            }
         }
         result
     }
@@ -150,7 +164,6 @@ impl<T: SessionData> Open<T> {
     pub(super) fn refresh(&mut self, fresh: Arc<Snapshot<T>>) {
         self.outage = None;
         self.origin = Some(fresh);
-        self.start_from_origin();
     }
 
     /// The session is not in the store any more. What this request would have changed of it is not kept.
@@ -159,9 +172,43 @@ impl<T: SessionData> Open<T> {
         if !self.destroy {
             self.changes.clear();
         }
-        (self.renew, self.destroy) = (false, false);
+        (self.renew, self.restart, self.destroy) = (false, false, false);
         self.end();
-        self.start_from_origin();
+    }
+
+    /// What changes are made on: nothing, after a destroy.
+    pub(super) fn base(&self) -> Arc<T> {
+        data_of(self.origin.as_ref().filter(|_| !self.destroy))
+    }
+
+    /// The changes that have not been committed, to be made again.
+    pub(super) fn take_pending(&mut self) -> Vec<Change<T>> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// They have been.
+    pub(super) fn rebased(&mut self, data: Arc<T>, changes: Vec<Change<T>>) {
+        self.data = data;
+        self.changes = changes;
+    }
+
+    /// They could not be.
+    pub(super) fn lose(&mut self, why: SessionError) {
+        self.discard();
+        self.lost = Some(why);
+    }
+
+    pub(super) fn take_lost(&mut self) -> Option<SessionError> {
+        self.lost.take()
+    }
+
+    pub(super) fn has_lost_changes(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    fn take_back_intents(&mut self) {
+        self.changes.clear();
+        (self.renew, self.restart, self.destroy) = (false, false, false);
     }
 
     fn end(&mut self) {
@@ -169,17 +216,11 @@ impl<T: SessionData> Open<T> {
         self.others.clear();
         self.origin = None;
     }
-
-    /// Makes what has not been committed again on what there is: on nothing, after a destroy.
-    fn start_from_origin(&mut self) {
-        self.data = data_of(self.origin.as_ref().filter(|_| !self.destroy));
-        // A change that panics has done so in the handler before, most likely, and is not kept.
-        if !self.changes.is_empty() && apply(&self.changes, Arc::make_mut(&mut self.data)).is_err() {
-            self.discard();
-        }
-    }
 }
 
 fn data_of<T: SessionData>(origin: Option<&Arc<Snapshot<T>>>) -> Arc<T> {
     origin.map_or_else(Arc::default, |origin| origin.data.clone())
 }
+
+/// Only commits that wait at the same time ask for each other's failures.
+const MOST_FAILURES: usize = 16;

@@ -6,7 +6,8 @@ use handstamp_core::record::{Mark, Revision};
 use handstamp_store::{Backoff, CreateOutcome, RetireOutcome, SaveOutcome, StoreError, Writes};
 use tokio::time::{Instant, sleep};
 
-use super::change::{Change, apply};
+use super::change::{Change, changed};
+use super::guard::guarded;
 use super::queue::Queues;
 use super::sealed::Sealed;
 use super::snapshot::{Envelope, Snapshot};
@@ -65,14 +66,19 @@ impl<T: SessionData> Renewal<T> {
         base: Arc<Snapshot<T>>,
         data: Arc<T>,
         changes: Vec<Change<T>>,
+        restart: bool,
     ) -> Result<(SessionId, Arc<Snapshot<T>>), NotRenewed<T>> {
         // As long as this lasts, nobody on this node changes the session under our hands.
         let turn = Queues::turn(shared, writes, base.envelope.key).await?;
         base.check_writable()?;
         let id = SessionId::generate().map_err(SessionError::from)?;
-        let envelope = Envelope { key: shared.namespace().session_key(&id), ..base.envelope.next()? };
-        let Sealed { record, snapshot, ttl } = Sealed::new(shared, envelope, data)?;
-        match writes.create(&record, ttl, snapshot.clone()).await {
+        let mut envelope = Envelope { key: shared.namespace().session_key(&id), ..base.envelope.next()? };
+        if restart || guarded(|| is_login(&*base.data, &*data))? {
+            envelope.created_at = shared.store().timestamp();
+            envelope.expires_at = shared.timeouts().deadline(envelope.created_at);
+        }
+        let Sealed { record, entry, ttl } = Sealed::new(shared, envelope, &data)?;
+        match writes.create(&record, ttl, entry.clone()).await {
             Ok(CreateOutcome::Created) => {}
             Ok(CreateOutcome::Exists) => return Err(SessionError::Conflict.into()),
             Err(error) => {
@@ -83,7 +89,7 @@ impl<T: SessionData> Renewal<T> {
         }
         let mark = Mark::new(Revision::first().map_err(SessionError::from)?);
         let mut renewal =
-            Self { shared: shared.clone(), changes, base, moved: snapshot, mark, ttl, handed_out: false };
+            Self { shared: shared.clone(), changes, base, moved: entry.value, mark, ttl, handed_out: false };
         match renewal.settle(writes).await {
             Settled::Renewed => Ok((id, renewal.moved)),
             Settled::Undone(error) => Err(error.into()),
@@ -145,13 +151,12 @@ impl<T: SessionData> Renewal<T> {
     async fn catch_up(&mut self, writes: Writes<'_>, attempt: u32) -> Result<CaughtUp, SessionError> {
         let base = reload(&self.shared, writes, &self.base, attempt).await?;
         base.check_writable()?;
-        let mut data = T::clone(&base.data);
-        apply(&self.changes, &mut data).map_err(|_| SessionError::Aborted)?;
+        let data = changed(&*base.data, &self.changes)?;
         let before = self.moved.envelope;
-        let Sealed { record, snapshot, ttl } = Sealed::new(&self.shared, before.next()?, Arc::new(data))?;
-        match writes.save(&record, before.revision, ttl, snapshot.clone()).await? {
+        let Sealed { record, entry, ttl } = Sealed::new(&self.shared, before.next()?, &data)?;
+        match writes.save(&record, before.revision, ttl, entry.clone()).await? {
             SaveOutcome::Saved => {
-                (self.base, self.moved) = (base, snapshot);
+                (self.base, self.moved) = (base, entry.value);
                 Ok(CaughtUp::Yes)
             }
             SaveOutcome::Conflict => Ok(CaughtUp::InUse),
@@ -190,6 +195,11 @@ impl<T: SessionData> Renewal<T> {
             let _ = shared.store().writes().unmark(&key, mark).await;
         }));
     }
+}
+
+/// Whether the session becomes another subject's: its absolute lifetime counts from then on.
+fn is_login<T: SessionData>(before: &T, after: &T) -> bool {
+    after.subject().is_some_and(|subject| before.subject() != Some(subject))
 }
 
 impl<T> From<SessionError> for NotRenewed<T> {

@@ -1,13 +1,14 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use handstamp_core::id::{Handle, SessionKey};
 use handstamp_core::record::{Record, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{BoxError, Clock, SharedError, Stored};
+use handstamp_store::{BoxError, CacheEntry, Decoded, Stored};
 
+use super::guard::guarded;
+use super::life::Life;
 use crate::SessionError;
 use crate::data::{OldData, SessionData, decode};
 
@@ -18,10 +19,10 @@ pub(crate) struct Snapshot<T> {
     /// The schema version of the stored data.
     schema: u16,
     pub(crate) data: Arc<T>,
-    life: Life,
+    pub(crate) life: Life,
 }
 
-/// What a record says apart from the data.
+/// The metadata of a record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Envelope {
     pub(crate) revision: Revision,
@@ -32,43 +33,67 @@ pub(crate) struct Envelope {
     pub(crate) expires_at: Timestamp,
 }
 
+/// A record that no node can read, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("the record of session {handle} cannot be read")]
+pub(crate) struct Unreadable {
+    handle: Handle,
+    #[source]
+    cause: BoxError,
+}
+
 impl<T: SessionData> Snapshot<T> {
-    /// What a record says.
+    /// The session in a record, at the time `now`, which is the instant `at` of the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// When the record is in good order, and not for this node: its schema is newer.
     pub(crate) fn decode(
         stored: Stored,
-        clock: &dyn Clock,
+        now: Timestamp,
+        at: Instant,
         timeouts: &Timeouts,
-    ) -> Result<Self, SessionError> {
-        let Stored { record, remaining } = stored;
-        if record.payload.len() > MAX_DECODED {
-            return Err(SessionError::Undecodable(SharedError::from(BoxError::from("it is too large"))));
+        report: impl FnOnce(&Unreadable),
+    ) -> Result<Decoded<Self>, SessionError> {
+        let Stored { mut record, remaining } = stored;
+        record.expires_at = timeouts.clamped_deadline(now, record.created_at, record.expires_at);
+        let idle = timeouts.idle_left(now, record.saved_at, remaining);
+        let left = idle.min(record.expires_at.since(now));
+        if left.is_zero() {
+            return Ok(Decoded::Expired);
         }
-        let data = if record.schema < T::SCHEMA {
-            T::migrate(OldData::new(record.schema, record.encoding, &record.payload))
-        } else {
-            decode(record.encoding, &record.payload)
-        };
-        match data {
-            Ok(data) => {
-                Ok(Self::new(&record, Arc::new(data), remaining.unwrap_or_default(), clock, timeouts))
+        let data = match guarded(|| decode_data::<T>(&record)) {
+            Ok(Ok(data)) => data,
+            Ok(Err(_)) if record.schema > T::SCHEMA => return Err(newer_schema::<T>(record.schema)),
+            Ok(Err(cause)) => {
+                report(&Unreadable { handle: record.handle, cause });
+                return Ok(Decoded::Unreadable);
             }
-            // It is in good order, only not for this node: no reason to lose it.
-            Err(_) if record.schema > T::SCHEMA => Err(newer_schema::<T>(record.schema)),
-            Err(error) => Err(SessionError::Undecodable(error.into())),
+            Err(panicked) => {
+                report(&Unreadable { handle: record.handle, cause: panicked.into() });
+                return Ok(Decoded::Unreadable);
+            }
+        };
+        let entry = Self::new(&record, data, idle, now, at, timeouts);
+        if remaining.is_none() {
+            entry.value.life.touch_at_once();
         }
+        Ok(Decoded::Session { entry, left })
     }
 
-    /// What `record`, in which `data` is encoded and which has `remaining` to live, says.
+    /// The entry of the local cache for `record`, in which `data` is encoded, and which lives for `remaining` from `now` on.
     pub(crate) fn new(
         record: &Record,
-        data: Arc<T>,
+        data: T,
         remaining: Duration,
-        clock: &dyn Clock,
+        now: Timestamp,
+        at: Instant,
         timeouts: &Timeouts,
-    ) -> Self {
+    ) -> CacheEntry<Self> {
         let envelope = Envelope::of(record);
-        let life = Life::new(remaining, envelope.expires_at, clock, timeouts);
-        Self { envelope, schema: record.schema, data, life }
+        let life = Life::new(remaining, envelope.expires_at, now, at, timeouts);
+        let snapshot = Self { envelope, schema: record.schema, data: Arc::new(data), life };
+        CacheEntry::new(snapshot, size_in_memory::<T>(record))
     }
 
     /// Whether this node may put something else in its place.
@@ -85,17 +110,6 @@ impl<T: SessionData> Snapshot<T> {
     pub(crate) fn ends_at(&self) -> Timestamp {
         self.life.idle_until().min(self.envelope.expires_at)
     }
-
-    /// Whether the session's life should be extended. Whoever is told so does it; all others, at the same time and
-    /// for a tenth of the idle timeout after, are told no.
-    pub(crate) fn claim_touch(&self, now: Instant, timeouts: &Timeouts) -> bool {
-        self.life.claim_touch(now, timeouts)
-    }
-
-    /// The life has been extended to `ttl`; `None`: it could not be, and the next request should try.
-    pub(crate) fn touched(&self, ttl: Option<Duration>, now: Timestamp) {
-        self.life.touched(ttl, now);
-    }
 }
 
 impl Envelope {
@@ -110,56 +124,31 @@ impl Envelope {
     }
 }
 
-/// How long the session lives, as far as this node knows.
-#[derive(Debug)]
-struct Life {
-    origin: Instant,
-    /// When it is to be extended, in nanoseconds since the origin.
-    touch_at: AtomicU64,
-    /// The idle deadline, in milliseconds since the epoch.
-    idle_until: AtomicU64,
-}
-
-impl Life {
-    fn new(remaining: Duration, deadline: Timestamp, clock: &dyn Clock, timeouts: &Timeouts) -> Self {
-        let now = clock.timestamp();
-        Self {
-            origin: clock.now(),
-            touch_at: AtomicU64::new(nanos(timeouts.touch_due_in(now, deadline, remaining))),
-            idle_until: AtomicU64::new(now.saturating_add(remaining).as_millis()),
-        }
+fn decode_data<T: SessionData>(record: &Record) -> Result<T, BoxError> {
+    if record.payload.len() > MAX_DECODED {
+        return Err("it is larger than any session".into());
     }
-
-    fn idle_until(&self) -> Timestamp {
-        Timestamp::from_millis(self.idle_until.load(Ordering::Relaxed))
-    }
-
-    fn claim_touch(&self, now: Instant, timeouts: &Timeouts) -> bool {
-        let now = nanos(now.saturating_duration_since(self.origin));
-        let due = self.touch_at.load(Ordering::Relaxed);
-        if now < due {
-            return false;
-        }
-        let next = now.saturating_add(nanos(timeouts.touch_interval()));
-        self.touch_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-
-    fn touched(&self, ttl: Option<Duration>, now: Timestamp) {
-        match ttl {
-            Some(ttl) => self.idle_until.store(now.saturating_add(ttl).as_millis(), Ordering::Relaxed),
-            None => self.touch_at.store(0, Ordering::Relaxed),
-        }
+    if record.schema < T::SCHEMA {
+        T::migrate(OldData::new(record.schema, record.encoding, &record.payload))
+    } else {
+        decode(record.encoding, &record.payload)
     }
 }
 
-/// 584 years fit.
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+/// The memory that an entry of the local cache takes, in bytes.
+///
+/// Measured by `cargo bench --package handstamp --bench memory`: an entry without data takes `ENTRY_SIZE`, and data with
+/// strings, lists and maps `SIZE_FACTOR` times its encoded length at most.
+fn size_in_memory<T>(record: &Record) -> usize {
+    ENTRY_SIZE + size_of::<T>() + record.payload.len() * SIZE_FACTOR
 }
 
 const fn newer_schema<T: SessionData>(stored: u16) -> SessionError {
     SessionError::NewerSchema { stored, known: T::SCHEMA }
 }
 
-/// More than any node writes: see `Config::session_max_size`. What is larger was not made by us.
+const ENTRY_SIZE: usize = 600;
+const SIZE_FACTOR: usize = 3;
+
+/// More than any node writes: see `Config::session_max_size`. A larger record was not made by this library.
 pub(crate) const MAX_DECODED: usize = 1 << 20;

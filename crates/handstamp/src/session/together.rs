@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp_store::{Lookup, SaveOutcome, Writes};
+use handstamp_store::{BoxError, Lookup, SaveOutcome, Writes};
 
-use super::change::{Panicked, apply};
+use super::change::Change;
+use super::guard::guarded;
 use super::queue::Save;
 use super::sealed::Sealed;
 use super::snapshot::Snapshot;
@@ -34,11 +35,11 @@ pub(super) async fn save_together<T: SessionData>(
             }
             Err(error) => return answer(saves, &Err(error)),
         };
-        let Sealed { record, snapshot, ttl } = sealed;
-        match writes.save(&record, base.envelope.revision, ttl, snapshot.clone()).await {
+        let Sealed { record, entry, ttl } = sealed;
+        match writes.save(&record, base.envelope.revision, ttl, entry.clone()).await {
             Ok(SaveOutcome::Saved) => {
-                *newest = Some(snapshot.clone());
-                return answer(saves, &Ok(snapshot));
+                *newest = Some(entry.value.clone());
+                return answer(saves, &Ok(entry.value));
             }
             Ok(SaveOutcome::Gone) => return answer(saves, &Err(SessionError::Gone)),
             Ok(SaveOutcome::Conflict) => match reload(shared, writes, &base, attempt).await {
@@ -69,6 +70,9 @@ pub(super) async fn reload<T: SessionData>(
     match writes.within_budget(shared.load_fresh(&base.envelope.key)).await?? {
         Lookup::Found(fresh) => Ok(fresh),
         Lookup::Absent => Err(SessionError::Gone),
+        Lookup::Unreadable => {
+            Err(SessionError::Undecodable(BoxError::from("it has become unreadable").into()))
+        }
     }
 }
 
@@ -81,18 +85,19 @@ fn base<T>(newest: Option<&Arc<Snapshot<T>>>, saves: &[Save<T>]) -> Option<Arc<S
     newest.into_iter().chain(origins).max_by_key(|snapshot| snapshot.envelope.revision.counter()).cloned()
 }
 
-/// The record to save. Whoever's changes panic is answered, and taken off the list; `None` when nobody is left.
+/// The record to save. Saves whose changes panic are answered, and taken off the list; `None` when none is left.
 fn seal<T: SessionData>(
     shared: &Shared<T>,
     base: &Arc<Snapshot<T>>,
     saves: &mut Vec<Save<T>>,
 ) -> Result<Option<Sealed<T>>, SessionError> {
     base.check_writable()?;
-    let Some(data) = changed(shared, base, saves) else { return Ok(None) };
-    Sealed::new(shared, base.envelope.next()?, data).map(Some)
+    let Some(data) = merged(shared, base, saves) else { return Ok(None) };
+    Sealed::new(shared, base.envelope.next()?, &data).map(Some)
 }
 
-fn changed<T: SessionData>(
+/// The data of the newest record with the changes of all saves.
+fn merged<T: SessionData>(
     shared: &Shared<T>,
     base: &Arc<Snapshot<T>>,
     saves: &mut Vec<Save<T>>,
@@ -106,13 +111,31 @@ fn changed<T: SessionData>(
         return saves.last().map(|save| save.data.clone());
     }
     loop {
-        let mut data = T::clone(&base.data);
-        let guilty = saves.iter().position(|save| matches!(apply(&save.changes, &mut data), Err(Panicked)));
-        match guilty {
-            None => return (!saves.is_empty()).then(|| Arc::new(data)),
-            Some(guilty) => saves.remove(guilty).answer(Err(SessionError::Aborted)),
+        let changes = saves.iter().map(|save| &save.changes);
+        match all_changed(&*base.data, changes) {
+            Ok(data) => return (!saves.is_empty()).then(|| Arc::new(data)),
+            Err(guilty) => match saves.is_empty() {
+                true => return None,
+                false => saves.remove(guilty.min(saves.len() - 1)).answer(Err(SessionError::Aborted)),
+            },
         }
     }
+}
+
+/// The data after the changes of several saves.
+///
+/// # Errors
+///
+/// When one of them panics: its position.
+fn all_changed<'s, T: SessionData>(
+    data: &T,
+    saves: impl Iterator<Item = &'s Vec<Change<T>>>,
+) -> Result<T, usize> {
+    let mut data = guarded(|| data.clone()).map_err(|_| 0_usize)?;
+    for (position, changes) in saves.enumerate() {
+        guarded(|| changes.iter().for_each(|change| change(&mut data))).map_err(|_| position)?;
+    }
+    Ok(data)
 }
 
 fn answer<T>(saves: Vec<Save<T>>, saved: &Result<Arc<Snapshot<T>>, SessionError>) {

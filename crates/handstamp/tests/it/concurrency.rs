@@ -106,7 +106,7 @@ async fn a_session_can_be_written_after_somebody_has_panicked() {
     impl SessionData for Fragile {}
 
     let cluster = Cluster::new();
-    let node = cluster.node().await;
+    let node = cluster.bare_node().await;
     let app = Router::new()
         .route("/good", post(async |session: Session<Fragile>| session.update(|_| ())))
         .route("/bad", post(async |session: Session<Fragile>| session.update(|data| data.breaks = true)))

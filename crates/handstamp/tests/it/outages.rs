@@ -209,7 +209,8 @@ impl SessionData for Member {
 #[tokio::test]
 async fn data_of_an_older_schema_is_migrated() {
     let cluster = Cluster::new();
-    let (node, browser) = logged_in(&cluster).await;
+    let (_, browser) = logged_in(&cluster).await;
+    let node = cluster.bare_node().await;
     let app = Router::new()
         .route("/names", get(async |session: Session<Member>| session.get().names.join(" ")))
         .route(

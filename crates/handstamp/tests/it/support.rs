@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use handstamp::store::{MemoryBus, MemoryStore};
-use handstamp::{Config, Routes, Runtime, Session, SessionData, SessionKey, SessionLayer};
+use handstamp::store::{Clock, MemoryBus, MemoryStore, SystemClock};
+use handstamp::{Config, Peek, Routes, Runtime, Session, SessionData, SessionKey, SessionLayer};
 use handstamp_core::cookie::CookieSigner;
 use handstamp_core::id::Namespace;
 use handstamp_core::keys::{KeyRing, Secret};
+use handstamp_core::time::Timestamp;
 use handstamp_testkit::{Faults, FaultyStore, ManualClock};
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -62,11 +64,64 @@ impl Cluster {
     }
 
     pub(crate) async fn node_with(&self, config: Config) -> Node {
+        let node = self.bare_node_with(config).await;
+        let app = app(&node.runtime).layer(SessionLayer::<User>::new(&node.runtime));
+        Node { app, ..node }
+    }
+
+    /// A node without an application.
+    pub(crate) async fn bare_node(&self) -> Node {
+        self.bare_node_with(config()).await
+    }
+
+    pub(crate) async fn bare_node_with(&self, config: Config) -> Node {
         let (store, faults) = FaultyStore::new(self.store.clone());
         let clock = Arc::new(self.clock.clone());
         let runtime = Runtime::start_with_clock(config, store, self.bus.clone(), clock).await.unwrap();
+        Node { runtime, app: Router::new(), faults }
+    }
+
+    /// A node whose wall clock is wrong by so many milliseconds.
+    pub(crate) async fn node_with_clock_off_by(&self, config: Config, offset: i64) -> Node {
+        self.node_with_clock(config, Arc::new(Skewed { clock: self.clock.clone(), offset })).await
+    }
+
+    /// A node that goes by tokio's clock, on a store of its own that does, too.
+    pub(crate) async fn node_with_system_clock(&self, config: Config) -> Node {
+        let bus = MemoryBus::new();
+        let cluster = Self { store: MemoryStore::new(bus.clone()), bus, clock: self.clock.clone() };
+        cluster.node_with_clock(config, Arc::new(SystemClock)).await
+    }
+
+    async fn node_with_clock(&self, config: Config, clock: Arc<dyn Clock>) -> Node {
+        let (store, faults) = FaultyStore::new(self.store.clone());
+        let runtime = Runtime::start_with_clock(config, store, self.bus.clone(), clock).await.unwrap();
         let app = app(&runtime).layer(SessionLayer::<User>::new(&runtime));
         Node { runtime, app, faults }
+    }
+
+    /// A node with these routes, and sessions of this type.
+    pub(crate) async fn node_for<T: SessionData>(&self, routes: Router) -> Node {
+        let node = self.bare_node().await;
+        let app = routes.merge(Routes::<T>::new(&node.runtime)).layer(SessionLayer::<T>::new(&node.runtime));
+        Node { app, ..node }
+    }
+}
+
+/// A clock whose wall time is wrong.
+#[derive(Debug)]
+struct Skewed {
+    clock: ManualClock,
+    offset: i64,
+}
+
+impl Clock for Skewed {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.timestamp().as_millis().saturating_add_signed(self.offset))
     }
 }
 
@@ -94,6 +149,12 @@ pub(crate) fn app(runtime: &Runtime) -> Router {
         .route("/grow", post(grow))
         .route("/panic-later", post(panic_later))
         .route("/renew", post(async |session: Session<User>| session.renew()))
+        .route("/renew-for-login", post(async |session: Session<User>| session.renew_for_login()))
+        .route("/visits", get(async |session: Session<User>| session.get().visits.to_string()))
+        .route("/peek", get(async |Peek(session): Peek<User>| session.get().name.clone().unwrap_or_default()))
+        .route("/wait/read", get(wait_and_read))
+        .route("/wait/change", get(wait_and_change))
+        .route("/take", get(take))
         .merge(Routes::<User>::new(runtime))
 }
 
@@ -106,6 +167,25 @@ async fn me(session: Session<User>) -> Result<String, StatusCode> {
 pub(crate) async fn login(session: Session<User>, name: String) {
     session.renew();
     session.update(move |user| user.name = Some(name.clone()));
+}
+
+/// As long as an upload takes.
+async fn wait_and_read(session: Session<User>) -> Result<String, StatusCode> {
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    session.refresh().await.map_err(|error| error.status())?;
+    me(session).await
+}
+
+async fn wait_and_change(session: Session<User>) -> String {
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    visit(session).await
+}
+
+/// Leaves the session with the test, as a stream keeps its own after the response.
+async fn take(session: Session<User>) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    response.extensions_mut().insert(session);
+    response
 }
 
 async fn visit(session: Session<User>) -> String {
@@ -185,6 +265,14 @@ impl Browser {
         let ring = KeyRing::new(namespace.clone(), &[Secret::parse(SECRET).unwrap()]).unwrap();
         let opened = CookieSigner::new(&ring, "__Host-id").open(self.session().as_bytes()).unwrap();
         namespace.session_key(&opened.id)
+    }
+
+    /// The session of a request whose response has been sent.
+    pub(crate) async fn take_session(&mut self) -> Session<User> {
+        let pairs: Vec<_> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = Request::get("/take").header(COOKIE, pairs.join("; ")).body(Body::empty()).unwrap();
+        let mut response = self.app.clone().oneshot(request).await.unwrap();
+        response.extensions_mut().remove::<Session<User>>().expect("the session")
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {

@@ -61,13 +61,173 @@ async fn however_much_it_is_used_a_session_ends_with_its_lifetime() {
     assert!(cluster.store.is_empty());
 }
 
+/// K5.4, F19, S28, S84
 #[tokio::test(start_paused = true)]
-async fn neither_limit_is_forgotten_when_somebody_makes_the_record_permanent() {
+async fn neither_limit_is_forgotten_when_the_record_is_made_permanent() {
+    for unused in [11 * MINUTE, 60 * MINUTE] {
+        let cluster = Cluster::new();
+        let (node, mut browser) = logged_in(&cluster).await;
+        node.runtime.clear();
+        cluster.store.make_permanent(&browser.session_key());
+        cluster.wait(unused).await;
+        assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED), "after {unused:?}");
+    }
     let cluster = Cluster::new();
-    let (_node, mut browser) = logged_in(&cluster).await;
+    let (node, mut browser) = logged_in(&cluster).await;
+    node.runtime.clear();
+    cluster.store.make_permanent(&browser.session_key());
+    cluster.wait(9 * MINUTE).await;
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+    until("it has a limit again", async || cluster.remaining(&browser).await > 9 * MINUTE).await;
     let ten_years = Duration::from_secs(315_360_000);
     let _ = cluster.store.touch(&browser.session_key(), ten_years).await.unwrap();
     cluster.wait(60 * MINUTE).await;
+    assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
+}
+
+/// K5.4, S84: settings that have become shorter apply to the sessions that there are.
+#[tokio::test(start_paused = true)]
+async fn shorter_settings_end_the_sessions_that_there_are() {
+    let cluster = Cluster::new();
+    let (_long, browser) = logged_in(&cluster).await;
+    let shorter = |idle, lifetime| config().session_timeout(idle).session_lifetime(lifetime);
+    let node = cluster.node_with(shorter(10 * MINUTE, 20 * MINUTE)).await;
+    let mut elsewhere = browser.on(&node);
+    for _ in 0..2 {
+        cluster.wait(5 * MINUTE).await;
+        assert_eq!(elsewhere.me().await.unwrap(), "ada 0");
+        until("the use counts", async || cluster.remaining(&browser).await > 5 * MINUTE).await;
+    }
+    cluster.wait(5 * MINUTE).await;
+    assert_eq!(elsewhere.me().await.unwrap(), "ada 0");
+    cluster.wait(5 * MINUTE).await;
+    assert_eq!(elsewhere.me().await, Err(StatusCode::UNAUTHORIZED));
+}
+
+/// K5.4, F11, S30: a node whose clock is behind keeps no session longer; one whose clock is ahead ends none early.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_clock_of_a_node_moves_no_deadline() {
+    for offset in [-60_000, 25 * 3_600_000] {
+        let cluster = Cluster::new();
+        let limits = config().session_timeout(10 * MINUTE).session_lifetime(30 * MINUTE);
+        let node = cluster.node_with_clock_off_by(limits, offset).await;
+        let mut browser = node.browser();
+        browser.login("ada").await;
+        for _ in 0..5 {
+            cluster.wait(5 * MINUTE).await;
+            assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
+        }
+        let before = browser.session();
+        cluster.wait(5 * MINUTE - Duration::from_secs(10)).await;
+        assert_eq!(browser.me().await.unwrap(), "ada 5");
+        assert_eq!(browser.session(), before);
+        cluster.wait(Duration::from_secs(10)).await;
+        assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
+        let health = browser.get("/health").await;
+        assert_eq!(health.status, StatusCode::OK);
+        assert!(health.body.contains(r#""status":"degraded","redis":true"#), "{}", health.body);
+    }
+}
+
+/// K5.1: the session would have ended while the request was in progress, several times over.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_arrives_in_time_keeps_its_session_however_long_it_takes() {
+    let cluster = Cluster::new();
+    for (path, body) in [("/wait/read", "ada 0"), ("/wait/change", "ada 1")] {
+        let limits = config().session_timeout(Duration::from_secs(2)).session_lifetime(60 * MINUTE);
+        let node = cluster.node_with_system_clock(limits).await;
+        let mut browser = node.browser();
+        browser.login("ada").await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(browser.get(path).await.status, StatusCode::OK, "{path}");
+        assert_eq!(browser.me().await.unwrap(), body);
+    }
+}
+
+/// K5.1: the handler does not look at the session again, and blocks so that nothing else of the request can run.
+#[tokio::test(start_paused = true)]
+async fn a_request_counts_as_a_use_when_it_arrives() {
+    let cluster = Cluster::new();
+    let node = cluster.node_with_system_clock(config().session_timeout(Duration::from_secs(2))).await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let arrived = tokio::time::Instant::now();
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+    tokio::time::sleep_until(arrived + Duration::from_millis(1_900)).await;
+    node.runtime.clear();
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+}
+
+/// K5.2, B8: what goes on after the response.
+#[tokio::test(start_paused = true)]
+async fn a_stream_keeps_its_session_by_touches_commits_and_refreshes() {
+    for way in ["touch", "commit", "refresh"] {
+        let cluster = Cluster::new();
+        let node = cluster.node_with_system_clock(config().session_timeout(Duration::from_secs(10))).await;
+        let mut browser = node.browser();
+        browser.login("ada").await;
+        let session = browser.take_session().await;
+        for _ in 0..60 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            match way {
+                "touch" => session.touch().await.unwrap(),
+                "commit" => session.commit().await.unwrap(),
+                _ => session.refresh().await.unwrap(),
+            }
+        }
+        node.runtime.clear();
+        assert_eq!(browser.me().await.unwrap(), "ada 0", "{way}");
+        assert!(node.faults.calls() < 200, "{way}: a touch is throttled");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_touch_of_a_session_that_has_ended_says_so() {
+    let cluster = Cluster::new();
+    let node = cluster.node_with_system_clock(config().session_timeout(Duration::from_secs(10))).await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    let session = browser.take_session().await;
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert!(matches!(session.touch().await, Err(handstamp::SessionError::Gone)));
+    let nothing = node.browser().take_session().await;
+    nothing.touch().await.unwrap();
+    assert!(nothing.is_new() && cluster.store.is_empty());
+}
+
+/// K5.3, B10, S27
+#[tokio::test(start_paused = true)]
+async fn a_login_begins_the_lifetime_anew_and_a_renewal_does_not() {
+    let cluster = Cluster::new();
+    let config = config().session_timeout(100 * MINUTE).session_lifetime(60 * MINUTE);
+    let node = cluster.node_with(config).await;
+    for (path, alive) in [("/login", true), ("/renew-for-login", true), ("/renew", false)] {
+        let mut browser = node.browser();
+        browser.post("/visit", "").await;
+        cluster.wait(55 * MINUTE).await;
+        let before = browser.session();
+        assert_eq!(browser.post(path, "ada").await.status, StatusCode::OK);
+        assert_ne!(browser.session(), before, "{path}");
+        cluster.wait(50 * MINUTE).await;
+        assert_eq!(browser.get("/visits").await.body, if alive { "1" } else { "0" }, "{path}");
+    }
+}
+
+/// K5.6, S96
+#[tokio::test(start_paused = true)]
+async fn prefetches_and_peeks_do_not_keep_a_session_alive() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    for _ in 0..9 {
+        cluster.wait(MINUTE).await;
+        assert_eq!(browser.get("/peek").await.body, "ada");
+        let prefetch = http::Request::get("/me").header("sec-purpose", "prefetch;prerender");
+        let prefetch = prefetch.body(axum::body::Body::empty()).unwrap();
+        assert_eq!(browser.send(prefetch).await.status, StatusCode::OK);
+        node.runtime.clear();
+    }
+    cluster.wait(MINUTE).await;
     assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
 }
 

@@ -1,0 +1,64 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use handstamp_core::time::Timestamp;
+use handstamp_core::timeouts::Timeouts;
+
+/// How long a session lives unless it is used, as far as this node knows, and when its life is to be extended.
+#[derive(Debug)]
+pub(crate) struct Life {
+    origin: Instant,
+    /// When it is to be extended, in nanoseconds since the origin.
+    touch_at: AtomicU64,
+    /// The idle deadline, in milliseconds since the epoch.
+    idle_until: AtomicU64,
+}
+
+impl Life {
+    /// That of a session which lives for `remaining` from `now` on, the instant `at`.
+    pub(super) fn new(
+        remaining: Duration,
+        deadline: Timestamp,
+        now: Timestamp,
+        at: Instant,
+        timeouts: &Timeouts,
+    ) -> Self {
+        Self {
+            origin: at,
+            touch_at: AtomicU64::new(nanos(timeouts.touch_due_in(now, deadline, remaining))),
+            idle_until: AtomicU64::new(now.saturating_add(remaining).as_millis()),
+        }
+    }
+
+    /// When the session ends if it is not used any more, its absolute deadline apart.
+    pub(super) fn idle_until(&self) -> Timestamp {
+        Timestamp::from_millis(self.idle_until.load(Ordering::Relaxed))
+    }
+
+    /// Whether the session's life is to be extended now. One caller is told so, and does it; all others, at the same time and
+    /// for a tenth of the idle timeout after, are told no.
+    pub(super) fn claim_touch(&self, now: Instant, timeouts: &Timeouts) -> bool {
+        let now = nanos(now.saturating_duration_since(self.origin));
+        let due = self.touch_at.load(Ordering::Relaxed);
+        if now < due {
+            return false;
+        }
+        let next = now.saturating_add(nanos(timeouts.touch_interval()));
+        self.touch_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// The life has been extended to `ttl` from `now` on.
+    pub(crate) fn extended(&self, ttl: Duration, now: Timestamp) {
+        self.idle_until.store(now.saturating_add(ttl).as_millis(), Ordering::Relaxed);
+    }
+
+    /// The next use is to extend it, since it could not be extended, or the record has no limit.
+    pub(crate) fn touch_at_once(&self) {
+        self.touch_at.store(0, Ordering::Relaxed);
+    }
+}
+
+/// 584 years fit.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

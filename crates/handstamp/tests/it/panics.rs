@@ -1,0 +1,331 @@
+//! K4: panics, in handlers, in changes, and in the application's data.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use handstamp::{DiscardSession, Session, SessionData, SessionLayer};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::support::*;
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct Purse {
+    coins: i64,
+}
+
+impl SessionData for Purse {}
+
+/// A node with this route at `/do`, and others that show the coins and set them to ten.
+async fn node(cluster: &Cluster, route: axum::routing::MethodRouter) -> Node {
+    let routes = Router::new()
+        .route("/ten", post(async |session: Session<Purse>| session.update(|purse| purse.coins = 10)))
+        .route("/coins", get(async |session: Session<Purse>| session.get().coins.to_string()))
+        .route("/do", route);
+    cluster.node_for::<Purse>(routes.layer(CatchPanicLayer::new())).await
+}
+
+/// The status of `/do`, and the coins after it.
+async fn done(route: axum::routing::MethodRouter) -> (StatusCode, String) {
+    let cluster = Cluster::new();
+    let node = node(&cluster, route).await;
+    let mut browser = node.browser();
+    browser.post("/ten", "").await;
+    let status = browser.post("/do", "").await.status;
+    // As every other node sees it.
+    node.runtime.clear();
+    (status, browser.get("/coins").await.body)
+}
+
+#[tokio::test]
+async fn k4_1_a_panic_in_another_task_takes_nothing_back() {
+    let ended = done(post(async |session: Session<Purse>| {
+        session.destroy();
+        let clone = session.clone();
+        let task = tokio::spawn(async move {
+            let _clone = clone;
+            panic!("on purpose");
+        });
+        assert!(task.await.is_err());
+        "bye"
+    }));
+    assert_eq!(ended.await, (StatusCode::OK, "0".to_owned()));
+    let changed = done(post(async |session: Session<Purse>| {
+        session.update(|purse| purse.coins += 1);
+        session.renew();
+        let clone = session.clone();
+        let caught = catch_unwind(AssertUnwindSafe(move || {
+            let _clone = clone;
+            panic!("on purpose");
+        }));
+        assert!(caught.is_err());
+    }));
+    assert_eq!(changed.await, (StatusCode::OK, "11".to_owned()));
+}
+
+#[tokio::test]
+async fn k4_1_a_handler_that_panics_keeps_no_change() {
+    async fn panics(session: Session<Purse>) {
+        session.update(|purse| purse.coins += 100);
+        session.renew();
+        panic!("on purpose");
+    }
+    assert_eq!(done(post(panics)).await, (StatusCode::INTERNAL_SERVER_ERROR, "10".to_owned()));
+}
+
+/// The panic passes through the layer itself.
+#[tokio::test]
+async fn k4_3_a_panic_that_is_caught_outside_of_the_layer_keeps_nothing_wherever_the_session_is() {
+    async fn give_away(session: Session<Purse>) {
+        session.update(|purse| purse.coins += 100);
+    }
+    async fn panics(session: Session<Purse>) {
+        give_away(session).await;
+        panic!("on purpose");
+    }
+    let cluster = Cluster::new();
+    let node = node(&cluster, get(async || ())).await;
+    let app = Router::new()
+        .route("/do", post(panics))
+        .layer(SessionLayer::<Purse>::new(&node.runtime))
+        .layer(CatchPanicLayer::new());
+    let mut browser = node.browser();
+    browser.post("/ten", "").await;
+    let mut other = browser.on(&Node { app, ..node.clone() });
+    assert_eq!(other.post("/do", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(browser.get("/coins").await.body, "10");
+}
+
+/// For middleware inside of the layer that makes a response of something else than a handler's result.
+#[tokio::test]
+async fn k4_3_a_marked_response_keeps_nothing() {
+    async fn give_away(session: Session<Purse>) {
+        session.update(|purse| purse.coins += 100);
+    }
+    async fn panics(session: Session<Purse>) {
+        give_away(session).await;
+        panic!("on purpose");
+    }
+    fn on_panic(_: Box<dyn std::any::Any + Send>) -> Response {
+        let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
+        response.extensions_mut().insert(DiscardSession);
+        response
+    }
+    let cluster = Cluster::new();
+    let routes = Router::new()
+        .route("/ten", post(async |session: Session<Purse>| session.update(|purse| purse.coins = 10)))
+        .route("/coins", get(async |session: Session<Purse>| session.get().coins.to_string()))
+        .route("/do", post(panics))
+        .layer(CatchPanicLayer::custom(on_panic));
+    let node = cluster.node_for::<Purse>(routes).await;
+    let mut browser = node.browser();
+    browser.post("/ten", "").await;
+    assert_eq!(browser.post("/do", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(browser.get("/coins").await.body, "10");
+}
+
+#[tokio::test]
+async fn k4_2_a_change_that_panics_leaves_the_data_as_it_was() {
+    let caught = done(post(async |session: Session<Purse>| {
+        let halfway = catch_unwind(AssertUnwindSafe(|| {
+            session.update(|purse| {
+                purse.coins -= 30;
+                assert!(purse.coins >= 0, "there are too few");
+            });
+        }));
+        assert!(halfway.is_err());
+        assert_eq!(session.get().coins, 10);
+        session.update(|purse| purse.coins += 1);
+    }));
+    assert_eq!(caught.await, (StatusCode::OK, "11".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k4_4_a_change_can_read_its_session() {
+    let read = done(post(async |session: Session<Purse>| {
+        session.update(|purse| purse.coins += 1);
+        let same = session.clone();
+        session.update(move |purse| {
+            assert!(!same.is_new() && same.handle().is_some());
+            purse.coins += same.get().coins;
+        });
+    }));
+    assert_eq!(read.await, (StatusCode::OK, "22".to_owned()), "as it was before the change");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k4_4_a_change_inside_of_a_change_panics() {
+    for act in [
+        (|session: &Session<Purse>| session.update(|purse| purse.coins += 1)) as fn(&Session<Purse>),
+        |session| session.set(Purse { coins: 1 }),
+        |session| session.destroy(),
+        |session| session.discard(),
+    ] {
+        let nested = done(post(async move |session: Session<Purse>| {
+            let same = session.clone();
+            session.update(move |purse| {
+                purse.coins += 1;
+                act(&same);
+            });
+        }));
+        assert_eq!(nested.await, (StatusCode::INTERNAL_SERVER_ERROR, "10".to_owned()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k4_4_a_change_that_captures_its_session_can_panic() {
+    let captured = done(post(async |session: Session<Purse>| {
+        let same = session.clone();
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            session.update(move |_| {
+                let _same = &same;
+                panic!("on purpose");
+            });
+        }));
+        assert!(caught.is_err());
+        session.update(|purse| purse.coins += 1);
+    }));
+    assert_eq!(captured.await, (StatusCode::OK, "11".to_owned()));
+}
+
+/// Changes by clones in other threads wait for each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_one_request_in_many_threads_all_take_effect() {
+    let many = done(post(async |session: Session<Purse>| {
+        let tasks = (0..8).map(|_| {
+            let session = session.clone();
+            tokio::spawn(async move {
+                for _ in 0..100 {
+                    session.update(|purse| purse.coins += 1);
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+    }));
+    assert_eq!(many.await, (StatusCode::OK, "810".to_owned()));
+}
+
+/// While a commit is in progress, the handler changes more, by a change that panics when it is made again.
+#[tokio::test]
+async fn k4_a_change_that_cannot_be_made_again_is_an_error_and_no_success() {
+    let cluster = Cluster::new();
+    let node = cluster.bare_node().await;
+    let faults = node.faults.clone();
+    let handler = async move |session: Session<Purse>| {
+        session.update(|purse| purse.coins += 1);
+        let (calls, again) = (faults.calls(), AtomicBool::new(false));
+        let (committed, ()) = tokio::join!(session.commit(), async {
+            while faults.calls() == calls {
+                tokio::task::yield_now().await;
+            }
+            session.update(move |purse| {
+                purse.coins += 100;
+                assert!(!again.swap(true, Ordering::SeqCst), "it was made once already");
+            });
+        });
+        committed.unwrap();
+        "all is well"
+    };
+    let app = Router::new()
+        .route("/", post(handler))
+        .route("/coins", get(async |session: Session<Purse>| session.get().coins.to_string()))
+        .layer(SessionLayer::<Purse>::new(&node.runtime));
+    node.faults.delay(Duration::from_millis(50));
+    let mut browser = Node { app, ..node }.browser();
+    assert_eq!(browser.post("/", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(browser.get("/coins").await.body, "1");
+}
+
+/// K3.2, L13: data whose code panics, among saves that wait for each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn k3_2_data_that_panics_when_it_is_written_fails_its_own_save_only() {
+    #[derive(Clone, Debug, Default, Deserialize)]
+    struct Fragile {
+        visits: u32,
+        #[serde(default)]
+        breaks: bool,
+    }
+    impl Serialize for Fragile {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            assert!(!self.breaks, "on purpose");
+            std::collections::BTreeMap::from([("visits", self.visits)]).serialize(serializer)
+        }
+    }
+    impl SessionData for Fragile {}
+
+    let cluster = Cluster::new();
+    let routes = Router::new()
+        .route("/visit", post(async |session: Session<Fragile>| session.update(|data| data.visits += 1)))
+        .route("/break", post(async |session: Session<Fragile>| session.update(|data| data.breaks = true)))
+        .route("/", get(async |session: Session<Fragile>| session.get().visits.to_string()));
+    let node = cluster.node_for::<Fragile>(routes).await;
+    let mut browser = node.browser();
+    browser.post("/visit", "").await;
+    node.faults.delay(Duration::from_millis(20));
+    let requests = ["/visit", "/break", "/visit", "/visit", "/break", "/visit"];
+    let answers = futures_util::future::join_all(requests.map(|path| {
+        let mut browser = browser.clone();
+        async move { (path, browser.post(path, "").await.status) }
+    }));
+    for (path, status) in answers.await {
+        let expected = if path == "/break" { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
+        assert_eq!(status, expected, "{path}");
+    }
+    assert_eq!(browser.get("/").await.body, "5");
+}
+
+/// K3.2: a record that panics when it is read. All requests are answered, and the visitor is not locked out.
+#[tokio::test]
+async fn k3_2_data_that_panics_when_it_is_read_counts_as_unreadable() {
+    #[derive(Clone, Debug, Default, Serialize)]
+    struct Trap {
+        armed: bool,
+    }
+    impl<'de> Deserialize<'de> for Trap {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let data = std::collections::BTreeMap::<String, bool>::deserialize(deserializer)?;
+            assert!(!data["armed"], "on purpose");
+            Ok(Self { armed: false })
+        }
+    }
+    impl SessionData for Trap {}
+
+    let cluster = Cluster::new();
+    let routes = Router::new()
+        .route("/", get(async |session: Session<Trap>| session.is_new().to_string()))
+        .route("/make", post(async |session: Session<Trap>| session.update(|_| ())))
+        .route("/arm", post(async |session: Session<Trap>| session.update(|trap| trap.armed = true)));
+    let node = cluster.node_for::<Trap>(routes).await;
+    let mut browser = node.browser();
+    browser.post("/make", "").await;
+    assert_eq!(browser.get("/").await.body, "false");
+    assert_eq!(browser.post("/arm", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    node.runtime.clear();
+    assert_eq!(browser.get("/").await.body, "false", "the session is unchanged");
+
+    let key = browser.session_key();
+    let mut record = handstamp::store::Store::load(&cluster.store, &key).await.unwrap().unwrap().record;
+    let replacing = record.revision;
+    record.revision = record.revision.next().unwrap();
+    record.payload = b"\x81\xa5armed\xc3".as_slice().into();
+    let minute = Duration::from_secs(60);
+    let saved = handstamp::store::Store::save(&cluster.store, &record, replacing, minute, Default::default());
+    assert_eq!(saved.await.unwrap(), handstamp::store::SaveOutcome::Saved);
+    node.runtime.clear();
+    let answers = futures_util::future::join_all((0..3).map(|_| {
+        let mut browser = browser.clone();
+        async move { browser.get("/").await.body }
+    }));
+    assert_eq!(tokio::time::timeout(minute, answers).await.expect("all are answered"), ["true"; 3]);
+    let calls = node.faults.calls();
+    browser.get("/").await;
+    assert_eq!(node.faults.calls(), calls, "K3.3: it is not loaded again at once");
+}
