@@ -38,6 +38,15 @@ pub trait SessionData: Clone + Default + DeserializeOwned + Send + Serialize + S
         None
     }
 
+    /// The memory that the data takes beside its own size, in bytes, as far as can be told from the length of its encoding: the
+    /// local cache keeps within its budget by this.
+    ///
+    /// By default it is three times that length. Structs, strings and lists take less; maps of maps, such as
+    /// `serde_json::Value`s with many small objects, take up to thirty times that length, and data that has them should say so.
+    fn heap_size(&self, encoded_len: usize) -> usize {
+        encoded_len.saturating_mul(3)
+    }
+
     /// Reads data of an older schema. By default it is decoded as if it were today's.
     ///
     /// # Errors

@@ -46,7 +46,46 @@ use crate::{Outage, Runtime, SessionData};
 ///   session `Vary: Cookie`.
 ///
 /// Several layers can stand on one router if each has its own `T` and its own
-/// [`cookie_name`](Self::cookie_name).
+/// [`cookie_name`](Self::cookie_name). A layer inside of another for the same sessions, such as on a nested router, takes the
+/// session of the outer one.
+///
+/// # Where it belongs
+///
+/// A layer of a router covers the routes that were added before it, so it comes after them:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use axum::http::StatusCode;
+/// # use axum::{Router, routing::get};
+/// # use handstamp::{Config, Runtime, Session, SessionLayer};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Default, Deserialize, Serialize)]
+/// # struct UserSession { visits: u64 }
+/// # impl handstamp::SessionData for UserSession {}
+/// # async fn require_login(session: Session<UserSession>, request: axum::extract::Request, next: axum::middleware::Next)
+/// #     -> axum::response::Response { next.run(request).await }
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::start(Config::new()).await?;
+/// use tower_http::catch_panic::CatchPanicLayer;
+///
+/// let app: Router = Router::new()
+///     .route("/", get(|session: Session<UserSession>| async move { session.get().visits.to_string() }))
+///     .layer(axum::middleware::from_fn(require_login))        // uses the session: before the layer
+///     .layer(SessionLayer::<UserSession>::new(&runtime))
+///     .layer(CatchPanicLayer::new());                         // and all that does not: after it
+/// # Ok(())
+/// # }
+/// ```
+///
+/// - **Middleware that uses the session** comes before the layer, like the routes.
+/// - **Timeouts** come after it. One that gives up a handler keeps nothing of its changes; one that gives up a commit which has
+///   begun does not stop it, so that its outcome is unknown to the client. A timeout before the layer makes a response of a
+///   handler that was cut off half-way, and what it had changed by then is saved.
+/// - **What catches panics** comes after it, too: a panic that passes through the layer keeps nothing. Caught before the layer,
+///   it is recognized when it drops a [`Session`](crate::Session) and the response has a status of 500 or more; but not if the
+///   handler had given its session away. Middleware that has to stand there marks its responses with
+///   [`DiscardSession`](crate::DiscardSession).
+/// - **CORS, compression and tracing** come after it, so that they cover the layer's own responses: 401, 409 and 503.
 pub struct SessionLayer<T: SessionData> {
     shared: Arc<Shared<T>>,
 }

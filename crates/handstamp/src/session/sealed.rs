@@ -34,7 +34,8 @@ impl<T: SessionData> Sealed<T> {
             return Err(SessionError::TooLarge { size: payload.len(), limit });
         }
         let data: T = guarded(|| decode(encoding, &payload))?.map_err(|error| unencodable(Lossy(error)))?;
-        let subject = guarded(|| data.subject().map(str::to_owned))?;
+        let (subject, heap_size) =
+            guarded(|| (data.subject().map(str::to_owned), data.heap_size(payload.len())))?;
         if subject.as_ref().is_some_and(|subject| subject.len() > Record::MAX_SUBJECT_LEN) {
             return Err(SessionError::Store(SubjectTooLong.into()));
         }
@@ -50,7 +51,7 @@ impl<T: SessionData> Sealed<T> {
             schema: T::SCHEMA,
             payload: payload.into(),
         };
-        let entry = Snapshot::new(&record, data, ttl, saved_at, shared.now(), timeouts);
+        let entry = Snapshot::new(&record, data, heap_size, ttl, saved_at, shared.now(), timeouts);
         Ok(Self { record, entry, ttl })
     }
 }

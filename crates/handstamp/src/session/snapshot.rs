@@ -62,8 +62,13 @@ impl<T: SessionData> Snapshot<T> {
         if left.is_zero() {
             return Ok(Decoded::Expired);
         }
-        let data = match guarded(|| decode_data::<T>(&record)) {
-            Ok(Ok(data)) => data,
+        let decoded = guarded(|| {
+            let data = decode_data::<T>(&record)?;
+            let heap_size = data.heap_size(record.payload.len());
+            Ok((data, heap_size))
+        });
+        let (data, heap_size) = match decoded {
+            Ok(Ok(decoded)) => decoded,
             Ok(Err(_)) if record.schema > T::SCHEMA => return Err(newer_schema::<T>(record.schema)),
             Ok(Err(cause)) => {
                 report(&Unreadable { handle: record.handle, cause });
@@ -74,7 +79,7 @@ impl<T: SessionData> Snapshot<T> {
                 return Ok(Decoded::Unreadable);
             }
         };
-        let entry = Self::new(&record, data, idle, now, at, timeouts);
+        let entry = Self::new(&record, data, heap_size, idle, now, at, timeouts);
         if remaining.is_none() {
             entry.value.life.touch_at_once();
         }
@@ -85,6 +90,7 @@ impl<T: SessionData> Snapshot<T> {
     pub(crate) fn new(
         record: &Record,
         data: T,
+        heap_size: usize,
         remaining: Duration,
         now: Timestamp,
         at: Instant,
@@ -93,7 +99,7 @@ impl<T: SessionData> Snapshot<T> {
         let envelope = Envelope::of(record);
         let life = Life::new(remaining, envelope.expires_at, now, at, timeouts);
         let snapshot = Self { envelope, schema: record.schema, data: Arc::new(data), life };
-        CacheEntry::new(snapshot, size_in_memory::<T>(record))
+        CacheEntry::new(snapshot, ENTRY_SIZE + size_of::<T>().saturating_add(heap_size))
     }
 
     /// Whether this node may put something else in its place.
@@ -135,20 +141,12 @@ fn decode_data<T: SessionData>(record: &Record) -> Result<T, BoxError> {
     }
 }
 
-/// The memory that an entry of the local cache takes, in bytes.
-///
-/// Measured by `cargo bench --package handstamp --bench memory`: an entry without data takes `ENTRY_SIZE`, and data with
-/// strings, lists and maps `SIZE_FACTOR` times its encoded length at most.
-fn size_in_memory<T>(record: &Record) -> usize {
-    ENTRY_SIZE + size_of::<T>() + record.payload.len() * SIZE_FACTOR
-}
-
 const fn newer_schema<T: SessionData>(stored: u16) -> SessionError {
     SessionError::NewerSchema { stored, known: T::SCHEMA }
 }
 
+/// The memory that a session takes in the local cache beside its data, in bytes: see `cargo bench --bench memory`.
 const ENTRY_SIZE: usize = 600;
-const SIZE_FACTOR: usize = 3;
 
 /// More than any node writes: see `Config::session_max_size`. A larger record was not made by this library.
 pub(crate) const MAX_DECODED: usize = 1 << 20;

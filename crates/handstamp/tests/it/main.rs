@@ -8,6 +8,7 @@ mod concurrency;
 mod config;
 mod cookies;
 mod extraction;
+mod layers;
 mod lifecycle;
 mod outages;
 mod panics;

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use handstamp::store::{Clock, MemoryBus, MemoryStore, SystemClock};
-use handstamp::{Config, Peek, Routes, Runtime, Session, SessionData, SessionKey, SessionLayer};
+use handstamp::{Config, Fresh, Peek, Routes, Runtime, Session, SessionData, SessionKey, SessionLayer};
 use handstamp_core::cookie::CookieSigner;
 use handstamp_core::id::Namespace;
 use handstamp_core::keys::{KeyRing, Secret};
@@ -141,6 +141,7 @@ pub(crate) fn app(runtime: &Runtime) -> Router {
     Router::new()
         .route("/plain", get(async || "ok"))
         .route("/me", get(me))
+        .route("/fresh", get(async |Fresh(session): Fresh<User>| me(session).await))
         .route("/login", post(login))
         .route("/visit", post(visit))
         .route("/slow-visit", post(slow_visit))

@@ -1,0 +1,140 @@
+//! The memory that sessions take in the local cache, beside what the cache thinks that they take.
+//!
+//! `cargo xtask bench` runs it. The figures are bytes that were asked of the allocator, without its own overhead.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+#![allow(clippy::unwrap_used, reason = "a benchmark has nobody to report to")]
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use handstamp::store::{MemoryBus, MemoryStore};
+use handstamp::{Config, Runtime, Session, SessionData, SessionLayer};
+use http::{HeaderValue, Request, header};
+use serde::{Deserialize, Serialize};
+use tower::Service;
+
+/// A user and a few settings, in strings.
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct Small {
+    username: String,
+    email: String,
+    locale: String,
+    csrf_token: String,
+    visits: u64,
+}
+
+/// Many small objects.
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct Cart {
+    items: Vec<Item>,
+}
+
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct Item {
+    article: String,
+    count: u32,
+    gift: Option<String>,
+}
+
+/// As in applications that keep whatever they like.
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct Loose(BTreeMap<String, serde_json::Value>);
+
+/// One large text.
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct Text(String);
+
+impl SessionData for Small {}
+impl SessionData for Cart {}
+impl SessionData for Loose {}
+impl SessionData for Text {}
+
+fn main() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    println!("{:34} {:>10} {:>10} {:>10}", "bytes a session in the cache", "encoded", "taken", "estimated");
+    runtime.block_on(async {
+        measure("nothing", Text::default).await;
+        measure("a user, five fields", || Small {
+            username: "ada.lovelace".to_owned(),
+            email: "ada.lovelace@example.org".to_owned(),
+            locale: "en-GB".to_owned(),
+            csrf_token: "0123456789abcdef0123456789abcdef".to_owned(),
+            visits: 1_815,
+        })
+        .await;
+        measure("a cart of 40 items", || Cart { items: items(40) }).await;
+        measure("a map of 40 values", || {
+            let value =
+                |n| (format!("setting-{n}"), serde_json::json!({ "on": true, "name": format!("value {n}") }));
+            Loose((0..40).map(value).collect())
+        })
+        .await;
+        measure("a text of 32 KiB", || Text("x".repeat(32 << 10))).await;
+    });
+    Ok(())
+}
+
+fn items(count: u32) -> Vec<Item> {
+    (0..count).map(|n| Item { article: format!("article-{n}"), count: n, gift: None }).collect()
+}
+
+/// What sessions with this data take on a node that reads them for the first time.
+async fn measure<T: SessionData>(name: &str, data: fn() -> T) {
+    let bus = MemoryBus::new();
+    let store = MemoryStore::new(bus.clone());
+    let config = Config::new().or_random_secret();
+    let node = async || {
+        let config = config.clone().local_cache_ttl(Duration::from_secs(3_600));
+        Runtime::start_on(config, store.clone(), bus.clone()).await.unwrap()
+    };
+    let (writer, reader) = (node().await, node().await);
+    let mut writing = app(&writer, data);
+    let mut cookies = Vec::new();
+    for _ in 0..SESSIONS {
+        let response = writing.call(Request::get("/write").body(Body::empty()).unwrap()).await.unwrap();
+        let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
+        cookies.push(HeaderValue::try_from(cookie.split(';').next().unwrap()).unwrap());
+    }
+    let mut reading = app(&reader, data);
+    let mut taken = 0;
+    for cookie in &cookies {
+        let mut response = None;
+        let begun = allocation_counter::measure(|| {
+            let mut request = Request::get("/read").body(Body::empty()).unwrap();
+            request.headers_mut().insert(header::COOKIE, cookie.clone());
+            response = Some(Box::pin(reading.call(request)));
+        });
+        taken += begun.bytes_current;
+        poll_fn(|cx| {
+            let mut polled = Poll::Pending;
+            let measured = allocation_counter::measure(|| {
+                polled = response.as_mut().unwrap().as_mut().poll(cx).map(drop);
+                if polled.is_ready() {
+                    response = None;
+                }
+            });
+            taken += measured.bytes_current;
+            polled
+        })
+        .await;
+    }
+    let stats = reader.cache_stats();
+    assert_eq!(stats.size, SESSIONS, "all are in the cache");
+    let encoded = rmp_serde::to_vec_named(&data()).unwrap().len();
+    println!("{name:34} {encoded:>10} {:>10} {:>10}", taken / SESSIONS as i64, stats.bytes / SESSIONS);
+}
+
+fn app<T: SessionData>(node: &Runtime, data: fn() -> T) -> Router {
+    Router::new()
+        .route("/write", get(async move |session: Session<T>| session.set(data())))
+        .route("/read", get(async |session: Session<T>| drop(session)))
+        .layer(SessionLayer::<T>::new(node))
+}
+
+const SESSIONS: usize = 500;

@@ -1,0 +1,100 @@
+//! K10: what the layer makes of a request.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::routing::{get, post};
+use handstamp::{Session, SessionLayer};
+use http::{HeaderMap, StatusCode};
+
+use crate::support::*;
+
+/// One is dead: it was planted, or is left over. The live one counts, wherever it stands.
+#[tokio::test]
+async fn k10_of_two_valid_cookies_the_one_whose_session_is_alive_counts() {
+    let cluster = Cluster::new();
+    let (node, mut ada) = logged_in(&cluster).await;
+    let mut bob = node.browser();
+    bob.login("bob").await;
+    let (alive, dead) = (ada.session(), bob.session());
+    bob.post("/logout", "").await;
+    let with = |request: http::request::Builder, pair: [&str; 2]| {
+        let header = format!("__Host-id={}; __Host-id={}", pair[0], pair[1]);
+        request.header("cookie", header).body(Body::empty()).unwrap()
+    };
+    for pair in [[&*alive, &*dead], [&dead, &alive]] {
+        for cached in [true, false] {
+            for path in ["/me", "/fresh", "/peek"] {
+                if !cached {
+                    node.runtime.clear();
+                }
+                let answer = node.browser().send(with(Request::get(path), pair)).await;
+                assert!(answer.body.starts_with("ada"), "{path}: {}", answer.body);
+            }
+        }
+    }
+    let pair = [&*dead, &*alive];
+    assert_eq!(node.browser().send(with(Request::post("/visit"), pair)).await.body, "1");
+    assert_eq!(ada.me().await.unwrap(), "ada 1");
+    let logout = node.browser().send(with(Request::post("/logout"), pair)).await;
+    assert_eq!(logout.status, StatusCode::NO_CONTENT);
+    assert_eq!(ada.me().await, Err(StatusCode::UNAUTHORIZED));
+}
+
+/// Whose request it is cannot be said, and an error is not an answer to that.
+#[tokio::test]
+async fn k10_two_valid_cookies_of_live_sessions_are_no_session() {
+    let cluster = Cluster::new();
+    let (node, ada) = logged_in(&cluster).await;
+    let mut bob = node.browser();
+    bob.login("bob").await;
+    let header = format!("__Host-id={}; __Host-id={}", ada.session(), bob.session());
+    let request = || Request::get("/me").header("cookie", &header).body(Body::empty()).unwrap();
+    assert_eq!(node.browser().send(request()).await.status, StatusCode::UNAUTHORIZED);
+    node.runtime.clear();
+    node.faults.fail();
+    assert_eq!(node.browser().send(request()).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// A layer on a nested router, and one on its parent.
+#[tokio::test]
+async fn k10_a_layer_inside_of_another_takes_its_session() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let layer = SessionLayer::<User>::new(&node.runtime);
+    let count = from_fn(async |session: Session<User>, request: Request, next: Next| {
+        session.update(|user| user.visits += 10);
+        next.run(request).await
+    });
+    let nested = Router::new()
+        .route("/visit", post(async |session: Session<User>| session.update(|user| user.visits += 1)))
+        .layer(layer.clone());
+    let reads = get(async |session: Session<User>| session.get().visits.to_string());
+    let app = Router::new().nest("/nested", nested).layer(count).route("/", reads).layer(layer);
+    let mut browser = Node { app, ..node }.browser();
+    for expected in ["11", "22"] {
+        let answer = browser.post("/nested/visit", "").await;
+        assert!(answer.headers.get_all("set-cookie").iter().count() <= 1);
+        assert_eq!(browser.get("/").await.body, expected);
+    }
+    assert_eq!(cluster.store.len(), 1);
+}
+
+/// F21, S95: nothing behind the layer that logs headers logs the credential.
+#[tokio::test]
+async fn k10_the_cookies_of_a_request_are_marked_as_sensitive() {
+    let cluster = Cluster::new();
+    let (node, browser) = logged_in(&cluster).await;
+    let app = Router::new()
+        .route("/", get(async |headers: HeaderMap| format!("{headers:?}")))
+        .layer(SessionLayer::<User>::new(&node.runtime));
+    let request = Request::get("/")
+        .header("cookie", format!("__Host-id={}", browser.session()))
+        .header("cookie", "other=canary")
+        .body(Body::empty())
+        .unwrap();
+    let shown = Node { app, ..node }.browser().send(request).await.body;
+    assert!(shown.contains("Sensitive") && !shown.contains("canary"), "{shown}");
+    assert!(!shown.contains(&browser.session()));
+}
