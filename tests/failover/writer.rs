@@ -4,7 +4,8 @@ use std::time::Duration;
 use handstamp_core::id::{Handle, SessionKey};
 use handstamp_core::record::{Encoding, Record, Revision};
 use handstamp_store::{
-    Clock, ClusteredStore, CreateOutcome, Lookup, SaveOutcome, StoreError, Stored, SystemClock,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Lookup, SaveOutcome, StoreError, Stored,
+    SystemClock,
 };
 
 use crate::life::{End, Life, Moment, numbers, payload};
@@ -102,8 +103,9 @@ impl Writer {
     }
 
     async fn create(&mut self, record: Record, pace: &Pace) -> Result<Answer, StoreError> {
-        let value = Arc::new(record);
-        match self.node.writes().create(&value, TTL, value.clone()).await? {
+        let entry = entry(record);
+        let value = entry.value.clone();
+        match self.node.writes().create(&value, TTL, entry).await? {
             CreateOutcome::Created => {
                 self.life().acknowledged.push((0, pace.now()));
                 self.knowledge = Knowledge::Known(value);
@@ -119,9 +121,10 @@ impl Writer {
         let mut known = numbers(old.payload.clone());
         known.push(number);
         let revision = old.revision.next().expect("random numbers");
-        let new = Arc::new(Record { revision, payload: payload(&known), ..Record::clone(&old) });
+        let entry = entry(Record { revision, payload: payload(&known), ..Record::clone(&old) });
+        let new = entry.value.clone();
         self.knowledge = Knowledge::Doubtful;
-        match self.node.writes().save(&new, old.revision, TTL, new.clone()).await? {
+        match self.node.writes().save(&new, old.revision, TTL, entry).await? {
             SaveOutcome::Saved => {
                 self.life().acknowledged.push((number, pace.now()));
                 self.knowledge = Knowledge::Known(new);
@@ -154,6 +157,7 @@ impl Writer {
                 self.life().end = End::Vanished;
                 Ok(Answer::Surprise("absent"))
             }
+            Lookup::Unreadable => Ok(Answer::Surprise("unreadable")),
         }
     }
 
@@ -163,8 +167,14 @@ impl Writer {
 }
 
 /// Sessions are cached as the records that they are.
-pub(crate) fn decode(stored: Stored) -> Result<Record, StoreError> {
-    Ok(stored.record)
+pub(crate) fn decode(stored: Stored) -> Result<Decoded<Record>, StoreError> {
+    let left = stored.remaining.unwrap_or_default();
+    Ok(Decoded::Session { entry: entry(stored.record), left })
+}
+
+fn entry(record: Record) -> CacheEntry<Record> {
+    let size = record.payload.len();
+    CacheEntry::new(record, size)
 }
 
 fn new_record(key: SessionKey) -> Record {

@@ -19,7 +19,8 @@ use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Record, Revision};
 use handstamp_redis::{Channel, RedisConfig, Transport, connect};
 use handstamp_store::{
-    Clock, ClusteredStore, CreateOutcome, Lookup, SaveOutcome, Settings, StoreError, SystemClock,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Lookup, SaveOutcome, Settings, StoreError,
+    Stored, SystemClock,
 };
 use handstamp_testkit::{ClusterOptions, RedisCluster, record, redis};
 use tokio::task::JoinSet;
@@ -125,8 +126,8 @@ impl Group {
         let session = async |number: usize| {
             let (saver, other) = (number % count, number / count % (count - 1));
             let (record, reader) = (record(), (saver + 1 + other) % count);
-            let value = Arc::new(record.revision);
-            let created = nodes[saver].writes().create(&record, HOUR, value).await.expect("an answer");
+            let entry = CacheEntry::new(record.revision, SIZE);
+            let created = nodes[saver].writes().create(&record, HOUR, entry).await.expect("an answer");
             assert_eq!(created, CreateOutcome::Created);
             Session { record, saver, reader }
         };
@@ -185,7 +186,7 @@ impl Session {
         let revision = self.record.revision.next().expect("random bytes");
         let next = Record { revision, ..self.record.clone() };
         let writes = nodes[self.saver].writes();
-        let saved = writes.save(&next, self.record.revision, HOUR, Arc::new(revision)).await;
+        let saved = writes.save(&next, self.record.revision, HOUR, CacheEntry::new(revision, SIZE)).await;
         assert_eq!(saved.expect("an answer"), SaveOutcome::Saved);
         self.record = next;
     }
@@ -194,17 +195,24 @@ impl Session {
         let key = &self.record.key;
         let found = match node.lookup(key, SystemClock.now()) {
             Some(found) => found,
-            None => {
-                let loaded = node.load(key, |stored| Ok::<_, StoreError>(stored.record.revision));
-                loaded.await.expect("an answer")
-            }
+            None => node.load(key, decode).await.expect("an answer"),
         };
         match found {
             Lookup::Found(revision) => Lookup::Found(*revision),
             Lookup::Absent => Lookup::Absent,
+            Lookup::Unreadable => Lookup::Unreadable,
         }
     }
 }
+
+/// Sessions are cached as their revision.
+fn decode(stored: Stored) -> Result<Decoded<Revision>, StoreError> {
+    let left = stored.remaining.unwrap_or_default();
+    Ok(Decoded::Session { entry: CacheEntry::new(stored.record.revision, SIZE), left })
+}
+
+/// The bytes that each is said to take.
+const SIZE: usize = 500;
 
 /// What was spent so far.
 struct Sample(Costs);

@@ -122,7 +122,7 @@ impl<F, E> TestNode<F, E> {
     }
 
     pub(crate) async fn save(&self, record: &Record, replacing: Revision) -> Result<SaveOutcome, StoreError> {
-        let value = entry(&record);
+        let value = entry(record);
         self.clustered.writes().save(record, replacing, TTL, value).await
     }
 
@@ -139,6 +139,7 @@ pub(crate) fn messenger(node: &str, secret: &str) -> Messenger {
 }
 
 /// Sessions are their payload here.
+#[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
 pub(crate) fn decode(stored: Stored) -> Result<Decoded<Bytes>, StoreError> {
     let deadline = stored.record.expires_at.since(SystemClock.timestamp());
     let left = stored.remaining.unwrap_or_default().min(deadline);
