@@ -206,6 +206,7 @@ impl Session {
 }
 
 /// Sessions are cached as their revision.
+#[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
 fn decode(stored: Stored) -> Result<Decoded<Revision>, StoreError> {
     let left = stored.remaining.unwrap_or_default();
     Ok(Decoded::Session { entry: CacheEntry::new(stored.record.revision, SIZE), left })

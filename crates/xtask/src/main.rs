@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         ["bench"] => tasks::bench(),
         ["torture", wishes @ ..] => tasks::torture(wishes),
         ["failover", wishes @ ..] => tasks::failover(wishes),
+        ["stalls", wishes @ ..] => tasks::stalls(wishes),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -60,5 +61,7 @@ Commands:
          Lead many sessions on three nodes while these, Redis and the network fail, and check what visitors are told
   failover [--topology cluster|sentinel] [--faults FAULT,...]
          Have Redis fail under load in several ways, and report in Markdown what that costs which sessions
+  stalls [--nodes N]
+         Have a fleet of nodes share a Redis that stands still now and then, and report what each stall costs
   help   Print this
 ";

@@ -49,6 +49,13 @@ pub(crate) fn failover(wishes: &[&str]) -> Result<(), Failure> {
     failover_report(wishes).run()
 }
 
+/// What a stall of Redis costs a fleet of nodes. `wishes` are arguments of the simulation.
+pub(crate) fn stalls(wishes: &[&str]) -> Result<(), Failure> {
+    setup::run()?;
+    let wishes = wishes.join(" ");
+    Step::new(&format!("cargo run --release --package handstamp-tests --bin stalls -- {wishes}")).run()
+}
+
 /// Unoptimized, it would tell of itself.
 fn failover_report(wishes: &[&str]) -> Step {
     let wishes = wishes.join(" ");

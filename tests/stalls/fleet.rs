@@ -1,0 +1,106 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use handstamp_core::id::Namespace;
+use handstamp_core::invalidation::{Messenger, NodeId};
+use handstamp_core::keys::{KeyRing, Secret};
+use handstamp_core::record::Record;
+use handstamp_redis::{Channel, RedisConfig, connect};
+use handstamp_store::{
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Settings, StoreError, Stored, SystemClock,
+};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::reader::{Reader, Reads};
+use crate::server::Server;
+
+/// Nodes that read the sessions in their cache, for as long as this lives.
+pub(crate) struct Fleet {
+    nodes: Vec<Arc<ClusteredStore>>,
+    reads: Arc<Reads>,
+    _readers: JoinSet<()>,
+}
+
+impl Fleet {
+    pub(crate) async fn start(server: &Server, count: usize) -> Self {
+        let secret = Secret::parse(&secret()).expect("a secret");
+        let ring = KeyRing::new(Namespace::default(), &[secret]).expect("a key ring");
+        let mut nodes = Vec::new();
+        for number in 0..count {
+            nodes.push(Arc::new(start_node(server, &ring, number)));
+            // What nodes do regularly they do one after the other.
+            sleep(Duration::from_millis(500) / u32::try_from(count).expect("a small number")).await;
+        }
+        join_all(nodes.iter().map(|node| node.settled())).await;
+        let keys: Arc<[_]> = join_all((0..SESSIONS).map(|_| create(&nodes[0]))).await.into();
+        let reads = Arc::new(Reads::default());
+        let mut readers = JoinSet::new();
+        for node in &nodes {
+            for _ in 0..READERS {
+                let reader = Reader { node: node.clone(), keys: keys.clone(), reads: reads.clone() };
+                readers.spawn(reader.run(PAUSE));
+            }
+        }
+        let fleet = Self { nodes, reads, _readers: readers };
+        fleet.reads.until_calm().await;
+        fleet
+    }
+
+    pub(crate) fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
+    pub(crate) fn clears(&self) -> u64 {
+        self.nodes.iter().map(|node| node.bus_stats().clears).sum()
+    }
+
+    /// Reads a second.
+    pub(crate) fn rate(&self) -> usize {
+        self.nodes.len() * READERS * 1_000 / usize::try_from(PAUSE.as_millis()).expect("a small number")
+    }
+}
+
+fn start_node(server: &Server, ring: &KeyRing, number: usize) -> ClusteredStore {
+    let config = RedisConfig::new(server.url().parse().expect("a URL"));
+    let namespace = ring.namespace().clone();
+    let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
+    let messenger = Messenger::new(ring, NodeId::new(&format!("node-{number}")).expect("a name"));
+    // Nothing goes out of date meanwhile.
+    let settings = Settings { cache_ttl: DAY, ..Settings::default() };
+    ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), settings)
+}
+
+async fn create(node: &ClusteredStore) -> handstamp_core::id::SessionKey {
+    let now = SystemClock.timestamp();
+    let record =
+        Record { created_at: now, expires_at: now.saturating_add(DAY), ..handstamp_testkit::record() };
+    let created = node.writes().create(&record, DAY, entry(&record)).await.expect("create");
+    assert_eq!(created, CreateOutcome::Created);
+    record.key
+}
+
+/// Sessions are their payload here.
+#[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
+pub(crate) fn decode(stored: Stored) -> Result<Decoded<Bytes>, StoreError> {
+    let left = stored.remaining.unwrap_or_default();
+    Ok(Decoded::Session { entry: entry(&stored.record), left })
+}
+
+fn entry(record: &Record) -> CacheEntry<Bytes> {
+    CacheEntry::new(record.payload.clone(), record.payload.len())
+}
+
+fn secret() -> String {
+    (0..64).map(|_| fastrand::alphanumeric()).collect()
+}
+
+/// In the cache of every node.
+pub(crate) const SESSIONS: usize = 100;
+/// Requests of a node at a time.
+const READERS: usize = 4;
+/// Between two reads of one of them.
+const PAUSE: Duration = Duration::from_millis(20);
+const DAY: Duration = Duration::from_secs(86_400);
