@@ -9,10 +9,10 @@ use redis::{
 };
 use tokio::task::spawn_blocking;
 
-use crate::RedisServer;
+use crate::{PATIENCE, RedisServer};
 
 /// Each of these makes a connection of its own, as the default user, and blocks until the answer is there: a fraction
-/// of a millisecond. They panic when the server refuses, or does not answer within two seconds.
+/// of a millisecond as a rule. They panic when the server refuses, or does not answer within [`PATIENCE`].
 impl RedisServer {
     /// The answer to a command.
     pub fn command(&self, parts: &[impl ToRedisArgs]) -> Value {
@@ -124,13 +124,11 @@ impl RedisServer {
 }
 
 fn connect(client: &Client) -> RedisResult<Connection> {
-    let connection = client.get_connection_with_timeout(LIMIT)?;
-    connection.set_read_timeout(Some(LIMIT))?;
-    connection.set_write_timeout(Some(LIMIT))?;
+    let connection = client.get_connection_with_timeout(PATIENCE)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_write_timeout(Some(PATIENCE))?;
     Ok(connection)
 }
-
-const LIMIT: Duration = Duration::from_secs(2);
 
 const INTRODUCTION: [&str; 7] =
     ["auth", "client|id", "client|setinfo", "config|resetstat", "hello", "info", "select"];
