@@ -179,10 +179,10 @@ async fn a_session_that_is_not_used_ends_on_every_node() {
 #[tokio::test]
 async fn a_session_in_use_ends_with_its_lifetime_on_every_node() {
     let redis = RedisServer::start().await;
-    let short = [&CACHED_FOR_LONG[..], &[("SESSION_TIMEOUT", "3s"), ("SESSION_LIFETIME", "8s")]].concat();
+    let short = [&CACHED_FOR_LONG[..], &[("SESSION_TIMEOUT", "10s"), ("SESSION_LIFETIME", "12s")]].concat();
     let nodes = [node_with(&redis, &short).await, node_with(&redis, &short).await];
     // On a busy machine, a session may not be used for so long that it ends because of that.
-    while !lives_to_its_end(&nodes, Duration::from_secs(3), Duration::from_secs(8)).await {}
+    while !lives_to_its_end(&nodes, Duration::from_secs(10), Duration::from_secs(12)).await {}
     until("it is gone", async || redis.keys().is_empty()).await;
 }
 

@@ -3,6 +3,7 @@ use std::ops::RangeInclusive;
 use redis::{FromRedisValue, Value};
 
 use super::RedisCluster;
+use crate::PATIENCE;
 
 /// Slots that move from one primary to another.
 impl RedisCluster {
@@ -69,7 +70,8 @@ impl RedisCluster {
             if keys.is_empty() {
                 return;
             }
-            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "1000"];
+            let limit = PATIENCE.as_millis().to_string();
+            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", &limit];
             if let Some(password) = &self.options.password {
                 migrate.extend(["AUTH", password]);
             }
