@@ -31,12 +31,12 @@ impl Sentinel {
     pub(super) const REPLICAS: usize = 2;
 
     /// Somewhat less than `down_after`.
-    pub(super) const PATIENCE: Duration = Duration::from_millis(600);
+    pub(super) const PATIENCE: Duration = Duration::from_millis(1_200);
 
     pub(super) async fn start() -> Self {
         let options = SentinelOptions {
             append_only: true,
-            down_after: Duration::from_secs(1),
+            down_after: Duration::from_secs(2),
             failover_timeout: Duration::from_secs(3),
             ..SentinelOptions::default()
         };
