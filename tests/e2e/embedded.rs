@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use handstamp_testkit::ReservedPort;
 use reqwest::{Method, StatusCode};
 use tokio::process::Command;
 
@@ -9,16 +10,17 @@ use crate::support::{Browser, program, until};
 
 #[tokio::test]
 async fn three_nodes_in_one_process_share_their_sessions_with_nothing_installed() {
-    let port = handstamp_testkit::free_port();
+    // The nodes listen on those after the first.
+    let [port, first, second, third] = ReservedPort::in_a_row();
     let _process = Command::new(program())
         .args(["--nodes", "3"])
         .env_clear()
-        .env("PORT", port.to_string())
+        .env("PORT", port.number().to_string())
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let urls: Vec<_> = (1..=3).map(|offset| format!("http://127.0.0.1:{}", port + offset)).collect();
+    let urls = [&first, &second, &third].map(|port| format!("http://127.0.0.1:{}", port.number()));
     let mut browser = Browser::new();
     for url in &urls {
         until("the node serves", async || {

@@ -93,11 +93,7 @@ async fn the_cookie_is_for_plain_http_only_when_the_node_is_told_nothing_else() 
         ("true", "id", "; HttpOnly; SameSite=Lax; Path=/"),
         ("false", "__Host-id", "; HttpOnly; SameSite=Lax; Secure; Path=/"),
     ] {
-        let mut settings = crate::support::settings(&redis, "node-1");
-        if !insecure.is_empty() {
-            settings.insert("SESSION_INSECURE_PLAIN_HTTP", insecure.to_owned());
-        }
-        let node = handstamp_testkit::NodeProcess::start(crate::support::program(), settings).await;
+        let node = node_with(&redis, &[("SESSION_INSECURE_PLAIN_HTTP", insecure)]).await;
         let mut browser = Browser::new();
         let login =
             browser.request(Method::POST, &node.base_url(), "/login").json(&json!({ "username": "ada" }));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use handstamp_testkit::{NodeProcess, RedisServer, free_port};
+use handstamp_testkit::{NodeProcess, RedisServer, ReservedPort};
 use reqwest::{Method, StatusCode};
 use tempfile::TempDir;
 
@@ -13,6 +13,7 @@ use crate::support::{Browser, three_nodes, until};
 struct Nginx {
     process: Child,
     base_url: String,
+    _port: ReservedPort,
     _dir: TempDir,
 }
 
@@ -20,12 +21,15 @@ impl Nginx {
     fn before(nodes: &[NodeProcess; 3]) -> Self {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../nginx.conf");
         let mut config = std::fs::read_to_string(path).expect("nginx.conf");
-        let port = free_port();
+        let port = ReservedPort::any();
         let replacements = [
-            ("listen 80;", format!("listen 127.0.0.1:{port};")),
+            ("listen 80;", format!("listen 127.0.0.1:{};", port.number())),
             ("node-1:3000", format!("127.0.0.1:{}", nodes[0].port())),
             ("node-2:3000", format!("127.0.0.1:{}", nodes[1].port())),
             ("node-3:3000", format!("127.0.0.1:{}", nodes[2].port())),
+            // A node on a busy machine is not dead.
+            ("proxy_connect_timeout 1s;", "proxy_connect_timeout 60s;".to_owned()),
+            ("proxy_next_upstream_timeout 5s;", "proxy_next_upstream_timeout 60s;".to_owned()),
         ];
         for (from, to) in replacements {
             let count = config
@@ -47,7 +51,8 @@ impl Nginx {
             .stdout(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot run nginx: {error}. Install it with `cargo xtask setup`"));
-        Self { process, base_url: format!("http://127.0.0.1:{port}"), _dir: dir }
+        let base_url = format!("http://127.0.0.1:{}", port.number());
+        Self { process, base_url, _port: port, _dir: dir }
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 pub(crate) use handstamp_testkit::until;
-use handstamp_testkit::{NodeProcess, RedisServer};
+use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -29,6 +29,16 @@ pub(crate) fn program() -> &'static Path {
     })
 }
 
+/// How long a node waits for Redis by default. Others wait for longer here, since a test may say nothing of time when it
+/// runs on a busy machine.
+pub(crate) const DEFAULT_BUDGETS: [(&str, &str); 2] =
+    [("SESSION_LOAD_BUDGET", "250ms"), ("SESSION_SAVE_BUDGET", "500ms")];
+
+/// As little depends on time as possible: what the cache holds is good for longer than any test runs, and a server that
+/// does not answer for some seconds is not held for dead.
+pub(crate) const CACHED_FOR_LONG: [(&str, &str); 2] =
+    [("LOCAL_CACHE_TTL", "10m"), ("LOCAL_CACHE_MAX_STALENESS", "1m")];
+
 /// The settings of a node on this Redis.
 pub(crate) fn settings(redis: &RedisServer, name: &str) -> BTreeMap<&'static str, String> {
     settings_at(&redis.url(), name)
@@ -39,28 +49,49 @@ pub(crate) fn settings_at(redis_url: &str, name: &str) -> BTreeMap<&'static str,
         ("REDIS_URL", redis_url),
         ("NODE_ID", name),
         ("SESSION_SECRET", SECRET),
+        ("SESSION_LOAD_BUDGET", "10s"),
+        ("SESSION_SAVE_BUDGET", "10s"),
         ("RUST_LOG", "info,handstamp=trace,handstamp_store=trace,handstamp_redis=trace"),
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .into()
 }
 
-/// A node on this Redis.
+/// A node on this Redis, which has reached it.
 pub(crate) async fn node(redis: &RedisServer, name: &str) -> NodeProcess {
-    NodeProcess::start(program(), settings(redis, name)).await
+    node_with(redis, &[("NODE_ID", name)]).await
 }
 
-/// A node on this Redis, with other settings than usual.
+/// A node on this Redis, which has reached it, with other settings than usual.
 pub(crate) async fn node_with(redis: &RedisServer, changed: &[(&'static str, &str)]) -> NodeProcess {
     let mut settings = settings(redis, "node");
     settings.extend(changed.iter().map(|&(name, value)| (name, value.to_owned())));
-    NodeProcess::start(program(), settings).await
+    let node = NodeProcess::start(program(), settings).await;
+    until_well(&node).await;
+    node
 }
 
-/// Three nodes on this Redis.
+/// Three nodes on this Redis, which have reached it.
 pub(crate) async fn three_nodes(redis: &RedisServer) -> [NodeProcess; 3] {
-    let (one, two, three) = tokio::join!(node(redis, "node-1"), node(redis, "node-2"), node(redis, "node-3"));
-    [one, two, three]
+    three_nodes_with(redis, &[]).await
+}
+
+/// Three nodes on this Redis, which have reached it, with other settings than usual.
+pub(crate) async fn three_nodes_with(
+    redis: &RedisServer,
+    changed: &[(&'static str, &str)],
+) -> [NodeProcess; 3] {
+    let node = async |name| {
+        let changed: Vec<_> = changed.iter().copied().chain([("NODE_ID", name)]).collect();
+        node_with(redis, &changed).await
+    };
+    tokio::join!(node("node-1"), node("node-2"), node("node-3")).into()
+}
+
+/// Waits until a node has reached its Redis, and listens.
+pub(crate) async fn until_well(node: &NodeProcess) {
+    let mut browser = Browser::new();
+    until("the node is well", async || browser.get(node, "/health").await.status() == StatusCode::OK).await;
 }
 
 /// Keeps the session cookie of one visitor, and sends it to whichever node it is told to ask.
@@ -74,7 +105,8 @@ pub(crate) struct Browser {
 impl Browser {
     pub(crate) fn new() -> Self {
         let no_redirects = reqwest::redirect::Policy::none();
-        let client = reqwest::Client::builder().redirect(no_redirects).build().expect("a client");
+        let client = reqwest::Client::builder().redirect(no_redirects).timeout(PATIENCE).build();
+        let client = client.expect("a client");
         Self { client, cookie: None }
     }
 
@@ -137,9 +169,10 @@ impl Browser {
     }
 }
 
-/// Commands that reach for sessions: all but those by which nodes prove that they listen.
+/// Commands that reach for sessions: all but those by which nodes prove that they listen, and begin to.
 pub(crate) fn session_commands(redis: &RedisServer) -> u64 {
-    let idle = ["ping", "role", "keys", "dbsize", "client|list", "pttl", "get"];
+    let idle =
+        ["ping", "role", "subscribe", "client|setname", "keys", "dbsize", "client|list", "pttl", "get"];
     let counts = redis.command_counts();
     let reads = counts.get("get").copied().unwrap_or_default();
     reads + counts.iter().filter(|(name, _)| !idle.contains(&&***name)).map(|(_, calls)| calls).sum::<u64>()

@@ -2,20 +2,18 @@
 //! suffers costs the sessions of the others nothing.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use handstamp_testkit::{
-    ClusterOptions, NodeProcess, RedisCluster, RedisSentinel, RedisServer, SentinelOptions, eventually,
+    ClusterOptions, NodeProcess, PATIENCE, RedisCluster, RedisSentinel, RedisServer, SentinelOptions,
+    eventually,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Browser, SECRET, node_with, program, until};
+use crate::support::{Browser, CACHED_FOR_LONG, DEFAULT_BUDGETS, node_with, program, settings_at, until};
 
 const PASSWORD: &str = "an-end-to-end-password";
-/// An election takes seconds.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn nodes_that_know_a_cluster_in_different_ways_work_together() {
@@ -58,8 +56,12 @@ async fn a_cluster_may_ask_for_tls_and_a_password() {
 
 #[tokio::test]
 async fn a_primary_of_a_cluster_that_dies_costs_the_sessions_elsewhere_nothing() {
-    let mut cluster = RedisCluster::start().await;
-    let nodes = three_nodes(&[("REDIS_CLUSTER_NODES", &cluster.seeds().join(","))]).await;
+    // However long it has been away, a replica may take over, but not before all nodes have noticed.
+    let args = ["--cluster-replica-validity-factor", "0"].map(str::to_owned).into();
+    let mut cluster = RedisCluster::start_with(ClusterOptions { args, ..ClusterOptions::default() }).await;
+    let seeds = cluster.seeds().join(",");
+    let settings = [&CACHED_FOR_LONG[..], &[("REDIS_CLUSTER_NODES", &*seeds)]].concat();
+    let nodes = three_nodes(&settings).await;
     until_well(&nodes).await;
     let mut sessions = BTreeMap::<usize, Vec<Browser>>::new();
     while sessions.len() < 3 || sessions.values().any(|browsers| browsers.len() < 2) {
@@ -71,10 +73,10 @@ async fn a_primary_of_a_cluster_that_dies_costs_the_sessions_elsewhere_nothing()
     }
     let (victim, mut victims) = sessions.pop_first().unwrap();
     let mut others: Vec<_> = sessions.into_values().flatten().collect();
-    // What was acknowledged may be lost with its primary, unless it has been copied.
     let [replica] = cluster.replicas_of(victim)[..] else { panic!("one replica") };
-    until("it is copied", async || cluster.node(victim).keys() == cluster.node(replica).keys()).await;
-
+    cluster.command(replica, &["CONFIG", "SET", "cluster-replica-no-failover", "yes"]);
+    // What was acknowledged may be lost with its primary, unless it has been copied.
+    cluster.until_replicated().await;
     cluster.kill(victim);
     let mut degraded = [false; 3];
     eventually("all nodes have noticed", PATIENCE, async || {
@@ -85,6 +87,7 @@ async fn a_primary_of_a_cluster_that_dies_costs_the_sessions_elsewhere_nothing()
         if degraded == [true; 3] { Ok(()) } else { Err(degraded) }
     })
     .await;
+    cluster.command(replica, &["CONFIG", "SET", "cluster-replica-no-failover", "no"]);
     eventually("all nodes are well", PATIENCE, async || {
         go_on(&nodes, &mut others).await;
         let mut well = [false; 3];
@@ -116,9 +119,8 @@ async fn sentinels_promote_another_primary_and_nobody_is_logged_out() {
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
     browser.post(&nodes[1], "/visits").await;
     let old = sentinel.primary();
-    let key = &sentinel.servers()[old].keys()[0];
-    let record = sentinel.servers()[old].get(key);
-    until("it is copied", async || sentinel.servers().iter().all(|server| server.get(key) == record)).await;
+    // What was acknowledged may be lost with its primary, unless it has been copied.
+    sentinel.until_replicated().await;
     sentinel.kill(old);
     sentinel.until_promoted(old).await;
     for node in &nodes {
@@ -137,8 +139,10 @@ async fn sentinels_promote_another_primary_and_nobody_is_logged_out() {
 #[tokio::test]
 async fn while_redis_stands_still_every_request_is_told_so() {
     let redis = RedisServer::start().await;
-    let node = node_with(&redis, &[("LOCAL_CACHE_MAX_SIZE", "0")]).await;
-    let mut browser = Browser::logged_in(&node, "ada").await;
+    let patient = node_with(&redis, &[]).await;
+    let uncached = [&DEFAULT_BUDGETS[..], &[("LOCAL_CACHE_MAX_SIZE", "0")]].concat();
+    let node = node_with(&redis, &uncached).await;
+    let mut browser = Browser::logged_in(&patient, "ada").await;
     redis.pause();
     for _ in 0..3 {
         let mut requests = JoinSet::new();
@@ -160,16 +164,10 @@ async fn while_redis_stands_still_every_request_is_told_so() {
     until("writes are taken", async || browser.post(&node, "/visits").await.status() == StatusCode::OK).await;
 }
 
+/// A node with these settings, which may not have reached its Redis yet.
 async fn node(name: &str, redis: BTreeMap<&'static str, String>) -> NodeProcess {
-    let mut settings = redis;
-    settings.extend(
-        [
-            ("NODE_ID", name),
-            ("SESSION_SECRET", SECRET),
-            ("RUST_LOG", "info,handstamp=debug,handstamp_store=debug,handstamp_redis=debug"),
-        ]
-        .map(|(name, value)| (name, value.to_owned())),
-    );
+    let mut settings = settings_at("", name);
+    settings.extend(redis);
     NodeProcess::start(program(), settings).await
 }
 
@@ -187,8 +185,11 @@ async fn health(node: &NodeProcess) -> (StatusCode, Value) {
 
 async fn until_well(nodes: &[NodeProcess; 3]) {
     for node in nodes {
-        until("the node is well", async || health(node).await.0 == StatusCode::OK).await;
-        let (_, mut health) = health(node).await;
+        let (_, mut health) = eventually("the node is well", PATIENCE, async || match health(node).await {
+            well @ (StatusCode::OK, _) => Ok(well),
+            ill => Err(ill),
+        })
+        .await;
         health.as_object_mut().unwrap().remove("cache_size");
         assert_eq!(health, json!({ "status": "ok", "redis": true, "coordinator_running": true }));
     }

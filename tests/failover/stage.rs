@@ -2,7 +2,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use handstamp_testkit::redis::{RedisResult, Value, from_redis_value};
-use handstamp_testkit::{ClusterOptions, Direction, RedisCluster, RedisSentinel};
+use handstamp_testkit::{ClusterOptions, Direction, RedisCluster, RedisSentinel, SentinelOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::faults::{Fault, Topology};
@@ -25,10 +25,18 @@ impl Stage {
         let behind_proxies = fault == Fault::Silence;
         let redis = match topology {
             Topology::Cluster => {
-                let options = ClusterOptions { behind_proxies, ..ClusterOptions::default() };
+                let node_timeout = Duration::from_secs(2);
+                let options = ClusterOptions { behind_proxies, node_timeout, ..ClusterOptions::default() };
                 Redis::Cluster(Box::new(RedisCluster::start_with(options).await))
             }
-            Topology::Sentinel => Redis::Sentinel(Box::new(RedisSentinel::start().await)),
+            Topology::Sentinel => {
+                let options = SentinelOptions {
+                    down_after: Duration::from_secs(1),
+                    failover_timeout: Duration::from_secs(3),
+                    ..SentinelOptions::default()
+                };
+                Redis::Sentinel(Box::new(RedisSentinel::start_with(options).await))
+            }
         };
         Self { redis, fault }
     }

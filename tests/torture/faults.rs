@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use crate::fleet::{Fleet, NODES};
 use crate::history::Moment;
 use crate::servers::{Servers, Trouble};
 use crate::slots::Part;
+use crate::watch::Watch;
 
 /// What can go wrong. See [`Servers::kinds`] for what can go wrong where.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -74,6 +75,7 @@ pub(crate) struct Log {
     pub(crate) entries: Vec<Entry>,
     pub(crate) counts: BTreeMap<Kind, u64>,
     pub(crate) cache_clears: u64,
+    pub(crate) unasked_failovers: u64,
     pub(crate) doubts: Vec<Doubt>,
 }
 
@@ -101,7 +103,13 @@ struct Dealer {
 }
 
 /// Makes one or two things fail at a time, with calm in between, until `deadline`; then everything is well.
-pub(crate) async fn run(fleet: &mut Fleet, mut rng: Rng, began: Instant, deadline: Instant) -> Log {
+pub(crate) async fn run(
+    fleet: &mut Fleet,
+    watch: &mut Watch,
+    mut rng: Rng,
+    began: Instant,
+    deadline: Instant,
+) -> Log {
     let mut log = Log::default();
     let mut dealer = Dealer::of(&fleet.servers);
     loop {
@@ -121,7 +129,8 @@ pub(crate) async fn run(fleet: &mut Fleet, mut rng: Rng, began: Instant, deadlin
                 dealer.deck.push(second.kind);
             }
         }
-        make(fleet, faults, rng.bool(), began, &mut log).await;
+        let replaced = make(fleet, faults, rng.bool(), began, &mut log).await;
+        watch.look(&fleet.servers, &replaced, began, &mut log);
     }
 }
 
@@ -159,8 +168,16 @@ impl Dealer {
     }
 }
 
-/// Begins all, and ends each when its time has come. In the middle of it, caches may be cleared.
-async fn make(fleet: &mut Fleet, mut faults: Vec<Fault>, clear: bool, began: Instant, log: &mut Log) {
+/// Begins all, and ends each when its time has come. In the middle of it, caches may be cleared. Returns the servers that
+/// others were to take over from.
+async fn make(
+    fleet: &mut Fleet,
+    mut faults: Vec<Fault>,
+    clear: bool,
+    began: Instant,
+    log: &mut Log,
+) -> BTreeSet<usize> {
+    let mut replaced = BTreeSet::new();
     faults.sort_by_key(Fault::pause_before_end);
     let alone = faults.len() == 1;
     let mut running = Vec::new();
@@ -168,6 +185,9 @@ async fn make(fleet: &mut Fleet, mut faults: Vec<Fault>, clear: bool, began: Ins
         let start = Instant::now();
         *log.counts.entry(fault.kind).or_default() += 1;
         let trouble = fault.begin(fleet).await;
+        if matches!(fault.kind, Kind::KillPrimary | Kind::StopPrimary | Kind::FailOver) {
+            replaced.extend(trouble.as_ref().map(|trouble| trouble.server));
+        }
         running.push((fault, start, trouble));
     }
     if clear && running.iter().all(|(fault, ..)| fault.place != Place::Servers) {
@@ -180,9 +200,10 @@ async fn make(fleet: &mut Fleet, mut faults: Vec<Fault>, clear: bool, began: Ins
             fleet.servers.until_taken_over(&fault, trouble).await;
         }
         sleep_until(start + fault.pause_before_end()).await;
-        fault.end(fleet, start, trouble.as_mut()).await;
+        fault.end(fleet, trouble.as_mut()).await;
         log.add(&fault, began, start, trouble, alone);
     }
+    replaced
 }
 
 impl Log {
@@ -247,9 +268,9 @@ impl Fault {
         None
     }
 
-    async fn end(&self, fleet: &mut Fleet, began: Instant, trouble: Option<&mut Trouble>) {
+    async fn end(&self, fleet: &mut Fleet, trouble: Option<&mut Trouble>) {
         match (self.kind, trouble) {
-            (_, Some(trouble)) => fleet.servers.end(self, began, trouble).await,
+            (_, Some(trouble)) => fleet.servers.end(self, trouble).await,
             (Kind::KillNode, None) => fleet.restart_node(self.number).await,
             (_, None) => fleet.resume_node(self.number),
         }

@@ -108,16 +108,18 @@ impl Fleet {
 
     /// Those nodes that are not well within `limit`.
     pub(crate) async fn unwell(&self, limit: Duration) -> Vec<usize> {
+        let client = reqwest::Client::builder().timeout(limit).build().expect("an HTTP client");
         let deadline = Instant::now() + limit;
         loop {
+            let is_last = Instant::now() >= deadline;
             let mut unwell = Vec::new();
             for (number, address) in self.addresses.iter().enumerate() {
-                let health = reqwest::get(format!("{}/health", address.base_url)).await;
+                let health = client.get(format!("{}/health", address.base_url)).send().await;
                 if !health.is_ok_and(|answer| answer.status().is_success()) {
                     unwell.push(number);
                 }
             }
-            if unwell.is_empty() || Instant::now() >= deadline {
+            if unwell.is_empty() || is_last {
                 return unwell;
             }
             sleep(Duration::from_millis(20)).await;

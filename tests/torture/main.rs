@@ -27,11 +27,14 @@ mod report;
 mod servers;
 mod slots;
 mod visitor;
+mod watch;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use fastrand::Rng;
+use handstamp_testkit::PATIENCE;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -42,6 +45,7 @@ use crate::history::History;
 use crate::life::Habits;
 use crate::report::Report;
 use crate::visitor::Visitor;
+use crate::watch::Watch;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -68,10 +72,12 @@ async fn run(arguments: Arguments) -> ExitCode {
         deadline,
         falsify: self_test,
     };
+    let mut watch = Watch::begin(&fleet.servers);
     let lives = tokio::spawn(lead_lives(habits, rng.fork()));
-    let faults = faults::run(&mut fleet, rng, began, deadline).await;
-    let unwell = fleet.unwell(RECOVERY).await;
+    let mut faults = faults::run(&mut fleet, &mut watch, rng, began, deadline).await;
+    let unwell = fleet.unwell(PATIENCE).await;
     let histories = lives.await.expect("lives do not panic");
+    watch.look(&fleet.servers, &BTreeSet::new(), began, &mut faults);
     let mut report = Report::default();
     for history in histories {
         let findings = checker::check(&history, bound(outage), &faults.doubts);
@@ -84,7 +90,7 @@ async fn run(arguments: Arguments) -> ExitCode {
         println!("\nWhat the nodes wrote is in {}", fleet.logs().display());
     }
     if !unwell.is_empty() {
-        println!("Not well {RECOVERY:?} after the last fault: nodes {unwell:?}");
+        println!("Not well {PATIENCE:?} after the last fault: nodes {unwell:?}");
     }
     println!("The seed was {seed}.");
     let good = if self_test {
@@ -126,6 +132,3 @@ fn bound(outage: Outage) -> Duration {
 }
 
 const LIVES: usize = 24;
-
-/// After the last fault, every node must be well within that time, without anybody's help.
-const RECOVERY: Duration = Duration::from_secs(5);

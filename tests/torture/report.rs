@@ -93,6 +93,7 @@ impl Report {
             println!("{count:>6} {kind:?}");
         }
         println!("{:>6} cache clears", faults.cache_clears);
+        println!("{:>6} failovers that were not asked for", faults.unasked_failovers);
         println!();
         print_longest("by all nodes", &self.unavailable, &faults.entries);
         print_longest("by one node", &self.unavailable_at_node, &faults.entries);

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// What `attempt` returns once it succeeds. It is called every few milliseconds.
+/// What `attempt` returns once it succeeds. It is called every few milliseconds at first, and less often later.
 ///
 /// ```
-/// # use std::time::Duration;
-/// # use handstamp_testkit::eventually;
+/// # use handstamp_testkit::{PATIENCE, eventually};
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let mut count = 0;
-/// let found = eventually("the count reaches three", Duration::from_secs(5), async || {
+/// let found = eventually("the count reaches three", PATIENCE, async || {
 ///     count += 1;
 ///     if count < 3 { Err(format!("it is {count}")) } else { Ok(count) }
 /// });
@@ -26,24 +25,35 @@ use tokio::time::{Instant, sleep};
 pub fn eventually<T, E: Debug>(
     what: &str,
     limit: Duration,
-    mut attempt: impl AsyncFnMut() -> Result<T, E>,
+    attempt: impl AsyncFnMut() -> Result<T, E>,
 ) -> impl Future<Output = T> {
-    let caller = Location::caller();
-    async move {
-        let deadline = Instant::now() + limit;
-        loop {
-            match attempt().await {
-                Ok(value) => return value,
-                Err(last) if Instant::now() >= deadline => {
-                    panic!("{caller}: waited {limit:?} in vain: {what}; the last attempt: {last:?}")
-                }
-                Err(_) => sleep(PAUSE).await,
+    eventually_for(Location::caller(), what, limit, attempt)
+}
+
+pub(crate) async fn eventually_for<T, E: Debug>(
+    caller: &'static Location<'static>,
+    what: &str,
+    limit: Duration,
+    mut attempt: impl AsyncFnMut() -> Result<T, E>,
+) -> T {
+    let deadline = Instant::now() + limit;
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        // The last attempt begins after the deadline, however long this process did not run before it.
+        let is_last = Instant::now() >= deadline;
+        match attempt().await {
+            Ok(value) => return value,
+            Err(error) if is_last => {
+                panic!("{caller}: waited {limit:?} in vain: {what}; the last attempt: {error:?}")
             }
+            Err(_) => sleep(pause).await,
         }
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-const PAUSE: Duration = Duration::from_millis(3);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(3);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
@@ -53,5 +63,19 @@ mod tests {
     #[should_panic(expected = "in vain: the impossible; the last attempt: \"no\"")]
     async fn what_never_happens_is_named() {
         eventually("the impossible", Duration::from_millis(10), async || Err::<(), _>("no")).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_attempt_begins_after_the_deadline() {
+        let mut attempts = 0;
+        let late = eventually("the second attempt", Duration::from_secs(1), async || {
+            attempts += 1;
+            if attempts == 1 {
+                sleep(Duration::from_secs(10)).await;
+                return Err("it took too long");
+            }
+            Ok(())
+        });
+        late.await;
     }
 }

@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::port::free_port;
+use crate::PATIENCE;
+use crate::port::{PORT_IS_TAKEN, PORTS_TO_TRY, ReservedPort};
 use crate::process::Process;
 
 /// A program that serves HTTP on the port that the variable `PORT` says, as a process of its own.
@@ -17,7 +18,7 @@ pub struct NodeProcess {
     process: Process,
     program: PathBuf,
     variables: Vec<(OsString, OsString)>,
-    port: u16,
+    port: ReservedPort,
 }
 
 impl NodeProcess {
@@ -26,7 +27,7 @@ impl NodeProcess {
     ///
     /// # Panics
     ///
-    /// When it does not within ten seconds, with what the program wrote.
+    /// When it does not within [`PATIENCE`], with what the program wrote.
     pub async fn start<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         program: impl AsRef<Path>,
         variables: impl IntoIterator<Item = (K, V)>,
@@ -46,7 +47,7 @@ impl NodeProcess {
     ///
     /// # Panics
     ///
-    /// When it neither serves nor ends within ten seconds.
+    /// When it neither serves nor ends within [`PATIENCE`].
     pub async fn try_start<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         program: impl AsRef<Path>,
         variables: impl IntoIterator<Item = (K, V)>,
@@ -54,11 +55,17 @@ impl NodeProcess {
         let program = program.as_ref().to_owned();
         let variables =
             variables.into_iter().map(|(name, value)| (name.as_ref().into(), value.as_ref().into()));
-        let (variables, port) = (variables.collect::<Vec<_>>(), free_port());
-        let process = launch(&program, &variables, port);
-        let mut node = Self { process, program, variables, port };
-        node.serves().await?;
-        Ok(node)
+        let variables: Vec<_> = variables.collect();
+        for _ in 0..PORTS_TO_TRY {
+            let port = ReservedPort::any();
+            let process = launch(&program, &variables, port.number());
+            let mut node = Self { process, program: program.clone(), variables: variables.clone(), port };
+            match node.serves().await {
+                Err((_, output)) if output.contains(PORT_IS_TAKEN) => {}
+                served => return served.map(|()| node),
+            }
+        }
+        panic!("{} found every port taken", program.display())
     }
 
     /// Starts the program anew, with the same variables and on the same port; one that still runs is killed first.
@@ -69,7 +76,7 @@ impl NodeProcess {
     /// As with [`start`](Self::start).
     pub async fn restart(&mut self) {
         self.kill();
-        self.process = launch(&self.program, &self.variables, self.port);
+        self.process = launch(&self.program, &self.variables, self.port());
         if let Err((status, output)) = self.serves().await {
             panic!("{} ended with {status}:\n{output}", self.program.display());
         }
@@ -77,14 +84,14 @@ impl NodeProcess {
 
     /// Waits until it serves. If it ends before: how, and what it wrote.
     async fn serves(&mut self) -> Result<(), (ExitStatus, String)> {
-        let deadline = Instant::now() + START_LIMIT;
+        let deadline = Instant::now() + PATIENCE;
         while !self.is_live().await {
             if let Some(status) = self.process.ended(Duration::ZERO).await {
                 return Err((status, self.output()));
             }
             assert!(
                 Instant::now() < deadline,
-                "{} did not serve within {START_LIMIT:?}:\n{}",
+                "{} did not serve within {PATIENCE:?}:\n{}",
                 self.program.display(),
                 self.output()
             );
@@ -96,13 +103,13 @@ impl NodeProcess {
     /// The port that it serves on.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Where it serves, without a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port())
     }
 
     /// Ends it at once, as a crash would (`SIGKILL`).
@@ -154,7 +161,7 @@ impl NodeProcess {
     }
 
     async fn is_live(&self) -> bool {
-        let answer = timeout(REQUEST_LIMIT, status_line(self.port)).await;
+        let answer = timeout(REQUEST_LIMIT, status_line(self.port())).await;
         answer.is_ok_and(|line| line.is_ok_and(|line| line.contains(" 200 ")))
     }
 }
@@ -182,6 +189,6 @@ async fn status_line(port: u16) -> std::io::Result<String> {
     Ok(answer.lines().next().unwrap_or_default().to_owned())
 }
 
-const START_LIMIT: Duration = Duration::from_secs(10);
-const REQUEST_LIMIT: Duration = Duration::from_secs(1);
+/// Then the request is made anew.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);

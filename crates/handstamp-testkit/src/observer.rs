@@ -1,18 +1,20 @@
 //! A look into a server that does not go through the code under test.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use redis::{
-    Client, Connection, ConnectionAddr, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisResult,
-    ToRedisArgs, Value,
+    Client, Cmd, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, RedisResult, ToRedisArgs, Value,
 };
 use tokio::task::spawn_blocking;
 
-use crate::RedisServer;
+use crate::{PATIENCE, RedisServer};
 
 /// Each of these makes a connection of its own, as the default user, and blocks until the answer is there: a fraction
-/// of a millisecond. They panic when the server refuses, or does not answer within two seconds.
+/// of a millisecond as a rule. They panic when the server refuses, or does not answer within [`PATIENCE`].
 impl RedisServer {
     /// The answer to a command.
     pub fn command(&self, parts: &[impl ToRedisArgs]) -> Value {
@@ -94,18 +96,13 @@ impl RedisServer {
     /// As [`try_command`](Self::try_command), while other tasks go on. This matters where the server, before it
     /// answers, waits for somebody whom it reaches through this very process.
     pub(crate) async fn try_command_aside(&self, parts: &[&str]) -> RedisResult<Value> {
-        let mut command = redis::Cmd::new();
-        command.arg(parts);
-        let client = self.client()?;
-        spawn_blocking(move || command.query(&mut connect(&client)?)).await.expect("the query does not panic")
+        let (client, command) = (self.client()?, command_of(parts));
+        spawn_blocking(move || ask(client, command)).await.expect("the query does not panic")
     }
 
     pub(crate) fn try_query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> RedisResult<T> {
-        let mut command = redis::Cmd::new();
-        for part in parts {
-            command.arg(part);
-        }
-        command.query(&mut connect(&self.client()?)?)
+        let answer = ask(self.client()?, command_of(parts))?;
+        Ok(redis::from_redis_value(answer)?)
     }
 
     fn query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> T {
@@ -123,14 +120,26 @@ impl RedisServer {
     }
 }
 
-fn connect(client: &Client) -> RedisResult<Connection> {
-    let connection = client.get_connection_with_timeout(LIMIT)?;
-    connection.set_read_timeout(Some(LIMIT))?;
-    connection.set_write_timeout(Some(LIMIT))?;
-    Ok(connection)
+fn command_of(parts: &[impl ToRedisArgs]) -> Cmd {
+    let mut command = Cmd::new();
+    for part in parts {
+        command.arg(part);
+    }
+    command
 }
 
-const LIMIT: Duration = Duration::from_secs(2);
+/// The socket has no time limit of its own: with one, reads fail when the process gets a signal, such as that a child of
+/// another test has ended.
+fn ask(client: Client, command: Cmd) -> RedisResult<Value> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let answer = client.get_connection().and_then(|mut connection| command.query(&mut connection));
+        // It comes too late if nobody waits any more.
+        let _ = sender.send(answer);
+    });
+    let answer = receiver.recv_timeout(PATIENCE);
+    answer.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "the server did not answer in time"))))
+}
 
 const INTRODUCTION: [&str; 7] =
     ["auth", "client|id", "client|setinfo", "config|resetstat", "hello", "info", "select"];

@@ -52,21 +52,16 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
-    /// How it ended, if it has.
-    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("the state of a child process")
-    }
-
     /// How it ended, and all of its output is there; or nothing, if that took longer than `limit`.
     pub(crate) async fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
-            if let Some(status) = self.exited()
-                && self.readers.iter().all(JoinHandle::is_finished)
-            {
-                return Some(status);
+            let is_last = Instant::now() >= deadline;
+            let exited = self.child.try_wait().expect("the state of a child process");
+            if exited.is_some() && self.readers.iter().all(JoinHandle::is_finished) {
+                return exited;
             }
-            if Instant::now() >= deadline {
+            if is_last {
                 return None;
             }
             sleep(PAUSE).await;

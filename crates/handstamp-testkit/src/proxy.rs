@@ -152,6 +152,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     use super::*;
+    use crate::PATIENCE;
 
     const SHORT: Duration = Duration::from_millis(50);
 
@@ -178,13 +179,16 @@ mod tests {
         stream.write_all(b"x").await.expect("write");
     }
 
-    async fn heard(stream: &mut TcpStream) -> bool {
-        timeout(SHORT, stream.read_u8()).await.is_ok_and(|read| read.is_ok())
+    async fn hear(stream: &mut TcpStream) {
+        timeout(PATIENCE, stream.read_u8()).await.expect("in time").expect("a byte");
     }
 
-    async fn is_closed(stream: &mut TcpStream) -> bool {
-        let read = timeout(Duration::from_secs(5), stream.read_u8()).await;
-        read.is_ok_and(|read| read.is_err())
+    async fn hear_nothing(stream: &mut TcpStream) {
+        timeout(SHORT, stream.read_u8()).await.expect_err("it is silent");
+    }
+
+    async fn hear_the_end(stream: &mut TcpStream) {
+        timeout(PATIENCE, stream.read_u8()).await.expect("in time").expect_err("it is closed");
     }
 
     #[tokio::test]
@@ -194,12 +198,12 @@ mod tests {
         let mut stream = connect(&proxy).await;
         for direction in [Direction::ToServer, Direction::ToClient, Direction::Both] {
             send(&mut stream).await;
-            assert!(heard(&mut stream).await);
+            hear(&mut stream).await;
             proxy.silence(direction);
             send(&mut stream).await;
-            assert!(!heard(&mut stream).await, "{direction:?}");
+            hear_nothing(&mut stream).await;
             proxy.resume();
-            assert!(heard(&mut stream).await, "{direction:?}");
+            hear(&mut stream).await;
         }
     }
 
@@ -209,16 +213,16 @@ mod tests {
         let proxy = Proxy::start(port).await;
         let mut stream = connect(&proxy).await;
         send(&mut stream).await;
-        assert!(heard(&mut stream).await);
+        hear(&mut stream).await;
         proxy.refuse(true);
         let mut refused = connect(&proxy).await;
-        assert!(is_closed(&mut refused).await);
+        hear_the_end(&mut refused).await;
         proxy.cut();
-        assert!(is_closed(&mut stream).await);
+        hear_the_end(&mut stream).await;
         proxy.refuse(false);
         let mut stream = connect(&proxy).await;
         send(&mut stream).await;
-        assert!(heard(&mut stream).await);
+        hear(&mut stream).await;
     }
 
     #[tokio::test]
@@ -229,7 +233,7 @@ mod tests {
         let mut stream = connect(&proxy).await;
         let begin = Instant::now();
         send(&mut stream).await;
-        stream.read_u8().await.expect("read");
+        hear(&mut stream).await;
         assert!(begin.elapsed() >= 2 * SHORT, "{:?}", begin.elapsed());
     }
 
@@ -239,6 +243,6 @@ mod tests {
         let proxy = Proxy::start(port).await;
         let mut stream = connect(&proxy).await;
         drop(proxy);
-        assert!(is_closed(&mut stream).await);
+        hear_the_end(&mut stream).await;
     }
 }

@@ -1,19 +1,18 @@
-use std::time::Duration;
+use std::panic::Location;
 
-use tokio::time::{Instant, sleep};
+use crate::PATIENCE;
+use crate::eventually::eventually_for;
 
-/// Waits until `condition` holds. It is asked every few milliseconds.
+/// Waits until `condition` holds. It is asked every few milliseconds at first, and less often later.
 ///
 /// # Panics
 ///
-/// When it does not hold within ten seconds, with `what` was waited for.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !condition().await {
-        assert!(started.elapsed() < LIMIT, "waited {LIMIT:?} in vain: {what}");
-        sleep(PAUSE).await;
-    }
+/// When it does not hold within [`PATIENCE`], with `what` was waited for.
+#[track_caller]
+pub fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
+    let attempt = async move || if condition().await { Ok(()) } else { Err(NotYet) };
+    eventually_for(Location::caller(), what, PATIENCE, attempt)
 }
 
-const LIMIT: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(3);
+#[derive(Debug)]
+struct NotYet;

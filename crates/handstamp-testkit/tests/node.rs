@@ -3,16 +3,17 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use handstamp_testkit::{NodeProcess, until};
+use handstamp_testkit::{NodeProcess, PATIENCE, until};
 
 const NODE: &str = env!("CARGO_BIN_EXE_tiny-node");
-const LIMIT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_node_sees_only_its_own_variables() {
     let node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
+    // It serves before it has written everything, and that before it is read.
+    until("it says what it sees", async || node.output().contains("that is all")).await;
     let output = node.output();
-    let mut names: Vec<_> = output.lines().filter_map(|line| line.split('=').next()).collect();
+    let mut names: Vec<_> = output.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     names.sort_unstable();
     assert_eq!(names, ["COLOUR", "PATH", "PORT"]);
     assert!(output.contains(&format!("PORT={}", node.port())));
@@ -22,7 +23,7 @@ async fn a_node_sees_only_its_own_variables() {
 #[tokio::test]
 async fn a_node_ends_when_it_is_asked_to() {
     let mut node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
-    assert_eq!(node.terminate(LIMIT).await.signal(), Some(15));
+    assert_eq!(node.terminate(PATIENCE).await.signal(), Some(15));
 }
 
 #[tokio::test]

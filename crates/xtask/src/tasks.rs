@@ -1,9 +1,10 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::failure::Failure;
 use crate::setup;
 use crate::step::Step;
 use crate::suite::SUITES;
+use crate::took::Took;
 
 /// Everything that must hold before a change is taken in.
 #[expect(clippy::disallowed_methods, reason = "how long a run of the tests takes is told by a real clock")]
@@ -102,24 +103,9 @@ fn deny() -> Result<(), Failure> {
     Step::new("cargo deny --all-features check --disable-fetch advisories").run()
 }
 
-struct Took(Duration);
-
-impl std::fmt::Display for Took {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let seconds = self.0.as_secs();
-        write!(f, "{} min {} s", seconds / 60, seconds % 60)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_time_taken_is_told_in_minutes_and_seconds() {
-        assert_eq!(Took(Duration::from_millis(500)).to_string(), "0 min 0 s");
-        assert_eq!(Took(Duration::from_secs(754)).to_string(), "12 min 34 s");
-    }
 
     #[test]
     fn the_history_checker_is_told_what_is_wished_for() {

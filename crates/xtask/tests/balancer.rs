@@ -175,6 +175,9 @@ impl Nginx {
             ("node-1:3000", nodes[0].clone()),
             ("node-2:3000", nodes[1].clone()),
             ("node-3:3000", nodes[2].clone()),
+            // A node on a busy machine is not dead.
+            ("proxy_connect_timeout 1s;", "proxy_connect_timeout 60s;".to_owned()),
+            ("proxy_next_upstream_timeout 5s;", "proxy_next_upstream_timeout 60s;".to_owned()),
         ];
         for (ours, theirs) in replacements {
             assert!(conf.contains(ours), "{ours}");
@@ -215,18 +218,19 @@ impl Nginx {
 
     fn send(&self, request: &str) -> UnixStream {
         let mut client = UnixStream::connect(&self.socket).unwrap();
-        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
         client.write_all(request.as_bytes()).unwrap();
         client
     }
 
     #[expect(clippy::disallowed_methods, reason = "another process cannot be asked to tell when it is ready")]
     fn wait_until_it_listens(&self) {
-        for _ in 0..1_000 {
+        const PAUSE: Duration = Duration::from_millis(10);
+        for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
             if UnixStream::connect(&self.socket).is_ok() {
                 return;
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(PAUSE);
         }
         panic!("nginx does not listen");
     }
@@ -245,6 +249,9 @@ impl Drop for Nginx {
 }
 
 const LOG: &str = "error.log";
+
+/// How long anything that must happen is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Debian keeps it where only root's `PATH` leads.
 fn nginx_program() -> &'static str {

@@ -4,6 +4,7 @@ mod cluster;
 mod one;
 mod sentinel;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -42,13 +43,8 @@ impl Trouble {
         Self { server, part, doubts: Vec::new(), taken_over: None }
     }
 
-    /// A primary stopped at once, and another takes over. What it acknowledged shortly before, its replica may never have
-    /// heard: replication is asynchronous.
-    fn doubt_before(&mut self, stopped: Instant) {
-        self.doubts.push(stopped.checked_sub(REPLICATED_WITHIN).unwrap_or(stopped)..stopped);
-    }
-
-    /// From `then` until now, an old primary may have acknowledged what no other has heard of.
+    /// From `then` until now, a primary that another takes over from may have acknowledged what no other has heard of:
+    /// replication is asynchronous.
     fn doubt_since(&mut self, then: Instant) {
         self.doubts.push(then..Instant::now());
     }
@@ -91,11 +87,20 @@ impl Servers {
         }
     }
 
+    /// The servers that take writes.
+    pub(crate) fn primaries(&self) -> BTreeSet<usize> {
+        match self {
+            Self::One(_) => BTreeSet::from([0]),
+            Self::Sentinel(sentinel) => BTreeSet::from([sentinel.primary()]),
+            Self::Cluster(cluster) => cluster.primaries(),
+        }
+    }
+
     pub(crate) async fn begin(&mut self, fault: &Fault) -> Trouble {
         match self {
             Self::One(one) => one.begin(fault).await,
-            Self::Sentinel(sentinel) => sentinel.begin(fault),
-            Self::Cluster(cluster) => cluster.begin(fault),
+            Self::Sentinel(sentinel) => sentinel.begin(fault).await,
+            Self::Cluster(cluster) => cluster.begin(fault).await,
         }
     }
 
@@ -112,12 +117,12 @@ impl Servers {
     }
 
     /// Ends it, and waits until all servers are well: another failure before that may lose data, and rightly so.
-    pub(crate) async fn end(&mut self, fault: &Fault, began: Instant, trouble: &mut Trouble) {
+    pub(crate) async fn end(&mut self, fault: &Fault, trouble: &mut Trouble) {
         self.until_taken_over(fault, trouble).await;
         match self {
             Self::One(one) => one.end(fault).await,
-            Self::Sentinel(sentinel) => sentinel.end(fault, began, trouble).await,
-            Self::Cluster(cluster) => cluster.end(fault, began, trouble).await,
+            Self::Sentinel(sentinel) => sentinel.end(fault, trouble).await,
+            Self::Cluster(cluster) => cluster.end(fault, trouble).await,
         }
     }
 
@@ -137,7 +142,3 @@ fn pause_of(fault: &Fault) -> [String; 4] {
     let mode = if fault.number == 0 { "WRITE" } else { "ALL" };
     ["CLIENT".to_owned(), "PAUSE".to_owned(), fault.lasts.as_millis().to_string(), mode.to_owned()]
 }
-
-/// On one machine a replica has what its primary wrote within a millisecond, if it gets to run; this is for a machine
-/// that is busy with other things.
-const REPLICATED_WITHIN: Duration = Duration::from_millis(300);

@@ -31,10 +31,15 @@ impl Sentinel {
     pub(super) const REPLICAS: usize = 2;
 
     /// Somewhat less than `down_after`.
-    pub(super) const PATIENCE: Duration = Duration::from_millis(600);
+    pub(super) const PATIENCE: Duration = Duration::from_millis(1_200);
 
     pub(super) async fn start() -> Self {
-        let options = SentinelOptions { append_only: true, ..SentinelOptions::default() };
+        let options = SentinelOptions {
+            append_only: true,
+            down_after: Duration::from_secs(2),
+            failover_timeout: Duration::from_secs(3),
+            ..SentinelOptions::default()
+        };
         Self { all: RedisSentinel::start_with(options).await }
     }
 
@@ -42,17 +47,23 @@ impl Sentinel {
         self.all.url()
     }
 
-    pub(super) fn begin(&mut self, fault: &Fault) -> Trouble {
+    pub(super) fn primary(&self) -> usize {
+        self.all.primary()
+    }
+
+    pub(super) async fn begin(&mut self, fault: &Fault) -> Trouble {
         let primary = self.all.primary();
         let mut trouble = Trouble::of(primary, Part::all());
         match fault.kind {
             Kind::KillPrimary => {
+                let replicated = self.all.until_replicated().await;
                 self.all.kill(primary);
-                trouble.doubt_before(Instant::now());
+                trouble.doubt_since(replicated);
             }
             Kind::StopPrimary => {
+                let replicated = self.all.until_replicated().await;
                 self.all.pause(primary);
-                trouble.doubt_before(Instant::now());
+                trouble.doubt_since(replicated);
             }
             Kind::StopPrimaryBriefly => self.all.pause(primary),
             Kind::KillReplica => {
@@ -77,7 +88,7 @@ impl Sentinel {
         self.all.until_promoted(server).await;
     }
 
-    pub(super) async fn end(&mut self, fault: &Fault, began: Instant, trouble: &mut Trouble) {
+    pub(super) async fn end(&mut self, fault: &Fault, trouble: &mut Trouble) {
         let server = trouble.server;
         let back = match fault.kind {
             Kind::KillPrimary | Kind::StopPrimary => {
@@ -91,10 +102,9 @@ impl Sentinel {
             }
             // They do not ask the old primary to wait until the new one has everything.
             Kind::FailOver => {
-                trouble.doubt_before(Instant::now());
-                let begin = Instant::now();
+                let replicated = self.all.until_replicated().await;
                 self.all.fail_over().await;
-                Some(begin)
+                Some(replicated)
             }
             Kind::StopPrimaryBriefly => {
                 self.all.resume(server);
@@ -114,12 +124,6 @@ impl Sentinel {
         // Until it is made a replica, the old primary takes itself for one.
         if let Some(back) = back {
             trouble.doubt_since(back);
-        } else if matches!(fault.kind, Kind::StopPrimaryBriefly | Kind::PauseClients)
-            && self.all.primary() != server
-        {
-            // On a busy machine that was too long after all.
-            trouble.doubt_before(began);
-            trouble.doubt_since(began);
         }
     }
 

@@ -5,16 +5,17 @@ use futures_util::future::join_all;
 use handstamp_core::id::{Handle, SessionKey};
 use handstamp_core::record::{Encoding, Mark, Record, Revision};
 use handstamp_core::time::Timestamp;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     Bus, CreateOutcome, RetireOutcome, SaveOutcome, Shard, Store, Stored, Subscription, TouchOutcome,
 };
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(600);
+const MEDIUM: Duration = Duration::from_secs(300);
 const SHORT: Duration = Duration::from_millis(200);
-/// No store takes this long for anything.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// No store takes this long for anything, not even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A record that nobody else has.
 fn record() -> Record {
@@ -92,8 +93,10 @@ pub async fn a_record_is_loaded_as_it_was_created(store: &impl Store) {
 
 /// A record is there for its time, and not after.
 pub async fn a_record_lives_as_long_as_it_was_given(store: &impl Store) {
+    let begun = Instant::now();
     let record = created(store, SHORT).await;
-    assert!(loaded(store, &record).await.is_some());
+    let early = loaded(store, &record).await;
+    assert!(early.is_some() || begun.elapsed() >= SHORT);
     until_gone(store, &record).await;
     let later = changed(&record, "later");
     assert_eq!(save(store, &later, record.revision).await, SaveOutcome::Gone);
@@ -147,12 +150,12 @@ pub async fn saving_never_creates(store: &impl Store) {
 
 /// A save counts as a use.
 pub async fn saving_sets_the_time_to_live_anew(store: &impl Store) {
-    let first = created(store, PATIENCE).await;
+    let first = created(store, MEDIUM).await;
     let second = changed(&first, "second");
     assert_eq!(save(store, &second, first.revision).await, SaveOutcome::Saved);
     let remaining = loaded(store, &first).await.expect("the record is there").remaining;
     let remaining = remaining.expect("it has a limit");
-    assert!(remaining > PATIENCE && remaining <= LONG, "{remaining:?}");
+    assert!(remaining > MEDIUM && remaining <= LONG, "{remaining:?}");
 }
 
 /// Of those who read the same revision, one may replace it.
@@ -172,10 +175,10 @@ pub async fn of_many_concurrent_saves_one_succeeds(store: &impl Store) {
 
 /// The time to live is what was asked for last.
 pub async fn touching_extends_and_shortens(store: &impl Store) {
-    let record = created(store, PATIENCE).await;
+    let record = created(store, MEDIUM).await;
     assert_eq!(store.touch(&record.key, LONG).await.expect("touch"), TouchOutcome::Touched);
     let stored = loaded(store, &record).await.expect("the record is there");
-    assert!(stored.remaining.is_some_and(|remaining| remaining > PATIENCE), "{:?}", stored.remaining);
+    assert!(stored.remaining.is_some_and(|remaining| remaining > MEDIUM), "{:?}", stored.remaining);
     assert_eq!(stored.record, record, "only the time to live changes");
     assert_eq!(store.touch(&record.key, SHORT).await.expect("touch"), TouchOutcome::Touched);
     until_gone(store, &record).await;

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::support::*;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_second_read_asks_nobody() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
@@ -26,7 +26,7 @@ async fn a_second_read_asks_nobody() {
     assert_eq!(two.clustered.cache_stats().hits, 100);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn not_there_is_remembered_for_a_moment() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -36,7 +36,7 @@ async fn not_there_is_remembered_for_a_moment() {
     assert_eq!(node.faults.calls(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_saved_or_ended_on_one_node_is_so_on_all() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
@@ -52,7 +52,7 @@ async fn what_is_saved_or_ended_on_one_node_is_so_on_all() {
     until("two hears of the end", async || two.read(&first.key).await.unwrap() == Lookup::Absent).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn ones_own_messages_do_not_empty_the_cache() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -63,7 +63,7 @@ async fn ones_own_messages_do_not_empty_the_cache() {
     assert_eq!(node.lookup(&first.key), Some(found("second")));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fill_that_raced_with_the_end_of_its_session_is_not_believed() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
@@ -80,7 +80,7 @@ async fn a_fill_that_raced_with_the_end_of_its_session_is_not_believed() {
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Absent);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fill_that_raced_with_a_save_gives_what_was_saved() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
@@ -96,7 +96,7 @@ async fn a_fill_that_raced_with_a_save_gives_what_was_saved() {
     assert_eq!(read.unwrap(), found("second"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fill_that_raced_with_a_flush_is_not_cached() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
@@ -131,7 +131,7 @@ async fn in_an_outage_the_cache_says_what_it_last_knew_and_for_how_long() {
     assert_eq!(node.outdated(&record.key, limit * 2), None);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_record_past_its_absolute_deadline_is_not_there() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;

@@ -94,7 +94,7 @@ async fn a_node_that_begins_while_the_store_does_not_answer_reads_through() {
     until("the store answers", async || node.lookup(&record.key) == Some(found("first"))).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn clearing_reaches_every_node() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
@@ -106,7 +106,7 @@ async fn clearing_reaches_every_node() {
     assert_eq!(one.read(&record.key).await.unwrap(), found("first"), "the session is as it was");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_session_can_be_forgotten_on_every_node() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
@@ -119,7 +119,7 @@ async fn one_session_can_be_forgotten_on_every_node() {
     assert_eq!(one.lookup(&kept.key), Some(found("first")));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_not_ours_is_counted_and_ignored() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -192,7 +192,7 @@ async fn a_clear_that_is_sent_again_clears_nothing() {
 }
 
 /// K11
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -303,7 +303,7 @@ async fn nodes_go_by_the_clock_of_the_store() {
     assert!(!node.clustered.clock_is_off());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn dropping_a_node_ends_its_task() {
     let cluster = Cluster::new();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

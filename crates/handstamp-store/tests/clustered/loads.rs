@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use crate::support::*;
 
 /// The herd on a cold node.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn ten_thousand_who_want_the_same_session_share_one_load() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -48,7 +48,7 @@ async fn loads_of_many_sessions_take_turns() {
     assert_eq!(node.faults.calls() - calls, 1_000);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn all_who_share_a_load_share_its_error() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -61,7 +61,7 @@ async fn all_who_share_a_load_share_its_error() {
     assert_eq!(node.faults.calls(), calls + 2, "once, and once again because the connection broke");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_comes_after_a_logout_does_not_share_a_load_from_before_it() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -81,7 +81,7 @@ async fn who_comes_after_a_logout_does_not_share_a_load_from_before_it() {
     tokio::join!(early, late);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_load_ends_with_the_last_who_waits_for_it() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -95,7 +95,7 @@ async fn a_load_ends_with_the_last_who_waits_for_it() {
     assert_eq!(node.load(&record.key).await.unwrap(), found("first"), "another one is begun");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fresh_load_never_shares_what_was_asked_before() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);

@@ -59,7 +59,7 @@ async fn a_session_that_could_not_be_ended_is_over_here_and_ended_later() {
     until("two hears of it", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn retiring_drops_the_copy() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -71,7 +71,7 @@ async fn retiring_drops_the_copy() {
     assert_eq!(node.read(&first.key).await.unwrap(), Lookup::Absent);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_that_is_to_be_ended_cannot_be_moved_away() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -83,7 +83,7 @@ async fn a_session_that_is_to_be_ended_cannot_be_moved_away() {
     assert_eq!(retired.unwrap(), RetireOutcome::Gone);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_write_whose_answer_was_lost_is_asked_for_again() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -99,7 +99,7 @@ async fn a_write_whose_answer_was_lost_is_asked_for_again() {
 }
 
 /// The save was done, and another has changed the record again since: to make it once more would be once too often.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_save_whose_answer_was_lost_is_not_taken_for_one_that_was_not_done() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);

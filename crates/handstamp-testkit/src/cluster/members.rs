@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::RedisCluster;
 use super::node::Node;
-use crate::eventually;
+use crate::{PATIENCE, eventually};
 
 /// Nodes that come, go, and change their parts.
 impl RedisCluster {
@@ -10,23 +12,29 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// When the node has no replica that runs, or the cluster does not do it in time.
+    /// When the node has no replica that runs, or the cluster does not do it within [`PATIENCE`].
     pub async fn fail_over(&self, index: usize) -> usize {
         let slot = self.slot_served_by(index).unwrap_or_else(|| panic!("node {index} serves no slot"));
         let replicas = self.replicas_of(index);
         let new = *replicas.first().unwrap_or_else(|| panic!("node {index} has no replica that runs"));
-        eventually("the replica agrees to take over", LIMIT, async || {
-            self.try_command(new, &["CLUSTER", "FAILOVER"])
+        let mut asked: Option<Instant> = None;
+        eventually("the replica takes over on demand", PATIENCE, async || {
+            self.check_owner(&(slot..=slot), &|index| index == new).or_else(|not_yet| {
+                if asked.is_none_or(|asked| asked.elapsed() > GIVEN_UP_AFTER) {
+                    self.try_command(new, &["CLUSTER", "FAILOVER"]).map_err(|error| error.to_string())?;
+                    asked = Some(Instant::now());
+                }
+                Err(not_yet)
+            })
         })
-        .await;
-        self.until_served(slot..=slot, |index| index == new).await
+        .await
     }
 
     /// Adds a node without slots. Returns its index.
     pub async fn add_primary(&mut self) -> usize {
         let new = Node::start(&self.options, self.certificates.as_ref()).await;
-        self.running().filter(|(_, node)| !node.removed).for_each(|(_, node)| node.meet(&new));
         self.nodes.push(new);
+        self.introduce().await;
         self.until_ok().await;
         self.nodes.len() - 1
     }
@@ -54,4 +62,5 @@ impl RedisCluster {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(30);
+/// A replica that cannot take over within five seconds gives up.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(6);

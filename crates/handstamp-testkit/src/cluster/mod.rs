@@ -35,7 +35,7 @@ impl RedisCluster {
         Self::start_with(ClusterOptions::default()).await
     }
 
-    /// A cluster that is well: all slots are served, and all replicas follow their primaries.
+    /// A cluster that is well: all slots are served, and all replicas have what their primaries have.
     ///
     /// # Panics
     ///
@@ -63,8 +63,7 @@ impl RedisCluster {
     /// The addresses that clients are told of, of all nodes that have not been removed.
     #[must_use]
     pub fn seeds(&self) -> Vec<String> {
-        let members = self.nodes.iter().filter(|node| !node.removed);
-        members.map(|node| format!("127.0.0.1:{}", node.announced_port())).collect()
+        self.members().map(|node| format!("127.0.0.1:{}", node.announced_port())).collect()
     }
 
     /// How many nodes there ever were.
@@ -131,6 +130,11 @@ impl RedisCluster {
     /// another took over from is a replica then. [`until_ok`](Self::until_ok) waits for that.
     pub async fn restart(&mut self, index: usize) {
         self.nodes[index].server.restart().await;
+    }
+
+    /// The nodes that have not been removed.
+    fn members(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| !node.removed)
     }
 
     /// The nodes that answer.

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use redis::RedisResult;
 
 use super::ClusterOptions;
 use super::view::View;
-use crate::server::{PORTS_TO_TRY, Setup};
-use crate::{Certificates, Proxy, RedisServer, ServerOptions, free_port};
+use crate::port::{PORTS_TO_TRY, ReservedPort};
+use crate::server::Setup;
+use crate::{Certificates, Proxy, RedisServer, ServerOptions};
 
 /// A server that is a node of a cluster, or is about to be one.
 #[derive(Debug)]
@@ -12,7 +15,7 @@ pub(super) struct Node {
     pub(super) proxy: Option<Proxy>,
     /// What the cluster calls it.
     pub(super) id: String,
-    bus_port: u16,
+    bus_port: ReservedPort,
     /// Whether it has left the cluster for good.
     pub(super) removed: bool,
     /// A slot that it served when it was last stopped.
@@ -22,10 +25,10 @@ pub(super) struct Node {
 impl Node {
     pub(super) async fn start(options: &ClusterOptions, certificates: Option<&Certificates>) -> Self {
         for _ in 0..PORTS_TO_TRY {
-            let (port, bus_port) = (free_port(), free_port());
-            let proxy = if options.behind_proxies { Some(Proxy::start(port).await) } else { None };
-            let announced = proxy.as_ref().map_or(port, Proxy::port);
-            let options = server_options(options, bus_port, announced);
+            let (port, bus_port) = (ReservedPort::any(), ReservedPort::any());
+            let proxy = if options.behind_proxies { Some(Proxy::start(port.number()).await) } else { None };
+            let announced = proxy.as_ref().map_or(port.number(), Proxy::port);
+            let options = server_options(options, bus_port.number(), announced);
             let setup = Setup { options, config: None, certificates: certificates.cloned() };
             if let Some(server) = RedisServer::start_on(port, setup).await {
                 let id = server.try_query(&["CLUSTER", "MYID"]).expect("the server is a node of a cluster");
@@ -40,10 +43,17 @@ impl Node {
         self.proxy.as_ref().map_or(self.server.port(), Proxy::port)
     }
 
-    /// Makes it known to the other, and so to everybody whom that one knows.
-    pub(super) fn meet(&self, other: &Self) {
-        let (port, bus_port) = (other.server.port().to_string(), other.bus_port.to_string());
-        self.server.command(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus_port]);
+    /// Introduces itself to the other. It may take more than one attempt: a handshake that lasts too long is given up.
+    pub(super) fn meet(&self, other: &Self) -> RedisResult<()> {
+        let (port, bus_port) = (other.server.port().to_string(), other.bus_port.number().to_string());
+        self.server.try_query(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus_port])
+    }
+
+    /// How long others may be silent, and whether it must not take over from its primary.
+    pub(super) fn configure(&self, node_timeout: Duration, no_failover: &str) {
+        let node_timeout = node_timeout.as_millis().to_string();
+        let settings = ["cluster-node-timeout", &node_timeout, "cluster-replica-no-failover", no_failover];
+        self.server.command(&[&["CONFIG", "SET"][..], &settings].concat());
     }
 
     /// The cluster as this node sees it.

@@ -8,7 +8,8 @@ pub struct ClusterOptions {
     pub primaries: usize,
     /// How many replicas each of them has.
     pub replicas_each: usize,
-    /// How long a node may be silent before the others hold it for failed: two seconds by default.
+    /// How long a node may be silent before the others hold it for failed: four seconds by default, which a node on a
+    /// busy machine is not.
     pub node_timeout: Duration,
     /// The password of the default user, of the replicas too.
     pub password: Option<String>,
@@ -30,7 +31,7 @@ impl Default for ClusterOptions {
         Self {
             primaries: 3,
             replicas_each: 1,
-            node_timeout: Duration::from_secs(2),
+            node_timeout: Duration::from_secs(4),
             password: None,
             append_only: false,
             behind_proxies: false,

@@ -3,6 +3,7 @@ use std::ops::RangeInclusive;
 use redis::{FromRedisValue, Value};
 
 use super::RedisCluster;
+use crate::{PATIENCE, eventually};
 
 /// Slots that move from one primary to another.
 impl RedisCluster {
@@ -69,11 +70,13 @@ impl RedisCluster {
             if keys.is_empty() {
                 return;
             }
-            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "1000"];
+            let limit = PATIENCE.as_millis().to_string();
+            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", &limit];
             if let Some(password) = &self.options.password {
                 migrate.extend(["AUTH", password]);
             }
-            migrate.push("KEYS");
+            // An attempt whose answer was lost may have copied some.
+            migrate.extend(["REPLACE", "KEYS"]);
             migrate.extend(keys.iter().map(String::as_str));
             self.agree(from, &migrate).await;
         }
@@ -93,10 +96,10 @@ impl RedisCluster {
         [to, from].into_iter().chain(others).collect()
     }
 
-    /// Has a node do something that it may want to agree on with others.
+    /// Has a node do something that it may want to agree on with others, some of whom may not be able to at the moment.
     async fn agree(&self, index: usize, parts: &[&str]) -> Value {
-        let answer = self.node(index).try_command_aside(parts).await;
-        answer.unwrap_or_else(|error| panic!("node {index} refuses {parts:?}: {error}"))
+        let what = format!("node {index} agrees to {parts:?}");
+        eventually(&what, PATIENCE, async || self.node(index).try_command_aside(parts).await).await
     }
 }
 

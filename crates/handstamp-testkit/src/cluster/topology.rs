@@ -81,7 +81,7 @@ impl RedisCluster {
         slots.filter_map(|slot| Some((slot, self.owner_in(&views, slot)?))).collect()
     }
 
-    fn owner(&self, slot: u16) -> Option<usize> {
+    pub(super) fn owner(&self, slot: u16) -> Option<usize> {
         self.owner_in(&self.views(), slot)
     }
 

@@ -13,7 +13,7 @@ pub(super) async fn form(options: SentinelOptions) -> RedisSentinel {
     let servers = [primary].into_iter().chain(replicas).collect();
     let mut all = RedisSentinel { servers, sentinels: Vec::new(), options, certificates };
     // A sentinel that finds no replicas at first does not look again for long.
-    all.until_replicated().await;
+    all.until_followed(0).await;
     let sentinel = sentinel(&all.options, &all.certificates, port);
     all.sentinels = join_all((0..SENTINELS).map(|_| RedisServer::start_as(&sentinel))).await;
     all.sentinels.iter().for_each(hurry);
@@ -21,9 +21,11 @@ pub(super) async fn form(options: SentinelOptions) -> RedisSentinel {
     all
 }
 
-/// Has a sentinel look around and talk more often than every ten and two seconds.
+/// Has a sentinel look around and talk more often than every ten and two seconds, and do nothing for less than half a
+/// minute after it has stood still for two seconds itself, as on a busy machine.
 pub(super) fn hurry(sentinel: &RedisServer) {
-    sentinel.command(&["SENTINEL", "DEBUG", "INFO-PERIOD", "500", "PUBLISH-PERIOD", "250"]);
+    let periods = ["INFO-PERIOD", "500", "PUBLISH-PERIOD", "250", "TILT-PERIOD", "2000"];
+    sentinel.command(&[&["SENTINEL", "DEBUG"][..], &periods].concat());
 }
 
 fn server(options: &SentinelOptions, certificates: &Option<Certificates>, primary: Option<u16>) -> Setup {

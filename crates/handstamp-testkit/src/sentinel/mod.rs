@@ -29,7 +29,7 @@ impl RedisSentinel {
         Self::start_with(SentinelOptions::default()).await
     }
 
-    /// Servers and sentinels that know each other, and are well.
+    /// Servers and sentinels that know each other, and are well: all replicas have what the primary has.
     ///
     /// # Panics
     ///

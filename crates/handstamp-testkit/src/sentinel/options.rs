@@ -4,9 +4,10 @@ use std::time::Duration;
 /// on disk but the settings.
 #[derive(Clone, Debug)]
 pub struct SentinelOptions {
-    /// How long a server may be silent before a sentinel holds it for down: one second by default.
+    /// How long a server may be silent before a sentinel holds it for down: four seconds by default, which a server on
+    /// a busy machine is not.
     pub down_after: Duration,
-    /// How long a failover may take before the sentinels try another: three seconds by default.
+    /// How long a failover may take before the sentinels try another: five seconds by default.
     pub failover_timeout: Duration,
     /// The password of the default user of the servers.
     pub password: Option<String>,
@@ -25,8 +26,8 @@ pub struct SentinelOptions {
 impl Default for SentinelOptions {
     fn default() -> Self {
         Self {
-            down_after: Duration::from_secs(1),
-            failover_timeout: Duration::from_secs(3),
+            down_after: Duration::from_secs(4),
+            failover_timeout: Duration::from_secs(5),
             password: None,
             sentinel_password: None,
             append_only: false,

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use redis::RedisResult;
+use tokio::time::Instant;
 
 use super::{RedisSentinel, SERVICE};
-use crate::{RedisServer, eventually};
+use crate::replication::{self, Replication};
+use crate::{PATIENCE, RedisServer, eventually};
 
 /// Who is the primary, and what is waited for.
 impl RedisSentinel {
@@ -15,100 +16,136 @@ impl RedisSentinel {
     /// When no sentinel answers.
     #[must_use]
     pub fn primary(&self) -> usize {
-        let mut votes = BTreeMap::<usize, usize>::new();
-        for sentinel in running(&self.sentinels) {
-            *votes.entry(self.primary_for(sentinel).expect("the answer of a sentinel")).or_default() += 1;
-        }
-        let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
-        most.map(|(index, _)| index).expect("a sentinel that answers")
+        self.try_primary().unwrap_or_else(|error| panic!("the sentinels name no primary: {error}"))
     }
 
     /// Has the sentinels promote a replica while all are well, as before maintenance. Returns which.
     ///
     /// # Panics
     ///
-    /// When they do not do so in time.
+    /// When they do not do so within [`PATIENCE`].
     pub async fn fail_over(&self) -> usize {
         let old = self.primary();
-        eventually("a sentinel agrees to a failover", LIMIT, async || {
-            let sentinel = running(&self.sentinels).next().expect("a sentinel that answers");
-            sentinel.try_command(&["SENTINEL", "FAILOVER", SERVICE])
+        eventually("another server is promoted on demand", PATIENCE, async || {
+            let sentinel = running(&self.sentinels).next().ok_or("no sentinel runs")?;
+            // As long as it has not done so: an attempt may come to nothing.
+            if self.primary_for(sentinel)? == old {
+                told(sentinel.try_command(&["SENTINEL", "FAILOVER", SERVICE]))?;
+            }
+            self.check_promoted(old)
         })
-        .await;
-        self.until_promoted(old).await
+        .await
     }
 
     /// Waits until another server is the primary, and all running sentinels know. Returns which.
     ///
     /// # Panics
     ///
-    /// When that takes longer than half a minute.
+    /// When that takes longer than [`PATIENCE`].
     pub async fn until_promoted(&self, old: usize) -> usize {
-        eventually("another server is promoted", LIMIT, async || self.check_promoted(old)).await
+        eventually("another server is promoted", PATIENCE, async || self.check_promoted(old)).await
     }
 
-    /// Waits until all that run are well: the sentinels know each other and the replicas, and these follow the primary.
+    /// Waits until all that run are well: the sentinels know each other and the replicas, and these follow the primary
+    /// and have all that it has.
     ///
     /// # Panics
     ///
-    /// When that takes longer than half a minute.
+    /// When that takes longer than [`PATIENCE`].
     pub async fn until_ok(&self) {
         let what = "the sentinels are content";
-        eventually(what, LIMIT, async || self.check_replicas(self.primary()).and(self.check_sentinels()))
-            .await;
+        eventually(what, PATIENCE, async || {
+            let primary = self.try_primary()?;
+            self.check_replicas(primary)?;
+            self.check_sentinels(primary)
+        })
+        .await;
+        self.until_replicated().await;
     }
 
-    pub(super) async fn until_replicated(&self) {
-        eventually("the replicas follow", LIMIT, async || self.check_replicas(0)).await;
+    /// Waits until all replicas that run have all that the primary had written when this was called: what is lost if
+    /// the primary fails then was written later. Returns when it was called.
+    ///
+    /// # Panics
+    ///
+    /// When that takes longer than [`PATIENCE`].
+    pub async fn until_replicated(&self) -> Instant {
+        self.until_replicated_from(self.primary()).await
+    }
+
+    /// Before there are sentinels.
+    pub(super) async fn until_followed(&self, primary: usize) {
+        eventually("the replicas follow", PATIENCE, async || self.check_replicas(primary)).await;
+        self.until_replicated_from(primary).await;
+    }
+
+    async fn until_replicated_from(&self, primary: usize) -> Instant {
+        let primary = &self.servers[primary];
+        let replicas = running(&self.servers).filter(|server| server.port() != primary.port());
+        replication::until_replicated(&[(primary, replicas.collect())]).await
+    }
+
+    fn try_primary(&self) -> Result<usize, String> {
+        let mut votes = BTreeMap::<usize, usize>::new();
+        for sentinel in running(&self.sentinels) {
+            *votes.entry(self.primary_for(sentinel)?).or_default() += 1;
+        }
+        let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
+        most.map(|(index, _)| index).ok_or_else(|| "no sentinel runs".to_owned())
     }
 
     fn check_promoted(&self, old: usize) -> Result<usize, String> {
-        let new = self.primary();
+        let new = self.try_primary()?;
         for sentinel in running(&self.sentinels) {
             if new == old || self.primary_for(sentinel) != Ok(new) {
                 return Err(format!("server {new} is the primary, but not yet for all"));
             }
         }
-        if !self.servers[new].is_running() || !replication(&self.servers[new])?.contains("role:master") {
+        if !self.servers[new].is_running() || !Replication::of(&self.servers[new])?.is_primary() {
             return Err(format!("server {new} does not know yet"));
         }
         Ok(new)
     }
 
     fn check_replicas(&self, primary: usize) -> Result<(), String> {
-        let primary_port = format!("master_port:{}\r", self.servers[primary].port());
-        for (index, server) in self.servers.iter().enumerate().filter(|(_, server)| server.is_running()) {
-            let info = replication(server)?;
-            let well = if index == primary {
-                info.contains("role:master")
-            } else {
-                info.contains(&primary_port) && info.contains("master_link_status:up")
-            };
-            if !well {
-                return Err(format!("server {index} is not well: {info}"));
+        let primary_port = self.servers[primary].port();
+        let of_primary = Replication::of(&self.servers[primary])?;
+        if !of_primary.is_primary() {
+            return Err(format!("server {primary} is no primary yet: {of_primary:?}"));
+        }
+        for server in running(&self.servers).filter(|server| server.port() != primary_port) {
+            let seen = Replication::of(server)?;
+            if seen.primary_port() != Some(primary_port) || !seen.is_linked() {
+                return Err(format!("the replica {} is not well: {seen:?}", server.port()));
+            }
+            if !of_primary.feeds(server.port()) {
+                return Err(format!("the primary does not feed {} yet: {of_primary:?}", server.port()));
             }
         }
         Ok(())
     }
 
-    fn check_sentinels(&self) -> Result<(), String> {
-        let (sentinels, primary) = (self.sentinels.len() - 1, self.primary());
+    fn check_sentinels(&self, primary: usize) -> Result<(), String> {
+        let (others, primary_port) = ((self.sentinels.len() - 1).to_string(), self.servers[primary].port());
         for sentinel in running(&self.sentinels) {
             told(sentinel.try_command(&["SENTINEL", "CKQUORUM", SERVICE]))?;
             let seen: Fields = told(sentinel.try_query(&["SENTINEL", "MASTER", SERVICE]))?;
-            if self.primary_for(sentinel) != Ok(primary) || seen["flags"] != "master" {
+            if self.primary_for(sentinel) != Ok(primary) || !has(&seen, "flags", "master") {
                 return Err(format!("a sentinel is of another mind about the primary: {seen:?}"));
             }
-            if seen["num-other-sentinels"] != sentinels.to_string() {
+            if !has(&seen, "num-other-sentinels", &others) {
                 return Err(format!("a sentinel does not know all others: {seen:?}"));
             }
             let replicas: Vec<Fields> = told(sentinel.try_query(&["SENTINEL", "REPLICAS", SERVICE]))?;
-            for server in
-                running(&self.servers).filter(|server| server.port() != self.servers[primary].port())
-            {
+            for server in running(&self.servers).filter(|server| server.port() != primary_port) {
                 let port = server.port().to_string();
-                let seen = replicas.iter().find(|replica| replica["port"] == port);
-                if !seen.is_some_and(|seen| seen["flags"] == "slave" && seen["master-link-status"] == "ok") {
+                let is_well = |replica: &Fields| {
+                    has(replica, "port", &port)
+                        && has(replica, "flags", "slave")
+                        && has(replica, "master-link-status", "ok")
+                };
+                if !replicas.iter().any(is_well) {
+                    let seen = replicas.iter().find(|replica| has(replica, "port", &port));
                     return Err(format!("a sentinel does not know the replica {port} to be well: {seen:?}"));
                 }
             }
@@ -126,16 +163,14 @@ impl RedisSentinel {
 
 type Fields = BTreeMap<String, String>;
 
-fn running(servers: &[RedisServer]) -> impl Iterator<Item = &RedisServer> {
-    servers.iter().filter(|server| server.is_running())
+fn has(fields: &Fields, name: &str, value: &str) -> bool {
+    fields.get(name).is_some_and(|has| has == value)
 }
 
-fn replication(server: &RedisServer) -> Result<String, String> {
-    told(server.try_query(&["INFO", "replication"]))
+fn running(servers: &[RedisServer]) -> impl Iterator<Item = &RedisServer> {
+    servers.iter().filter(|server| server.is_running())
 }
 
 fn told<T>(answer: RedisResult<T>) -> Result<T, String> {
     answer.map_err(|error| error.to_string())
 }
-
-const LIMIT: Duration = Duration::from_secs(30);

@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep};
 
 pub(crate) use self::launch::Setup;
 pub use self::options::ServerOptions;
-use crate::Certificates;
-use crate::port::free_port;
+use crate::port::{PORT_IS_TAKEN, PORTS_TO_TRY, ReservedPort};
 use crate::process::Process;
+use crate::{Certificates, PATIENCE};
 
 /// A real Redis or Valkey server on a loopback port, with a directory of its own.
 ///
@@ -24,7 +24,7 @@ pub struct RedisServer {
     // Goes before the directory that it writes to.
     process: Process,
     dir: TempDir,
-    port: u16,
+    port: ReservedPort,
     setup: Setup,
     running: AtomicBool,
 }
@@ -50,7 +50,7 @@ impl RedisServer {
 
     pub(crate) async fn start_as(setup: &Setup) -> Self {
         for _ in 0..PORTS_TO_TRY {
-            if let Some(server) = Self::start_on(free_port(), setup.clone()).await {
+            if let Some(server) = Self::start_on(ReservedPort::any(), setup.clone()).await {
                 return server;
             }
         }
@@ -60,7 +60,7 @@ impl RedisServer {
     /// The loopback port.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The path of the Unix socket that it listens on, too.
@@ -105,7 +105,7 @@ impl RedisServer {
     /// When it does not answer in time.
     pub async fn restart(&mut self) {
         self.kill();
-        self.process = launch::launch(self.dir.path(), self.port, &self.setup);
+        self.process = launch::launch(self.dir.path(), self.port(), &self.setup);
         assert!(self.answers().await, "a port of the server was taken in the meantime");
         self.running.store(true, Ordering::SeqCst);
     }
@@ -129,19 +129,19 @@ impl RedisServer {
     }
 
     /// A server on this port, or nothing if a port that it needs is taken.
-    pub(crate) async fn start_on(port: u16, setup: Setup) -> Option<Self> {
+    pub(crate) async fn start_on(port: ReservedPort, setup: Setup) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a directory for the server");
         setup.write_config(dir.path());
-        let process = launch::launch(dir.path(), port, &setup);
+        let process = launch::launch(dir.path(), port.number(), &setup);
         let mut server = Self { process, dir, port, setup, running: AtomicBool::new(true) };
         server.answers().await.then_some(server)
     }
 
     fn url_with(&self, user: &str) -> String {
         if self.setup.certificates.is_some() {
-            format!("rediss://{user}localhost:{}", self.port)
+            format!("rediss://{user}localhost:{}", self.port())
         } else {
-            format!("redis://{user}127.0.0.1:{}", self.port)
+            format!("redis://{user}127.0.0.1:{}", self.port())
         }
     }
 
@@ -151,11 +151,11 @@ impl RedisServer {
 
     /// Waits until the server answers. Returns false if it cannot because its port is taken.
     async fn answers(&mut self) -> bool {
-        let deadline = Instant::now() + START_LIMIT;
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            if self.process.exited().is_some() {
+            if self.process.ended(Duration::ZERO).await.is_some() {
                 let output = self.process.output();
-                assert!(output.contains("in use"), "the server did not start:\n{output}");
+                assert!(output.contains(PORT_IS_TAKEN), "the server did not start:\n{output}");
                 return false;
             }
             if self.try_command(&["PING"]).is_ok() {
@@ -163,7 +163,7 @@ impl RedisServer {
             }
             assert!(
                 Instant::now() < deadline,
-                "the server did not answer within {START_LIMIT:?}:\n{}",
+                "the server did not answer within {PATIENCE:?}:\n{}",
                 self.process.output()
             );
             sleep(PAUSE).await;
@@ -171,8 +171,6 @@ impl RedisServer {
     }
 }
 
-pub(crate) const PORTS_TO_TRY: usize = 5;
-const START_LIMIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(3);
 
 #[cfg(test)]
@@ -204,8 +202,8 @@ mod tests {
         stream.set_read_timeout(limit).expect("a limit");
         assert!(stream.read(&mut [0; 7]).is_err());
         server.resume();
-        stream.set_read_timeout(None).expect("no limit");
-        assert_eq!(stream.read(&mut [0; 7]).expect("an answer"), 7);
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        stream.read_exact(&mut [0; 7]).expect("an answer");
     }
 
     #[tokio::test]

@@ -136,7 +136,7 @@ async fn logged_in(cluster: &Cluster) -> (Node, Browser, Kept) {
     (node, browser, kept)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_update_now_returns_is_final() {
     let cluster = Cluster::new();
     let (node, browser, _) = logged_in(&cluster).await;
@@ -248,7 +248,7 @@ async fn a_fresh_session_is_what_the_store_has() {
     assert_eq!(browser.me().await.unwrap(), "ada 0", "while the cache still serves");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refresh_keeps_the_changes_of_the_request() {
     let cluster = Cluster::new();
     let (_, mut browser, _) = logged_in(&cluster).await;
@@ -258,7 +258,7 @@ async fn a_refresh_keeps_the_changes_of_the_request() {
     assert_eq!(browser.me().await.unwrap(), "ada 101");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_that_vanished_is_not_made_again_of_its_old_data() {
     let cluster = Cluster::new();
     let (_, mut browser, _) = logged_in(&cluster).await;

@@ -47,7 +47,7 @@ async fn no_update_is_lost() {
 }
 
 /// Those who wait for the same session on a node are saved together: the first, and then all others.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn updates_that_wait_for_each_other_share_a_save() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
@@ -68,7 +68,7 @@ async fn updates_that_wait_for_each_other_share_a_save() {
 }
 
 /// One that wants too much does not spoil it for those who wait together with it.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn of_those_who_are_saved_together_only_the_guilty_fails() {
     let cluster = Cluster::new();
     let node = cluster.node().await;

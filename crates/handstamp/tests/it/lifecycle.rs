@@ -100,7 +100,7 @@ async fn what_comes_after_the_end_belongs_to_a_new_session() {
     assert_eq!(cluster.store.len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_that_ends_while_a_request_writes_stays_ended() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node().await, cluster.node().await);

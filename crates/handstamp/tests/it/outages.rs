@@ -13,7 +13,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::support::{Browser, Cluster, Node, User, logged_in};
+use crate::support::{Browser, Cluster, Node, User, logged_in, logged_in_with, with_default_budgets};
 
 #[tokio::test]
 async fn a_read_that_fails_is_503_and_not_a_new_session() {
@@ -91,7 +91,7 @@ async fn a_logout_that_fails_says_so_and_is_made_up_for() {
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_longer_than_the_budget() {
     let cluster = Cluster::new();
-    let (node, browser) = logged_in(&cluster).await;
+    let (node, browser) = logged_in_with(&cluster, with_default_budgets()).await;
     node.faults.hang();
     for (method, path, budget) in [("get", "/me", 250), ("post", "/login", 500), ("post", "/logout", 500)] {
         if method == "get" {
@@ -109,7 +109,7 @@ async fn nobody_waits_longer_than_the_budget() {
 #[tokio::test(start_paused = true)]
 async fn one_request_asks_a_broken_store_once() {
     let cluster = Cluster::new();
-    let (node, browser) = logged_in(&cluster).await;
+    let (node, browser) = logged_in_with(&cluster, with_default_budgets()).await;
     let app = Router::new()
         .route(
             "/",
@@ -232,7 +232,7 @@ async fn data_of_an_older_schema_is_migrated() {
 #[tokio::test(start_paused = true)]
 async fn all_who_write_to_one_session_hear_that_the_store_is_away() {
     let cluster = Cluster::new();
-    let (node, browser) = logged_in(&cluster).await;
+    let (node, browser) = logged_in_with(&cluster, with_default_budgets()).await;
     node.faults.hang();
     let started = Instant::now();
     let mut writes = tokio::task::JoinSet::new();

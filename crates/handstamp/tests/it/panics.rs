@@ -214,7 +214,7 @@ async fn changes_of_one_request_in_many_threads_all_take_effect() {
 }
 
 /// While a commit is in progress, the handler changes more, by a change that panics when it is made again.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn k4_a_change_that_cannot_be_made_again_is_an_error_and_no_success() {
     let cluster = Cluster::new();
     let node = cluster.bare_node().await;
@@ -283,7 +283,7 @@ async fn k3_2_data_that_panics_when_it_is_written_fails_its_own_save_only() {
 }
 
 /// K3.2: a record that panics when it is read. All requests are answered, and the visitor is not locked out.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn k3_2_data_that_panics_when_it_is_read_counts_as_unreadable() {
     #[derive(Clone, Debug, Default, Serialize)]
     struct Trap {

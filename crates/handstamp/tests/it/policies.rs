@@ -128,7 +128,7 @@ async fn when_replay_is_exhausted_the_answer_is_what_was_chosen() {
     assert_eq!(browser.on(&node).me().await.unwrap(), "ada 0");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_last_writer_wins_where_that_is_asked_for() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster, Outage::Refuse).await;

@@ -131,7 +131,14 @@ impl Node {
     }
 }
 
+/// For tests that say nothing of time, which may run on a busy machine: a node waits for its store as long as it takes.
 pub(crate) fn config() -> Config {
+    const MINUTE: Duration = Duration::from_secs(60);
+    with_default_budgets().session_load_budget(MINUTE).session_save_budget(MINUTE)
+}
+
+/// For tests of how long a node waits for its store.
+pub(crate) fn with_default_budgets() -> Config {
     // The manual clock stands still, and with it the age of a fence.
     Config::new().session_secret(SECRET).node_id("node-1")
 }
@@ -220,7 +227,12 @@ async fn start_over(session: Session<User>) {
 
 /// A node, and a browser that is logged in there.
 pub(crate) async fn logged_in(cluster: &Cluster) -> (Node, Browser) {
-    let node = cluster.node().await;
+    logged_in_with(cluster, config()).await
+}
+
+/// The same, with settings of its own.
+pub(crate) async fn logged_in_with(cluster: &Cluster, config: Config) -> (Node, Browser) {
+    let node = cluster.node_with(config).await;
     let mut browser = node.browser();
     browser.login("ada").await;
     (node, browser)

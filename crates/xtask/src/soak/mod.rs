@@ -3,18 +3,24 @@
 mod arguments;
 mod busy;
 mod clone;
+mod group;
+mod reader;
 mod report;
 mod run;
+
+use std::time::Duration;
 
 use self::arguments::{Arguments, Target};
 use self::busy::BusyLoops;
 use self::clone::CleanClone;
 use self::report::Report;
+use self::run::Run;
 use crate::failure::Failure;
 use crate::setup;
 use crate::step::Step;
 
-/// Runs what the arguments name, and prints which tests failed how often.
+/// Runs what the arguments name, and prints which tests failed how often. A run that does not end is killed with all that
+/// it started.
 ///
 /// # Errors
 ///
@@ -30,19 +36,29 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
             Step::new("cargo build --package cluster-node").run()?;
             Step::new("cargo test --workspace --all-features --no-run").run()?;
             for suite in suites {
+                let step = &suite.step().on_every_failure();
                 for number in 1..=runs {
-                    report.add(run::once(suite.name, number, runs, &suite.step().on_every_failure())?);
+                    report.add(Run { suite: suite.name, number, runs, step, limit: SUITE_LIMIT }.run()?);
                 }
             }
         }
         Target::CleanClone => {
             for number in 1..=runs {
                 let clone = CleanClone::make()?;
-                report.add(run::once("clone", number, runs, &clone.test())?);
+                let step = &clone.test();
+                report.add(Run { suite: "clone", number, runs, step, limit: CLONE_LIMIT }.run()?);
             }
         }
     }
     drop(loops);
     println!("\n{report}");
-    if report.failed() { Err(Failure::Needed("some tests failed in some runs".to_owned())) } else { Ok(()) }
+    if report.failed() {
+        let text = format!("some runs failed: what they printed is in {}", run::FOLDER);
+        return Err(Failure::Needed(text));
+    }
+    Ok(())
 }
+
+/// Many times as long as the longest of them takes.
+const SUITE_LIMIT: Duration = Duration::from_secs(30 * 60);
+const CLONE_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);

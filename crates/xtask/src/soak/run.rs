@@ -1,100 +1,120 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::sync::Mutex;
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::group::Group;
+use super::reader::Reader;
 use crate::failure::Failure;
 use crate::step::{Step, WORKSPACE};
+use crate::took::Took;
+
+/// What to run, and how long it may take at most.
+#[derive(Debug)]
+pub(super) struct Run<'r> {
+    pub(super) suite: &'static str,
+    pub(super) number: usize,
+    pub(super) runs: usize,
+    pub(super) step: &'r Step,
+    pub(super) limit: Duration,
+}
 
 /// What one run of a suite came to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Outcome {
     pub(super) suite: &'static str,
     pub(super) took: Duration,
-    /// The names of the tests that failed. A run that failed without naming a test has the status of its command.
+    /// The names of the tests that failed, or what else went wrong in brackets.
     pub(super) failures: Vec<String>,
 }
 
-/// Runs a suite once. What it prints goes to `target/soak`.
-#[expect(clippy::disallowed_methods, reason = "how long a run of the tests takes is told by a real clock")]
-pub(super) fn once(suite: &'static str, number: usize, runs: usize, step: &Step) -> Result<Outcome, Failure> {
-    let path = Path::new(WORKSPACE).join(FOLDER).join(format!("{suite}-{number}.log"));
-    let not_started = |error| Failure::NotStarted { command: step.to_string(), error };
-    let log = create(&path).map_err(not_started)?;
-    let started = Instant::now();
-    let mut child = step
-        .command()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(not_started)?;
-    let mut failures = read(&mut child, log);
-    let status = child.wait().map_err(not_started)?;
-    if !status.success() && failures.is_empty() {
-        failures.push(format!("(no test by name: {status})"));
+impl Run<'_> {
+    /// Runs it once. What it prints goes to `target/soak`.
+    #[expect(clippy::disallowed_methods, reason = "how long tests take is told by a real clock")]
+    pub(super) fn run(&self) -> Result<Outcome, Failure> {
+        let started = Instant::now();
+        let failures = self
+            .failures(started + self.limit)
+            .map_err(|error| Failure::NotStarted { command: self.step.to_string(), error })?;
+        let outcome = Outcome { suite: self.suite, took: started.elapsed(), failures };
+        let Self { suite, number, runs, .. } = self;
+        println!("soak: {suite} {number} of {runs}: {}, {}", Took(outcome.took), outcome.verdict());
+        Ok(outcome)
     }
-    let outcome = Outcome { suite, took: started.elapsed(), failures };
-    let verdict = if outcome.failures.is_empty() { "ok".to_owned() } else { outcome.failures.join(", ") };
-    println!("soak: {suite} {number}/{runs}: {} s, {verdict}", outcome.took.as_secs());
-    Ok(outcome)
+
+    #[expect(clippy::disallowed_methods, reason = "another process cannot be asked to tell when it ends")]
+    fn failures(&self, deadline: Instant) -> io::Result<Vec<String>> {
+        let folder = Path::new(WORKSPACE).join(FOLDER);
+        fs::create_dir_all(&folder)?;
+        let log = File::create(folder.join(format!("{}-{}.log", self.suite, self.number)))?;
+        let shared = Arc::new(Mutex::new((log, Reader::default())));
+        let mut group = Group::start(self.step.command())?;
+        let stdout = group.leader().stdout.take().map(|pipe| copy(pipe, &shared));
+        let stderr = group.leader().stderr.take().map(|pipe| copy(pipe, &shared));
+        while group.leader().try_wait()?.is_none() && Instant::now() < deadline {
+            thread::sleep(PAUSE);
+        }
+        let ended = group.leader().try_wait()?;
+        // With the last of its processes, the pipes end.
+        group.end()?;
+        for copied in [stdout, stderr].into_iter().flatten() {
+            let _ = copied.join();
+        }
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = std::mem::take(&mut shared.1);
+        Ok(match ended {
+            Some(status) => reader.failures_at(status),
+            None => reader.failures_without_end(),
+        })
+    }
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    fs::create_dir_all(path.parent().unwrap_or(path))?;
-    File::create(path)
+impl Outcome {
+    fn verdict(&self) -> String {
+        if self.failures.is_empty() { "ok".to_owned() } else { self.failures.join(", ") }
+    }
 }
 
-/// Writes what the process prints to the log until its end, and picks out the tests that failed.
-fn read(child: &mut Child, log: File) -> Vec<String> {
-    let log = Mutex::new(log);
-    let failures = Mutex::new(Vec::new());
-    let copy = |stream: &mut dyn io::Read| {
+/// Writes what comes through a pipe to the log, and has it read.
+fn copy(pipe: impl io::Read + Send + 'static, shared: &Arc<Mutex<(File, Reader)>>) -> JoinHandle<()> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || {
         // A test may print what is no text.
-        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line);
-            if let Ok(mut log) = log.lock() {
-                let _ = writeln!(log, "{line}");
-            }
-            if let Some(test) = failed_test(&line)
-                && let Ok(mut failures) = failures.lock()
-            {
-                failures.push(test.to_owned());
-            }
+            let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = writeln!(shared.0, "{line}");
+            shared.1.read(&line);
         }
-    };
-    thread::scope(|scope| {
-        if let Some(mut stderr) = child.stderr.take() {
-            scope.spawn(move || copy(&mut stderr));
-        }
-        if let Some(mut stdout) = child.stdout.take() {
-            copy(&mut stdout);
-        }
-    });
-    failures.into_inner().unwrap_or_default()
+    })
 }
 
-/// The name in a line such as `test cluster::grows ... FAILED`.
-fn failed_test(line: &str) -> Option<&str> {
-    line.strip_prefix("test ")?
-        .strip_suffix(" ... FAILED")
-        .map(|name| name.trim_end_matches(" - should panic"))
-}
-
-const FOLDER: &str = "target/soak";
+pub(super) const FOLDER: &str = "target/soak";
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn failures(limit: Duration, command: &str) -> Vec<String> {
+        let step = Step::new(command);
+        // Its log is written by one test only.
+        let number = usize::from(limit.is_zero());
+        let run = Run { suite: "self-test", number, runs: 1, step: &step, limit };
+        run.run().unwrap().failures
+    }
+
     #[test]
-    fn failed_tests_are_recognized() {
-        assert_eq!(failed_test("test cluster::grows ... FAILED"), Some("cluster::grows"));
-        assert_eq!(failed_test("test cluster::grows - should panic ... FAILED"), Some("cluster::grows"));
-        assert_eq!(failed_test("test cluster::grows ... ok"), None);
-        assert_eq!(failed_test("test result: FAILED. 1 passed; 1 failed"), None);
+    fn a_run_that_ends_is_told_by_its_status() {
+        let minute = Duration::from_secs(60);
+        assert!(failures(minute, "true").is_empty());
+        assert_eq!(failures(minute, "false"), ["(exit status: 1)"]);
+    }
+
+    #[test]
+    fn a_run_that_does_not_end_is_killed() {
+        assert_eq!(failures(Duration::ZERO, "sleep 600"), ["(did not end)"]);
     }
 }

@@ -23,7 +23,7 @@ async fn clearing_is_told_by_every_shard() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn that_a_session_shall_be_forgotten_is_told_by_its_shard() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;

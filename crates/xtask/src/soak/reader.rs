@@ -1,0 +1,142 @@
+use std::collections::BTreeSet;
+
+/// Picks out what a run of tests says of failures.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    failed_tests: BTreeSet<String>,
+    /// Other signs of failure, which have no name.
+    signs: BTreeSet<String>,
+    /// Those that have been running for long.
+    slow_tests: BTreeSet<String>,
+}
+
+impl Reader {
+    pub(super) fn read(&mut self, line: &str) {
+        if let Some((name, verdict)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) {
+            let name = name.trim_end_matches(" - should panic");
+            self.slow_tests.remove(name);
+            if verdict == "FAILED" {
+                self.failed_tests.insert(name.to_owned());
+            }
+        } else if let Some(name) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.strip_suffix(" has been running for over 60 seconds"))
+        {
+            self.slow_tests.insert(name.to_owned());
+        } else if let Some(sign) = sign(line) {
+            self.signs.insert(sign);
+        }
+    }
+
+    /// What failed in a run that ended by itself, with its status.
+    pub(super) fn failures_at(self, status: std::process::ExitStatus) -> Vec<String> {
+        if status.success() {
+            return Vec::new();
+        }
+        // A panic of a test is told by its name. What is told of a process that died concerns all tests in it.
+        let died = |sign: &String| sign.contains(DIED);
+        let is_named = !self.failed_tests.is_empty();
+        let mut failures: Vec<_> = self.failed_tests.into_iter().collect();
+        failures.extend(self.signs.into_iter().filter(|sign| !is_named || died(sign)));
+        if failures.is_empty() {
+            failures.push(format!("({status})"));
+        }
+        failures
+    }
+
+    /// What failed in a run that was killed because it did not end.
+    pub(super) fn failures_without_end(self) -> Vec<String> {
+        let slow = self.slow_tests.into_iter().map(|test| format!("{test} (did not end)"));
+        let failures: Vec<_> = slow.chain(self.failed_tests).collect();
+        if failures.is_empty() { vec!["(did not end)".to_owned()] } else { failures }
+    }
+}
+
+/// What a line says of a failure that is not that of a test.
+fn sign(line: &str) -> Option<String> {
+    if let Some(violations) = line.strip_prefix("Violations: ").filter(|count| *count != "0") {
+        return Some(format!("(violations: {violations})"));
+    }
+    if line.starts_with("Not well ") {
+        return Some("(nodes that are not well)".to_owned());
+    }
+    if line.starts_with("thread 'main' ") {
+        let (_, place) = line.split_once(" panicked at ")?;
+        return Some(format!("(panic at {})", place.trim_end_matches(':')));
+    }
+    // Cargo says so of a process that was killed, or killed itself. Ones that end with a status have said why.
+    let (_, ended) = line.split_once("process didn't exit successfully: `")?;
+    let (command, status) = ended.rsplit_once("` (signal: ")?;
+    let program = command.split_whitespace().next()?.rsplit('/').next()?;
+    // Without the hash of its build.
+    let program = program.rsplit_once('-').map_or(program, |(name, _)| name);
+    Some(format!("({program} {DIED} {})", status.trim_end_matches(')')))
+}
+
+const DIED: &str = "died of signal";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[&str]) -> Reader {
+        let mut reader = Reader::default();
+        lines.iter().for_each(|line| reader.read(line));
+        reader
+    }
+
+    #[cfg(unix)]
+    fn failures(code: i32, lines: &[&str]) -> Vec<String> {
+        read(lines).failures_at(std::os::unix::process::ExitStatusExt::from_raw(code << 8))
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn failed_tests_are_named() {
+        let lines = [
+            "test cluster::grows ... FAILED",
+            "test cluster::shrinks - should panic ... FAILED",
+            "test cluster::stays ... ok",
+            "test src/lib.rs - Config (line 7) ... FAILED",
+            "thread 'main' (7) panicked at src/lib.rs:1:2:",
+            "test result: FAILED. 1 passed; 3 failed",
+        ];
+        let expected = ["cluster::grows", "cluster::shrinks", "src/lib.rs - Config (line 7)"];
+        assert_eq!(failures(101, &lines), expected);
+        assert!(failures(0, &lines).is_empty(), "a test of the reader itself may print such lines");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_the_failure_of_a_test_is_told_too() {
+        for (line, expected) in [
+            ("error: could not compile", "(exit status: 101)"),
+            ("Violations: 3", "(violations: 3)"),
+            ("Violations: 0", "(exit status: 101)"),
+            ("Not well 60s after the last fault: nodes [1]", "(nodes that are not well)"),
+            ("thread 'main' (15541) panicked at src/slots.rs:101:39:", "(panic at src/slots.rs:101:39)"),
+            (
+                "  process didn't exit successfully: `/x/deps/e2e-1adf1d31a8ffceea --quiet` (signal: 6, SIGABRT: process abort signal)",
+                "(e2e died of signal 6, SIGABRT: process abort signal)",
+            ),
+        ] {
+            assert_eq!(failures(101, &[line]), [expected], "{line}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_died_is_told_beside_failed_tests() {
+        let died = "process didn't exit successfully: `/x/deps/e2e-1a` (signal: 9, SIGKILL: kill)";
+        let expected = ["a", "(e2e died of signal 9, SIGKILL: kill)"];
+        assert_eq!(failures(101, &["test a ... FAILED", died]), expected);
+    }
+
+    #[test]
+    fn of_a_run_that_does_not_end_the_slow_tests_are_named() {
+        let slow = |test| format!("test {test} has been running for over 60 seconds");
+        let lines = [&*slow("a"), &*slow("b::c"), "test a ... ok", "test d ... FAILED"];
+        assert_eq!(read(&lines).failures_without_end(), ["b::c (did not end)", "d"]);
+        assert_eq!(read(&[]).failures_without_end(), ["(did not end)"]);
+    }
+}
