@@ -25,7 +25,7 @@ async fn k10_of_two_valid_cookies_the_one_whose_session_is_alive_counts() {
     };
     for pair in [[&*alive, &*dead], [&dead, &alive]] {
         for cached in [true, false] {
-            for path in ["/me", "/fresh", "/peek"] {
+            for path in ["/me", "/me/fresh", "/peek"] {
                 if !cached {
                     node.runtime.clear();
                 }

@@ -148,7 +148,7 @@ pub(crate) fn app(runtime: &Runtime) -> Router {
     Router::new()
         .route("/plain", get(async || "ok"))
         .route("/me", get(me))
-        .route("/fresh", get(async |Fresh(session): Fresh<User>| me(session).await))
+        .route("/me/fresh", get(async |Fresh(session): Fresh<User>| me(session).await))
         .route("/login", post(login))
         .route("/visit", post(visit))
         .route("/slow-visit", post(slow_visit))
