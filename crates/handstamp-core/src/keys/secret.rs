@@ -26,6 +26,9 @@ impl Secret {
     /// somebody forgot to replace.
     pub fn parse(text: &str) -> Result<Self, WeakSecret> {
         let text = text.trim();
+        if is_quoted(text) {
+            return Err(WeakSecret::Quoted);
+        }
         let lower = text.to_ascii_lowercase();
         if PLACEHOLDERS.iter().any(|placeholder| lower.contains(placeholder)) {
             return Err(WeakSecret::Placeholder);
@@ -58,6 +61,9 @@ pub enum WeakSecret {
     /// It is a placeholder, or a default known from documentation.
     #[error("a placeholder, not a secret: make one with `openssl rand -base64 48`")]
     Placeholder,
+    /// It stands between quotes, which would be a part of it.
+    #[error("the quotes are part of the value: write it without them")]
+    Quoted,
     /// Hardly any two of its bytes differ.
     #[error("too repetitive for a secret: make one with `openssl rand -base64 48`")]
     Repetitive,
@@ -67,6 +73,13 @@ pub enum WeakSecret {
         /// Its length in bytes, after decoding.
         bytes: usize,
     },
+}
+
+/// A shell takes quotes away, and most other readers of settings pass them on: with them it would be another secret.
+fn is_quoted(text: &str) -> bool {
+    [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’')]
+        .iter()
+        .any(|(open, close)| text.strip_prefix(*open).is_some_and(|rest| rest.ends_with(*close)))
 }
 
 fn decode(text: &str) -> Zeroizing<Vec<u8>> {

@@ -15,6 +15,8 @@ pub struct Settings {
     pub cache_ttl: Duration,
     /// How many sessions the local cache holds; 0 does without it. Default: 10,000.
     pub cache_max_entries: usize,
+    /// How many bytes the sessions in the local cache may take; 0 does without it. Default: 64 MiB.
+    pub cache_max_bytes: usize,
     /// How long this node may go on serving from its cache without proof that it has heard of every
     /// invalidation: a session that was ended anywhere is served here no longer than this. Default: 2 seconds.
     pub max_staleness: Duration,
@@ -45,6 +47,7 @@ impl Default for Settings {
         Self {
             cache_ttl: Duration::from_secs(30),
             cache_max_entries: 10_000,
+            cache_max_bytes: 64 << 20,
             max_staleness: Duration::from_secs(2),
             load_budget: Duration::from_millis(250),
             save_budget: Duration::from_millis(500),

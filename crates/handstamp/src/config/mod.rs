@@ -1,18 +1,22 @@
+mod duration;
 mod env;
 mod error;
+mod lookalikes;
+mod quotes;
 mod redis;
 mod resolve;
 mod secret;
 mod show;
+mod vars;
 
-use std::env::VarError;
 use std::time::Duration;
 
 use handstamp_core::record::Encoding;
 use zeroize::Zeroizing;
 
-use self::env::NotUtf8;
+pub(crate) use self::duration::{InvalidDuration, parse_duration};
 pub use self::error::ConfigError;
+use self::lookalikes::Lookalikes;
 use self::redis::RedisSettings;
 pub(crate) use self::resolve::{Backend, Resolved};
 use self::secret::random_secret;
@@ -85,12 +89,15 @@ pub struct Config {
     session_load_budget: Option<Duration>,
     session_save_budget: Option<Duration>,
     insecure_plain_http: Option<bool>,
+    trusted_origins: Option<String>,
     local_cache_ttl: Option<Duration>,
     local_cache_max_size: Option<usize>,
+    local_cache_max_bytes: Option<usize>,
     local_cache_max_staleness: Option<Duration>,
     session_outage: Option<OutageSetting>,
     /// What could not be read from the environment.
     problems: Vec<error::Problem>,
+    lookalikes: Lookalikes,
 }
 
 impl Config {
@@ -100,16 +107,6 @@ impl Config {
         Self::default()
     }
 
-    /// The settings in the environment of this process.
-    #[must_use]
-    pub fn from_env() -> Self {
-        Self::read(|name| match std::env::var(name) {
-            Ok(text) => Ok(Some(text)),
-            Err(VarError::NotPresent) => Ok(None),
-            Err(VarError::NotUnicode(_)) => Err(NotUtf8),
-        })
-    }
-
     /// The secret that signs, or several, comma-separated: the first signs, all verify.
     #[must_use]
     pub fn session_secret(mut self, secrets: impl Into<String>) -> Self {
@@ -117,10 +114,11 @@ impl Config {
         self
     }
 
-    /// Whether these settings name a Redis, be it one server or several. Otherwise sessions live in this process.
+    /// Whether these settings name a Redis, be it one server or several, or try to with `REDIS_HOST`, which
+    /// [`Runtime::start`](crate::Runtime::start) refuses. Otherwise sessions live in this process.
     #[must_use]
     pub fn names_redis(&self) -> bool {
-        self.redis.names_servers()
+        self.redis.names_servers() || !self.redis.misnamed().is_empty()
     }
 
     /// Makes a random secret, unless there is one. Sessions then end with this process; clones of these settings
@@ -212,6 +210,14 @@ impl Config {
         self
     }
 
+    /// The origins whose pages may log visitors out, comma-separated, besides the site that the request is sent to:
+    /// `https://shop.example,https://admin.shop.example:8443`. See [`Routes::trusted_origin`](crate::Routes::trusted_origin).
+    #[must_use]
+    pub fn session_trusted_origins(mut self, origins: impl Into<String>) -> Self {
+        self.trusted_origins = Some(origins.into());
+        self
+    }
+
     /// How long the local cache keeps a session before it asks the store again. Zero does without the cache.
     #[must_use]
     pub fn local_cache_ttl(mut self, ttl: Duration) -> Self {
@@ -219,10 +225,18 @@ impl Config {
         self
     }
 
-    /// How many sessions the local cache holds. Zero does without it.
+    /// How many sessions the local cache holds. Zero does without it. Default: 10,000.
     #[must_use]
     pub fn local_cache_max_size(mut self, entries: usize) -> Self {
         self.local_cache_max_size = Some(entries);
+        self
+    }
+
+    /// How many bytes the sessions in the local cache may take. Zero does without it; otherwise at least one session of
+    /// [`session_max_size`](Self::session_max_size) must fit. Default: 67,108,864 (64 MiB).
+    #[must_use]
+    pub fn local_cache_max_bytes(mut self, bytes: usize) -> Self {
+        self.local_cache_max_bytes = Some(bytes);
         self
     }
 
@@ -235,7 +249,7 @@ impl Config {
     }
 
     /// How long a session that was ended on another node may be served here at most, even when messages are
-    /// lost. From 20 milliseconds to a minute.
+    /// lost. From 250 milliseconds to a minute. Default: two seconds.
     #[must_use]
     pub fn local_cache_max_staleness(mut self, bound: Duration) -> Self {
         self.local_cache_max_staleness = Some(bound);

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::routing::get;
 use handstamp::{SameSite, Session, SessionLayer};
+use handstamp_testkit::random_secret;
 use http::header::{CACHE_CONTROL, VARY};
 use http::{Request, StatusCode};
 
@@ -180,12 +181,10 @@ async fn what_the_handler_says_to_caches_gives_way_or_stays() {
 
 #[tokio::test]
 async fn keys_are_rotated_without_logging_anybody_out() {
-    const OLD: &str = "old-old-secret-of-more-than-32-characters";
-    const NEW: &str = "new-new-secret-of-more-than-32-characters";
     let cluster = Cluster::new();
-    let [old, old_new, new_old, new] =
-        [OLD.to_owned(), format!("{OLD},{NEW}"), format!("{NEW},{OLD}"), NEW.to_owned()]
-            .map(|secrets| config().session_secret(secrets));
+    let [old, new] = [random_secret(), random_secret()];
+    let [old, old_new, new_old, new] = [old.clone(), format!("{old},{new}"), format!("{new},{old}"), new]
+        .map(|secrets| config().session_secret(secrets));
     let (before, verify_first) = (cluster.node_with(old).await, cluster.node_with(old_new).await);
     let (after, at_last) = (cluster.node_with(new_old).await, cluster.node_with(new).await);
 
@@ -214,9 +213,9 @@ async fn keys_are_rotated_without_logging_anybody_out() {
 #[tokio::test]
 async fn an_ended_session_is_not_re_issued() {
     let cluster = Cluster::new();
-    let old = cluster.node_with(config().session_secret("old-old-secret-of-more-than-32-characters")).await;
-    let rotated = "new-new-secret-of-more-than-32-characters,old-old-secret-of-more-than-32-characters";
-    let new = cluster.node_with(config().session_secret(rotated)).await;
+    let secret = random_secret();
+    let old = cluster.node_with(config().session_secret(secret.clone())).await;
+    let new = cluster.node_with(config().session_secret(format!("{},{secret}", random_secret()))).await;
     let mut browser = old.browser();
     browser.login("ada").await;
     let mut stale = browser.on(&new);

@@ -161,6 +161,39 @@ async fn another_site_cannot_log_a_visitor_out() {
     }
 }
 
+/// K10: behind a proxy that rewrites `Host`, no page could log a visitor out.
+#[tokio::test]
+async fn k10_pages_of_trusted_origins_can_log_a_visitor_out() {
+    let cluster = Cluster::new();
+    let node = cluster
+        .node_with(
+            config().session_trusted_origins("https://shop.example.com, https://admin.example.com:8443"),
+        )
+        .await;
+    let routes =
+        Routes::<User>::new(&node.runtime).trusted_origin("https://app.example.com".parse().unwrap());
+    let app = Router::from(routes)
+        .merge(Router::new().route("/login", axum::routing::post(crate::support::login)))
+        .layer(SessionLayer::<User>::new(&node.runtime));
+    let node = Node { app, ..node };
+    for (headers, expected) in [
+        (&[("origin", "https://shop.example.com")][..], StatusCode::NO_CONTENT),
+        (&[("origin", "https://admin.example.com:8443")], StatusCode::NO_CONTENT),
+        (&[("origin", "https://app.example.com"), ("sec-fetch-site", "same-site")], StatusCode::NO_CONTENT),
+        (&[("origin", "https://app.example.com"), ("sec-fetch-site", "cross-site")], StatusCode::NO_CONTENT),
+        (&[("origin", "http://shop.example.com")], StatusCode::FORBIDDEN),
+        (&[("origin", "https://admin.example.com")], StatusCode::FORBIDDEN),
+        (&[("origin", "https://evil.example.com")], StatusCode::FORBIDDEN),
+        (&[("origin", "null")], StatusCode::FORBIDDEN),
+        (&[("sec-fetch-site", "cross-site")], StatusCode::FORBIDDEN),
+    ] {
+        let mut browser = logged_in(&node).await;
+        let mut request = post("/logout", headers);
+        request.headers_mut().insert("host", "internal:3000".parse().unwrap());
+        assert_eq!(browser.send(request).await.status, expected, "{headers:?}");
+    }
+}
+
 #[tokio::test]
 async fn logging_out_twice_does_no_harm() {
     let cluster = Cluster::new();
