@@ -79,7 +79,7 @@ async fn neither_redis_nor_the_logs_hold_a_credential() {
     let key = places[0].rsplit(':').next().unwrap().to_owned();
     places.push(String::from_utf8_lossy(&record).into_owned());
     places.push(node.output());
-    for canary in [&cookie, &cookie[3..45], SECRET] {
+    for canary in [&cookie, &cookie[3..45], &SECRET] {
         assert!(!places.iter().any(|place| place.contains(canary)));
     }
     // A key of Redis is no cookie either.

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 pub(crate) use handstamp_testkit::until;
-use handstamp_testkit::{NodeProcess, RedisServer};
+use handstamp_testkit::{NodeProcess, RedisServer, random_secret};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-pub(crate) const SECRET: &str = "an-end-to-end-secret-of-more-than-32-characters";
+/// What the nodes of these tests sign with.
+pub(crate) static SECRET: LazyLock<String> = LazyLock::new(random_secret);
 
 /// The program `cluster-node`, built in the profile that these tests were built in.
 pub(crate) fn program() -> &'static Path {
@@ -38,7 +39,7 @@ pub(crate) fn settings_at(redis_url: &str, name: &str) -> BTreeMap<&'static str,
     [
         ("REDIS_URL", redis_url),
         ("NODE_ID", name),
-        ("SESSION_SECRET", SECRET),
+        ("SESSION_SECRET", &SECRET),
         ("RUST_LOG", "info,handstamp=trace,handstamp_store=trace,handstamp_redis=trace"),
     ]
     .map(|(name, value)| (name, value.to_owned()))

@@ -165,7 +165,7 @@ async fn node(name: &str, redis: BTreeMap<&'static str, String>) -> NodeProcess 
     settings.extend(
         [
             ("NODE_ID", name),
-            ("SESSION_SECRET", SECRET),
+            ("SESSION_SECRET", &SECRET),
             ("RUST_LOG", "info,handstamp=debug,handstamp_store=debug,handstamp_redis=debug"),
         ]
         .map(|(name, value)| (name, value.to_owned())),

@@ -36,7 +36,7 @@ pub use self::port::free_port;
 pub use self::proxy::{Direction, Proxy};
 pub use self::record::record;
 pub use self::replica::Replica;
-pub use self::secret::random_secret;
+pub use self::secret::{random_secret, seeded_secret};
 pub use self::sentinel::{RedisSentinel, SentinelOptions};
 pub use self::server::{RedisServer, ServerOptions};
 pub use self::sharded::{ShardLayout, ShardedBus, ShardedStore, ShardedSubscription};

@@ -15,7 +15,7 @@ pub struct Settings {
     pub cache_ttl: Duration,
     /// How many sessions the local cache holds; 0 does without it. Default: 10,000.
     pub cache_max_entries: usize,
-    /// How many bytes the sessions in the local cache may take; 0 does without it. Default: 64 MiB.
+    /// How much memory these sessions may take, in bytes, by a measured estimate; 0 does without the cache. Default: 64 MiB.
     pub cache_max_bytes: usize,
     /// How long this node may go on serving from its cache without proof that it has heard of every
     /// invalidation: a session that was ended anywhere is served here no longer than this. Default: 2 seconds.

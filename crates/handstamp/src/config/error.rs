@@ -50,6 +50,8 @@ impl Problem {
 
     /// The value stands between quotes.
     pub(super) fn quoted(setting: &str) -> Self {
-        Self::new(setting, "the quotes are part of the value: write it without them")
+        Self::new(setting, QUOTED)
     }
 }
+
+pub(super) const QUOTED: &str = "the quotes are part of the value: write it without them";

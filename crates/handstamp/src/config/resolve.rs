@@ -9,8 +9,7 @@ use handstamp_store::Settings;
 
 use super::duration::format_duration;
 use super::error::Problem;
-use super::quotes::without_quotes;
-use super::secret::random_secret;
+use super::secret::{SECRET, secrets_in};
 use super::vars::Value;
 use super::{Config, ConfigError};
 use crate::outage::OutageSetting;
@@ -153,34 +152,17 @@ impl Config {
     }
 
     fn secrets(&self, problems: &mut Vec<Problem>) -> Option<Vec<Secret>> {
-        const SETTING: &str = "SESSION_SECRET";
         match &self.session_secret {
-            Some(list) => {
-                if without_quotes(list.trim()).is_some() {
-                    problems.push(Problem::quoted(SETTING));
-                    return None;
-                }
-                let count = list.split(',').count();
-                let secrets = (1..).zip(list.split(',')).map(|(number, text)| {
-                    let which = |error| match count {
-                        1 => format!("{error}"),
-                        _ => format!("number {number} of {count}: {error}"),
-                    };
-                    noting(SETTING, Secret::parse(text).map_err(which), problems)
-                });
-                // To the end, so that every secret that is wrong is named.
-                secrets.collect::<Vec<_>>().into_iter().collect()
-            }
+            Some(list) => secrets_in(list, problems),
             // Nodes that share a Redis must share a secret, and a restart must not log everybody out.
             None if self.redis.names_servers() => {
                 let complaint = "needed with Redis: make one with `openssl rand -base64 48`";
-                problems.push(Problem::new(SETTING, complaint));
+                problems.push(Problem::new(SECRET, complaint));
                 None
             }
             None => {
                 tracing::warn!("no SESSION_SECRET: made a random one, sessions end with this process");
-                let secret = noting(SETTING, random_secret(), problems)?;
-                noting(SETTING, Secret::parse(&secret), problems).map(|secret| vec![secret])
+                noting(SECRET, Secret::generate(), problems).map(|secret| vec![secret])
             }
         }
     }
