@@ -134,7 +134,10 @@ impl Browser {
 
     /// The value of the session cookie.
     pub(crate) fn session(&self) -> &str {
-        self.cookie.as_deref().and_then(|cookie| cookie.strip_prefix("id=")).expect("a session cookie")
+        self.cookie
+            .as_deref()
+            .and_then(|cookie| cookie.strip_prefix("handstamp-id="))
+            .expect("a session cookie")
     }
 }
 

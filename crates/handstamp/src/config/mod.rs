@@ -47,7 +47,7 @@ use crate::outage::OutageSetting;
 /// | `SESSION_LOAD_BUDGET` | how long a request waits for Redis to read | `250ms` |
 /// | `SESSION_SAVE_BUDGET` | how long a request waits for Redis to write, retries included | `500ms` |
 /// | `SESSION_OUTAGE` | what reads get while Redis is away: `serve` (what the local cache holds, for `LOCAL_CACHE_TTL`), `serve:20s`, `refuse` or `anonymous`: see [`Outage`](crate::Outage) | `serve` |
-/// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies without `Secure` and `__Host-`, for development | `false` |
+/// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies called `<namespace>-id`, without `Secure` and `__Host-`, for development | `false` |
 /// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
 /// | `LOCAL_CACHE_MAX_SIZE` | how many sessions the local cache holds; `0`: none | `10000` |
 /// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most, while Redis is there | `2s` |
@@ -202,8 +202,9 @@ impl Config {
         self
     }
 
-    /// Cookies without `Secure` and `__Host-`, which browsers and other clients send over plain http. Whoever can
-    /// listen in can then take over sessions: for development on loopback only.
+    /// Cookies without `Secure` and `__Host-`, which browsers and other clients send over plain http. Their names begin
+    /// with the namespace instead, so that several applications on localhost do not replace each other's cookies. Anybody
+    /// who can listen in can then take over sessions: for development on loopback only. Default: `false`.
     #[must_use]
     pub fn session_insecure_plain_http(mut self, insecure: bool) -> Self {
         self.insecure_plain_http = Some(insecure);

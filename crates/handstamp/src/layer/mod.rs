@@ -51,13 +51,14 @@ pub struct SessionLayer<T: SessionData> {
 }
 
 impl<T: SessionData> SessionLayer<T> {
-    /// A layer on this runtime, with the cookie `__Host-id`.
+    /// A layer on this runtime, with the cookie `__Host-id`. Over plain http
+    /// ([`session_insecure_plain_http`](crate::Config::session_insecure_plain_http)) it is `<namespace>-id`.
     #[must_use]
     pub fn new(runtime: &Runtime) -> Self {
         Self { shared: Arc::new(Shared::new(runtime.clone())) }
     }
 
-    /// Calls the cookie `__Host-` and then `name`. Default: `id`.
+    /// Calls the cookie `__Host-<name>`; over plain http `<namespace>-<name>`, with `~` for `:`. Default: `id`.
     ///
     /// # Errors
     ///
@@ -68,9 +69,32 @@ impl<T: SessionData> SessionLayer<T> {
     }
 
     /// Whether the browser sends the cookie along when another site leads here. Default: [`SameSite::Lax`].
+    ///
+    /// Over plain http ([`session_insecure_plain_http`](crate::Config::session_insecure_plain_http)) browsers reject
+    /// [`SameSite::None`]. The cookie is then sent with `SameSite=Lax`, and a warning says so.
     #[must_use]
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.shared_mut().set_same_site(same_site);
+        self
+    }
+
+    /// Has browsers keep one cookie, and with it one session, for each site that embeds this one: `Partitioned`, together
+    /// with [`SameSite::None`], which embedded pages need. A [`same_site`](Self::same_site) that follows takes this
+    /// back. Default: one cookie for all.
+    ///
+    /// Over plain http browsers reject it. The cookie is then sent with `SameSite=Lax`, and a warning says so.
+    #[must_use]
+    pub fn partitioned(mut self) -> Self {
+        self.shared_mut().set_partitioned();
+        self
+    }
+
+    /// Has browsers keep the cookie when they are closed, until the session's absolute lifetime
+    /// ([`session_lifetime`](crate::Config::session_lifetime)) is over, for at most 400 days: `Max-Age`. The idle timeout
+    /// ends the session all the same. Default: the cookie goes when the browser is closed.
+    #[must_use]
+    pub fn persistent(mut self) -> Self {
+        self.shared_mut().set_persistent();
         self
     }
 

@@ -40,7 +40,15 @@ impl<T: SessionData> Shared<T> {
     }
 
     pub(super) fn set_same_site(&mut self, same_site: SameSite) {
-        self.cookie.same_site = same_site;
+        self.cookie.set_same_site(same_site);
+    }
+
+    pub(super) fn set_partitioned(&mut self) {
+        self.cookie.set_partitioned();
+    }
+
+    pub(super) fn set_persistent(&mut self) {
+        self.cookie.set_persistent();
     }
 
     pub(super) fn set_gone_status(&mut self, status: StatusCode) {

@@ -149,10 +149,12 @@ impl<T: SessionData> Exchange<T> {
             self.shared.spawn_touch(origin.clone());
         }
         let to_send = open.to_send.take();
-        match (cookie_step, &open.cookie) {
-            (CookieStep::Remove, _) => Some(self.shared.cookie().removal()),
-            (CookieStep::Set, Some(cookie)) => Some(self.shared.cookie().set(&cookie.id)),
-            (CookieStep::Set | CookieStep::Nothing, _) => to_send,
+        match (cookie_step, &open.cookie, &open.origin) {
+            (CookieStep::Remove, ..) => Some(self.shared.cookie().removal()),
+            (CookieStep::Set, Some(cookie), Some(origin)) => {
+                Some(self.shared.cookie().set(&cookie.id, origin.time_left(self.shared.store().clock())))
+            }
+            (CookieStep::Set | CookieStep::Nothing, ..) => to_send,
         }
     }
 }

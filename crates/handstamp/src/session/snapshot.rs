@@ -86,6 +86,11 @@ impl<T: SessionData> Snapshot<T> {
         self.life.idle_until().min(self.envelope.expires_at)
     }
 
+    /// How long the session lives at most, however much it is used.
+    pub(crate) fn time_left(&self, clock: &dyn Clock) -> Duration {
+        self.envelope.expires_at.since(clock.timestamp())
+    }
+
     /// Whether the session's life should be extended. Whoever is told so does it; all others, at the same time and
     /// for a tenth of the idle timeout after, are told no.
     pub(crate) fn claim_touch(&self, now: Instant, timeouts: &Timeouts) -> bool {

@@ -1,13 +1,15 @@
 //! The cookie, and what caches are told.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::get;
-use handstamp::{SameSite, Session, SessionLayer};
+use handstamp::{Config, SameSite, Session, SessionLayer};
 use handstamp_testkit::random_secret;
 use http::header::{CACHE_CONTROL, VARY};
 use http::{Request, StatusCode};
 
-use crate::support::{Cluster, User, app, config};
+use crate::support::{Answer, Cluster, Log, Node, User, app, config};
 
 #[tokio::test]
 async fn by_default_the_cookie_is_as_closed_as_it_can_be() {
@@ -42,8 +44,28 @@ async fn plain_http_has_to_be_asked_for() {
     let node = cluster.node_with(config().session_insecure_plain_http(true)).await;
     let mut browser = node.browser();
     let answer = browser.post("/visit", "").await;
-    let value = browser.cookie("id").unwrap().to_owned();
-    assert_eq!(answer.set_cookie().unwrap(), format!("id={value}; HttpOnly; SameSite=Lax; Path=/"));
+    let value = browser.cookie("handstamp-id").unwrap().to_owned();
+    assert_eq!(answer.set_cookie().unwrap(), format!("handstamp-id={value}; HttpOnly; SameSite=Lax; Path=/"));
+}
+
+/// K10: two applications on localhost logged each other out, as all ports of a host share one jar.
+#[tokio::test]
+async fn k10_over_plain_http_the_name_comes_from_the_namespace() {
+    let plain = || config().session_insecure_plain_http(true);
+    let shop = Cluster::new().node_with(plain().session_namespace("shop:dev")).await;
+    let blog = Cluster::new().node_with(plain().session_namespace("blog")).await;
+    let mut browser = shop.browser();
+    browser.login("ada").await;
+    browser = browser.on(&blog);
+    browser.login("bob").await;
+    assert_eq!(browser.me().await.unwrap(), "bob 0");
+    assert_eq!(browser.on(&shop).me().await.unwrap(), "ada 0");
+    assert!(browser.cookie("shop~dev-id").is_some() && browser.cookie("blog-id").is_some());
+
+    let layer = SessionLayer::<User>::new(&blog.runtime).cookie_name("cart").unwrap();
+    let mut browser = Node { app: app(&blog.runtime).layer(layer), ..blog }.browser();
+    browser.login("ada").await;
+    assert!(browser.cookie("blog-cart").is_some());
 }
 
 #[tokio::test]
@@ -52,13 +74,87 @@ async fn name_and_same_site_can_be_chosen() {
     let node = cluster.node().await;
     let layer =
         SessionLayer::<User>::new(&node.runtime).same_site(SameSite::Strict).cookie_name("shop").unwrap();
-    let mut browser = crate::support::Node { app: app(&node.runtime).layer(layer), ..node }.browser();
+    let mut browser = Node { app: app(&node.runtime).layer(layer), ..node }.browser();
     let answer = browser.post("/visit", "").await;
     let value = browser.cookie("__Host-shop").unwrap();
     assert_eq!(
         answer.set_cookie().unwrap(),
         format!("__Host-shop={value}; HttpOnly; SameSite=Strict; Secure; Path=/"),
     );
+}
+
+/// The cookie that a visit gets from a layer, without its value.
+async fn attributes(node: &Node, layer: SessionLayer<User>) -> String {
+    let mut browser = Node { app: app(&node.runtime).layer(layer), ..node.clone() }.browser();
+    let answer = browser.post("/visit", "").await;
+    let (_, attributes) = answer.set_cookie().unwrap().split_once("; ").unwrap();
+    attributes.to_owned()
+}
+
+/// K10: a login that ends with a post from another site came without its session.
+#[tokio::test]
+async fn k10_other_sites_can_be_allowed_to_send_the_cookie() {
+    let node = Cluster::new().node().await;
+    let layer = || SessionLayer::<User>::new(&node.runtime);
+    let none = "HttpOnly; SameSite=None; Secure; Path=/";
+    let partitioned = "HttpOnly; SameSite=None; Partitioned; Secure; Path=/";
+    assert_eq!(attributes(&node, layer().same_site(SameSite::None)).await, none);
+    assert_eq!(attributes(&node, layer().partitioned()).await, partitioned);
+    assert_eq!(attributes(&node, layer().same_site(SameSite::Strict).partitioned()).await, partitioned);
+    let lax = "HttpOnly; SameSite=Lax; Secure; Path=/";
+    assert_eq!(attributes(&node, layer().partitioned().same_site(SameSite::Lax)).await, lax);
+
+    let partitioned = app(&node.runtime).layer(layer().partitioned());
+    let mut browser = Node { app: partitioned, ..node.clone() }.browser();
+    browser.login("ada").await;
+    let answer = browser.post("/logout", "").await;
+    let removal = answer.set_cookie().unwrap();
+    let expected = "__Host-id=; HttpOnly; SameSite=None; Partitioned; Secure; Path=/; Max-Age=0";
+    assert!(removal.starts_with(expected), "{removal}");
+}
+
+/// A browser would reject the cookie, and every request would be a new visitor's.
+#[tokio::test]
+async fn k10_over_plain_http_the_cookie_stays_lax() {
+    let node = Cluster::new().node_with(config().session_insecure_plain_http(true)).await;
+    let (log, _guard) = Log::listen();
+    let layer = || SessionLayer::<User>::new(&node.runtime);
+    for layer in [layer().same_site(SameSite::None), layer().partitioned()] {
+        assert_eq!(attributes(&node, layer).await, "HttpOnly; SameSite=Lax; Path=/");
+    }
+    assert_eq!(log.text().matches("handstamp-id is sent with SameSite=Lax").count(), 2, "{}", log.text());
+}
+
+/// K10, S31: a session could not outlive its browser.
+#[tokio::test]
+async fn k10_a_cookie_can_last_as_long_as_its_session() {
+    let cluster = Cluster::new();
+    let secret = random_secret();
+    let lasting = |secrets: String, lifetime| config().session_secret(secrets).session_lifetime(lifetime);
+    let [hour, week] = [3_600, 7 * 86_400].map(Duration::from_secs);
+    let node = async |config: Config| {
+        let node = cluster.node_with(config).await;
+        let app = app(&node.runtime).layer(SessionLayer::<User>::new(&node.runtime).persistent());
+        Node { app, ..node }
+    };
+    let old = node(lasting(secret.clone(), week)).await;
+    let mut browser = old.browser();
+    let max_age =
+        |answer: &Answer| answer.set_cookie().unwrap().rsplit_once("; Max-Age=").unwrap().1.to_owned();
+    assert_eq!(max_age(&browser.post("/login", "ada").await), "604800");
+
+    // A renewal leaves the deadline where it was, and so does a cookie under a new key.
+    cluster.clock.advance(Duration::from_secs(600));
+    assert_eq!(max_age(&browser.post("/renew", "").await), "604200");
+    let new = node(lasting(format!("{},{secret}", random_secret()), week)).await;
+    let mut browser = browser.on(&new);
+    assert_eq!(max_age(&browser.get("/me").await), "604200");
+    let later = node(lasting(random_secret() + "," + &secret, hour)).await;
+    assert_eq!(max_age(&later.browser().post("/visit", "").await), "3600");
+
+    // Browsers keep no cookie for longer than 400 days.
+    let years = node(lasting(secret, Duration::from_secs(3_000 * 86_400))).await;
+    assert_eq!(max_age(&years.browser().post("/visit", "").await), "34560000");
 }
 
 #[tokio::test]
@@ -173,7 +269,7 @@ async fn what_the_handler_says_to_caches_gives_way_or_stays() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let router = Router::new().route("/", get(cacheable)).layer(SessionLayer::<User>::new(&node.runtime));
-    let mut browser = crate::support::Node { app: router, ..node }.browser();
+    let mut browser = Node { app: router, ..node }.browser();
     let answer = browser.get("/").await;
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.headers.get_all("vary").iter().count(), 1, "it names the cookie already");
