@@ -7,7 +7,7 @@ use http::Response;
 use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
-use super::respond;
+use super::respond::{self, Marks};
 use crate::session::{Exchange, Finish, Outcome};
 use crate::{SessionData, SessionError};
 
@@ -57,8 +57,8 @@ where
                     let mut response = ready!(handler.poll(cx))?;
                     match exchange.finish() {
                         Finish::Untouched => return Poll::Ready(Ok(response)),
-                        Finish::Done { cookie } => {
-                            respond::mark(&mut response, cookie);
+                        Finish::Done(marks) => {
+                            respond::mark(&mut response, marks, exchange.shared().cache_control());
                             return Poll::Ready(Ok(response));
                         }
                         Finish::Commit => {
@@ -69,14 +69,15 @@ where
                     }
                 }
                 StateProj::Commit { commit, exchange, response } => {
-                    let Outcome { cookie, result } = ready!(Pin::new(commit).poll(cx))
-                        .unwrap_or(Outcome { cookie: None, result: Err(SessionError::Aborted) });
+                    let Outcome { marks, result } = ready!(Pin::new(commit).poll(cx)).unwrap_or_else(|_| {
+                        Outcome { marks: Marks::default(), result: Err(SessionError::Aborted) }
+                    });
                     let response = response.take().unwrap_or_default();
                     let mut response = match result {
                         Ok(()) => response,
                         Err(error) => respond::instead_of(&response, error, exchange.shared().statuses()),
                     };
-                    respond::mark(&mut response, cookie);
+                    respond::mark(&mut response, marks, exchange.shared().cache_control());
                     return Poll::Ready(Ok(response));
                 }
             }

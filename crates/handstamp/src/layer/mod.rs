@@ -12,6 +12,7 @@ use tower_layer::Layer;
 
 pub use self::cookie::{InvalidCookieName, SameSite};
 pub use self::future::ResponseFuture;
+pub use self::respond::CacheControl;
 pub use self::service::SessionService;
 pub(crate) use self::shared::Shared;
 use crate::{Outage, Runtime, SessionData};
@@ -41,8 +42,13 @@ use crate::{Outage, Runtime, SessionData};
 ///
 /// - A change is saved before the answer leaves. If the store fails, the answer is 503 instead of the
 ///   handler's; if the session was ended meanwhile, 401 (see [`on_gone`](Self::on_gone)).
-/// - Answers that set the cookie are marked `Cache-Control: no-store`, those of handlers that looked at the
-///   session `Vary: Cookie`.
+/// - Responses of handlers that looked at the session carry `Vary: Cookie`. If the session existed, they carry
+///   [`Cache-Control: private, no-cache`](Self::cache_control) too, unless the handler has set a `Cache-Control`.
+/// - Responses that set or remove the cookie carry `Cache-Control: no-store`. What caches obey in its place (`Expires`,
+///   `Pragma`, `Surrogate-Control`, `CDN-Cache-Control` and its like) is taken away.
+/// - A response to a request that [ended](crate::Session::destroy) the session carries `Clear-Site-Data: "cache"`, unless
+///   the handler has set a `Clear-Site-Data`.
+/// - A response in place of the handler's keeps the headers of CORS: `Access-Control-*` and `Vary`.
 ///
 /// Several layers can stand on one router if each has its own `T` and its own
 /// [`cookie_name`](Self::cookie_name).
@@ -95,6 +101,14 @@ impl<T: SessionData> SessionLayer<T> {
     #[must_use]
     pub fn persistent(mut self) -> Self {
         self.shared_mut().set_persistent();
+        self
+    }
+
+    /// What browsers and caches are told about responses of handlers that saw an existing session and set no
+    /// `Cache-Control` themselves. Default: [`CacheControl::Revalidate`].
+    #[must_use]
+    pub fn cache_control(mut self, cache_control: CacheControl) -> Self {
+        self.shared_mut().set_cache_control(cache_control);
         self
     }
 

@@ -8,6 +8,7 @@ use super::Exchange;
 use super::commit::{Commit, Committed};
 use super::exchange::State;
 use super::open::Open;
+use crate::layer::respond::Marks;
 use crate::{SessionData, SessionError};
 
 /// What remains to be done when the handler has answered.
@@ -15,18 +16,14 @@ pub(crate) enum Finish {
     /// Nobody looked at the session.
     Untouched,
     /// Nothing that the answer has to wait for.
-    Done {
-        /// The cookie to send.
-        cookie: Option<HeaderValue>,
-    },
+    Done(Marks),
     /// Work at the store, before the answer may leave: [`Exchange::commit_rest`].
     Commit,
 }
 
 /// How the last commit of a request ended.
 pub(crate) struct Outcome {
-    /// The cookie to send.
-    pub(crate) cookie: Option<HeaderValue>,
+    pub(crate) marks: Marks,
     pub(crate) result: Result<(), SessionError>,
 }
 
@@ -37,7 +34,7 @@ impl<T: SessionData> Exchange<T> {
         let mut state = self.state.lock();
         let State::Open(open) = &mut *state else {
             let untouched = matches!(*state, State::Unopened);
-            return if untouched { Finish::Untouched } else { Finish::Done { cookie: None } };
+            return if untouched { Finish::Untouched } else { Finish::Done(Marks::default()) };
         };
         if open.committing > 0 {
             return Finish::Commit;
@@ -46,7 +43,8 @@ impl<T: SessionData> Exchange<T> {
         match store_step {
             StoreStep::Nothing | StoreStep::Touch => {
                 open.leave();
-                Finish::Done { cookie: self.without_store(open, store_step, cookie_step) }
+                open.to_send = self.without_store(open, store_step, cookie_step);
+                Finish::Done(open.take_marks())
             }
             _ => Finish::Commit,
         }
@@ -81,11 +79,11 @@ impl<T: SessionData> Exchange<T> {
     pub(crate) async fn commit_rest(self: Arc<Self>) -> Outcome {
         let _turn = self.turn.lock().await;
         let result = self.carry_out().await;
-        let cookie = self.with_open(|open| {
+        let marks = self.with_open(|open| {
             open.left = true;
-            open.to_send.take()
+            open.take_marks()
         });
-        Outcome { cookie, result }
+        Outcome { marks, result }
     }
 
     async fn carry_out(&self) -> Result<(), SessionError> {
@@ -104,6 +102,9 @@ impl<T: SessionData> Exchange<T> {
             }
             let makes_a_session =
                 matches!(step, StoreStep::Create | StoreStep::Renew | StoreStep::DeleteThenCreate);
+            if let StoreStep::Delete | StoreStep::DeleteThenCreate = step {
+                open.ended = true;
+            }
             let impossible = open.outage.clone().or(open.left.then_some(SessionError::TooLate));
             let (data, changes) = open.take_changes();
             if let Some(error) = impossible.filter(|_| makes_a_session) {
@@ -150,7 +151,10 @@ impl<T: SessionData> Exchange<T> {
         }
         let to_send = open.to_send.take();
         match (cookie_step, &open.cookie, &open.origin) {
-            (CookieStep::Remove, ..) => Some(self.shared.cookie().removal()),
+            (CookieStep::Remove, ..) => {
+                open.ended = true;
+                Some(self.shared.cookie().removal())
+            }
             (CookieStep::Set, Some(cookie), Some(origin)) => {
                 Some(self.shared.cookie().set(&cookie.id, origin.time_left(self.shared.store().clock())))
             }

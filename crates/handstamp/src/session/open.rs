@@ -9,6 +9,7 @@ use http::HeaderValue;
 use super::change::{Change, apply};
 use super::commit::{Committed, Done};
 use super::snapshot::Snapshot;
+use crate::layer::respond::Marks;
 use crate::{SessionData, SessionError};
 
 /// A session in use by one request.
@@ -34,6 +35,10 @@ pub(super) struct Open<T> {
     pub(super) to_send: Option<HeaderValue>,
     /// Whether the answer has left, and with it the last chance to send a cookie.
     pub(super) left: bool,
+    /// Whether the session that the request came with existed.
+    existed: bool,
+    /// Whether the request has ended the session.
+    pub(super) ended: bool,
     /// Which batch of changes is being gathered: they are committed together.
     pub(super) batch: u64,
     changes: Vec<Change<T>>,
@@ -52,6 +57,7 @@ impl<T: SessionData> Open<T> {
             cookie,
             others,
             data: data_of(origin.as_ref()),
+            existed: origin.is_some(),
             origin,
             since,
             renew: false,
@@ -60,6 +66,7 @@ impl<T: SessionData> Open<T> {
             committing: 0,
             to_send: None,
             left: false,
+            ended: false,
             batch: 0,
             changes: Vec::new(),
             failures: Vec::new(),
@@ -109,6 +116,11 @@ impl<T: SessionData> Open<T> {
         self.left = true;
     }
 
+    /// What the response has to say about the session.
+    pub(super) fn take_marks(&mut self) -> Marks {
+        Marks { cookie: self.to_send.take(), existed: self.existed, ended: self.ended }
+    }
+
     /// Hands over what is to be done: the data, and the changes that led to it.
     pub(super) fn take_changes(&mut self) -> (Arc<T>, Vec<Change<T>>) {
         (self.renew, self.destroy) = (false, false);
@@ -149,6 +161,7 @@ impl<T: SessionData> Open<T> {
     /// `fresh` is what is in the store now.
     pub(super) fn refresh(&mut self, fresh: Arc<Snapshot<T>>) {
         self.outage = None;
+        self.existed = true;
         self.origin = Some(fresh);
         self.start_from_origin();
     }

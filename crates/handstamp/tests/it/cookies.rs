@@ -1,12 +1,9 @@
-//! The cookie, and what caches are told.
+//! The cookie.
 
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::get;
-use handstamp::{Config, SameSite, Session, SessionLayer};
+use handstamp::{Config, SameSite, SessionLayer};
 use handstamp_testkit::random_secret;
-use http::header::{CACHE_CONTROL, VARY};
 use http::{Request, StatusCode};
 
 use crate::support::{Answer, Cluster, Log, Node, User, app, config};
@@ -245,34 +242,6 @@ async fn a_planted_second_cookie_achieves_nothing() {
     assert_eq!(me(&[bad, good.clone()]).await, StatusCode::OK);
     assert_eq!(me(&[format!("{good}; {other}")]).await, StatusCode::UNAUTHORIZED);
     assert_eq!(me(&[other, good]).await, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
-async fn caches_are_told_what_depends_on_the_session() {
-    let cluster = Cluster::new();
-    let mut browser = cluster.node().await.browser();
-    assert_eq!(browser.get("/plain").await.header("vary"), None);
-    assert_eq!(browser.get("/me").await.header("vary"), Some("cookie"));
-    let login = browser.post("/login", "ada").await;
-    assert_eq!(login.header("vary"), Some("cookie"));
-    assert_eq!(login.header("cache-control"), Some("no-store"));
-    assert_eq!(browser.get("/me").await.header("cache-control"), None, "that is for the application to say");
-    assert_eq!(browser.get("/plain").await.header("vary"), None);
-}
-
-#[tokio::test]
-async fn what_the_handler_says_to_caches_gives_way_or_stays() {
-    async fn cacheable(session: Session<User>) -> ([(http::HeaderName, &'static str); 2], &'static str) {
-        session.update(|user| user.visits += 1);
-        ([(CACHE_CONTROL, "public, max-age=600"), (VARY, "accept-encoding, Cookie")], "")
-    }
-    let cluster = Cluster::new();
-    let node = cluster.node().await;
-    let router = Router::new().route("/", get(cacheable)).layer(SessionLayer::<User>::new(&node.runtime));
-    let mut browser = Node { app: router, ..node }.browser();
-    let answer = browser.get("/").await;
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.headers.get_all("vary").iter().count(), 1, "it names the cookie already");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod lifecycle;
 mod outages;
 mod policies;
 mod renewals;
+mod responses;
 mod routes;
 mod secrecy;
 mod support;
