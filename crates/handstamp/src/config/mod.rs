@@ -27,7 +27,7 @@ use crate::outage::OutageSetting;
 ///
 /// | Variable | Means | Default |
 /// |---|---|---|
-/// | `SESSION_SECRET` | the secret that signs cookies, or several, comma-separated: the first signs, all verify | none; random without Redis |
+/// | `SESSION_SECRET` | the secret that signs cookies, as `openssl rand -base64 48` makes one, or several, comma-separated: the first signs, all verify | none; random without Redis |
 /// | `REDIS_URL` | `redis://[user:password@]host[:port][/database]`, or one of the [other forms](#redis) | none: sessions live in this process |
 /// | `REDIS_CLUSTER_NODES` | some nodes of a cluster, in place of a URL: `host:port,host:port` | none |
 /// | `REDIS_NODE_1_HOST`, `REDIS_NODE_1_PORT`, `REDIS_NODE_2_HOST`, ... | the same, or further ones, a node each, up to 99 | none; port `6379` |
@@ -48,13 +48,23 @@ use crate::outage::OutageSetting;
 /// | `SESSION_SAVE_BUDGET` | how long a request waits for Redis to write, retries included | `500ms` |
 /// | `SESSION_OUTAGE` | what reads get while Redis is away: `serve` (what the local cache holds, for `LOCAL_CACHE_TTL`), `serve:20s`, `refuse` or `anonymous`: see [`Outage`](crate::Outage) | `serve` |
 /// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies called `<namespace>-id`, without `Secure` and `__Host-`, for development | `false` |
+/// | `SESSION_TRUSTED_ORIGINS` | whose pages may log visitors out, besides the site that the request is sent to: `https://shop.example,https://admin.example:8443` | none |
 /// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
 /// | `LOCAL_CACHE_MAX_SIZE` | how many sessions the local cache holds; `0`: none | `10000` |
-/// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most, while Redis is there | `2s` |
+/// | `LOCAL_CACHE_MAX_BYTES` | how many bytes these sessions may take, at least `SESSION_MAX_SIZE`; `0`: no cache | `67108864` |
+/// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most, while Redis is there: `250ms` to `1m` | `2s` |
 ///
-/// Durations are written as `500ms`, `30s`, `15m`, `24h` or `7d`. A variable that is set but empty counts as not
-/// set. Nothing is checked before [`Runtime::start`](crate::Runtime::start), which names all that is wrong in one
-/// error.
+/// Durations are written as `500ms`, `30s`, `15m`, `24h`, `7d` or `2w`; months and years are refused, as `30M` would be
+/// months. A variable that is set but empty counts as not set. Quotes around a value are refused, because they are a part
+/// of it where no shell has taken them away; a password may have them. Nothing is checked before
+/// [`Runtime::start`](crate::Runtime::start), which names all that is wrong in one error. The error repeats no secret and no
+/// value of more than 16 characters.
+///
+/// # The secret
+///
+/// `openssl rand -base64 48`, `openssl rand -hex 32`, 32 random letters and digits, or eight words drawn at random with
+/// something between them. Placeholders, templates that were not expanded, secrets that can be read in a repository, and
+/// what takes fewer than 80 bits to guess by a rough estimate are refused.
 ///
 /// # Redis
 ///
@@ -107,7 +117,7 @@ impl Config {
         Self::default()
     }
 
-    /// The secret that signs, or several, comma-separated: the first signs, all verify.
+    /// The secret that signs, or several, comma-separated: the first signs, all verify. See [the secret](Self#the-secret).
     #[must_use]
     pub fn session_secret(mut self, secrets: impl Into<String>) -> Self {
         self.session_secret = Some(Zeroizing::new(secrets.into()));

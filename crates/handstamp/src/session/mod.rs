@@ -4,6 +4,7 @@ mod exchange;
 mod extract;
 mod find;
 mod finish;
+mod missing_layer;
 mod open;
 mod queue;
 mod renewal;

@@ -57,6 +57,17 @@ fn base64_decode(text: &str) -> Vec<u8> {
         .collect()
 }
 
+/// F15: whatever printed a record printed the visitor's data.
+#[tokio::test]
+async fn f15_debug_shows_no_data() {
+    let cluster = Cluster::new();
+    let mut browser = cluster.node().await.browser();
+    browser.login("canary").await;
+    let stored = cluster.store.load(&browser.session_key()).await.unwrap().unwrap();
+    let shown = format!("{stored:?} {stored:#?}");
+    assert!(!shown.contains("canary") && !shown.contains("\\xa6"), "{shown}");
+}
+
 #[tokio::test]
 async fn debug_shows_no_secret() {
     let config = Config::new().session_secret(secret()).redis_url("redis://ada:pa55word@localhost:6379");
