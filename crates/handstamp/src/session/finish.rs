@@ -155,9 +155,11 @@ impl<T: SessionData> Exchange<T> {
                 open.ended = true;
                 Some(self.shared.cookie().removal())
             }
-            (CookieStep::Set, Some(cookie), Some(origin)) => {
-                Some(self.shared.cookie().set(&cookie.id, origin.time_left(self.shared.store().clock())))
-            }
+            (CookieStep::Set, Some(cookie), Some(origin)) => Some(
+                self.shared
+                    .cookie()
+                    .set(&cookie.id, origin.time_left(self.shared.store().clock().timestamp())),
+            ),
             (CookieStep::Set | CookieStep::Nothing, ..) => to_send,
         }
     }

@@ -87,8 +87,8 @@ impl<T: SessionData> Snapshot<T> {
     }
 
     /// How long the session lives at most, however much it is used.
-    pub(crate) fn time_left(&self, clock: &dyn Clock) -> Duration {
-        self.envelope.expires_at.since(clock.timestamp())
+    pub(crate) fn time_left(&self, now: Timestamp) -> Duration {
+        self.envelope.expires_at.since(now)
     }
 
     /// Whether the session's life should be extended. Whoever is told so does it; all others, at the same time and
