@@ -49,7 +49,7 @@ async fn all_wrong_settings_are_named_at_once() {
     assert!(!output.contains("s3cr3t-canary"), "{output}");
 }
 
-/// K11: these were ignored silently. The variables of a desktop and of Kubernetes are nobody's mistake.
+/// K11: these were ignored silently. Variables of a desktop and of Kubernetes are no mistakes.
 #[tokio::test]
 async fn k11_variables_that_resemble_settings_are_warned_of_once() {
     let node = node_with(
@@ -75,7 +75,7 @@ async fn k11_variables_that_resemble_settings_are_warned_of_once() {
     }
 }
 
-/// F3: a template that nothing has expanded was a secret, and so was one that everybody can read here.
+/// F3: an unexpanded template was accepted as a secret, and so was a published one.
 #[tokio::test]
 async fn f3_templates_and_published_secrets_start_nothing() {
     for secret in [

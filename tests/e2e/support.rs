@@ -10,7 +10,7 @@ use handstamp_testkit::{NodeProcess, RedisServer, random_secret};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-/// What the nodes of these tests sign with.
+/// The secret of the nodes in these tests.
 pub(crate) static SECRET: LazyLock<String> = LazyLock::new(random_secret);
 
 /// The program `cluster-node`, built in the profile that these tests were built in.

@@ -21,7 +21,7 @@ impl CookieSigner {
     /// plants another cookie beside the right one achieves nothing.
     ///
     /// The work is bounded whatever a client sends: only the first 180 cookies of all names count, which is as many as
-    /// browsers keep for a site, and only the first 16 KiB of the headers. What lies beyond is not looked at.
+    /// browsers keep for a site, and only the first 16 KiB of the headers. The rest is ignored.
     #[must_use]
     pub fn find<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Presented {
         let name = self.name().as_bytes();

@@ -23,7 +23,7 @@ fn decode_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     if rest.is_empty() { Option::map(decoded, Zeroizing::new) } else { None }
 }
 
-/// A passphrase such as `correct-horse-battery-staple` is base64url by its letters, but nobody means it so.
+/// A passphrase such as `correct-horse-battery-staple` consists of base64url characters, but is not meant as base64.
 fn looks_like_base64(text: &str) -> bool {
     let has = |class: fn(&u8) -> bool| text.as_bytes().iter().any(class);
     let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);

@@ -77,6 +77,6 @@ const PHRASES: [&str; 36] = [
     "yoursecret",
 ];
 
-/// How a text begins and ends that says what belongs in its place.
+/// The first and the last word of an instruction such as `insert your key here`.
 const FRAMES: [(&str, &str); 5] =
     [("enter", "here"), ("insert", "here"), ("paste", "here"), ("put", "here"), ("your", "here")];

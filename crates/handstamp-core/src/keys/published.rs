@@ -2,8 +2,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// Whether `text` is a secret that everybody can read: an example or a test of this library, or the built-in default of
-/// another one.
+/// Whether `text` is a published secret: one of an example or a test of this library, or the built-in default of another
+/// library.
 pub(super) fn is_published(text: &str) -> bool {
     let hash = Sha256::digest(zeroize::Zeroizing::new(text.to_ascii_lowercase()).as_bytes());
     PUBLISHED.contains(&&*BASE64_STANDARD_NO_PAD.encode(hash))
@@ -29,7 +29,7 @@ const PUBLISHED: [&str; 12] = [
 mod tests {
     use super::*;
 
-    /// F3: the secrets in this repository's own tests were accepted. Those of its history, and the default of a session
+    /// F3: the secrets of this repository's own tests were accepted. The list has all of them, and the default of a session
     /// library for Crystal.
     #[test]
     fn f3_published_secrets_are_known() {

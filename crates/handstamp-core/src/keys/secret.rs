@@ -27,13 +27,13 @@ impl Secret {
     /// lower case and digits, as random bytes in base64 do, is decoded as base64 or base64url. Any other text
     /// counts as the bytes that it is.
     ///
-    /// What `openssl rand -base64 48`, `openssl rand -hex 32` or a password manager makes is accepted, and so are eight
+    /// The output of `openssl rand -base64 48`, `openssl rand -hex 32` or a password manager is accepted, and so are eight
     /// words drawn at random from a list. The check takes well under a millisecond.
     ///
     /// # Errors
     ///
     /// When fewer than 32 bytes come out, when they can be guessed, or when the text is a placeholder, a template that
-    /// was not expanded, or a secret that everybody can read in a repository. The estimate is a rough one: that a text
+    /// was not expanded, or a published secret. The estimate is a rough one: that a text
     /// is accepted does not prove that it is a good secret.
     pub fn parse(text: &str) -> Result<Self, WeakSecret> {
         let text = text.trim();
@@ -95,7 +95,7 @@ pub enum WeakSecret {
     #[error("a placeholder, not a secret: make one with `openssl rand -base64 48`")]
     Placeholder,
     /// It stands in the documentation or the tests of this library, or is the built-in default of another.
-    #[error("published, so everybody knows it: make one with `openssl rand -base64 48`")]
+    #[error("published, and therefore known: make one with `openssl rand -base64 48`")]
     Published,
     /// Hardly any two of its bytes differ.
     #[error("too repetitive for a secret: make one with `openssl rand -base64 48`")]
@@ -258,7 +258,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
 
-        /// F3: however strict the check is, what a generator makes passes.
+        /// F3: however strict the check is, generated secrets pass.
         #[test]
         fn f3_random_secrets_are_never_refused(
             bytes in any::<[u8; 48]>().no_shrink(),

@@ -57,7 +57,7 @@ impl Config {
 }
 
 impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
-    /// A node that runs without what was asked for would be worse than none.
+    /// A setting without effect would be worse than a node that does not start.
     fn refuse_what_is_not_there_yet(&mut self) {
         for (name, what) in [("SESSION_ENCRYPT", "encryption at rest"), ("SESSION_COMPRESS", "compression")] {
             if self.text(name).is_some_and(|text| !["0", "false", "no", "off"].contains(&&*text)) {

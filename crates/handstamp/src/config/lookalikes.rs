@@ -17,7 +17,7 @@ struct Lookalike {
 }
 
 impl Lookalikes {
-    /// Those among the names of an environment.
+    /// The lookalikes among the names of an environment.
     pub(super) fn among(names: impl IntoIterator<Item = String>) -> Self {
         let settings: Vec<_> = settings().collect();
         let found = names.into_iter().filter_map(|name| Lookalike::of(name, &settings)).collect();
@@ -104,7 +104,7 @@ const SETTINGS: [&str; 31] = [
     "SESSION_TRUSTED_ORIGINS",
 ];
 
-/// What other systems call the same thing.
+/// Names of the same settings in other systems.
 const ALIASES: [(&str, &str); 36] = [
     ("LOCAL_CACHE_BYTES", "LOCAL_CACHE_MAX_BYTES"),
     ("LOCAL_CACHE_MAX_AGE", "LOCAL_CACHE_TTL"),

@@ -143,7 +143,7 @@ fn header(cookie: &Cookie<'_>) -> HeaderValue {
     header
 }
 
-/// What browsers cut longer ages down to: 400 days.
+/// 400 days: browsers shorten longer ages to this.
 const MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 
 /// With the prefix `__Host-`, browsers take the cookie over https from this very host only, so that no other

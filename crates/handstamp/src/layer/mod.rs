@@ -44,8 +44,8 @@ use crate::{Outage, Runtime, SessionData};
 ///   handler's; if the session was ended meanwhile, 401 (see [`on_gone`](Self::on_gone)).
 /// - Responses of handlers that looked at the session carry `Vary: Cookie`. If the session existed, they carry
 ///   [`Cache-Control: private, no-cache`](Self::cache_control) too, unless the handler has set a `Cache-Control`.
-/// - Responses that set or remove the cookie carry `Cache-Control: no-store`. What caches obey in its place (`Expires`,
-///   `Pragma`, `Surrogate-Control`, `CDN-Cache-Control` and its like) is taken away.
+/// - Responses that set or remove the cookie carry `Cache-Control: no-store`. Headers that caches obey instead (`Expires`,
+///   `Pragma`, `Surrogate-Control`, `CDN-Cache-Control` and others) are removed.
 /// - A response to a request that [ended](crate::Session::destroy) the session carries `Clear-Site-Data: "cache"`, unless
 ///   the handler has set a `Clear-Site-Data`.
 /// - A response in place of the handler's keeps the headers of CORS: `Access-Control-*` and `Vary`.
@@ -104,8 +104,7 @@ impl<T: SessionData> SessionLayer<T> {
         self
     }
 
-    /// What browsers and caches are told about responses of handlers that saw an existing session and set no
-    /// `Cache-Control` themselves. Default: [`CacheControl::Revalidate`].
+    /// The `Cache-Control` of responses whose handlers saw an existing session and set none themselves. Default: [`CacheControl::Revalidate`].
     #[must_use]
     pub fn cache_control(mut self, cache_control: CacheControl) -> Self {
         self.shared_mut().set_cache_control(cache_control);

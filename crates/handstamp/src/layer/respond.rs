@@ -12,7 +12,7 @@ pub(crate) struct Statuses {
     pub(crate) conflict: StatusCode,
 }
 
-/// What a response to a request that looked at its session has to say.
+/// The headers that a response to a request that looked at its session needs.
 #[derive(Default)]
 pub(crate) struct Marks {
     /// The cookie to set or to remove.
@@ -23,8 +23,7 @@ pub(crate) struct Marks {
     pub(crate) ended: bool,
 }
 
-/// What browsers and caches are told about responses that were made from a session, unless the handler says something
-/// itself.
+/// The `Cache-Control` of responses that were made from an existing session, unless the handler has set one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CacheControl {
@@ -55,7 +54,7 @@ pub(super) fn mark<B>(response: &mut Response<B>, marks: Marks, cache_control: C
         }
     }
     if marks.ended {
-        // What the browser has kept was made from a session that is over.
+        // Pages in the browser's cache were made from a session that is over.
         headers.entry(CLEAR_SITE_DATA).or_insert(HeaderValue::from_static("\"cache\""));
     }
     if let Some(cookie) = marks.cookie {
@@ -117,8 +116,8 @@ impl CacheControl {
     }
 }
 
-/// Also in the headers that some caches obey in place of `Cache-Control`: those of
-/// [RFC 9213](https://www.rfc-editor.org/rfc/rfc9213), and what came before it.
+/// Some caches obey other headers in place of `Cache-Control`: targeted ones
+/// ([RFC 9213](https://www.rfc-editor.org/rfc/rfc9213)) and older ones.
 fn forbid_caching(headers: &mut HeaderMap) {
     let overrides = |name: &&HeaderName| {
         name.as_str().ends_with("-cache-control")
@@ -148,5 +147,5 @@ fn mentions_cookie(vary: &HeaderValue) -> bool {
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// What Fastly and Varnish, nginx and Akamai obey in place of `Cache-Control`.
+/// Headers of Fastly and Varnish, nginx, and Akamai.
 const OVERRIDES: [&str; 3] = ["surrogate-control", "x-accel-expires", "edge-control"];

@@ -91,7 +91,7 @@ impl<T: SessionData> Routes<T> {
         self
     }
 
-    /// Lets pages of `origin` log visitors out too, besides those in `SESSION_TRUSTED_ORIGINS`. Can be called several
+    /// Lets pages of `origin` log visitors out too, besides the origins in `SESSION_TRUSTED_ORIGINS`. Can be called several
     /// times. Default: only pages of the site that the request is sent to.
     ///
     /// Needed where a proxy rewrites `Host`, so that it differs from the origin that visitors see, and where the pages

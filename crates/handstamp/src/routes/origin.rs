@@ -23,7 +23,7 @@ pub struct Origin(String);
 )]
 pub struct InvalidOrigin;
 
-/// The layer that admits requests from these origins besides those of its own site.
+/// The layer that admits requests from these origins and from the own site.
 pub(super) fn csrf_layer(origins: &[Origin]) -> CsrfLayer {
     origins.iter().fold(CsrfLayer::new(), |layer, Origin(origin)| {
         // It was accepted once, when the origin was parsed.
@@ -39,7 +39,7 @@ impl FromStr for Origin {
         let uri: Uri = text.parse().map_err(|_| InvalidOrigin)?;
         let authority = uri.authority().ok_or(InvalidOrigin)?;
         let usual_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-        // Neither can be in what a browser sends, and the header is compared byte by byte.
+        // Browsers send neither, and the header is compared byte by byte.
         if authority.as_str().contains('@') || authority.port_u16() == Some(usual_port) || text.ends_with(':')
         {
             return Err(InvalidOrigin);

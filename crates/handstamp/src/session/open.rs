@@ -116,7 +116,7 @@ impl<T: SessionData> Open<T> {
         self.left = true;
     }
 
-    /// What the response has to say about the session.
+    /// The headers that the response needs.
     pub(super) fn take_marks(&mut self) -> Marks {
         Marks { cookie: self.to_send.take(), existed: self.existed, ended: self.ended }
     }

@@ -1,4 +1,4 @@
-//! What responses tell browsers and caches.
+//! Headers for browsers and caches.
 
 use axum::Router;
 use axum::response::IntoResponse;
@@ -82,7 +82,7 @@ async fn k9_f4_nothing_allows_a_cache_to_keep_a_session_cookie() {
     }
 }
 
-/// F9, S89: the back button showed what a visitor had seen who was logged out.
+/// F9, S89: the back button showed pages of a session after its logout.
 #[tokio::test]
 async fn k9_f9_responses_made_from_a_session_are_private() {
     let node = Cluster::new().node().await;
@@ -114,7 +114,7 @@ async fn k9_f9_responses_made_from_a_session_are_private() {
     assert_eq!(browser.get("/plain").await.header("cache-control"), None);
 }
 
-/// F9, S89: what the browser had kept of a session stayed after a logout.
+/// F9, S89: pages of a session stayed in the browser's cache after a logout.
 #[tokio::test]
 async fn k9_f9_the_end_of_a_session_clears_the_browsers_cache() {
     const CLEAR: &str = "clear-site-data";

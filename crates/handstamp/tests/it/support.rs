@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 use tracing::subscriber::DefaultGuard;
 
-/// What the nodes of this process sign with.
+/// The secret of the nodes in this process.
 pub(crate) fn secret() -> &'static str {
     static SECRET: OnceLock<String> = OnceLock::new();
     SECRET.get_or_init(random_secret)
@@ -260,7 +260,7 @@ impl Log {
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    /// What has been logged so far, and was not taken yet, as text. It stays.
+    /// The lines that were logged so far and not taken yet. They stay.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock()).into_owned()
     }

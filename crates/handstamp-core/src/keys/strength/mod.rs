@@ -1,8 +1,8 @@
 //! How hard a secret is to guess: the number of bits that the shortest description of it takes.
 //!
 //! A description is a row of parts: single characters, common words, other words, sequences such as `abcd` or `qwerty`,
-//! and copies of what came before. Whoever guesses tries short descriptions first. The estimate is on the low side for
-//! random text and never above what its length allows; it errs on the high side for what it has no part for, such as a
+//! and copies of earlier parts. Guessing programs try short descriptions first. The estimate is on the low side for
+//! random text and never above what its length allows; it errs on the high side for patterns that are no part here, such as a
 //! line of a poem.
 
 mod parts;
@@ -53,7 +53,7 @@ mod tests {
             ("P4ssw0rd", 5.0, 6.0),
             // A word, and copies of it.
             ("passwordpasswordpasswordpassword", 8.0, 12.0),
-            // Words that are not on the list, with and without what separates them.
+            // Words that are not on the list, with and without separators.
             ("kestrel", 13.0, 13.0),
             ("kestrel-walnut-gravel", 39.0, 45.0),
             ("KestrelWalnutGravel", 39.0, 39.0),
@@ -63,7 +63,7 @@ mod tests {
             ("qwertzuiop", 8.0, 10.0),
             ("1qaz2wsx3edc", 8.0, 13.0),
             ("................................", 0.0, 10.0),
-            // Characters of which nothing is known.
+            // Characters without a pattern.
             ("xkqvbz", 15.0, 16.0),
             ("7k2q9xw4", 21.0, 24.0),
         ] {

@@ -32,7 +32,7 @@ fn single(symbols: &Symbols, position: usize) -> f64 {
     }
 }
 
-/// What has been there before, wholly or in part: where, and for how long.
+/// Copies of an earlier part: the bits tell where it begins and how long it is.
 fn copies(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     let folded = symbols.folded();
     let same = |from: usize| folded[from..].iter().zip(&folded[start..]).take_while(|(a, b)| a == b).count();
@@ -158,7 +158,7 @@ const SHORTEST: usize = 3;
 /// As many words as in the lists that passphrases are made of: 2 to the power of 13.
 const BITS_OF_A_WORD: f64 = 13.0;
 
-/// What is longer is several words without anything between them, or random.
+/// A longer run of letters is several words without separators, or random.
 const LONGEST_WORD: usize = 12;
 
 const KEYBOARD: [&str; 5] =

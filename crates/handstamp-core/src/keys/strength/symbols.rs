@@ -12,7 +12,7 @@ pub(super) struct Symbols {
     folded: Zeroizing<Vec<u32>>,
     /// The words that a text may consist of; none for bytes.
     words: Option<CommonWords>,
-    /// What a symbol takes that nothing is known of: only those that occur count.
+    /// The bits of a symbol without a pattern: log2 of the number of different symbols in the secret.
     bits_each: f64,
 }
 
@@ -56,7 +56,7 @@ impl Symbols {
         u8::try_from(symbol).ok().filter(u8::is_ascii)
     }
 
-    /// What the symbol at `position` takes by itself.
+    /// The bits of the symbol at `position` by itself.
     pub(super) fn bits_alone(&self, position: usize) -> f64 {
         let limit = match self.ascii(position) {
             Some(digit) if digit.is_ascii_digit() => 10_f64.log2(),

@@ -17,8 +17,8 @@ fn is_common((first, second): (u8, u8)) -> bool {
         .is_some_and(|first| FOLLOWERS[first].bytes().any(|letter| letter.eq_ignore_ascii_case(&second)))
 }
 
-/// By letter from `a` to `z`, the letters that often follow it: a third of all pairs, which are nine tenths of those in
-/// English text. Random letters have one common pair in three.
+/// By letter from `a` to `z`, the letters that often follow it: a third of all pairs, and nine tenths of the pairs in
+/// English text. Of random letters one pair in three is common.
 const FOLLOWERS: [&str; 26] = [
     "bcdgiklmnprstuvy",
     "aeilosu",

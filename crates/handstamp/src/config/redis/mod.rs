@@ -26,7 +26,7 @@ pub(super) struct RedisSettings {
     read_from: Option<String>,
     wait_replicas: Option<u32>,
     invalidation: Option<String>,
-    /// Of `REDIS_HOST` and `REDIS_PORT`, which are no settings, those that are set.
+    /// `REDIS_HOST` and `REDIS_PORT`, which are not settings, as far as they are set.
     misnamed: Vec<&'static str>,
 }
 
@@ -44,7 +44,7 @@ impl RedisSettings {
         self.sources().next().is_some()
     }
 
-    /// Of `REDIS_HOST` and `REDIS_PORT`, which are no settings, those that are set.
+    /// `REDIS_HOST` and `REDIS_PORT`, which are not settings, as far as they are set.
     pub(super) fn misnamed(&self) -> &[&'static str] {
         &self.misnamed
     }
