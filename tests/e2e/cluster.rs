@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer};
+use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer, random_secret};
 use reqwest::StatusCode;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -150,7 +150,7 @@ async fn two_applications_on_one_redis_do_not_see_each_other() {
     let others = [
         node_with(&redis, &[("SESSION_NAMESPACE", "blog")]).await,
         node_with(&redis, &[("SESSION_CHANNEL", "blog:invalidate")]).await,
-        node_with(&redis, &[("SESSION_SECRET", "another-end-to-end-secret-of-more-than-32")]).await,
+        node_with(&redis, &[("SESSION_SECRET", &random_secret())]).await,
     ];
     let mut browser = Browser::logged_in(&shop, "ada").await;
     for other in &others {

@@ -15,7 +15,7 @@ async fn forged_cookies_cost_redis_nothing() {
         let mut forged = good.clone().into_bytes();
         let position = number as usize % (forged.len() - 4) + 3;
         forged[position] = if forged[position] == b'A' { b'B' } else { b'A' };
-        browser.cookie = Some(format!("id={}", String::from_utf8(forged).unwrap()));
+        browser.cookie = Some(format!("handstamp-id={}", String::from_utf8(forged).unwrap()));
         assert_eq!(browser.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(session_commands(&redis), 0, "{:?}", redis.command_counts());
@@ -29,24 +29,24 @@ async fn what_is_no_cookie_of_ours_is_no_session_and_no_error() {
     let long = "x".repeat(8_000);
     let mut browser = Browser::new();
     for cookie in [
-        "id=".to_owned(),
-        "id=../../x".to_owned(),
-        "id=*".to_owned(),
-        "id=%00".to_owned(),
-        format!("id={long}"),
-        format!("id={good}="),
-        format!("id={}", &good[..87]),
-        format!("ID={good}"),
+        "handstamp-id=".to_owned(),
+        "handstamp-id=../../x".to_owned(),
+        "handstamp-id=*".to_owned(),
+        "handstamp-id=%00".to_owned(),
+        format!("handstamp-id={long}"),
+        format!("handstamp-id={good}="),
+        format!("handstamp-id={}", &good[..87]),
+        format!("Handstamp-id={good}"),
         format!("__Host-id={good}"),
-        format!("id=\"{good}\""),
+        format!("handstamp-id=\"{good}\""),
     ] {
         browser.cookie = Some(cookie.clone());
         assert_eq!(browser.status_of_me(&node).await, StatusCode::UNAUTHORIZED, "{cookie:.60}");
     }
-    let mut huge = Browser::with_cookie(format!("id={}", "x".repeat(1_000_000)));
+    let mut huge = Browser::with_cookie(format!("handstamp-id={}", "x".repeat(1_000_000)));
     let status = huge.status_of_me(&node).await;
     assert!(status.is_client_error(), "{status}");
-    browser.cookie = Some(format!("id=forged; id={good}"));
+    browser.cookie = Some(format!("handstamp-id=forged; handstamp-id={good}"));
     assert_eq!(browser.status_of_me(&node).await, StatusCode::OK);
 }
 
@@ -61,7 +61,7 @@ async fn an_id_without_a_session_is_never_adopted() {
     let old = signed_but_gone.session().to_owned();
     signed_but_gone.login(&node, "mallory").await;
     assert_ne!(signed_but_gone.session(), old);
-    let mut planted = Browser::with_cookie(format!("id={old}"));
+    let mut planted = Browser::with_cookie(format!("handstamp-id={old}"));
     assert_eq!(planted.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
 }
 
@@ -79,12 +79,12 @@ async fn neither_redis_nor_the_logs_hold_a_credential() {
     let key = places[0].rsplit(':').next().unwrap().to_owned();
     places.push(String::from_utf8_lossy(&record).into_owned());
     places.push(node.output());
-    for canary in [&cookie, &cookie[3..45], SECRET] {
+    for canary in [&cookie, &cookie[3..45], &SECRET] {
         assert!(!places.iter().any(|place| place.contains(canary)));
     }
     // A key of Redis is no cookie either.
     for value in [key.clone(), format!("{key}{key}xx")] {
-        let mut thief = Browser::with_cookie(format!("id={value}"));
+        let mut thief = Browser::with_cookie(format!("handstamp-id={value}"));
         assert_eq!(thief.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
     }
 }
@@ -96,10 +96,10 @@ async fn the_id_counts_in_the_cookie_only() {
     let session = Browser::logged_in(&node, "ada").await.session().to_owned();
     let mut browser = Browser::new();
     for request in [
-        browser.request(Method::GET, &node.base_url(), &format!("/me?id={session}")),
+        browser.request(Method::GET, &node.base_url(), &format!("/me?handstamp-id={session}")),
         browser.request(Method::GET, &node.base_url(), "/me").header("x-session-id", &session),
         browser.request(Method::GET, &node.base_url(), "/me").bearer_auth(&session),
-        browser.request(Method::GET, &node.base_url(), "/me").body(format!("id={session}")),
+        browser.request(Method::GET, &node.base_url(), "/me").body(format!("handstamp-id={session}")),
     ] {
         assert_eq!(browser.send(request).await.status(), StatusCode::UNAUTHORIZED);
     }

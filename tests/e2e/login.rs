@@ -89,8 +89,8 @@ async fn a_login_gives_a_new_id_and_a_new_visitor_nothing_of_the_old() {
 async fn the_cookie_is_for_plain_http_only_when_the_node_is_told_nothing_else() {
     let redis = RedisServer::start().await;
     for (insecure, name, attributes) in [
-        ("", "id", "; HttpOnly; SameSite=Lax; Path=/"),
-        ("true", "id", "; HttpOnly; SameSite=Lax; Path=/"),
+        ("", "handstamp-id", "; HttpOnly; SameSite=Lax; Path=/"),
+        ("true", "handstamp-id", "; HttpOnly; SameSite=Lax; Path=/"),
         ("false", "__Host-id", "; HttpOnly; SameSite=Lax; Secure; Path=/"),
     ] {
         let node = node_with(&redis, &[("SESSION_INSECURE_PLAIN_HTTP", insecure)]).await;

@@ -1,19 +1,17 @@
-use handstamp_testkit::RedisServer;
+use handstamp_testkit::{RedisServer, random_secret};
 use reqwest::StatusCode;
 
 use crate::support::{Browser, node_with};
-
-const OLD: &str = "old-old-secret-of-more-than-32-characters";
-const NEW: &str = "new-new-secret-of-more-than-32-characters";
 
 #[tokio::test]
 async fn secrets_are_rotated_without_logging_anybody_out() {
     let redis = RedisServer::start().await;
     let node = async |secrets: &str| node_with(&redis, &[("SESSION_SECRET", secrets)]).await;
-    let before = node(OLD).await;
-    let verify_first = node(&format!("{OLD},{NEW}")).await;
-    let after = node(&format!("{NEW},{OLD}")).await;
-    let at_last = node(NEW).await;
+    let [old, new] = [random_secret(), random_secret()];
+    let before = node(&old).await;
+    let verify_first = node(&format!("{old},{new}")).await;
+    let after = node(&format!("{new},{old}")).await;
+    let at_last = node(&new).await;
 
     let mut browser = Browser::logged_in(&before, "ada").await;
     let under_old = browser.cookie.clone();

@@ -1,6 +1,6 @@
 use handstamp_testkit::{NodeProcess, RedisServer};
 
-use crate::support::{program, settings};
+use crate::support::{node_with, program, settings};
 
 /// What a node with these settings says before it ends.
 async fn refusal(changed: &[(&'static str, &str)]) -> String {
@@ -47,6 +47,45 @@ async fn all_wrong_settings_are_named_at_once() {
         assert!(output.contains(name), "{name} in {output}");
     }
     assert!(!output.contains("s3cr3t-canary"), "{output}");
+}
+
+/// K11: these were ignored silently. Variables of a desktop and of Kubernetes are no mistakes.
+#[tokio::test]
+async fn k11_variables_that_resemble_settings_are_warned_of_once() {
+    let node = node_with(
+        &RedisServer::start().await,
+        &[
+            ("SESSION_SECRETS", "value-canary"),
+            ("LOCAL_CACHE_SIZE", "value-canary"),
+            ("REDIS_HOST", "value-canary"),
+            ("SESSION_MANAGER", "local/desktop:@/tmp/.ICE-unix/1"),
+            ("REDIS_PORT", "tcp://10.0.0.1:6379"),
+            ("REDIS_SERVICE_HOST", "10.0.0.1"),
+        ],
+    )
+    .await;
+    let output = node.output();
+    let warnings: Vec<_> = output.lines().filter(|line| line.contains("resemble settings")).collect();
+    assert_eq!(warnings.len(), 1, "{output}");
+    for name in ["SESSION_SECRETS", "LOCAL_CACHE_SIZE", "REDIS_HOST"] {
+        assert!(warnings[0].contains(name), "{output}");
+    }
+    for other in ["value-canary", "SESSION_MANAGER", "REDIS_PORT", "REDIS_SERVICE_HOST"] {
+        assert!(!output.contains(other), "{output}");
+    }
+}
+
+/// F3: an unexpanded template was accepted as a secret, and so was a published one.
+#[tokio::test]
+async fn f3_templates_and_published_secrets_start_nothing() {
+    for secret in [
+        "${SESSION_SECRET:?make one with openssl rand -base64 48}",
+        "an-end-to-end-secret-of-more-than-32-characters",
+        "super-secret-key-change-in-production!",
+    ] {
+        let output = refusal(&[("SESSION_SECRET", secret)]).await;
+        assert!(output.contains("SESSION_SECRET: ") && !output.contains(secret), "{output}");
+    }
 }
 
 #[tokio::test]

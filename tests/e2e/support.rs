@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 pub(crate) use handstamp_testkit::until;
-use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer};
+use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer, random_secret};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-pub(crate) const SECRET: &str = "an-end-to-end-secret-of-more-than-32-characters";
+/// The secret of the nodes in these tests.
+pub(crate) static SECRET: LazyLock<String> = LazyLock::new(random_secret);
 
 /// The program `cluster-node`, built in the profile that these tests were built in.
 pub(crate) fn program() -> &'static Path {
@@ -48,7 +49,7 @@ pub(crate) fn settings_at(redis_url: &str, name: &str) -> BTreeMap<&'static str,
     [
         ("REDIS_URL", redis_url),
         ("NODE_ID", name),
-        ("SESSION_SECRET", SECRET),
+        ("SESSION_SECRET", &SECRET),
         ("SESSION_LOAD_BUDGET", "10s"),
         ("SESSION_SAVE_BUDGET", "10s"),
         ("RUST_LOG", "info,handstamp=trace,handstamp_store=trace,handstamp_redis=trace"),
@@ -165,7 +166,10 @@ impl Browser {
 
     /// The value of the session cookie.
     pub(crate) fn session(&self) -> &str {
-        self.cookie.as_deref().and_then(|cookie| cookie.strip_prefix("id=")).expect("a session cookie")
+        self.cookie
+            .as_deref()
+            .and_then(|cookie| cookie.strip_prefix("handstamp-id="))
+            .expect("a session cookie")
     }
 }
 

@@ -1,10 +1,11 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use handstamp_core::id::Namespace;
 use handstamp_core::invalidation::{Messenger, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_redis::{Channel, RedisConfig, RedisError, connect};
 use handstamp_store::{ClusteredStore, Settings, StoreError, SystemClock};
+use handstamp_testkit::random_secret;
 
 use crate::keys::NAMESPACE;
 
@@ -13,7 +14,7 @@ pub(crate) async fn start(url: &str, name: &str) -> ClusteredStore {
     let namespace = Namespace::new(NAMESPACE).expect("a namespace");
     let config = RedisConfig::new(url.parse().expect("a URL"));
     let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
-    let secret = Secret::parse(SECRET).expect("a secret");
+    let secret = Secret::parse(&SECRET).expect("a secret");
     let ring = KeyRing::new(namespace, &[secret]).expect("a key ring");
     let messenger = Messenger::new(&ring, NodeId::new(name).expect("a name"));
     let node = ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), Settings::default());
@@ -39,4 +40,4 @@ pub(crate) fn kind(error: &StoreError) -> String {
     }
 }
 
-const SECRET: &str = "a-secret-for-failovers-of-more-than-32-characters";
+static SECRET: LazyLock<String> = LazyLock::new(random_secret);

@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use handstamp_core::id::Namespace;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_store::{Clock, SystemClock};
-use handstamp_testkit::NodeProcess;
+use handstamp_testkit::{NodeProcess, random_secret};
 use tokio::time::{Instant, sleep};
 
 use crate::arguments::{Outage, Topology, With};
@@ -141,7 +141,7 @@ fn settings(number: usize, outage: Outage) -> BTreeMap<&'static str, String> {
     };
     [
         ("NODE_ID", format!("node-{number}")),
-        ("SESSION_SECRET", SECRET.to_owned()),
+        ("SESSION_SECRET", SECRET.clone()),
         ("SESSION_CHANNEL", CHANNEL.to_owned()),
         ("SESSION_NAMESPACE", NAMESPACE.to_owned()),
         ("SESSION_OUTAGE", outage.to_owned()),
@@ -154,7 +154,7 @@ fn settings(number: usize, outage: Outage) -> BTreeMap<&'static str, String> {
 
 fn key_ring() -> KeyRing {
     let namespace = Namespace::new(NAMESPACE).expect("a namespace");
-    let secret = Secret::parse(SECRET).expect("a secret");
+    let secret = Secret::parse(&SECRET).expect("a secret");
     KeyRing::new(namespace, &[secret]).expect("a key ring")
 }
 
@@ -168,7 +168,7 @@ fn neighbour(name: &str) -> PathBuf {
     std::env::current_exe().expect("the path of this program").with_file_name(name)
 }
 
-const SECRET: &str = "a-secret-for-torture-of-more-than-32-characters";
+static SECRET: LazyLock<String> = LazyLock::new(random_secret);
 const NAMESPACE: &str = "handstamp";
 pub(crate) const CHANNEL: &str = "handstamp:invalidate";
 

@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_cookie_tells_the_slot() {
         let namespace = Namespace::new("shop").unwrap();
-        let secret = Secret::parse("a-secret-for-a-test-of-more-than-32-characters").unwrap();
+        let secret = Secret::generate().unwrap();
         let ring = KeyRing::new(namespace.clone(), &[secret]).unwrap();
         let id = SessionId::generate().unwrap();
         let cookie = format!("sid={}", CookieSigner::new(&ring, "sid").seal(&id));

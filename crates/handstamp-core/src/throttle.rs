@@ -23,7 +23,7 @@ pub struct Throttle {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     next: Option<Instant>,
     suppressed: u64,
@@ -32,8 +32,8 @@ struct State {
 impl Throttle {
     /// One event in each `interval`.
     #[must_use]
-    pub fn new(interval: Duration) -> Self {
-        Self { interval, state: Mutex::default() }
+    pub const fn new(interval: Duration) -> Self {
+        Self { interval, state: Mutex::new(State { next: None, suppressed: 0 }) }
     }
 
     /// If this event is admitted, how many have not been since the last one that was.

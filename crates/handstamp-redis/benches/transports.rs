@@ -99,7 +99,7 @@ struct Session {
 impl Group {
     async fn start(cluster: &RedisCluster, transport: Transport, count: usize) -> Self {
         let namespace = Namespace::new(&format!("{transport}:{count}")).expect("a namespace");
-        let secret = Secret::parse("a-secret-of-more-than-thirty-two-characters").expect("a secret");
+        let secret = Secret::generate().expect("a secret");
         let ring = KeyRing::new(namespace.clone(), &[secret]).expect("keys");
         let config = RedisConfig {
             invalidation: transport,

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::post;
 use handstamp::{Config, Runtime, Session, SessionData, SessionLayer};
-use handstamp_testkit::RedisServer;
+use handstamp_testkit::{RedisServer, random_secret};
 use http::{Request, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -33,9 +33,9 @@ fn main() -> std::io::Result<()> {
         );
         for nodes in [1, 3] {
             let redis = RedisServer::start().await;
-            let mut apps = Vec::new();
+            let (secret, mut apps) = (random_secret(), Vec::new());
             for number in 0..nodes {
-                apps.push(app(&redis, number).await);
+                apps.push(app(&redis, &secret, number).await);
             }
             let (mut many, mut one) = (Vec::new(), Vec::new());
             for _ in 0..BLOCKS {
@@ -53,11 +53,9 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-async fn app(redis: &RedisServer, number: usize) -> Router {
-    let config = Config::new()
-        .session_secret("a-secret-of-more-than-thirty-two-characters")
-        .node_id(format!("node-{number}"))
-        .redis_url(redis.url());
+async fn app(redis: &RedisServer, secret: &str, number: usize) -> Router {
+    let config =
+        Config::new().session_secret(secret).node_id(format!("node-{number}")).redis_url(redis.url());
     let runtime = Runtime::start(config).await.expect("a node");
     Router::new().route("/", post(visit)).layer(SessionLayer::<Visitor>::new(&runtime))
 }

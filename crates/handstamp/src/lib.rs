@@ -72,8 +72,10 @@ pub use handstamp_store::BusStats;
 pub use self::config::{Config, ConfigError};
 pub use self::data::{OldData, SessionData};
 pub use self::error::SessionError;
-pub use self::layer::{InvalidCookieName, ResponseFuture, SameSite, SessionLayer, SessionService};
+pub use self::layer::{
+    CacheControl, InvalidCookieName, ResponseFuture, SameSite, SessionLayer, SessionService,
+};
 pub use self::outage::Outage;
-pub use self::routes::{LocalPath, NotALocalPath, Routes};
+pub use self::routes::{InvalidOrigin, LocalPath, NotALocalPath, Origin, Routes};
 pub use self::runtime::Runtime;
 pub use self::session::{DiscardSession, Fresh, Peek, Session, SessionRejection};

@@ -1,6 +1,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::config::{InvalidDuration, parse_duration};
+
 /// What a layer does about reads while the store cannot be reached. Writes fail in any case: they are answered with 503.
 ///
 /// In `SESSION_OUTAGE` these are `serve`, for as long as `LOCAL_CACHE_TTL` says, `serve:20s`, `refuse` and
@@ -35,21 +37,25 @@ impl OutageSetting {
     }
 }
 
-/// Not one of the policies.
-pub(crate) struct NoPolicy;
+/// The text names no policy. `Display` completes a sentence that begins with the text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum InvalidOutage {
+    #[error("is not serve, serve:20s, refuse or anonymous")]
+    Unknown,
+    #[error("names a time that {0}")]
+    Limit(#[from] InvalidDuration),
+}
 
 impl FromStr for OutageSetting {
-    type Err = NoPolicy;
+    type Err = InvalidOutage;
 
-    fn from_str(text: &str) -> Result<Self, NoPolicy> {
+    fn from_str(text: &str) -> Result<Self, InvalidOutage> {
         match text.split_once(':') {
             None if text == "serve" => Ok(Self::ServeForCacheTtl),
             None if text == "refuse" => Ok(Self::Is(Outage::Refuse)),
             None if text == "anonymous" => Ok(Self::Is(Outage::Anonymous)),
-            Some(("serve", limit)) => humantime::parse_duration(limit)
-                .map(|limit| Self::Is(Outage::Serve(limit)))
-                .map_err(|_| NoPolicy),
-            _ => Err(NoPolicy),
+            Some(("serve", limit)) => Ok(Self::Is(Outage::Serve(parse_duration(limit)?))),
+            _ => Err(InvalidOutage::Unknown),
         }
     }
 }
@@ -69,5 +75,12 @@ mod tests {
         for text in ["", "Serve", "serve:", "serve:soon", "refuse:1s", "open"] {
             assert_eq!(read(text), None, "{text:?}");
         }
+    }
+
+    /// K5.5: `serve:30M` served for two and a half years.
+    #[test]
+    fn k5_a_limit_in_months_is_refused() {
+        let refused = "serve:30M".parse::<OutageSetting>();
+        assert_eq!(refused, Err(InvalidOutage::Limit(InvalidDuration::CapitalM)));
     }
 }

@@ -15,9 +15,9 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use crate::Outage;
 use crate::config::{Backend, Config, ConfigError, Resolved};
 use crate::report::Report;
+use crate::{Origin, Outage};
 
 /// One node: its connection to the store, its local cache, and the task that listens for invalidations.
 ///
@@ -246,6 +246,10 @@ impl Runtime {
 
     pub(crate) fn outage(&self) -> Outage {
         self.0.settings.outage
+    }
+
+    pub(crate) fn trusted_origins(&self) -> &[Origin] {
+        &self.0.settings.trusted_origins
     }
 
     pub(crate) fn is_draining(&self) -> bool {

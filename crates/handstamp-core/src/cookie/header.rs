@@ -18,13 +18,16 @@ impl CookieSigner {
     ///
     /// [RFC 6265bis](https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/) says that servers must
     /// not rely on the order of cookies, so all of our name are looked at. An attacker on a sibling domain who
-    /// plants another cookie beside the right one achieves nothing. More than eight are not worth the work.
+    /// plants another cookie beside the right one achieves nothing.
+    ///
+    /// The work is bounded whatever a client sends: only the first 180 cookies of all names count, which is as many as
+    /// browsers keep for a site, and only the first 16 KiB of the headers. The rest is ignored.
     #[must_use]
     pub fn find<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Presented {
         let name = self.name().as_bytes();
         let mut found = Presented::Nothing;
-        let values = headers.into_iter().flat_map(|header| values_of(header, name));
-        for value in values.take(MAX_CANDIDATES) {
+        let pairs = within(headers, MAX_BYTES).flat_map(pairs_of).take(MAX_PAIRS);
+        for value in pairs.filter_map(|pair| value_of(pair, name)) {
             found = match (found, self.open(value)) {
                 (Presented::Nothing | Presented::Refused(_), Ok(opened)) => Presented::Valid(opened),
                 (Presented::Nothing, Err(reason)) => Presented::Refused(reason),
@@ -32,7 +35,7 @@ impl CookieSigner {
                     Presented::Ambiguous(vec![one, other])
                 }
                 (Presented::Ambiguous(mut all), Ok(other)) => {
-                    if all.iter().all(|one| one.id != other.id) {
+                    if all.len() < MAX_DISTINCT && all.iter().all(|one| one.id != other.id) {
                         all.push(other);
                     }
                     Presented::Ambiguous(all)
@@ -44,17 +47,40 @@ impl CookieSigner {
     }
 }
 
-const MAX_CANDIDATES: usize = 8;
-
-/// The values of all cookies called exactly `name`.
-fn values_of<'h>(header: &'h [u8], name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
-    let ends = memchr::memchr_iter(b';', header).chain([header.len()]);
-    let pairs = ends.scan(0, |start, end| Some(&header[std::mem::replace(start, end + 1)..end]));
-    pairs.filter_map(move |pair| {
-        let value = pair.trim_ascii_start().strip_prefix(name)?.strip_prefix(b"=")?;
-        Some(value.trim_ascii_end())
+/// The first headers that are no longer than `budget` together, and of the one that is cut the pairs that are whole.
+fn within<'h>(
+    headers: impl IntoIterator<Item = &'h [u8]>,
+    mut budget: usize,
+) -> impl Iterator<Item = &'h [u8]> {
+    headers.into_iter().map_while(move |header| {
+        if budget == 0 {
+            return None;
+        }
+        let Some(beginning) = header.get(..budget).filter(|beginning| beginning.len() < header.len()) else {
+            budget -= header.len();
+            return Some(header);
+        };
+        budget = 0;
+        memchr::memrchr(b';', beginning).map(|end| &beginning[..end])
     })
 }
+
+fn pairs_of(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = memchr::memchr_iter(b';', header).chain([header.len()]);
+    ends.scan(0, |start, end| Some(&header[std::mem::replace(start, end + 1)..end]))
+}
+
+/// The value of a cookie that is called exactly `name`.
+fn value_of<'h>(pair: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
+    let value = pair.trim_ascii_start().strip_prefix(name)?.strip_prefix(b"=")?;
+    Some(value.trim_ascii_end())
+}
+
+const MAX_PAIRS: usize = 180;
+const MAX_BYTES: usize = 16 * 1024;
+
+/// How many sessions a request can name. The rest are ignored: the request is ambiguous in any case.
+const MAX_DISTINCT: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -63,7 +89,7 @@ mod tests {
     use crate::keys::{KeyRing, Secret};
 
     fn signer() -> CookieSigner {
-        let secret = Secret::parse("a-secret-of-more-than-thirty-two-characters").unwrap();
+        let secret = Secret::unchecked("a secret");
         CookieSigner::new(&KeyRing::new(Namespace::default(), &[secret]).unwrap(), "__Host-id")
     }
 
@@ -123,10 +149,53 @@ mod tests {
     }
 
     #[test]
-    fn refusals_keep_the_first_reason_and_the_work_is_bounded() {
+    fn refusals_keep_the_first_reason() {
         assert_eq!(find(&["__Host-id=; __Host-id=x"]), Presented::Refused(CookieError::Malformed));
-        let flood = "__Host-id=x; ".repeat(MAX_CANDIDATES);
-        let behind = format!("{flood}__Host-id={}", value(1));
-        assert_eq!(find(&[&behind]), Presented::Refused(CookieError::Malformed));
+    }
+
+    /// F14: beyond eight cookies of the name, their order counted.
+    #[test]
+    fn k10_f14_a_good_cookie_counts_behind_many_bad_ones() {
+        let good = format!("__Host-id={}", value(1));
+        for name in ["__Host-id", "other"] {
+            let flood = format!("{name}=x; ").repeat(MAX_PAIRS - 1);
+            assert_finds(1, &[&format!("{flood}{good}")]);
+            assert_finds(1, &[&flood[..flood.len() - 2], &good]);
+            assert_finds(1, &[&good, &flood, &flood]);
+        }
+    }
+
+    /// F12, S97: the work was bounded by nothing but the server's limit for headers.
+    #[test]
+    fn k10_f12_pairs_are_counted_whatever_their_names() {
+        let good = format!("__Host-id={}", value(1));
+        for pair in ["a=b;", ";", "__Host-id=x;"] {
+            let flood = pair.repeat(MAX_PAIRS);
+            assert!(!matches!(find(&[&format!("{flood}{good}")]), Presented::Valid(_)), "{pair}");
+            assert!(!matches!(find(&[&flood, &good]), Presented::Valid(_)), "{pair}");
+        }
+    }
+
+    #[test]
+    fn k10_f12_bytes_are_counted_over_all_headers() {
+        let good = format!("__Host-id={}", value(1));
+        let filler = |length: usize| format!("a={}", "b".repeat(length - 2));
+        assert_finds(1, &[&format!("{};{good}", filler(MAX_BYTES - 1 - good.len()))]);
+        assert_finds(1, &[&filler(MAX_BYTES - good.len()), &good]);
+        assert_finds(1, &[&format!("{good};{}", filler(400_000))]);
+        // The pair that is cut does not count, not even as a bad one.
+        assert_eq!(find(&[&format!("{};{good}", filler(MAX_BYTES - good.len()))]), Presented::Nothing);
+        assert_eq!(find(&[&filler(MAX_BYTES - good.len() + 1), &good]), Presented::Nothing);
+        assert_eq!(find(&[&filler(MAX_BYTES), &good]), Presented::Nothing);
+        assert_eq!(find(&[&filler(400_000), &good]), Presented::Nothing);
+    }
+
+    #[test]
+    fn k10_more_sessions_than_anybody_has_are_ambiguous() {
+        let many: Vec<_> = (0..=20).map(|seed| format!("__Host-id={}", value(seed))).collect();
+        match find(&[&many.join("; ")]) {
+            Presented::Ambiguous(all) => assert_eq!(all.len(), MAX_DISTINCT),
+            other => panic!("{other:?}"),
+        }
     }
 }

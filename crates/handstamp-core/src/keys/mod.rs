@@ -10,9 +10,13 @@
 //! with HKDF-SHA-256 of [RFC 5869](https://www.rfc-editor.org/rfc/rfc5869). The key id follows from the secret
 //! alone, so a secret keeps its id wherever it stands in the list.
 
+mod decode;
 mod mac;
+mod placeholder;
+mod published;
 mod ring;
 mod secret;
+mod strength;
 
 pub use self::ring::{EmptyKeyRing, KeyAge, KeyRing};
 pub use self::secret::{Secret, WeakSecret};

@@ -1,8 +1,12 @@
 use std::fmt;
 
-use base64::Engine;
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
+
+use super::decode::decode;
+use super::placeholder::is_placeholder;
+use super::published::is_published;
+use super::strength::{bits_of_bytes, bits_of_text};
+use crate::id::RandomError;
 
 /// A master secret: at least 32 bytes that nobody can guess.
 ///
@@ -14,20 +18,29 @@ impl Secret {
     /// The fewest bytes, after decoding.
     pub const MIN_LEN: usize = 32;
 
+    /// The least that a secret may take to guess, as the number of bits of a random one that takes as much.
+    pub const MIN_BITS: u32 = 80;
+
     /// Reads a secret as people write them into settings.
     ///
     /// Text of hexadecimal digits only is decoded as such. Text of base64 characters that mixes upper case,
     /// lower case and digits, as random bytes in base64 do, is decoded as base64 or base64url. Any other text
     /// counts as the bytes that it is.
     ///
+    /// The output of `openssl rand -base64 48`, `openssl rand -hex 32` or a password manager is accepted, and so are eight
+    /// words drawn at random from a list. The check takes well under a millisecond.
+    ///
     /// # Errors
     ///
-    /// When fewer than 32 bytes come out, when they are hardly diverse, or when the text is a placeholder that
-    /// somebody forgot to replace.
+    /// When fewer than 32 bytes come out, when they can be guessed, or when the text is a placeholder, a template that
+    /// was not expanded, or a published secret. The estimate is a rough one: that a text
+    /// is accepted does not prove that it is a good secret.
     pub fn parse(text: &str) -> Result<Self, WeakSecret> {
         let text = text.trim();
-        let lower = text.to_ascii_lowercase();
-        if PLACEHOLDERS.iter().any(|placeholder| lower.contains(placeholder)) {
+        if is_published(text) {
+            return Err(WeakSecret::Published);
+        }
+        if is_placeholder(text) {
             return Err(WeakSecret::Placeholder);
         }
         let bytes = decode(text);
@@ -37,7 +50,27 @@ impl Secret {
         if distinct(&bytes) < MIN_DISTINCT {
             return Err(WeakSecret::Repetitive);
         }
+        if bits_of_text(text).min(bits_of_bytes(&bytes)) < f64::from(Self::MIN_BITS) {
+            return Err(WeakSecret::Guessable);
+        }
         Ok(Self(bytes))
+    }
+
+    /// A random secret of 32 bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system's generator fails.
+    pub fn generate() -> Result<Self, RandomError> {
+        let mut bytes = Zeroizing::new(vec![0; Self::MIN_LEN]);
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// A secret that was not checked: one that stays the same, for tests.
+    #[cfg(test)]
+    pub(crate) fn unchecked(text: &str) -> Self {
+        Self(Zeroizing::new(text.as_bytes().to_vec()))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -55,9 +88,15 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeakSecret {
-    /// It is a placeholder, or a default known from documentation.
+    /// It consists of words, repetitions or sequences that a program finds by trying.
+    #[error("easy to guess, with fewer than 80 bits by estimate: make one with `openssl rand -base64 48`")]
+    Guessable,
+    /// It is a placeholder, a template that was not expanded, or the name of a secret that is kept elsewhere.
     #[error("a placeholder, not a secret: make one with `openssl rand -base64 48`")]
     Placeholder,
+    /// It stands in the documentation or the tests of this library, or is the built-in default of another.
+    #[error("published, and therefore known: make one with `openssl rand -base64 48`")]
+    Published,
     /// Hardly any two of its bytes differ.
     #[error("too repetitive for a secret: make one with `openssl rand -base64 48`")]
     Repetitive,
@@ -67,40 +106,6 @@ pub enum WeakSecret {
         /// Its length in bytes, after decoding.
         bytes: usize,
     },
-}
-
-fn decode(text: &str) -> Zeroizing<Vec<u8>> {
-    let decoded = if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        decode_hex(text)
-    } else if looks_like_base64(text) {
-        decode_base64(text)
-    } else {
-        None
-    };
-    Zeroizing::new(decoded.unwrap_or_else(|| text.as_bytes().to_vec()))
-}
-
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let decoded = pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
-    if rest.is_empty() { decoded } else { None }
-}
-
-/// A passphrase such as `correct-horse-battery-staple` is base64url by its letters, but nobody means it so.
-fn looks_like_base64(text: &str) -> bool {
-    let has = |class: fn(&u8) -> bool| text.as_bytes().iter().any(class);
-    let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
-    has(u8::is_ascii_uppercase)
-        && has(u8::is_ascii_lowercase)
-        && has(u8::is_ascii_digit)
-        && text.as_bytes().iter().all(alphabet)
-}
-
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    [BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD]
-        .into_iter()
-        .find_map(|engine| engine.decode(text).ok())
 }
 
 fn distinct(bytes: &[u8]) -> usize {
@@ -114,27 +119,22 @@ fn distinct(bytes: &[u8]) -> usize {
 /// 32 random bytes hold about 30 different values.
 const MIN_DISTINCT: usize = 5;
 
-/// In lower case. The last is the built-in default of a session library for Crystal.
-const PLACEHOLDERS: [&str; 9] = [
-    "changeme",
-    "change-me",
-    "change_me",
-    "change me",
-    "change-this",
-    "change_this",
-    "your-secret",
-    "your_secret",
-    "1sxc1anxghttzklk5cpcgufjaqgm4g13",
-];
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 
     #[test]
     fn hexadecimal_base64_and_plain_text_are_read() {
-        let bytes: Vec<u8> = (0..48).map(|n| n * 5).collect();
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes: Vec<u8> = (0..33_u8).map(|n| n.wrapping_mul(n).wrapping_mul(101) ^ 0x5a).collect();
+        let hex = hex(&bytes);
         for text in [
             hex.clone(),
             hex.to_uppercase(),
@@ -144,33 +144,144 @@ mod tests {
         ] {
             assert_eq!(Secret::parse(&text).unwrap().as_bytes(), bytes, "{text}");
         }
-        let phrase = "correct-horse-battery-staple-and-some-more";
+        let phrase = "walnut-gravel-cobalt-ferret-plywood-sonnet-tundra-quiver";
         assert_eq!(Secret::parse(phrase).unwrap().as_bytes(), phrase.as_bytes());
     }
 
     #[test]
     fn weak_secrets_are_refused() {
         let short: Vec<u8> = (0..31).map(|n| n * 8 + 3).collect();
-        let short_hex: String = short.iter().map(|byte| format!("{byte:02x}")).collect();
         let cases = [
             ("", WeakSecret::Short { bytes: 0 }),
-            ("correct-horse-battery-staple-31", WeakSecret::Short { bytes: 31 }),
-            (&short_hex, WeakSecret::Short { bytes: 31 }),
+            ("walnut-gravel-cobalt-ferret-ply", WeakSecret::Short { bytes: 31 }),
+            (&hex(&short), WeakSecret::Short { bytes: 31 }),
             (&BASE64_STANDARD.encode(&short), WeakSecret::Short { bytes: 31 }),
             (&"0".repeat(64), WeakSecret::Repetitive),
             (&"ab".repeat(40), WeakSecret::Repetitive),
             ("ChangeMe-ChangeMe-ChangeMe-ChangeMe-1", WeakSecret::Placeholder),
-            ("1sxc1aNxGHTTZKlK5cpCgufJAqGM4G13", WeakSecret::Placeholder),
+            ("1sxc1aNxGHTTZKlK5cpCgufJAqGM4G13", WeakSecret::Published),
+            ("the secret of our production server", WeakSecret::Guessable),
         ];
         for (text, weakness) in cases {
             assert_eq!(Secret::parse(text).unwrap_err(), weakness, "{text}");
         }
     }
 
+    /// F3: of 24 placeholders and dictionary words 23 were accepted.
+    #[test]
+    fn f3_placeholders_and_guessable_secrets_are_refused() {
+        let counting = hex(&(0..32).collect::<Vec<_>>());
+        let passwords = BASE64_STANDARD.encode("password".repeat(5));
+        let phrase = BASE64_STANDARD.encode("this is the secret of our server");
+        for text in [
+            // Templates and references.
+            "${SESSION_SECRET:?make one with openssl rand -base64 48}",
+            "$(openssl rand -base64 48 | tr -d '\\n' | head -c 64)",
+            "{{ .Values.session.secret | required \"session\" }}",
+            "<put a secret of at least 32 characters here>",
+            "<64 random hexadecimal digits, from openssl>",
+            "%SESSION_SECRET_FROM_THE_ENVIRONMENT%",
+            "$SESSION_SECRET_FROM_THE_ENVIRONMENT",
+            "`openssl rand -base64 48 | tr -d '\\n'`",
+            "op://Production/handstamp/session-secret",
+            "vault:secret/data/production/handstamp#session",
+            "arn:aws:secretsmanager:eu-central-1:123456789012:secret:session",
+            "ENC[AES256_GCM,data:qZf2nXk8,iv:7Hs1,tag:aa,type:str]",
+            // Phrases.
+            "changeme-changeme-changeme-changeme",
+            "Please_Change_This_Before_Deploying_0",
+            "CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET",
+            "super-secret-key-change-in-production!",
+            "CHANGE_IN_PRODUCTION_8f3k2m9x7q1w5z4v6b0n",
+            "django-insecure-x!8v$k2#m9@q1^w5&z4*b0(n)p7+r3=t6",
+            "YOUR_OWN_RANDOM_GENERATED_SECRET_KEY",
+            "your-secret-goes-here-x8v2k9m1q5w4z7b0",
+            "insert a long and random string here",
+            "put a secret of 32 characters or more",
+            "placeholder-8f3k2m9x7q1w5z4v6b0n1c2d3",
+            "correct horse battery staple walnut gravel ferret tundra",
+            "keyboard cat keyboard cat keyboard cat",
+            // Words.
+            "secretsecretsecretsecretsecretsecret",
+            "passwordpasswordpasswordpassword",
+            "TODO: set a real secret before release!!",
+            "P4ssw0rdP4ssw0rd-P4ssw0rdP4ssw0rd!",
+            "thisIsTheSessionSecretOfOurProductionServer",
+            "MyAppSecretKey2024ProductionEnvironment01",
+            "this is my very secret session key for production",
+            "a-string-secret-at-least-256-bits-long",
+            "handstamp-session-secret-for-local-development",
+            "walnut-gravel-walnut-gravel-walnut-gravel",
+            "test-test-test-test-test-test-test-test",
+            // Repetitions and sequences.
+            "0123456789abcdef0123456789abcdef",
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            "deadbeefdeadbeefdeadbeefdeadbeefdeadbeefdeadbeefdeadbeefdeadbeef",
+            "abcdefghijklmnopqrstuvwxyz0123456789",
+            "qwertyuiopasdfghjklzxcvbnm1234567890",
+            "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.",
+            "aB3$xY7!aB3$xY7!aB3$xY7!aB3$xY7!aB3$xY7!",
+            &counting,
+            &BASE64_STANDARD.encode((1..=48).collect::<Vec<u8>>()),
+            &BASE64_STANDARD.encode((0..32).map(|n| n * 7).collect::<Vec<u8>>()),
+            &BASE64_STANDARD.encode([0x3a, 0x91, 0xfe, 0x07].repeat(8)),
+            // Text in disguise.
+            &passwords,
+            &phrase,
+            &hex(b"this is the secret of our server"),
+        ] {
+            let weakness = Secret::parse(text).expect_err(text);
+            assert!(!weakness.to_string().contains(text), "{weakness}");
+        }
+    }
+
+    #[test]
+    fn f3_good_secrets_are_accepted() {
+        for text in [
+            // 32 letters and digits: as base64 they would be 24 bytes.
+            "Nq8vXzL2pRk7YtWm4BcJd9FsHg3KeUaQ",
+            "nq8vxzl2prk7ytwm4bcjd9fshg3keuaq",
+            "NQ8VXZL2PRK7YTWM4BCJD9FSHG3KEUAQ",
+            "xkqvbzmwptrjhdfgncslyaoeiuxqzvkw",
+            "8f14e45f-ceea-467a-9f3b-2c1d7e6a5b40",
+            "hT;9x)Wq~2[mL}v4=Zk&8nR@c6_pJ^0e",
+            // Words drawn at random.
+            "walnut gravel cobalt ferret plywood sonnet tundra quiver",
+            "Unwed.Stoic.Hatchback.Overlap.Crispy.Mulch.Zodiac.Panther",
+            "cleft cam synod lacy yr wok gaunt tulip",
+            "salzwasser-kirschkern-fahrrad-donner-ziegel-lampe-wolke-habicht",
+        ] {
+            Secret::parse(text).unwrap_or_else(|weakness| panic!("{text}: {weakness}"));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// F3: however strict the check is, generated secrets pass.
+        #[test]
+        fn f3_random_secrets_are_never_refused(
+            bytes in any::<[u8; 48]>().no_shrink(),
+            lower in "[a-z0-9]{32}".no_shrink(),
+            letters in "[a-z]{32}".no_shrink(),
+            mixed in "[A-Za-z0-9]{32,64}".no_shrink(),
+        ) {
+            let mut texts = vec![lower, letters, mixed];
+            for bytes in [&bytes[..32], &bytes[..33], &bytes] {
+                let from_hex = Secret::parse(&hex(bytes)).unwrap();
+                prop_assert_eq!(from_hex.as_bytes(), bytes);
+                texts.extend([BASE64_STANDARD.encode(bytes), BASE64_URL_SAFE_NO_PAD.encode(bytes)]);
+            }
+            for text in texts {
+                prop_assert!(Secret::parse(&text).is_ok(), "{}", text);
+            }
+        }
+    }
+
     #[test]
     fn neither_debug_nor_errors_show_the_secret() {
-        let canary = "canary-canary-canary-canary-canary-canary";
-        assert_eq!(format!("{:?}", Secret::parse(canary).unwrap()), "Secret(..)");
+        let text = hex(Secret::generate().unwrap().as_bytes());
+        assert_eq!(format!("{:?}", Secret::parse(&text).unwrap()), "Secret(..)");
         assert!(!Secret::parse("canary").unwrap_err().to_string().contains("canary"));
     }
 }

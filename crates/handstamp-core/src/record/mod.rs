@@ -3,6 +3,7 @@
 mod codec;
 mod mark;
 mod revision;
+mod show;
 
 use bytes::Bytes;
 
@@ -15,8 +16,9 @@ use crate::time::Timestamp;
 
 /// A session at rest: what the layer must know of it, and the payload that the application keeps in it.
 ///
-/// [`encode`](Self::encode) and [`decode`](Self::decode) give it its bytes.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// [`encode`](Self::encode) and [`decode`](Self::decode) give it its bytes. `Debug` shows neither the subject nor the
+/// payload, only how long they are.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Record {
     /// Which save this is.
     pub revision: Revision,

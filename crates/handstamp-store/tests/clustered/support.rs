@@ -13,7 +13,7 @@ use handstamp_store::{
     CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Lookup, MemoryBus, MemoryStore, SaveOutcome,
     Settings, StoreError, Stored, SystemClock,
 };
-use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore};
+use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, seeded_secret};
 
 pub(crate) const TTL: Duration = Duration::from_secs(3_600);
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(2);
@@ -134,7 +134,7 @@ impl<F, E> TestNode<F, E> {
 pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
 
 pub(crate) fn messenger(node: &str, secret: &str) -> Messenger {
-    let ring = KeyRing::new(Namespace::default(), &[Secret::parse(secret).unwrap()]).unwrap();
+    let ring = KeyRing::new(Namespace::default(), &[Secret::parse(&seeded_secret(secret)).unwrap()]).unwrap();
     Messenger::new(&ring, NodeId::new(node).unwrap())
 }
 

@@ -47,4 +47,11 @@ impl Problem {
     pub(super) fn new(setting: &str, complaint: impl fmt::Display) -> Self {
         Self { setting: setting.to_owned(), complaint: complaint.to_string() }
     }
+
+    /// The value stands between quotes.
+    pub(super) fn quoted(setting: &str) -> Self {
+        Self::new(setting, QUOTED)
+    }
 }
+
+pub(super) const QUOTED: &str = "the quotes are part of the value: write it without them";

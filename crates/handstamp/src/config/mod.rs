@@ -1,18 +1,22 @@
+mod duration;
 mod env;
 mod error;
+mod lookalikes;
+mod quotes;
 mod redis;
 mod resolve;
 mod secret;
 mod show;
+mod vars;
 
-use std::env::VarError;
 use std::time::Duration;
 
 use handstamp_core::record::Encoding;
 use zeroize::Zeroizing;
 
-use self::env::NotUtf8;
+pub(crate) use self::duration::{InvalidDuration, parse_duration};
 pub use self::error::ConfigError;
+use self::lookalikes::Lookalikes;
 use self::redis::RedisSettings;
 pub(crate) use self::resolve::{Backend, Resolved};
 use self::secret::random_secret;
@@ -23,7 +27,7 @@ use crate::outage::OutageSetting;
 ///
 /// | Variable | Means | Default |
 /// |---|---|---|
-/// | `SESSION_SECRET` | the secret that signs cookies, or several, comma-separated: the first signs, all verify | none; random without Redis |
+/// | `SESSION_SECRET` | the secret that signs cookies, as `openssl rand -base64 48` makes one, or several, comma-separated: the first signs, all verify | none; random without Redis |
 /// | `REDIS_URL` | `redis://[user:password@]host[:port][/database]`, or one of the [other forms](#redis) | none: sessions live in this process |
 /// | `REDIS_CLUSTER_NODES` | some nodes of a cluster, in place of a URL: `host:port,host:port` | none |
 /// | `REDIS_NODE_1_HOST`, `REDIS_NODE_1_PORT`, `REDIS_NODE_2_HOST`, ... | the same, or further ones, a node each, up to 99 | none; port `6379` |
@@ -43,14 +47,24 @@ use crate::outage::OutageSetting;
 /// | `SESSION_LOAD_BUDGET` | how long a request waits for Redis to read | `250ms` |
 /// | `SESSION_SAVE_BUDGET` | how long a request waits for Redis to write, retries included | `500ms` |
 /// | `SESSION_OUTAGE` | what reads get while Redis is away: `serve` (what the local cache holds, for `LOCAL_CACHE_TTL`), `serve:20s`, `refuse` or `anonymous`: see [`Outage`](crate::Outage) | `serve` |
-/// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies without `Secure` and `__Host-`, for development | `false` |
+/// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies called `<namespace>-id`, without `Secure` and `__Host-`, for development | `false` |
+/// | `SESSION_TRUSTED_ORIGINS` | whose pages may log visitors out, besides the site that the request is sent to: `https://shop.example,https://admin.example:8443` | none |
 /// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
 /// | `LOCAL_CACHE_MAX_SIZE` | how many sessions the local cache holds; `0`: none | `10000` |
-/// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most, while Redis is there | `2s` |
+/// | `LOCAL_CACHE_MAX_BYTES` | how many bytes these sessions may take, at least `SESSION_MAX_SIZE`; `0`: no cache | `67108864` |
+/// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most, while Redis is there: `250ms` to `1m` | `2s` |
 ///
-/// Durations are written as `500ms`, `30s`, `15m`, `24h` or `7d`. A variable that is set but empty counts as not
-/// set. Nothing is checked before [`Runtime::start`](crate::Runtime::start), which names all that is wrong in one
-/// error.
+/// Durations are written as `500ms`, `30s`, `15m`, `24h`, `7d` or `2w`; months and years are refused, as `30M` would be
+/// months. A variable that is set but empty counts as not set. Quotes around a value are refused, because they are a part
+/// of it where no shell has taken them away; a password may have them. Nothing is checked before
+/// [`Runtime::start`](crate::Runtime::start), which names all that is wrong in one error. The error repeats no secret and no
+/// value of more than 16 characters.
+///
+/// # The secret
+///
+/// `openssl rand -base64 48`, `openssl rand -hex 32`, 32 random letters and digits, or eight words drawn at random with
+/// something between them. Placeholders, templates that were not expanded, published secrets, and secrets of fewer than
+/// 80 bits by a rough estimate are refused.
 ///
 /// # Redis
 ///
@@ -85,12 +99,15 @@ pub struct Config {
     session_load_budget: Option<Duration>,
     session_save_budget: Option<Duration>,
     insecure_plain_http: Option<bool>,
+    trusted_origins: Option<String>,
     local_cache_ttl: Option<Duration>,
     local_cache_max_size: Option<usize>,
+    local_cache_max_bytes: Option<usize>,
     local_cache_max_staleness: Option<Duration>,
     session_outage: Option<OutageSetting>,
     /// What could not be read from the environment.
     problems: Vec<error::Problem>,
+    lookalikes: Lookalikes,
 }
 
 impl Config {
@@ -100,27 +117,18 @@ impl Config {
         Self::default()
     }
 
-    /// The settings in the environment of this process.
-    #[must_use]
-    pub fn from_env() -> Self {
-        Self::read(|name| match std::env::var(name) {
-            Ok(text) => Ok(Some(text)),
-            Err(VarError::NotPresent) => Ok(None),
-            Err(VarError::NotUnicode(_)) => Err(NotUtf8),
-        })
-    }
-
-    /// The secret that signs, or several, comma-separated: the first signs, all verify.
+    /// The secret that signs, or several, comma-separated: the first signs, all verify. See [the secret](Self#the-secret).
     #[must_use]
     pub fn session_secret(mut self, secrets: impl Into<String>) -> Self {
         self.session_secret = Some(Zeroizing::new(secrets.into()));
         self
     }
 
-    /// Whether these settings name a Redis, be it one server or several. Otherwise sessions live in this process.
+    /// Whether these settings name a Redis, be it one server or several, or try to with `REDIS_HOST`, which
+    /// [`Runtime::start`](crate::Runtime::start) refuses. Otherwise sessions live in this process.
     #[must_use]
     pub fn names_redis(&self) -> bool {
-        self.redis.names_servers()
+        self.redis.names_servers() || !self.redis.misnamed().is_empty()
     }
 
     /// Makes a random secret, unless there is one. Sessions then end with this process; clones of these settings
@@ -204,11 +212,20 @@ impl Config {
         self
     }
 
-    /// Cookies without `Secure` and `__Host-`, which browsers and other clients send over plain http. Whoever can
-    /// listen in can then take over sessions: for development on loopback only.
+    /// Cookies without `Secure` and `__Host-`, which browsers and other clients send over plain http. Their names begin
+    /// with the namespace instead, so that several applications on localhost do not replace each other's cookies. Anybody
+    /// who can listen in can then take over sessions: for development on loopback only. Default: `false`.
     #[must_use]
     pub fn session_insecure_plain_http(mut self, insecure: bool) -> Self {
         self.insecure_plain_http = Some(insecure);
+        self
+    }
+
+    /// The origins whose pages may log visitors out, comma-separated, besides the site that the request is sent to:
+    /// `https://shop.example,https://admin.shop.example:8443`. See [`Routes::trusted_origin`](crate::Routes::trusted_origin).
+    #[must_use]
+    pub fn session_trusted_origins(mut self, origins: impl Into<String>) -> Self {
+        self.trusted_origins = Some(origins.into());
         self
     }
 
@@ -219,10 +236,18 @@ impl Config {
         self
     }
 
-    /// How many sessions the local cache holds. Zero does without it.
+    /// How many sessions the local cache holds. Zero does without it. Default: 10,000.
     #[must_use]
     pub fn local_cache_max_size(mut self, entries: usize) -> Self {
         self.local_cache_max_size = Some(entries);
+        self
+    }
+
+    /// How many bytes the sessions in the local cache may take. Zero does without it; otherwise at least one session of
+    /// [`session_max_size`](Self::session_max_size) must fit. Default: 67,108,864 (64 MiB).
+    #[must_use]
+    pub fn local_cache_max_bytes(mut self, bytes: usize) -> Self {
+        self.local_cache_max_bytes = Some(bytes);
         self
     }
 
@@ -235,7 +260,7 @@ impl Config {
     }
 
     /// How long a session that was ended on another node may be served here at most, even when messages are
-    /// lost. From 20 milliseconds to a minute.
+    /// lost. From 250 milliseconds to a minute. Default: two seconds.
     #[must_use]
     pub fn local_cache_max_staleness(mut self, bound: Duration) -> Self {
         self.local_cache_max_staleness = Some(bound);

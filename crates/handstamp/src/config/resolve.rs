@@ -7,12 +7,14 @@ use handstamp_core::record::Encoding;
 use handstamp_core::timeouts::Timeouts;
 use handstamp_store::Settings;
 
+use super::duration::format_duration;
 use super::error::Problem;
-use super::secret::random_secret;
+use super::secret::{SECRET, secrets_in};
+use super::vars::Value;
 use super::{Config, ConfigError};
-use crate::Outage;
 use crate::outage::OutageSetting;
 use crate::session::MAX_DECODED;
+use crate::{Origin, Outage};
 
 /// Settings that have been checked, as the node needs them.
 #[derive(Clone, Debug)]
@@ -26,6 +28,7 @@ pub(crate) struct Resolved {
     pub(crate) encoding: Encoding,
     pub(crate) plain_http: bool,
     pub(crate) outage: Outage,
+    pub(crate) trusted_origins: Vec<Origin>,
 }
 
 /// Where sessions are kept.
@@ -42,12 +45,14 @@ impl Config {
     pub(crate) fn resolve(self) -> Result<Resolved, ConfigError> {
         let mut problems = self.problems.clone();
         let backend = self.backend(&mut problems);
+        self.warn_of_lookalikes();
         self.check(backend, problems)
     }
 
     /// For those who bring a store of their own.
     pub(crate) fn resolve_without_redis(self) -> Result<Resolved, ConfigError> {
         let problems = self.problems.clone();
+        self.lookalikes.warn(|name| !name.starts_with("REDIS_"));
         self.check(Some(Backend::Embedded), problems)
     }
 
@@ -63,6 +68,8 @@ impl Config {
                 format_args!("at most {MAX_DECODED} bytes are allowed"),
             ));
         }
+        self.check_cache(&node, max_size, &mut problems);
+        let trusted_origins = self.origins(&mut problems);
         match (backend, keys, node_id) {
             (Some(backend), Some(keys), Some(node_id)) if problems.is_empty() => Ok(Resolved {
                 backend,
@@ -77,9 +84,19 @@ impl Config {
                     .session_outage
                     .unwrap_or(OutageSetting::ServeForCacheTtl)
                     .resolve(node.cache_ttl),
+                trusted_origins,
             }),
             _ => Err(ConfigError::new(problems)),
         }
+    }
+
+    fn warn_of_lookalikes(&self) {
+        let mut lookalikes = self.lookalikes.clone();
+        // Without a server to talk to, these are errors.
+        if self.redis.names_servers() {
+            self.redis.misnamed().iter().for_each(|name| lookalikes.add(name, "REDIS_URL"));
+        }
+        lookalikes.warn(|_| true);
     }
 
     #[cfg(feature = "redis")]
@@ -89,6 +106,12 @@ impl Config {
                 Problem::new(
                     &name,
                     "there is no Redis that it could be for: set REDIS_URL, or leave this out",
+                )
+            }));
+            problems.extend(self.redis.misnamed().iter().map(|name| {
+                Problem::new(
+                    name,
+                    "there is no such setting: name the server with REDIS_URL=redis://host:port",
                 )
             }));
             return Some(Backend::Embedded);
@@ -120,7 +143,7 @@ impl Config {
             (Some(namespace), _) => noting("SESSION_NAMESPACE", Namespace::new(namespace), problems),
             (None, Some(channel)) => {
                 let namespace = Namespace::new(channel).map_err(|error| {
-                    format!("{channel:?} names the namespace too: {error}; or set SESSION_NAMESPACE")
+                    format!("{} names the namespace too: {error}; or set SESSION_NAMESPACE", Value(channel))
                 });
                 noting("SESSION_CHANNEL", namespace, problems)
             }
@@ -129,32 +152,24 @@ impl Config {
     }
 
     fn secrets(&self, problems: &mut Vec<Problem>) -> Option<Vec<Secret>> {
-        const SETTING: &str = "SESSION_SECRET";
         match &self.session_secret {
-            Some(list) => {
-                let count = list.split(',').count();
-                let secrets = (1..).zip(list.split(',')).map(|(number, text)| {
-                    let which = |error| match count {
-                        1 => format!("{error}"),
-                        _ => format!("number {number} of {count}: {error}"),
-                    };
-                    noting(SETTING, Secret::parse(text).map_err(which), problems)
-                });
-                // To the end, so that every secret that is wrong is named.
-                secrets.collect::<Vec<_>>().into_iter().collect()
-            }
+            Some(list) => secrets_in(list, problems),
             // Nodes that share a Redis must share a secret, and a restart must not log everybody out.
             None if self.redis.names_servers() => {
                 let complaint = "needed with Redis: make one with `openssl rand -base64 48`";
-                problems.push(Problem::new(SETTING, complaint));
+                problems.push(Problem::new(SECRET, complaint));
                 None
             }
             None => {
                 tracing::warn!("no SESSION_SECRET: made a random one, sessions end with this process");
-                let secret = noting(SETTING, random_secret(), problems)?;
-                noting(SETTING, Secret::parse(&secret), problems).map(|secret| vec![secret])
+                noting(SECRET, Secret::generate(), problems).map(|secret| vec![secret])
             }
         }
+    }
+
+    fn origins(&self, problems: &mut Vec<Problem>) -> Vec<Origin> {
+        let listed = self.trusted_origins.iter().flat_map(|list| list.split(',')).map(str::trim);
+        listed.filter_map(|origin| noting("SESSION_TRUSTED_ORIGINS", origin.parse(), problems)).collect()
     }
 
     fn resolve_node_id(&self, problems: &mut Vec<Problem>) -> Option<NodeId> {
@@ -178,19 +193,44 @@ impl Config {
         Timeouts { idle, absolute }
     }
 
+    /// Settings of the cache that contradict others.
+    fn check_cache(&self, node: &Settings, max_size: usize, problems: &mut Vec<Problem>) {
+        if (1..max_size).contains(&node.cache_max_bytes) {
+            let complaint = format_args!(
+                "one session may take {max_size} bytes (SESSION_MAX_SIZE): allow at least as many, or 0 for no cache"
+            );
+            problems.push(Problem::new("LOCAL_CACHE_MAX_BYTES", complaint));
+        }
+        let no_cache = [
+            ("LOCAL_CACHE_TTL", node.cache_ttl.is_zero()),
+            ("LOCAL_CACHE_MAX_SIZE", node.cache_max_entries == 0),
+            ("LOCAL_CACHE_MAX_BYTES", node.cache_max_bytes == 0),
+        ];
+        let off = no_cache.into_iter().find_map(|(name, off)| off.then_some(name));
+        if let (Some(off), Some(OutageSetting::Is(Outage::Serve(limit)))) = (off, self.session_outage)
+            && !limit.is_zero()
+        {
+            let complaint = format_args!(
+                "sessions are served from the local cache, which {off} turns off: choose refuse or anonymous, or allow \
+                 a cache"
+            );
+            problems.push(Problem::new("SESSION_OUTAGE", complaint));
+        }
+    }
+
     fn node_settings(&self, problems: &mut Vec<Problem>) -> Settings {
         let defaults = Settings::default();
         let settings = Settings {
             cache_ttl: self.local_cache_ttl.unwrap_or(defaults.cache_ttl),
             cache_max_entries: self.local_cache_max_size.unwrap_or(defaults.cache_max_entries),
-            cache_max_bytes: defaults.cache_max_bytes,
+            cache_max_bytes: self.local_cache_max_bytes.unwrap_or(defaults.cache_max_bytes),
             max_staleness: self.local_cache_max_staleness.unwrap_or(defaults.max_staleness),
             load_budget: self.session_load_budget.unwrap_or(defaults.load_budget),
             save_budget: self.session_save_budget.unwrap_or(defaults.save_budget),
         };
         let (millis, minute) = (Duration::from_millis, Duration::from_secs(60));
         within("LOCAL_CACHE_TTL", settings.cache_ttl, Duration::ZERO, TEN_YEARS, problems);
-        within("LOCAL_CACHE_MAX_STALENESS", settings.max_staleness, millis(20), minute, problems);
+        within("LOCAL_CACHE_MAX_STALENESS", settings.max_staleness, millis(250), minute, problems);
         within("SESSION_LOAD_BUDGET", settings.load_budget, millis(1), minute, problems);
         within("SESSION_SAVE_BUDGET", settings.save_budget, millis(1), minute, problems);
         settings
@@ -213,7 +253,7 @@ fn within(
     problems: &mut Vec<Problem>,
 ) {
     if value < shortest || value > longest {
-        let [value, shortest, longest] = [value, shortest, longest].map(humantime::format_duration);
+        let [value, shortest, longest] = [value, shortest, longest].map(format_duration);
         problems.push(Problem::new(setting, format_args!("{value} is not from {shortest} to {longest}")));
     }
 }

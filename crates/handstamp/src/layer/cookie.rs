@@ -1,8 +1,9 @@
 use std::fmt;
+use std::time::Duration;
 
 use cookie::Cookie;
 use handstamp_core::cookie::{CookieSigner, Presented};
-use handstamp_core::id::SessionId;
+use handstamp_core::id::{Namespace, SessionId};
 use handstamp_core::keys::KeyRing;
 use http::{HeaderMap, HeaderValue, header};
 
@@ -10,7 +11,9 @@ use http::{HeaderMap, HeaderValue, header};
 #[derive(Clone)]
 pub(crate) struct SessionCookie {
     signer: CookieSigner,
-    pub(super) same_site: SameSite,
+    same_site: SameSite,
+    partitioned: bool,
+    persistent: bool,
     plain_http: bool,
 }
 
@@ -23,6 +26,12 @@ pub enum SameSite {
     Lax,
     /// Never. A visitor who follows a link from elsewhere arrives without a session.
     Strict,
+    /// Always: for pages that other sites embed, and for logins that end with a post from another site, such as
+    /// OpenID Connect with `response_mode=form_post`.
+    ///
+    /// Every site can then make requests in the visitor's name. Routes that change something need a protection of their
+    /// own, such as `tower_http::csrf`. The routes of this crate have it.
+    None,
 }
 
 /// The text cannot be the name of a session cookie.
@@ -34,8 +43,23 @@ pub struct InvalidCookieName;
 
 impl SessionCookie {
     pub(super) fn new(keys: &KeyRing, plain_http: bool) -> Self {
-        let signer = CookieSigner::new(keys, &full_name("id", plain_http));
-        Self { signer, same_site: SameSite::default(), plain_http }
+        let signer = CookieSigner::new(keys, &full_name("id", keys.namespace(), plain_http));
+        Self { signer, same_site: SameSite::default(), partitioned: false, persistent: false, plain_http }
+    }
+
+    /// Not partitioned, which takes [`SameSite::None`].
+    pub(super) fn set_same_site(&mut self, same_site: SameSite) {
+        (self.same_site, self.partitioned) = (same_site, false);
+        self.warn_if_not_possible();
+    }
+
+    pub(super) fn set_partitioned(&mut self) {
+        (self.same_site, self.partitioned) = (SameSite::None, true);
+        self.warn_if_not_possible();
+    }
+
+    pub(super) fn set_persistent(&mut self) {
+        self.persistent = true;
     }
 
     pub(super) fn rename(&mut self, keys: &KeyRing, name: &str) -> Result<(), InvalidCookieName> {
@@ -43,7 +67,7 @@ impl SessionCookie {
         if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) || name.starts_with("__") {
             return Err(InvalidCookieName);
         }
-        self.signer = CookieSigner::new(keys, &full_name(name, self.plain_http));
+        self.signer = CookieSigner::new(keys, &full_name(name, keys.namespace(), self.plain_http));
         Ok(())
     }
 
@@ -56,9 +80,15 @@ impl SessionCookie {
         self.signer.find(headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes))
     }
 
-    /// The header that gives the browser the id.
-    pub(crate) fn set(&self, id: &SessionId) -> HeaderValue {
-        header(&self.cookie(self.signer.seal(id)))
+    /// The header that gives the browser the id of a session that ends after `left` at the latest.
+    pub(crate) fn set(&self, id: &SessionId, left: Duration) -> HeaderValue {
+        let mut cookie = self.cookie(self.signer.seal(id));
+        if self.persistent {
+            // Zero would remove it.
+            let max_age = left.min(MAX_AGE).as_secs().max(1);
+            cookie.set_max_age(i64::try_from(max_age).ok().map(cookie::time::Duration::seconds));
+        }
+        header(&cookie)
     }
 
     /// The header that makes the browser forget the cookie. All attributes are those of
@@ -71,15 +101,26 @@ impl SessionCookie {
 
     fn cookie(&self, value: String) -> Cookie<'_> {
         let same_site = match self.same_site {
-            SameSite::Lax => cookie::SameSite::Lax,
             SameSite::Strict => cookie::SameSite::Strict,
+            SameSite::None if !self.plain_http => cookie::SameSite::None,
+            SameSite::Lax | SameSite::None => cookie::SameSite::Lax,
         };
         Cookie::build((self.signer.name(), value))
             .path("/")
             .secure(!self.plain_http)
             .http_only(true)
             .same_site(same_site)
+            .partitioned(self.partitioned && !self.plain_http)
             .build()
+    }
+
+    fn warn_if_not_possible(&self) {
+        if self.plain_http && self.same_site == SameSite::None {
+            tracing::warn!(
+                "the cookie {} is sent with SameSite=Lax: over plain http browsers reject SameSite=None and Partitioned",
+                self.name()
+            );
+        }
     }
 }
 
@@ -88,6 +129,8 @@ impl fmt::Debug for SessionCookie {
         f.debug_struct("SessionCookie")
             .field("name", &self.signer.name())
             .field("same_site", &self.same_site)
+            .field("partitioned", &self.partitioned)
+            .field("persistent", &self.persistent)
             .field("plain_http", &self.plain_http)
             .finish_non_exhaustive()
     }
@@ -100,8 +143,19 @@ fn header(cookie: &Cookie<'_>) -> HeaderValue {
     header
 }
 
+/// 400 days: browsers shorten longer ages to this.
+const MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
+
 /// With the prefix `__Host-`, browsers take the cookie over https from this very host only, so that no other
 /// host of the domain can plant one. They do not take it over plain http at all.
-fn full_name(name: &str, plain_http: bool) -> String {
-    if plain_http { name.to_owned() } else { format!("__Host-{name}") }
+///
+/// Over plain http all applications on localhost share one jar, whatever their ports: there the name begins with the
+/// namespace, or they would log each other's visitors out. A cookie's name may contain all characters of a namespace but
+/// the colon, and a namespace no tilde.
+fn full_name(name: &str, namespace: &Namespace, plain_http: bool) -> String {
+    if plain_http {
+        format!("{}-{name}", namespace.as_str().replace(':', "~"))
+    } else {
+        format!("__Host-{name}")
+    }
 }

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
 use super::keep_alive::KeepAlive;
-use super::respond;
+use super::respond::{self, Marks};
 use crate::session::{Exchange, Finish, Outcome};
 use crate::{SessionData, SessionError};
 
@@ -69,8 +69,8 @@ where
                     let mut response = response?;
                     match exchange.finish(&response) {
                         Finish::Untouched => return Poll::Ready(Ok(response)),
-                        Finish::Done { cookie } => {
-                            respond::mark(&mut response, cookie);
+                        Finish::Done(marks) => {
+                            respond::mark(&mut response, marks, exchange.shared().cache_control());
                             return Poll::Ready(Ok(response));
                         }
                         Finish::Commit => {
@@ -81,8 +81,9 @@ where
                     }
                 }
                 StateProj::Commit { commit, exchange, response } => {
-                    let Outcome { cookie, result } = ready!(Pin::new(commit).poll(cx))
-                        .unwrap_or(Outcome { cookie: None, result: Err(SessionError::Aborted) });
+                    let Outcome { marks, result } = ready!(Pin::new(commit).poll(cx)).unwrap_or_else(|_| {
+                        Outcome { marks: Marks::default(), result: Err(SessionError::Aborted) }
+                    });
                     let response = response.take().unwrap_or_default();
                     let mut response = match result {
                         Ok(()) => response,
@@ -91,7 +92,7 @@ where
                             respond::instead_of(&response, error, exchange.shared().statuses())
                         }
                     };
-                    respond::mark(&mut response, cookie);
+                    respond::mark(&mut response, marks, exchange.shared().cache_control());
                     return Poll::Ready(Ok(response));
                 }
                 StateProj::Nested { handler } => return handler.poll(cx),

@@ -13,6 +13,7 @@ use tower_layer::Layer;
 
 pub use self::cookie::{InvalidCookieName, SameSite};
 pub use self::future::ResponseFuture;
+pub use self::respond::CacheControl;
 pub use self::service::SessionService;
 pub(crate) use self::shared::Shared;
 use crate::{Outage, Runtime, SessionData};
@@ -42,8 +43,13 @@ use crate::{Outage, Runtime, SessionData};
 ///
 /// - A change is saved before the answer leaves. If the store fails, the answer is 503 instead of the
 ///   handler's; if the session was ended meanwhile, 401 (see [`on_gone`](Self::on_gone)).
-/// - Answers that set the cookie are marked `Cache-Control: no-store`, those of handlers that looked at the
-///   session `Vary: Cookie`.
+/// - Responses of handlers that looked at the session carry `Vary: Cookie`. If the session existed, they carry
+///   [`Cache-Control: private, no-cache`](Self::cache_control) too, unless the handler has set a `Cache-Control`.
+/// - Responses that set or remove the cookie carry `Cache-Control: no-store`. Headers that caches obey instead (`Expires`,
+///   `Pragma`, `Surrogate-Control`, `CDN-Cache-Control` and others) are removed.
+/// - A response to a request that [ended](crate::Session::destroy) the session carries `Clear-Site-Data: "cache"`, unless
+///   the handler has set a `Clear-Site-Data`.
+/// - A response in place of the handler's keeps the headers of CORS: `Access-Control-*` and `Vary`.
 ///
 /// Several layers can stand on one router if each has its own `T` and its own
 /// [`cookie_name`](Self::cookie_name). A layer inside of another for the same sessions, such as on a nested router, takes the
@@ -91,13 +97,14 @@ pub struct SessionLayer<T: SessionData> {
 }
 
 impl<T: SessionData> SessionLayer<T> {
-    /// A layer on this runtime, with the cookie `__Host-id`.
+    /// A layer on this runtime, with the cookie `__Host-id`. Over plain http
+    /// ([`session_insecure_plain_http`](crate::Config::session_insecure_plain_http)) it is `<namespace>-id`.
     #[must_use]
     pub fn new(runtime: &Runtime) -> Self {
         Self { shared: Arc::new(Shared::new(runtime.clone())) }
     }
 
-    /// Calls the cookie `__Host-` and then `name`. Default: `id`.
+    /// Calls the cookie `__Host-<name>`; over plain http `<namespace>-<name>`, with `~` for `:`. Default: `id`.
     ///
     /// # Errors
     ///
@@ -108,9 +115,39 @@ impl<T: SessionData> SessionLayer<T> {
     }
 
     /// Whether the browser sends the cookie along when another site leads here. Default: [`SameSite::Lax`].
+    ///
+    /// Over plain http ([`session_insecure_plain_http`](crate::Config::session_insecure_plain_http)) browsers reject
+    /// [`SameSite::None`]. The cookie is then sent with `SameSite=Lax`, and a warning says so.
     #[must_use]
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.shared_mut().set_same_site(same_site);
+        self
+    }
+
+    /// Has browsers keep one cookie, and with it one session, for each site that embeds this one: `Partitioned`, together
+    /// with [`SameSite::None`], which embedded pages need. A [`same_site`](Self::same_site) that follows takes this
+    /// back. Default: one cookie for all.
+    ///
+    /// Over plain http browsers reject it. The cookie is then sent with `SameSite=Lax`, and a warning says so.
+    #[must_use]
+    pub fn partitioned(mut self) -> Self {
+        self.shared_mut().set_partitioned();
+        self
+    }
+
+    /// Has browsers keep the cookie when they are closed, until the session's absolute lifetime
+    /// ([`session_lifetime`](crate::Config::session_lifetime)) is over, for at most 400 days: `Max-Age`. The idle timeout
+    /// ends the session all the same. Default: the cookie goes when the browser is closed.
+    #[must_use]
+    pub fn persistent(mut self) -> Self {
+        self.shared_mut().set_persistent();
+        self
+    }
+
+    /// The `Cache-Control` of responses whose handlers saw an existing session and set none themselves. Default: [`CacheControl::Revalidate`].
+    #[must_use]
+    pub fn cache_control(mut self, cache_control: CacheControl) -> Self {
+        self.shared_mut().set_cache_control(cache_control);
         self
     }
 

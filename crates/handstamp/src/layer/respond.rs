@@ -1,7 +1,7 @@
 //! What the layer does to responses.
 
-use http::header::{CACHE_CONTROL, Entry, RETRY_AFTER, SET_COOKIE, VARY};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{CACHE_CONTROL, EXPIRES, Entry, PRAGMA, RETRY_AFTER, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::SessionError;
 
@@ -12,12 +12,35 @@ pub(crate) struct Statuses {
     pub(crate) conflict: StatusCode,
 }
 
+/// The headers that a response to a request that looked at its session needs.
+#[derive(Default)]
+pub(crate) struct Marks {
+    /// The cookie to set or to remove.
+    pub(crate) cookie: Option<HeaderValue>,
+    /// Whether the handler saw a session that existed.
+    pub(crate) existed: bool,
+    /// Whether the request ended the session.
+    pub(crate) ended: bool,
+}
+
+/// The `Cache-Control` of responses that were made from an existing session, unless the handler has set one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CacheControl {
+    /// `private, no-cache`: the browser may keep the response, and asks before it shows it again, also when the visitor
+    /// goes back after a logout. Shared caches do not keep it.
+    #[default]
+    Revalidate,
+    /// `no-store`: nothing keeps the response, and the browser loads the page again when the visitor goes back.
+    NoStore,
+}
+
 /// The session cookies that a response carries, so that an outer layer knows them from others.
 #[derive(Clone)]
 struct SessionCookies(Vec<HeaderValue>);
 
 /// Marks the answer of a handler that looked at the session, and sends the cookie along.
-pub(super) fn mark<B>(response: &mut Response<B>, cookie: Option<HeaderValue>) {
+pub(super) fn mark<B>(response: &mut Response<B>, marks: Marks, cache_control: CacheControl) {
     let headers = response.headers_mut();
     // Whatever a cache keeps of this is true for this visitor only.
     match headers.entry(VARY) {
@@ -30,12 +53,18 @@ pub(super) fn mark<B>(response: &mut Response<B>, cookie: Option<HeaderValue>) {
             }
         }
     }
-    if let Some(cookie) = cookie {
+    if marks.ended {
+        // Pages in the browser's cache were made from a session that is over.
+        headers.entry(CLEAR_SITE_DATA).or_insert(HeaderValue::from_static("\"cache\""));
+    }
+    if let Some(cookie) = marks.cookie {
         // A cache that kept it would hand out the session itself.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        forbid_caching(headers);
         headers.append(SET_COOKIE, cookie.clone());
         let cookies = response.extensions_mut().get_or_insert_with(|| SessionCookies(Vec::new()));
         cookies.0.push(cookie);
+    } else if marks.existed {
+        headers.entry(CACHE_CONTROL).or_insert(cache_control.value());
     }
 }
 
@@ -53,6 +82,7 @@ pub(super) fn instead_of<B: Default>(
     };
     let mut response = error_response(error);
     *response.status_mut() = status;
+    keep_cors(handlers.headers(), response.headers_mut());
     if let Some(cookies) = handlers.extensions().get::<SessionCookies>() {
         for cookie in &cookies.0 {
             response.headers_mut().append(SET_COOKIE, cookie.clone());
@@ -74,6 +104,45 @@ pub(crate) fn error_response<B: Default>(error: SessionError) -> Response<B> {
     response
 }
 
+impl CacheControl {
+    const fn value(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Revalidate => "private, no-cache",
+            Self::NoStore => "no-store",
+        })
+    }
+}
+
+/// Some caches obey other headers in place of `Cache-Control`: targeted ones
+/// ([RFC 9213](https://www.rfc-editor.org/rfc/rfc9213)) and older ones.
+fn forbid_caching(headers: &mut HeaderMap) {
+    let overrides = |name: &&HeaderName| {
+        name.as_str().ends_with("-cache-control")
+            || OVERRIDES.contains(&name.as_str())
+            || [EXPIRES, PRAGMA].contains(name)
+    };
+    // None as a rule, and then nothing is allocated.
+    let overriding: Vec<_> = headers.keys().filter(overrides).cloned().collect();
+    for name in overriding {
+        headers.remove(name);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// Without these, a script of another origin could not read the status.
+fn keep_cors(handlers: &HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in handlers {
+        if name == VARY || name.as_str().starts_with("access-control-") {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
 fn mentions_cookie(vary: &HeaderValue) -> bool {
     vary.as_bytes().split(|&byte| byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"cookie"))
 }
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// Headers of Fastly and Varnish, nginx, and Akamai.
+const OVERRIDES: [&str; 3] = ["surrogate-control", "x-accel-expires", "edge-control"];

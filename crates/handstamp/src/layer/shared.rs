@@ -12,7 +12,7 @@ use http::StatusCode;
 use tokio::task::JoinHandle;
 
 use super::cookie::{InvalidCookieName, SameSite, SessionCookie};
-use super::respond::Statuses;
+use super::respond::{CacheControl, Statuses};
 use crate::session::{Queues, Snapshot, Unreadable};
 use crate::{Outage, Runtime, SessionData, SessionError};
 
@@ -22,6 +22,7 @@ pub(crate) struct Shared<T> {
     runtime: Runtime,
     cookie: SessionCookie,
     statuses: Statuses,
+    cache_control: CacheControl,
     outage: Outage,
     last_writer_wins: bool,
     queues: Arc<Queues<T>>,
@@ -34,7 +35,16 @@ impl<T: SessionData> Shared<T> {
         let statuses = Statuses { gone: StatusCode::UNAUTHORIZED, conflict: StatusCode::CONFLICT };
         let outage = runtime.outage();
         let queues = Arc::new(Queues::new());
-        Self { runtime, cookie, statuses, outage, last_writer_wins: false, queues, claimed: Arc::default() }
+        Self {
+            runtime,
+            cookie,
+            statuses,
+            cache_control: CacheControl::default(),
+            outage,
+            last_writer_wins: false,
+            queues,
+            claimed: Arc::default(),
+        }
     }
 
     pub(super) fn set_cookie_name(&mut self, name: &str) -> Result<(), InvalidCookieName> {
@@ -43,7 +53,19 @@ impl<T: SessionData> Shared<T> {
     }
 
     pub(super) fn set_same_site(&mut self, same_site: SameSite) {
-        self.cookie.same_site = same_site;
+        self.cookie.set_same_site(same_site);
+    }
+
+    pub(super) fn set_partitioned(&mut self) {
+        self.cookie.set_partitioned();
+    }
+
+    pub(super) fn set_persistent(&mut self) {
+        self.cookie.set_persistent();
+    }
+
+    pub(super) fn set_cache_control(&mut self, cache_control: CacheControl) {
+        self.cache_control = cache_control;
     }
 
     pub(super) fn set_gone_status(&mut self, status: StatusCode) {
@@ -77,6 +99,10 @@ impl<T: SessionData> Shared<T> {
 
     pub(crate) fn statuses(&self) -> Statuses {
         self.statuses
+    }
+
+    pub(crate) fn cache_control(&self) -> CacheControl {
+        self.cache_control
     }
 
     pub(crate) fn outage(&self) -> Outage {

@@ -5,16 +5,18 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
-use tower_http::csrf::CsrfLayer;
 
+use super::origin::{Origin, csrf_layer};
 use crate::SessionData;
 use crate::session::end_session;
 
-/// `POST` only, and only from pages of the same origin: another site must not be able to log a visitor out.
+/// `POST` only, and only from pages of the same origin or a trusted one: another site must not be able to log a visitor
+/// out.
 pub(super) fn route<T: SessionData, S: Clone + Send + Sync + 'static>(
     after: Option<LocalPath>,
+    trusted: &[Origin],
 ) -> MethodRouter<S> {
-    post(async move |request: Request| logout::<T>(&request, after.as_ref())).layer(CsrfLayer::new())
+    post(async move |request: Request| logout::<T>(&request, after.as_ref())).layer(csrf_layer(trusted))
 }
 
 /// The layer ends the session before this answer leaves, and answers 503 in its place if it cannot.

@@ -2,6 +2,7 @@
 
 mod health;
 mod logout;
+mod origin;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,6 +10,7 @@ use std::marker::PhantomData;
 use axum::Router;
 
 pub use self::logout::{LocalPath, NotALocalPath};
+pub use self::origin::{InvalidOrigin, Origin};
 use crate::{Runtime, SessionData};
 
 /// `/health`, `/health/live`, `/health/ready` and `POST /logout`, to merge into the application's router.
@@ -47,6 +49,7 @@ pub struct Routes<T> {
     health: Option<String>,
     logout: String,
     after_logout: Option<LocalPath>,
+    trusted_origins: Vec<Origin>,
     data: PhantomData<fn() -> T>,
 }
 
@@ -58,6 +61,7 @@ impl<T: SessionData> Routes<T> {
             health: Some("/health".to_owned()),
             logout: "/logout".to_owned(),
             after_logout: None,
+            trusted_origins: runtime.trusted_origins().to_vec(),
             data: PhantomData,
         }
     }
@@ -86,13 +90,36 @@ impl<T: SessionData> Routes<T> {
         self.after_logout = Some(path);
         self
     }
+
+    /// Lets pages of `origin` log visitors out too, besides the origins in `SESSION_TRUSTED_ORIGINS`. Can be called several
+    /// times. Default: only pages of the site that the request is sent to.
+    ///
+    /// Needed where a proxy rewrites `Host`, so that it differs from the origin that visitors see, and where the pages
+    /// come from another host than the API.
+    ///
+    /// ```
+    /// # use handstamp::{Config, Routes, Runtime};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Clone, Default, Deserialize, Serialize)]
+    /// # struct UserSession { visits: u64 }
+    /// # impl handstamp::SessionData for UserSession {}
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::start(Config::new()).await?;
+    /// let routes = Routes::<UserSession>::new(&runtime).trusted_origin("https://shop.example".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn trusted_origin(mut self, origin: Origin) -> Self {
+        self.trusted_origins.push(origin);
+        self
+    }
 }
 
 impl<T: SessionData, S: Clone + Send + Sync + 'static> From<Routes<T>> for Router<S> {
     fn from(routes: Routes<T>) -> Self {
-        let Routes { runtime, health, logout, after_logout, .. } = routes;
+        let Routes { runtime, health, logout, after_logout, trusted_origins, .. } = routes;
         let health = health.map_or_else(Router::new, |path| health::routes(runtime, &path));
-        health.route(&logout, logout::route::<T, S>(after_logout))
+        health.route(&logout, logout::route::<T, S>(after_logout, &trusted_origins))
     }
 }
 
@@ -102,6 +129,7 @@ impl<T> fmt::Debug for Routes<T> {
             .field("health", &self.health)
             .field("logout", &self.logout)
             .field("after_logout", &self.after_logout)
+            .field("trusted_origins", &self.trusted_origins)
             .finish_non_exhaustive()
     }
 }

@@ -60,7 +60,8 @@ impl<T: SessionData> Commit<T> {
                 Ok(done) => Ok(done),
                 Err(NotRenewed::No(error)) => Err(error),
                 Err(NotRenewed::Unknown(id, moved, error)) => {
-                    let cookie = Some(shared.cookie().set(&id));
+                    let cookie =
+                        Some(shared.cookie().set(&id, moved.time_left(shared.store().clock().timestamp())));
                     return Committed {
                         cookie,
                         done: Some(Done::Moved(id, moved)),
@@ -143,12 +144,14 @@ impl<T: SessionData> Commit<T> {
     }
 
     fn cookie(&self, done: &Done<T>) -> Option<HeaderValue> {
-        let cookie = self.shared.cookie();
+        let (cookie, now) = (self.shared.cookie(), self.shared.store().clock().timestamp());
         match (self.cookie_step, done) {
             (CookieStep::Nothing, _) => None,
             (CookieStep::Remove, _) | (CookieStep::Set, Done::Ended) => Some(cookie.removal()),
-            (CookieStep::Set, Done::Moved(id, _)) => Some(cookie.set(id)),
-            (CookieStep::Set, Done::Saved(_)) => self.cookies.first().map(|opened| cookie.set(&opened.id)),
+            (CookieStep::Set, Done::Moved(id, session)) => Some(cookie.set(id, session.time_left(now))),
+            (CookieStep::Set, Done::Saved(session)) => {
+                self.cookies.first().map(|opened| cookie.set(&opened.id, session.time_left(now)))
+            }
         }
     }
 }

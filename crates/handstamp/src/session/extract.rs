@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Extensions, StatusCode};
 
 use super::find::Use;
-use super::{Exchange, Session};
+use super::{Exchange, Session, missing_layer};
 use crate::layer::respond::error_response;
 use crate::{SessionData, SessionError};
 
@@ -111,8 +111,12 @@ impl<T: SessionData, S: Sync> OptionalFromRequestParts<S> for Session<T> {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionRejection {
-    /// Nothing put a session of this type into the request.
-    #[error("no SessionLayer<{0}> wraps this route: add one with Router::layer, after the routes")]
+    /// No layer covers the route: a `SessionLayer` for the type of this name is missing, or was added before the route. The
+    /// response is 500 without a body, and the log has the rest.
+    #[error(
+        "no SessionLayer<{0}> covers this route: a layer covers only routes that were added to the router before it, so \
+         call Router::layer after Router::route"
+    )]
     MissingLayer(&'static str),
     /// The session could not be loaded.
     #[error(transparent)]
@@ -122,7 +126,7 @@ pub enum SessionRejection {
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
         match self {
-            Self::MissingLayer(_) => (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response(),
+            Self::MissingLayer(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             Self::Session(error) => error_response(error),
         }
     }
@@ -133,7 +137,7 @@ fn exchange_in<T: SessionData>(extensions: &Extensions) -> Result<Arc<Exchange<T
         Some(exchange) => Ok(exchange.clone()),
         None => {
             let missing = SessionRejection::MissingLayer(type_name::<T>());
-            tracing::error!("{missing}");
+            missing_layer::report(&missing);
             Err(missing)
         }
     }

@@ -8,6 +8,7 @@ use super::Exchange;
 use super::commit::{Commit, Committed};
 use super::exchange::State;
 use super::open::Open;
+use crate::layer::respond::Marks;
 use crate::{DiscardSession, SessionData, SessionError};
 
 /// What remains to be done when the handler has responded.
@@ -15,18 +16,14 @@ pub(crate) enum Finish {
     /// Nobody looked at the session.
     Untouched,
     /// Nothing that the response has to wait for.
-    Done {
-        /// The cookie to send.
-        cookie: Option<HeaderValue>,
-    },
+    Done(Marks),
     /// Work at the store, before the response may be sent: [`Exchange::commit_rest`].
     Commit,
 }
 
 /// How the last commit of a request ended.
 pub(crate) struct Outcome {
-    /// The cookie to send.
-    pub(crate) cookie: Option<HeaderValue>,
+    pub(crate) marks: Marks,
     pub(crate) result: Result<(), SessionError>,
 }
 
@@ -37,7 +34,7 @@ impl<T: SessionData> Exchange<T> {
         self.with_state(|state| {
             let State::Open(open) = state else {
                 let untouched = matches!(state, State::Unopened);
-                return if untouched { Finish::Untouched } else { Finish::Done { cookie: None } };
+                return if untouched { Finish::Untouched } else { Finish::Done(Marks::default()) };
             };
             if open.has_work() && self.gave_up(response) {
                 open.discard_changes();
@@ -50,7 +47,8 @@ impl<T: SessionData> Exchange<T> {
                 return Finish::Commit;
             }
             open.leave();
-            Finish::Done { cookie: self.without_store(open, cookie_step) }
+            open.to_send = self.without_store(open, cookie_step);
+            Finish::Done(open.take_marks())
         })
     }
 
@@ -92,11 +90,11 @@ impl<T: SessionData> Exchange<T> {
     pub(crate) async fn commit_rest(self: Arc<Self>) -> Outcome {
         let _turn = self.turn.lock().await;
         let result = self.carry_out().await;
-        let cookie = self.with_open(|open| {
+        let marks = self.with_open(|open| {
             open.left = true;
-            open.to_send.take()
+            open.take_marks()
         });
-        Outcome { cookie, result }
+        Outcome { marks, result }
     }
 
     async fn carry_out(&self) -> Result<(), SessionError> {
@@ -118,6 +116,9 @@ impl<T: SessionData> Exchange<T> {
             }
             let makes_a_session =
                 matches!(step, StoreStep::Create | StoreStep::Renew | StoreStep::DeleteThenCreate);
+            if let StoreStep::Delete | StoreStep::DeleteThenCreate = step {
+                open.ended = true;
+            }
             let impossible = open.outage.clone().or(open.left.then_some(SessionError::TooLate));
             let restart = open.restart;
             let (data, changes) = open.take_changes();
@@ -142,10 +143,16 @@ impl<T: SessionData> Exchange<T> {
     /// The cookie that the response is to carry where the store has nothing to do.
     fn without_store(&self, open: &mut Open<T>, step: CookieStep) -> Option<HeaderValue> {
         let to_send = open.to_send.take();
-        match (step, &open.cookie) {
-            (CookieStep::Remove, _) => Some(self.shared.cookie().removal()),
-            (CookieStep::Set, Some(cookie)) => Some(self.shared.cookie().set(&cookie.id)),
-            (CookieStep::Set | CookieStep::Nothing, _) => to_send,
+        match (step, &open.cookie, &open.origin) {
+            (CookieStep::Remove, ..) => {
+                open.ended = true;
+                Some(self.shared.cookie().removal())
+            }
+            (CookieStep::Set, Some(cookie), Some(origin)) => {
+                let left = origin.time_left(self.shared.store().timestamp());
+                Some(self.shared.cookie().set(&cookie.id, left))
+            }
+            (CookieStep::Set | CookieStep::Nothing, ..) => to_send,
         }
     }
 }

@@ -7,6 +7,7 @@ mod find;
 mod finish;
 mod guard;
 mod life;
+mod missing_layer;
 mod open;
 mod queue;
 mod renewal;

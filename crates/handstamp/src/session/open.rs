@@ -9,6 +9,7 @@ use http::HeaderValue;
 use super::change::Change;
 use super::commit::{Committed, Done};
 use super::snapshot::Snapshot;
+use crate::layer::respond::Marks;
 use crate::{SessionData, SessionError};
 
 /// A session in use by one request.
@@ -36,6 +37,10 @@ pub(super) struct Open<T> {
     pub(super) left: bool,
     /// Whether a change is being made.
     pub(super) changing: bool,
+    /// Whether the session that the request came with existed.
+    existed: bool,
+    /// Whether the request has ended the session.
+    pub(super) ended: bool,
     /// Which batch of changes is being gathered: they are committed together.
     pub(super) batch: u64,
     changes: Vec<Change<T>>,
@@ -51,6 +56,7 @@ impl<T: SessionData> Open<T> {
             cookie,
             others,
             data: data_of(origin.as_ref()),
+            existed: origin.is_some(),
             origin,
             renew: false,
             restart: false,
@@ -60,6 +66,7 @@ impl<T: SessionData> Open<T> {
             to_send: None,
             left: false,
             changing: false,
+            ended: false,
             batch: 0,
             changes: Vec::new(),
             failures: VecDeque::new(),
@@ -121,6 +128,11 @@ impl<T: SessionData> Open<T> {
         self.left = true;
     }
 
+    /// The headers that the response needs.
+    pub(super) fn take_marks(&mut self) -> Marks {
+        Marks { cookie: self.to_send.take(), existed: self.existed, ended: self.ended }
+    }
+
     /// Hands over what is to be done: the data, and the changes that led to it.
     pub(super) fn take_changes(&mut self) -> (Arc<T>, Vec<Change<T>>) {
         (self.renew, self.restart, self.destroy) = (false, false, false);
@@ -163,6 +175,7 @@ impl<T: SessionData> Open<T> {
     /// `fresh` is what is in the store now.
     pub(super) fn refresh(&mut self, fresh: Arc<Snapshot<T>>) {
         self.outage = None;
+        self.existed = true;
         self.origin = Some(fresh);
     }
 

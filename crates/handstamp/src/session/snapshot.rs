@@ -116,6 +116,11 @@ impl<T: SessionData> Snapshot<T> {
     pub(crate) fn ends_at(&self) -> Timestamp {
         self.life.idle_until().min(self.envelope.expires_at)
     }
+
+    /// How long the session lives at most, however much it is used.
+    pub(crate) fn time_left(&self, now: Timestamp) -> Duration {
+        self.envelope.expires_at.since(now)
+    }
 }
 
 impl Envelope {

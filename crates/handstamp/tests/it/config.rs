@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use handstamp::store::{MemoryBus, MemoryStore};
 use handstamp::{Config, ConfigError, Runtime};
 
-use crate::support::SECRET;
+use crate::support::{Log, secret};
 
 /// What a node that has these variables says when it is started.
 async fn start(vars: &[(&str, &str)]) -> Result<Runtime, ConfigError> {
@@ -23,7 +23,7 @@ async fn without_any_setting_there_is_a_node_to_try_out() {
 #[tokio::test]
 async fn every_setting_is_read() {
     let runtime = start(&[
-        ("SESSION_SECRET", SECRET),
+        ("SESSION_SECRET", secret()),
         ("NODE_ID", "node-7"),
         ("SESSION_TIMEOUT", "30m"),
         ("SESSION_LIFETIME", "7d"),
@@ -104,7 +104,7 @@ async fn a_channel_names_the_namespace_unless_that_is_named_too() {
 #[tokio::test]
 async fn every_secret_of_a_list_is_checked_and_none_repeated() {
     let error =
-        start(&[("SESSION_SECRET", &format!("{SECRET},tiny,changeme-changeme-changeme-changeme"))]).await;
+        start(&[("SESSION_SECRET", &format!("{},tiny,changeme-changeme-changeme-changeme", secret()))]).await;
     let text = error.unwrap_err().to_string();
     assert!(text.contains("only 4 bytes long") && text.contains("a placeholder"), "{text}");
     assert!(!text.contains("tiny") && !text.contains("changeme"), "{text}");
@@ -133,6 +133,196 @@ async fn what_is_not_there_yet_is_refused_and_not_ignored() {
     start(&[("SESSION_ENCRYPT", "false"), ("SESSION_COMPRESS", "0")]).await.unwrap();
 }
 
+/// K5.5: `30M` was read as two and a half years.
+#[tokio::test]
+async fn k5_months_and_years_are_refused_in_every_duration() {
+    for name in [
+        "SESSION_TIMEOUT",
+        "SESSION_LIFETIME",
+        "SESSION_LOAD_BUDGET",
+        "SESSION_SAVE_BUDGET",
+        "LOCAL_CACHE_TTL",
+        "LOCAL_CACHE_MAX_STALENESS",
+    ] {
+        for (value, reason) in
+            [("30M", "M means months: write m for minutes"), ("1 y", "years"), ("2months", "months")]
+        {
+            let error = start(&[(name, value)]).await.unwrap_err();
+            assert_eq!(error.settings().collect::<Vec<_>>(), [name]);
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+    let error = start(&[("SESSION_OUTAGE", "serve:30M")]).await.unwrap_err().to_string();
+    assert!(error.contains("SESSION_OUTAGE: \"serve:30M\" names a time that is not allowed"), "{error}");
+    assert!(error.contains("M means months"), "{error}");
+}
+
+#[tokio::test]
+async fn k10_trusted_origins_are_checked() {
+    start(&[("SESSION_TRUSTED_ORIGINS", "https://shop.example, http://localhost:3000")]).await.unwrap();
+    for origins in
+        ["shop.example", "https://shop.example/", "https://a.example,,https://b.example", "*", "null"]
+    {
+        let error = start(&[("SESSION_TRUSTED_ORIGINS", origins)]).await.unwrap_err();
+        assert_eq!(error.settings().collect::<Vec<_>>(), ["SESSION_TRUSTED_ORIGINS"], "{origins}");
+        assert!(error.to_string().contains("https://host"), "{error}");
+    }
+}
+
+/// K11: a quoted secret on one node of several was accepted as another secret.
+#[tokio::test]
+async fn k11_a_value_in_quotes_is_refused() {
+    let secret = secret();
+    for (name, value) in [
+        ("SESSION_SECRET", format!("\"{secret}\"")),
+        ("SESSION_SECRET", format!("'{secret}'")),
+        ("SESSION_SECRET", format!("'{secret},{secret}'")),
+        ("SESSION_SECRET", format!("{secret}, \"{secret}\"")),
+        ("NODE_ID", "\"node-1\"".to_owned()),
+        ("SESSION_TIMEOUT", "'30m'".to_owned()),
+        ("SESSION_NAMESPACE", "\"shop\"".to_owned()),
+        ("SESSION_CHANNEL", "'shop:gossip'".to_owned()),
+        ("SESSION_MAX_SIZE", "'1024'".to_owned()),
+        ("SESSION_OUTAGE", "\"refuse\"".to_owned()),
+        ("SESSION_INSECURE_PLAIN_HTTP", "\"true\"".to_owned()),
+        ("SESSION_TRUSTED_ORIGINS", "\"https://shop.example\"".to_owned()),
+    ] {
+        let error = start(&[(name, &value)]).await.unwrap_err();
+        assert_eq!(error.settings().collect::<Vec<_>>(), [name], "{error}");
+        assert!(error.to_string().contains("the quotes are part of the value"), "{error}");
+        assert!(!error.to_string().contains(secret), "{error}");
+    }
+}
+
+/// F16: an error repeated a secret that had been put into the wrong variable.
+#[tokio::test]
+async fn f16_errors_do_not_repeat_long_values() {
+    let long = "a-value-of-17-chs";
+    for name in [
+        "SESSION_SECRET",
+        "NODE_ID",
+        "SESSION_TIMEOUT",
+        "SESSION_LIFETIME",
+        "SESSION_NAMESPACE",
+        "SESSION_CHANNEL",
+        "SESSION_MAX_SIZE",
+        "SESSION_LOAD_BUDGET",
+        "SESSION_SAVE_BUDGET",
+        "SESSION_OUTAGE",
+        "SESSION_INSECURE_PLAIN_HTTP",
+        "SESSION_ENCRYPT",
+        "SESSION_COMPRESS",
+        "SESSION_TRUSTED_ORIGINS",
+        "LOCAL_CACHE_TTL",
+        "LOCAL_CACHE_MAX_SIZE",
+        "LOCAL_CACHE_MAX_BYTES",
+        "LOCAL_CACHE_MAX_STALENESS",
+        "REDIS_URL",
+        "REDIS_CLUSTER_NODES",
+        "REDIS_NODE_1_HOST",
+        "REDIS_NODE_1_PORT",
+        "REDIS_USERNAME",
+        "REDIS_PASSWORD",
+        "REDIS_TLS",
+        "REDIS_CA_FILE",
+        "REDIS_CERT_FILE",
+        "REDIS_KEY_FILE",
+        "REDIS_READ_FROM",
+        "REDIS_WAIT_REPLICAS",
+        "REDIS_INVALIDATION",
+    ] {
+        let value = format!("{long}: ä");
+        let error = start(&[(name, &value)]).await.unwrap_err();
+        assert!(error.settings().any(|setting| setting == name), "{name}: {error}");
+        assert!(!error.to_string().contains(long), "{error}");
+    }
+    let error = start(&[("SESSION_TIMEOUT", "exactly 16 chars")]).await.unwrap_err().to_string();
+    assert!(error.contains("\"exactly 16 chars\" is not a duration"), "{error}");
+}
+
+/// K11: these were ignored silently.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn k11_host_and_port_without_a_url_are_refused() {
+    for vars in [
+        &[("REDIS_HOST", "redis")][..],
+        &[("REDIS_PORT", "6379")],
+        &[("REDIS_HOST", "redis"), ("REDIS_PORT", "6379")],
+        &[("REDIS_HOST", "redis"), ("REDIS_PORT", "tcp://10.0.0.1:6379")],
+        &[("REDIS_HOST", "a-value-of-more-than-16-characters")],
+    ] {
+        let error = start(vars).await.unwrap_err();
+        assert!(error.settings().all(|setting| vars.iter().any(|(name, _)| *name == setting)), "{error}");
+        assert!(error.to_string().contains("REDIS_URL=redis://host:port"), "{error}");
+        assert!(!error.to_string().contains("a-value"), "{error}");
+    }
+}
+
+/// K11: Kubernetes sets these for services called redis and redis-node-1.
+#[tokio::test]
+async fn k11_the_variables_of_kubernetes_do_no_harm() {
+    let (log, _guard) = Log::listen();
+    start(&[
+        ("REDIS_SERVICE_HOST", "10.0.0.1"),
+        ("REDIS_SERVICE_PORT", "6379"),
+        ("REDIS_PORT", "tcp://10.0.0.1:6379"),
+        ("REDIS_PORT_6379_TCP", "tcp://10.0.0.1:6379"),
+        ("REDIS_NODE_1_PORT", "tcp://10.0.0.1:6379"),
+    ])
+    .await
+    .unwrap();
+    assert!(!log.text().contains("resemble"), "{}", log.text());
+}
+
+/// With a server to talk to, they are no reason not to start.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
+    let (log, _guard) = Log::listen();
+    let vars = [
+        ("REDIS_HOST", "10.77.0.1"),
+        ("REDIS_PORT", "6379"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("SESSION_SECRET", secret()),
+    ];
+    let vars = HashMap::from(vars);
+    let config = Config::from_vars(|name| vars.get(name).map(|&value| value.to_owned()));
+    for config in [config.clone(), config] {
+        Runtime::start(config).await.unwrap().shutdown().await;
+    }
+    let log = log.text();
+    assert_eq!(log.matches("resemble settings").count(), 1, "{log}");
+    assert!(log.contains("REDIS_HOST (meant: REDIS_URL?), REDIS_PORT (meant: REDIS_URL?)"), "{log}");
+    assert!(!log.contains("10.77.0.1"), "{log}");
+}
+
+#[tokio::test]
+async fn the_bytes_of_the_local_cache_can_be_bounded() {
+    let runtime = start(&[]).await.unwrap();
+    assert!(format!("{runtime:?}").contains("cache_max_bytes: 67108864"), "{runtime:?}");
+    let runtime = start(&[("LOCAL_CACHE_MAX_BYTES", "65536")]).await.unwrap();
+    assert!(format!("{runtime:?}").contains("cache_max_bytes: 65536"), "{runtime:?}");
+    start(&[("LOCAL_CACHE_MAX_BYTES", "0")]).await.unwrap();
+    start(&[("LOCAL_CACHE_MAX_BYTES", "1024"), ("SESSION_MAX_SIZE", "1024")]).await.unwrap();
+}
+
+#[tokio::test]
+async fn settings_of_the_cache_that_contradict_others_are_refused() {
+    for (setting, vars) in [
+        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "65535")][..]),
+        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "1024"), ("SESSION_MAX_SIZE", "1025")]),
+        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "64MiB")]),
+        ("LOCAL_CACHE_MAX_STALENESS", &[("LOCAL_CACHE_MAX_STALENESS", "249ms")]),
+        ("SESSION_OUTAGE", &[("SESSION_OUTAGE", "serve:20s"), ("LOCAL_CACHE_TTL", "0s")]),
+        ("SESSION_OUTAGE", &[("SESSION_OUTAGE", "serve:20s"), ("LOCAL_CACHE_MAX_SIZE", "0")]),
+        ("SESSION_OUTAGE", &[("SESSION_OUTAGE", "serve:20s"), ("LOCAL_CACHE_MAX_BYTES", "0")]),
+    ] {
+        let error = start(vars).await.unwrap_err();
+        assert_eq!(error.settings().collect::<Vec<_>>(), [setting], "{vars:?}");
+    }
+    start(&[("LOCAL_CACHE_MAX_STALENESS", "250ms"), ("LOCAL_CACHE_TTL", "0s")]).await.unwrap();
+}
+
 #[cfg(not(feature = "redis"))]
 #[tokio::test]
 async fn without_the_feature_no_setting_of_redis_is_ignored() {
@@ -143,7 +333,7 @@ async fn without_the_feature_no_setting_of_redis_is_ignored() {
         ("REDIS_PASSWORD", "s3cret"),
         ("REDIS_READ_FROM", "replica"),
     ] {
-        let error = start(&[("SESSION_SECRET", SECRET), (name, value)]).await.unwrap_err();
+        let error = start(&[("SESSION_SECRET", secret()), (name, value)]).await.unwrap_err();
         assert_eq!(error.settings().collect::<Vec<_>>(), [name]);
         assert!(error.to_string().contains("without its feature `redis`"), "{error}");
     }
@@ -153,7 +343,7 @@ async fn without_the_feature_no_setting_of_redis_is_ignored() {
 async fn a_store_of_ones_own_takes_the_place_of_redis() {
     let bus = MemoryBus::new();
     let config = Config::new()
-        .session_secret(SECRET)
+        .session_secret(secret())
         .redis_url("http://nowhere")
         .redis_cluster_nodes("a:1")
         .redis_username("app")

@@ -1,12 +1,12 @@
-//! The cookie, and what caches are told.
+//! The cookie.
 
-use axum::Router;
-use axum::routing::get;
-use handstamp::{SameSite, Session, SessionLayer};
-use http::header::{CACHE_CONTROL, VARY};
+use std::time::Duration;
+
+use handstamp::{Config, SameSite, SessionLayer};
+use handstamp_testkit::random_secret;
 use http::{Request, StatusCode};
 
-use crate::support::{Cluster, User, app, config};
+use crate::support::{Answer, Cluster, Log, Node, User, app, config};
 
 #[tokio::test]
 async fn by_default_the_cookie_is_as_closed_as_it_can_be() {
@@ -41,8 +41,28 @@ async fn plain_http_has_to_be_asked_for() {
     let node = cluster.node_with(config().session_insecure_plain_http(true)).await;
     let mut browser = node.browser();
     let answer = browser.post("/visit", "").await;
-    let value = browser.cookie("id").unwrap().to_owned();
-    assert_eq!(answer.set_cookie().unwrap(), format!("id={value}; HttpOnly; SameSite=Lax; Path=/"));
+    let value = browser.cookie("handstamp-id").unwrap().to_owned();
+    assert_eq!(answer.set_cookie().unwrap(), format!("handstamp-id={value}; HttpOnly; SameSite=Lax; Path=/"));
+}
+
+/// K10: two applications on localhost logged each other out, as all ports of a host share one jar.
+#[tokio::test]
+async fn k10_over_plain_http_the_name_comes_from_the_namespace() {
+    let plain = || config().session_insecure_plain_http(true);
+    let shop = Cluster::new().node_with(plain().session_namespace("shop:dev")).await;
+    let blog = Cluster::new().node_with(plain().session_namespace("blog")).await;
+    let mut browser = shop.browser();
+    browser.login("ada").await;
+    browser = browser.on(&blog);
+    browser.login("bob").await;
+    assert_eq!(browser.me().await.unwrap(), "bob 0");
+    assert_eq!(browser.on(&shop).me().await.unwrap(), "ada 0");
+    assert!(browser.cookie("shop~dev-id").is_some() && browser.cookie("blog-id").is_some());
+
+    let layer = SessionLayer::<User>::new(&blog.runtime).cookie_name("cart").unwrap();
+    let mut browser = Node { app: app(&blog.runtime).layer(layer), ..blog }.browser();
+    browser.login("ada").await;
+    assert!(browser.cookie("blog-cart").is_some());
 }
 
 #[tokio::test]
@@ -51,13 +71,87 @@ async fn name_and_same_site_can_be_chosen() {
     let node = cluster.node().await;
     let layer =
         SessionLayer::<User>::new(&node.runtime).same_site(SameSite::Strict).cookie_name("shop").unwrap();
-    let mut browser = crate::support::Node { app: app(&node.runtime).layer(layer), ..node }.browser();
+    let mut browser = Node { app: app(&node.runtime).layer(layer), ..node }.browser();
     let answer = browser.post("/visit", "").await;
     let value = browser.cookie("__Host-shop").unwrap();
     assert_eq!(
         answer.set_cookie().unwrap(),
         format!("__Host-shop={value}; HttpOnly; SameSite=Strict; Secure; Path=/"),
     );
+}
+
+/// The cookie that a visit gets from a layer, without its value.
+async fn attributes(node: &Node, layer: SessionLayer<User>) -> String {
+    let mut browser = Node { app: app(&node.runtime).layer(layer), ..node.clone() }.browser();
+    let answer = browser.post("/visit", "").await;
+    let (_, attributes) = answer.set_cookie().unwrap().split_once("; ").unwrap();
+    attributes.to_owned()
+}
+
+/// K10: a login that ends with a post from another site came without its session.
+#[tokio::test]
+async fn k10_other_sites_can_be_allowed_to_send_the_cookie() {
+    let node = Cluster::new().node().await;
+    let layer = || SessionLayer::<User>::new(&node.runtime);
+    let none = "HttpOnly; SameSite=None; Secure; Path=/";
+    let partitioned = "HttpOnly; SameSite=None; Partitioned; Secure; Path=/";
+    assert_eq!(attributes(&node, layer().same_site(SameSite::None)).await, none);
+    assert_eq!(attributes(&node, layer().partitioned()).await, partitioned);
+    assert_eq!(attributes(&node, layer().same_site(SameSite::Strict).partitioned()).await, partitioned);
+    let lax = "HttpOnly; SameSite=Lax; Secure; Path=/";
+    assert_eq!(attributes(&node, layer().partitioned().same_site(SameSite::Lax)).await, lax);
+
+    let partitioned = app(&node.runtime).layer(layer().partitioned());
+    let mut browser = Node { app: partitioned, ..node.clone() }.browser();
+    browser.login("ada").await;
+    let answer = browser.post("/logout", "").await;
+    let removal = answer.set_cookie().unwrap();
+    let expected = "__Host-id=; HttpOnly; SameSite=None; Partitioned; Secure; Path=/; Max-Age=0";
+    assert!(removal.starts_with(expected), "{removal}");
+}
+
+/// A browser would reject the cookie, and every request would be a new visitor's.
+#[tokio::test]
+async fn k10_over_plain_http_the_cookie_stays_lax() {
+    let node = Cluster::new().node_with(config().session_insecure_plain_http(true)).await;
+    let (log, _guard) = Log::listen();
+    let layer = || SessionLayer::<User>::new(&node.runtime);
+    for layer in [layer().same_site(SameSite::None), layer().partitioned()] {
+        assert_eq!(attributes(&node, layer).await, "HttpOnly; SameSite=Lax; Path=/");
+    }
+    assert_eq!(log.text().matches("handstamp-id is sent with SameSite=Lax").count(), 2, "{}", log.text());
+}
+
+/// K10, S31: a session could not outlive its browser.
+#[tokio::test]
+async fn k10_a_cookie_can_last_as_long_as_its_session() {
+    let cluster = Cluster::new();
+    let secret = random_secret();
+    let lasting = |secrets: String, lifetime| config().session_secret(secrets).session_lifetime(lifetime);
+    let [hour, week] = [3_600, 7 * 86_400].map(Duration::from_secs);
+    let node = async |config: Config| {
+        let node = cluster.node_with(config).await;
+        let app = app(&node.runtime).layer(SessionLayer::<User>::new(&node.runtime).persistent());
+        Node { app, ..node }
+    };
+    let old = node(lasting(secret.clone(), week)).await;
+    let mut browser = old.browser();
+    let max_age =
+        |answer: &Answer| answer.set_cookie().unwrap().rsplit_once("; Max-Age=").unwrap().1.to_owned();
+    assert_eq!(max_age(&browser.post("/login", "ada").await), "604800");
+
+    // A renewal leaves the deadline where it was, and so does a cookie under a new key.
+    cluster.clock.advance(Duration::from_secs(600));
+    assert_eq!(max_age(&browser.post("/renew", "").await), "604200");
+    let new = node(lasting(format!("{},{secret}", random_secret()), week)).await;
+    let mut browser = browser.on(&new);
+    assert_eq!(max_age(&browser.get("/me").await), "604200");
+    let later = node(lasting(random_secret() + "," + &secret, hour)).await;
+    assert_eq!(max_age(&later.browser().post("/visit", "").await), "3600");
+
+    // Browsers keep no cookie for longer than 400 days.
+    let years = node(lasting(secret, Duration::from_secs(3_000 * 86_400))).await;
+    assert_eq!(max_age(&years.browser().post("/visit", "").await), "34560000");
 }
 
 #[tokio::test]
@@ -151,41 +245,11 @@ async fn a_planted_second_cookie_achieves_nothing() {
 }
 
 #[tokio::test]
-async fn caches_are_told_what_depends_on_the_session() {
-    let cluster = Cluster::new();
-    let mut browser = cluster.node().await.browser();
-    assert_eq!(browser.get("/plain").await.header("vary"), None);
-    assert_eq!(browser.get("/me").await.header("vary"), Some("cookie"));
-    let login = browser.post("/login", "ada").await;
-    assert_eq!(login.header("vary"), Some("cookie"));
-    assert_eq!(login.header("cache-control"), Some("no-store"));
-    assert_eq!(browser.get("/me").await.header("cache-control"), None, "that is for the application to say");
-    assert_eq!(browser.get("/plain").await.header("vary"), None);
-}
-
-#[tokio::test]
-async fn what_the_handler_says_to_caches_gives_way_or_stays() {
-    async fn cacheable(session: Session<User>) -> ([(http::HeaderName, &'static str); 2], &'static str) {
-        session.update(|user| user.visits += 1);
-        ([(CACHE_CONTROL, "public, max-age=600"), (VARY, "accept-encoding, Cookie")], "")
-    }
-    let cluster = Cluster::new();
-    let node = cluster.node().await;
-    let router = Router::new().route("/", get(cacheable)).layer(SessionLayer::<User>::new(&node.runtime));
-    let mut browser = crate::support::Node { app: router, ..node }.browser();
-    let answer = browser.get("/").await;
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.headers.get_all("vary").iter().count(), 1, "it names the cookie already");
-}
-
-#[tokio::test]
 async fn keys_are_rotated_without_logging_anybody_out() {
-    const OLD: &str = "old-old-secret-of-more-than-32-characters";
-    const NEW: &str = "new-new-secret-of-more-than-32-characters";
     let cluster = Cluster::new();
-    let [old, old_new, new_old, new] =
-        [OLD.to_owned(), format!("{OLD},{NEW}"), format!("{NEW},{OLD}"), NEW.to_owned()]
-            .map(|secrets| config().session_secret(secrets));
+    let [old, new] = [random_secret(), random_secret()];
+    let [old, old_new, new_old, new] = [old.clone(), format!("{old},{new}"), format!("{new},{old}"), new]
+        .map(|secrets| config().session_secret(secrets));
     let (before, verify_first) = (cluster.node_with(old).await, cluster.node_with(old_new).await);
     let (after, at_last) = (cluster.node_with(new_old).await, cluster.node_with(new).await);
 
@@ -214,9 +278,9 @@ async fn keys_are_rotated_without_logging_anybody_out() {
 #[tokio::test]
 async fn an_ended_session_is_not_re_issued() {
     let cluster = Cluster::new();
-    let old = cluster.node_with(config().session_secret("old-old-secret-of-more-than-32-characters")).await;
-    let rotated = "new-new-secret-of-more-than-32-characters,old-old-secret-of-more-than-32-characters";
-    let new = cluster.node_with(config().session_secret(rotated)).await;
+    let secret = random_secret();
+    let old = cluster.node_with(config().session_secret(secret.clone())).await;
+    let new = cluster.node_with(config().session_secret(format!("{},{secret}", random_secret()))).await;
     let mut browser = old.browser();
     browser.login("ada").await;
     let mut stale = browser.on(&new);

@@ -15,6 +15,7 @@ mod panics;
 mod policies;
 mod readback;
 mod renewals;
+mod responses;
 mod routes;
 mod secrecy;
 mod support;

@@ -5,7 +5,7 @@ use axum::routing::get;
 use handstamp::store::{Bus, Store, Subscription};
 use handstamp::{Config, Encoding, Session, SessionLayer};
 
-use crate::support::{Cluster, Log, Node, SECRET, User, config};
+use crate::support::{Cluster, Log, Node, User, config, secret};
 
 #[tokio::test]
 async fn logs_messages_and_records_hold_no_credential() {
@@ -36,7 +36,7 @@ async fn logs_messages_and_records_hold_no_credential() {
 
     let id = &base64_decode(&cookie)[2..34];
     let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    let canaries = [id, hex.as_bytes(), cookie.as_bytes(), &cookie.as_bytes()[4..40], SECRET.as_bytes()];
+    let canaries = [id, hex.as_bytes(), cookie.as_bytes(), &cookie.as_bytes()[4..40], secret().as_bytes()];
     for place in places {
         for canary in canaries {
             let found = place.windows(canary.len()).any(|window| window == canary);
@@ -57,16 +57,27 @@ fn base64_decode(text: &str) -> Vec<u8> {
         .collect()
 }
 
+/// F15: whatever printed a record printed the visitor's data.
+#[tokio::test]
+async fn f15_debug_shows_no_data() {
+    let cluster = Cluster::new();
+    let mut browser = cluster.node().await.browser();
+    browser.login("canary").await;
+    let stored = cluster.store.load(&browser.session_key()).await.unwrap().unwrap();
+    let shown = format!("{stored:?} {stored:#?}");
+    assert!(!shown.contains("canary") && !shown.contains("\\xa6"), "{shown}");
+}
+
 #[tokio::test]
 async fn debug_shows_no_secret() {
-    let config = Config::new().session_secret(SECRET).redis_url("redis://ada:pa55word@localhost:6379");
+    let config = Config::new().session_secret(secret()).redis_url("redis://ada:pa55word@localhost:6379");
     let shown = format!("{config:?}");
-    assert!(!shown.contains(SECRET) && !shown.contains("pa55word"), "{shown}");
+    assert!(!shown.contains(secret()) && !shown.contains("pa55word"), "{shown}");
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let layer = SessionLayer::<User>::new(&node.runtime);
     let shown = format!("{:?} {layer:?}", node.runtime);
-    assert!(!shown.contains(SECRET), "{shown}");
+    assert!(!shown.contains(secret()), "{shown}");
 }
 
 /// A type that has changed without a new schema: what is stored does not fit it, and must not be quoted.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -16,7 +16,7 @@ use handstamp_core::cookie::CookieSigner;
 use handstamp_core::id::Namespace;
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::time::Timestamp;
-use handstamp_testkit::{Faults, FaultyStore, ManualClock};
+use handstamp_testkit::{Faults, FaultyStore, ManualClock, random_secret};
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use parking_lot::Mutex;
@@ -24,7 +24,11 @@ use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 use tracing::subscriber::DefaultGuard;
 
-pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
+/// The secret of the nodes in this process.
+pub(crate) fn secret() -> &'static str {
+    static SECRET: OnceLock<String> = OnceLock::new();
+    SECRET.get_or_init(random_secret)
+}
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(crate) struct User {
@@ -140,7 +144,7 @@ pub(crate) fn config() -> Config {
 /// For tests of how long a node waits for its store.
 pub(crate) fn with_default_budgets() -> Config {
     // The manual clock stands still, and with it the age of a fence.
-    Config::new().session_secret(SECRET).node_id("node-1")
+    Config::new().session_secret(secret()).node_id("node-1")
 }
 
 /// Routes that do one thing each, not yet in a layer.
@@ -275,7 +279,7 @@ impl Browser {
     /// Where the record of the session lies.
     pub(crate) fn session_key(&self) -> SessionKey {
         let namespace = Namespace::default();
-        let ring = KeyRing::new(namespace.clone(), &[Secret::parse(SECRET).unwrap()]).unwrap();
+        let ring = KeyRing::new(namespace.clone(), &[Secret::parse(secret()).unwrap()]).unwrap();
         let opened = CookieSigner::new(&ring, "__Host-id").open(self.session().as_bytes()).unwrap();
         namespace.session_key(&opened.id)
     }
@@ -355,6 +359,11 @@ impl Log {
             .with_writer(move || writer.clone())
             .finish();
         (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// The lines that were logged so far and not taken yet. They stay.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock()).into_owned()
     }
 
     /// What has been logged so far, and was not taken yet.

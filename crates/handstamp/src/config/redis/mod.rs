@@ -26,6 +26,8 @@ pub(super) struct RedisSettings {
     read_from: Option<String>,
     wait_replicas: Option<u32>,
     invalidation: Option<String>,
+    /// `REDIS_HOST` and `REDIS_PORT`, which are not settings, as far as they are set.
+    misnamed: Vec<&'static str>,
 }
 
 /// `REDIS_NODE_1_HOST` and `REDIS_NODE_1_PORT`.
@@ -40,6 +42,11 @@ impl RedisSettings {
     /// Whether sessions are to be on Redis at all.
     pub(super) fn names_servers(&self) -> bool {
         self.sources().next().is_some()
+    }
+
+    /// `REDIS_HOST` and `REDIS_PORT`, which are not settings, as far as they are set.
+    pub(super) fn misnamed(&self) -> &[&'static str] {
+        &self.misnamed
     }
 
     /// The names of all variables that are set.
@@ -86,6 +93,9 @@ impl NumberedNode {
         format!("REDIS_NODE_{}_PORT", self.number)
     }
 }
+
+/// The highest number of a node in `REDIS_NODE_1_HOST` and its like.
+pub(super) const MAX_NODES: u32 = 99;
 
 /// Names what is set. Nearly all of it may hold a secret, if only by mistake.
 impl fmt::Debug for RedisSettings {

@@ -6,17 +6,16 @@ use std::collections::HashMap;
 use std::fs;
 
 use handstamp_redis::{ReadFrom, RedisConfig, Transport};
+use handstamp_testkit::random_secret;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
 use super::super::{Backend, Config, ConfigError};
 
-const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
-
 fn resolve(vars: &[(&str, &str)]) -> Result<Backend, ConfigError> {
     let vars: HashMap<_, _> = vars.iter().copied().collect();
     let config = Config::from_vars(|name| vars.get(name).map(|&value| value.to_owned()));
-    Ok(config.session_secret(SECRET).resolve()?.backend)
+    Ok(config.session_secret(random_secret()).resolve()?.backend)
 }
 
 fn redis(vars: &[(&str, &str)]) -> RedisConfig {
@@ -69,7 +68,7 @@ fn servers_are_named_in_one_of_three_ways() {
 #[test]
 fn builder_and_environment_say_the_same() {
     let built = Config::new()
-        .session_secret(SECRET)
+        .session_secret(random_secret())
         .redis_node("a", 7000)
         .redis_node("::1", 7001)
         .redis_username("app")
@@ -159,6 +158,39 @@ fn what_is_wrong_is_said_with_the_name_of_the_variable() {
         assert!(complaints.contains(expected), "{vars:?}: {complaints}");
         assert!(!complaints.contains("s3"), "{vars:?}: {complaints}");
     }
+}
+
+/// K11: quotes were taken for a part of the value silently.
+#[test]
+fn k11_quotes_are_part_of_no_value_but_a_password() {
+    let url = ("REDIS_URL", "redis://a");
+    let tls = ("REDIS_URL", "rediss://a");
+    for (name, vars) in [
+        ("REDIS_URL", &[("REDIS_URL", "'redis://a'")] as &[_]),
+        ("REDIS_CLUSTER_NODES", &[("REDIS_CLUSTER_NODES", "\"a:1,b:2\"")]),
+        ("REDIS_CLUSTER_NODES", &[("REDIS_CLUSTER_NODES", "a:1, \"b:2\"")]),
+        ("REDIS_NODE_1_HOST", &[("REDIS_NODE_1_HOST", "\"a\"")]),
+        ("REDIS_NODE_1_PORT", &[("REDIS_NODE_1_HOST", "a"), ("REDIS_NODE_1_PORT", "'7000'")]),
+        ("REDIS_USERNAME", &[url, ("REDIS_USERNAME", "'app'"), ("REDIS_PASSWORD", "s3cret")]),
+        ("REDIS_TLS", &[tls, ("REDIS_TLS", "\"true\"")]),
+        ("REDIS_CA_FILE", &[tls, ("REDIS_CA_FILE", "'ca.pem'")]),
+        ("REDIS_READ_FROM", &[url, ("REDIS_READ_FROM", "'replica'")]),
+        ("REDIS_WAIT_REPLICAS", &[url, ("REDIS_WAIT_REPLICAS", "\"1\"")]),
+        ("REDIS_INVALIDATION", &[url, ("REDIS_INVALIDATION", "\"pubsub\"")]),
+    ] {
+        let expected = format!("{name}: the quotes are part of the value");
+        let complaints = complaints(vars);
+        assert!(complaints.contains(&expected), "{vars:?}: {complaints}");
+    }
+    let config = redis(&[url, ("REDIS_PASSWORD", "'s3cret'")]);
+    assert_eq!(config.url.to_string(), "redis://:***@a:6379/0");
+}
+
+/// K11: a port that Kubernetes sets for a service called `redis-node-1` is not ours.
+#[test]
+fn k11_a_port_of_kubernetes_is_ignored() {
+    let config = redis(&[("REDIS_NODE_1_HOST", "a"), ("REDIS_NODE_1_PORT", "tcp://10.0.0.1:7000")]);
+    assert_eq!(config.url.to_string(), "redis-cluster://a:6379");
 }
 
 #[test]

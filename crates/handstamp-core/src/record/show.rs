@@ -1,0 +1,73 @@
+use std::fmt;
+
+use super::Record;
+
+/// Subject and payload may be personal, and end up in the log of whatever fails: only their lengths are shown.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // All fields are named, so that a new one cannot be forgotten.
+        let Self {
+            revision,
+            key,
+            handle,
+            created_at,
+            saved_at,
+            expires_at,
+            subject,
+            encoding,
+            schema,
+            payload,
+        } = self;
+        f.debug_struct("Record")
+            .field("revision", revision)
+            .field("key", key)
+            .field("handle", handle)
+            .field("created_at", created_at)
+            .field("saved_at", saved_at)
+            .field("expires_at", expires_at)
+            .field("subject", &subject.as_ref().map(|subject| Bytes(subject.len())))
+            .field("encoding", encoding)
+            .field("schema", schema)
+            .field("payload", &Bytes(payload.len()))
+            .finish()
+    }
+}
+
+/// So many bytes that are not shown.
+struct Bytes(usize);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use crate::id::{Handle, SessionKey};
+    use crate::record::{Encoding, Record, Revision};
+    use crate::time::Timestamp;
+
+    /// F15: whatever printed a record printed the visitor's data.
+    #[test]
+    fn f15_debug_shows_neither_subject_nor_payload() {
+        let record = Record {
+            revision: Revision::from_bytes([1; 16]),
+            key: SessionKey::from_bytes([2; 32]),
+            handle: Handle::from_bytes([3; 16]),
+            created_at: Timestamp::from_millis(1),
+            saved_at: Timestamp::from_millis(2),
+            expires_at: Timestamp::from_millis(3),
+            subject: Some("canary-subject".to_owned()),
+            encoding: Encoding::Json,
+            schema: 1,
+            payload: Bytes::from_static(br#"{"name": "canary"}"#),
+        };
+        for shown in [format!("{record:?}"), format!("{record:#?}")] {
+            assert!(!shown.contains("canary") && !shown.contains("99, 97"), "{shown}");
+            assert!(shown.contains("14 bytes") && shown.contains("18 bytes"), "{shown}");
+        }
+    }
+}

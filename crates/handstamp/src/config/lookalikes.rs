@@ -1,0 +1,224 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Variables that are set, resemble a setting, and are read by nothing here: most likely a mistake that would otherwise
+/// go unnoticed.
+#[derive(Clone, Default)]
+pub(super) struct Lookalikes {
+    found: Vec<Lookalike>,
+    /// Clones of the settings start other nodes of the same process, and the warning is for all of them.
+    warned: Arc<AtomicBool>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Lookalike {
+    name: String,
+    meant: String,
+}
+
+impl Lookalikes {
+    /// The lookalikes among the names of an environment.
+    pub(super) fn among(names: impl IntoIterator<Item = String>) -> Self {
+        let settings: Vec<_> = settings().collect();
+        let found = names.into_iter().filter_map(|name| Lookalike::of(name, &settings)).collect();
+        Self { found, warned: Arc::default() }
+    }
+
+    /// Takes down that `name` is set and that `meant` should be.
+    pub(super) fn add(&mut self, name: &str, meant: &str) {
+        self.found.push(Lookalike { name: name.to_owned(), meant: meant.to_owned() });
+    }
+
+    /// Logs all of them that `concerns` admits, once for these settings and their clones. Values are not shown.
+    pub(super) fn warn(&self, concerns: impl Fn(&str) -> bool) {
+        let found = self.found.iter().filter(|lookalike| concerns(&lookalike.name));
+        let found: Vec<_> =
+            found.map(|Lookalike { name, meant }| format!("{name} (meant: {meant}?)")).collect();
+        if !found.is_empty() && !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!("variables that resemble settings have no effect: {}", found.join(", "));
+        }
+    }
+}
+
+impl Lookalike {
+    fn of(name: String, settings: &[String]) -> Option<Self> {
+        let ours = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        if !ours || name.len() > LONGEST || settings.contains(&name) {
+            return None;
+        }
+        let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|&(_, meant)| meant.to_owned());
+        let meant = alias.or_else(|| {
+            let nearest = settings.iter().min_by_key(|setting| strsim::osa_distance(&name, setting))?;
+            let most = if name.len() < 12 { 1 } else { 2 };
+            (strsim::osa_distance(&name, nearest) <= most).then(|| nearest.clone())
+        })?;
+        Some(Self { name, meant })
+    }
+}
+
+/// The names of all settings.
+fn settings() -> impl Iterator<Item = String> {
+    let numbered = (1..=super::redis::MAX_NODES)
+        .flat_map(|number| ["HOST", "PORT"].map(|part| format!("REDIS_NODE_{number}_{part}")));
+    SETTINGS.into_iter().map(str::to_owned).chain(numbered)
+}
+
+/// Not `NODE_`: `NODE_ENV`, `NODE_IP` and the like belong to others.
+const PREFIXES: [&str; 3] = ["SESSION_", "LOCAL_CACHE_", "REDIS_"];
+
+/// Comparing takes time, and a longer name resembles none of ours.
+const LONGEST: usize = 40;
+
+const SETTINGS: [&str; 31] = [
+    "LOCAL_CACHE_MAX_BYTES",
+    "LOCAL_CACHE_MAX_SIZE",
+    "LOCAL_CACHE_MAX_STALENESS",
+    "LOCAL_CACHE_TTL",
+    "NODE_ID",
+    "REDIS_CA_FILE",
+    "REDIS_CERT_FILE",
+    "REDIS_CLUSTER_NODES",
+    // Read only to be refused or warned of.
+    "REDIS_HOST",
+    "REDIS_INVALIDATION",
+    "REDIS_KEY_FILE",
+    "REDIS_PASSWORD",
+    "REDIS_PORT",
+    "REDIS_READ_FROM",
+    "REDIS_TLS",
+    "REDIS_URL",
+    "REDIS_USERNAME",
+    "REDIS_WAIT_REPLICAS",
+    "SESSION_CHANNEL",
+    "SESSION_COMPRESS",
+    "SESSION_ENCRYPT",
+    "SESSION_INSECURE_PLAIN_HTTP",
+    "SESSION_LIFETIME",
+    "SESSION_LOAD_BUDGET",
+    "SESSION_MAX_SIZE",
+    "SESSION_NAMESPACE",
+    "SESSION_OUTAGE",
+    "SESSION_SAVE_BUDGET",
+    "SESSION_SECRET",
+    "SESSION_TIMEOUT",
+    "SESSION_TRUSTED_ORIGINS",
+];
+
+/// Names of the same settings in other systems.
+const ALIASES: [(&str, &str); 36] = [
+    ("LOCAL_CACHE_BYTES", "LOCAL_CACHE_MAX_BYTES"),
+    ("LOCAL_CACHE_MAX_AGE", "LOCAL_CACHE_TTL"),
+    ("LOCAL_CACHE_MAX_ENTRIES", "LOCAL_CACHE_MAX_SIZE"),
+    ("LOCAL_CACHE_SIZE", "LOCAL_CACHE_MAX_SIZE"),
+    ("LOCAL_CACHE_STALENESS", "LOCAL_CACHE_MAX_STALENESS"),
+    ("LOCAL_CACHE_TIMEOUT", "LOCAL_CACHE_TTL"),
+    ("REDIS_ADDR", "REDIS_URL"),
+    ("REDIS_ADDRESS", "REDIS_URL"),
+    ("REDIS_AUTH", "REDIS_PASSWORD"),
+    ("REDIS_CA_CERT", "REDIS_CA_FILE"),
+    ("REDIS_CLUSTER", "REDIS_CLUSTER_NODES"),
+    ("REDIS_CLUSTER_URL", "REDIS_URL"),
+    ("REDIS_CONNECTION_STRING", "REDIS_URL"),
+    ("REDIS_DATABASE", "REDIS_URL"),
+    ("REDIS_DB", "REDIS_URL"),
+    ("REDIS_ENDPOINT", "REDIS_URL"),
+    ("REDIS_HOSTS", "REDIS_CLUSTER_NODES"),
+    ("REDIS_NODES", "REDIS_CLUSTER_NODES"),
+    ("REDIS_PASS", "REDIS_PASSWORD"),
+    ("REDIS_SENTINELS", "REDIS_URL"),
+    ("REDIS_SENTINEL_NODES", "REDIS_URL"),
+    ("REDIS_SERVER", "REDIS_URL"),
+    ("REDIS_SSL", "REDIS_TLS"),
+    ("REDIS_TLS_URL", "REDIS_URL"),
+    ("REDIS_USER", "REDIS_USERNAME"),
+    ("SESSION_ABSOLUTE_TIMEOUT", "SESSION_LIFETIME"),
+    ("SESSION_EXPIRY", "SESSION_LIFETIME"),
+    ("SESSION_IDLE_TIMEOUT", "SESSION_TIMEOUT"),
+    ("SESSION_KEY", "SESSION_SECRET"),
+    ("SESSION_MAX_AGE", "SESSION_LIFETIME"),
+    ("SESSION_MAX_BYTES", "SESSION_MAX_SIZE"),
+    ("SESSION_ORIGINS", "SESSION_TRUSTED_ORIGINS"),
+    ("SESSION_PLAIN_HTTP", "SESSION_INSECURE_PLAIN_HTTP"),
+    ("SESSION_PREFIX", "SESSION_NAMESPACE"),
+    ("SESSION_SECRET_KEY", "SESSION_SECRET"),
+    ("SESSION_TTL", "SESSION_TIMEOUT"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn meant(name: &str) -> Option<String> {
+        Lookalike::of(name.to_owned(), &settings().collect::<Vec<_>>()).map(|lookalike| lookalike.meant)
+    }
+
+    /// K11: a misspelt setting was ignored silently.
+    #[test]
+    fn k11_names_that_resemble_settings_are_noticed() {
+        for (name, expected) in [
+            ("SESSION_SECRETS", "SESSION_SECRET"),
+            ("SESSION_SERCET", "SESSION_SECRET"),
+            ("SESSION_TTL", "SESSION_TIMEOUT"),
+            ("SESSION_TIME_OUT", "SESSION_TIMEOUT"),
+            ("LOCAL_CACHE_SIZE", "LOCAL_CACHE_MAX_SIZE"),
+            ("LOCAL_CACHE_MAXSIZE", "LOCAL_CACHE_MAX_SIZE"),
+            ("REDIS_NODES", "REDIS_CLUSTER_NODES"),
+            ("REDIS_URI", "REDIS_URL"),
+            ("REDIS_CLUSTER_NODE", "REDIS_CLUSTER_NODES"),
+            ("REDIS_NODE_01_HOST", "REDIS_NODE_1_HOST"),
+            ("REDIS_USER", "REDIS_USERNAME"),
+        ] {
+            assert_eq!(meant(name).as_deref(), Some(expected), "{name}");
+        }
+        assert!(meant("REDIS_NODE_0_HOST").is_some() && meant("REDIS_NODE_100_HOST").is_some());
+    }
+
+    /// Names that a desktop, Kubernetes (for services called redis, redis-cluster, redis-node-1 and session) or an
+    /// image of Redis sets, and names of other programs.
+    #[test]
+    fn k11_names_of_others_are_left_alone() {
+        for name in [
+            "SESSION_MANAGER",
+            "SESSION_ID",
+            "SESSION_SERVICE_HOST",
+            "SESSION_PORT",
+            "SESSION_DRIVER",
+            "DESKTOP_SESSION",
+            "NODE_ENV",
+            "NODE_IP",
+            "NODE_NAME",
+            "REDIS_SERVICE_HOST",
+            "REDIS_SERVICE_PORT",
+            "REDIS_PORT_6379_TCP",
+            "REDIS_PORT_6379_TCP_ADDR",
+            "REDIS_CLUSTER_SERVICE_HOST",
+            "REDIS_CLUSTER_PORT",
+            "REDIS_NODE_1_SERVICE_HOST",
+            "REDIS_NODE_1_PORT_6379_TCP",
+            "REDIS_VERSION",
+            "REDIS_DOWNLOAD_URL",
+            "REDIS_MAX_CONNECTIONS",
+            "",
+        ] {
+            assert_eq!(meant(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_setting_that_is_read_is_known() {
+        let read = RefCell::new(BTreeSet::new());
+        let _ = Config::from_vars(|name| {
+            read.borrow_mut().insert(name.to_owned());
+            None
+        });
+        let (read, known) = (read.into_inner(), settings().collect::<BTreeSet<_>>());
+        assert_eq!(read.symmetric_difference(&known).next(), None);
+        for (alias, meant) in ALIASES {
+            assert!(!known.contains(alias) && known.contains(meant), "{alias}: {meant}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/// The text between quotes, if it stands between quotes.
+///
+/// A shell takes quotes away; `docker run --env-file`, Kubernetes manifests and many others pass them on. A secret that
+/// has them on one node and not on another is another secret, and nothing else would tell.
+pub(super) fn without_quotes(text: &str) -> Option<&str> {
+    QUOTES.iter().find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close))
+}
+
+const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’')];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k11_quotes_on_both_sides_are_noticed() {
+        for (text, expected) in [
+            (r#""a""#, Some("a")),
+            ("'a'", Some("a")),
+            ("“a”", Some("a")),
+            ("‘a’", Some("a")),
+            (r#""""#, Some("")),
+            (r#"""#, None),
+            (r#""a"#, None),
+            (r#"a""#, None),
+            ("a", None),
+            ("", None),
+            (r#""a'"#, None),
+            ("\"ä\"", Some("ä")),
+        ] {
+            assert_eq!(without_quotes(text), expected, "{text}");
+        }
+    }
+}
