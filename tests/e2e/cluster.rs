@@ -55,7 +55,7 @@ async fn a_herd_on_a_cold_node_costs_redis_one_read() {
     assert_eq!(redis.command_counts().get("get"), Some(&1), "{:?}", redis.command_counts());
 }
 
-/// Every node has the session in its cache, for ten minutes; that the others refuse it before that is the message's work.
+/// Every node has the session in its cache for ten minutes: only the message can make the others refuse it before that.
 #[tokio::test]
 async fn a_logout_reaches_every_node() {
     let redis = RedisServer::start().await;
@@ -102,7 +102,7 @@ async fn a_logout_is_final_for_writes_under_way() {
     const HELD: Duration = Duration::from_secs(3);
     let redis = RedisServer::start().await;
     let (entrance, nodes) = tokio::join!(node(&redis, "entrance"), three_nodes(&redis));
-    // Where a logout took longer than the writes are held, nothing is known of their order.
+    // If the logout takes longer than the writes are held, their order is unknown.
     while !ends_before_held_writes(&redis, &entrance, &nodes, HELD).await {}
 }
 
@@ -181,12 +181,12 @@ async fn a_session_in_use_ends_with_its_lifetime_on_every_node() {
     let redis = RedisServer::start().await;
     let short = [&CACHED_FOR_LONG[..], &[("SESSION_TIMEOUT", "10s"), ("SESSION_LIFETIME", "12s")]].concat();
     let nodes = [node_with(&redis, &short).await, node_with(&redis, &short).await];
-    // On a busy machine, a session may not be used for so long that it ends because of that.
+    // On a busy machine, the time between two uses may exceed the idle timeout.
     while !lives_to_its_end(&nodes, Duration::from_secs(10), Duration::from_secs(12)).await {}
     until("it is gone", async || redis.keys().is_empty()).await;
 }
 
-/// Uses a session until it ends. Returns whether it was its lifetime for certain that it ended with.
+/// Uses a session until it ends. Returns whether that was certainly because of its lifetime.
 async fn lives_to_its_end(nodes: &[NodeProcess; 2], idle_timeout: Duration, lifetime: Duration) -> bool {
     let begun = Instant::now();
     let mut used = begun;
@@ -194,7 +194,7 @@ async fn lives_to_its_end(nodes: &[NodeProcess; 2], idle_timeout: Duration, life
     for node in nodes.iter().cycle() {
         let asked = Instant::now();
         let status = browser.status_of_me(node).await;
-        // A use is noted if the last one was a tenth of the idle timeout ago.
+        // A use extends the session if the last extension was a tenth of the idle timeout ago.
         if used.elapsed() > idle_timeout / 10 * 8 {
             return false;
         }

@@ -10,7 +10,7 @@ use crate::support::{Browser, program, until};
 
 #[tokio::test]
 async fn three_nodes_in_one_process_share_their_sessions_with_nothing_installed() {
-    // The nodes listen on those after the first.
+    // The nodes listen on the ports after the first.
     let [port, first, second, third] = ReservedPort::in_a_row();
     let _process = Command::new(program())
         .args(["--nodes", "3"])

@@ -34,17 +34,17 @@ async fn a_node_that_is_told_to_stop_says_that_it_is_not_ready_before_it_closes(
         let mut node = node(&redis, "node-1").await;
         let probes = probe(&node);
         node.terminate(PATIENCE).await;
-        // Where this process did not get to ask in between, nothing is known.
+        // If this process was not scheduled in time to ask, the result is unknown.
         if let Some(told) = probes.await.unwrap() {
-            return assert!(told, "it closed and had said that it was ready until then");
+            return assert!(told, "the node was ready until it closed");
         }
     }
 }
 
-/// Asks a node whether it is ready until it says no or does not answer any more. Returns whether it said so, unless it
-/// was not asked at the time.
+/// Asks a node whether it is ready, until the answer is no or there is none. Returns whether there was such an answer, or
+/// `None` if the node was not asked in the time before it closed.
 fn probe(node: &NodeProcess) -> JoinHandle<Option<bool>> {
-    /// How long it is not ready before it closes.
+    /// How long before it closes a node says that it is not ready.
     const NOTICE: Duration = Duration::from_millis(500);
     let (probe, base_url) = (Browser::new(), node.base_url());
     tokio::spawn(async move {

@@ -30,13 +30,13 @@ pub(crate) fn program() -> &'static Path {
     })
 }
 
-/// How long a node waits for Redis by default. Others wait for longer here, since a test may say nothing of time when it
-/// runs on a busy machine.
+/// How long a node waits for Redis by default. Most nodes here wait for longer, so that a test which is not about time
+/// does not depend on how busy the machine is.
 pub(crate) const DEFAULT_BUDGETS: [(&str, &str); 2] =
     [("SESSION_LOAD_BUDGET", "250ms"), ("SESSION_SAVE_BUDGET", "500ms")];
 
-/// As little depends on time as possible: what the cache holds is good for longer than any test runs, and a server that
-/// does not answer for some seconds is not held for dead.
+/// Settings that depend on time as little as possible: cached sessions are good for longer than any test runs, and a
+/// server that does not answer for some seconds is not considered dead.
 pub(crate) const CACHED_FOR_LONG: [(&str, &str); 2] =
     [("LOCAL_CACHE_TTL", "10m"), ("LOCAL_CACHE_MAX_STALENESS", "1m")];
 
@@ -173,7 +173,7 @@ impl Browser {
     }
 }
 
-/// Commands that reach for sessions: all but those by which nodes prove that they listen, and begin to.
+/// The number of commands that concern sessions: all but the ones of subscriptions and of their proofs.
 pub(crate) fn session_commands(redis: &RedisServer) -> u64 {
     let idle =
         ["ping", "role", "subscribe", "client|setname", "keys", "dbsize", "client|list", "pttl", "get"];

@@ -56,7 +56,7 @@ async fn a_cluster_may_ask_for_tls_and_a_password() {
 
 #[tokio::test]
 async fn a_primary_of_a_cluster_that_dies_costs_the_sessions_elsewhere_nothing() {
-    // However long it has been away, a replica may take over, but not before all nodes have noticed.
+    // A replica may take over however long the primary has been away, and does not before all nodes have noticed.
     let args = ["--cluster-replica-validity-factor", "0"].map(str::to_owned).into();
     let mut cluster = RedisCluster::start_with(ClusterOptions { args, ..ClusterOptions::default() }).await;
     let seeds = cluster.seeds().join(",");
@@ -75,7 +75,7 @@ async fn a_primary_of_a_cluster_that_dies_costs_the_sessions_elsewhere_nothing()
     let mut others: Vec<_> = sessions.into_values().flatten().collect();
     let [replica] = cluster.replicas_of(victim)[..] else { panic!("one replica") };
     cluster.command(replica, &["CONFIG", "SET", "cluster-replica-no-failover", "yes"]);
-    // What was acknowledged may be lost with its primary, unless it has been copied.
+    // An acknowledged write may be lost with its primary, unless it has been copied.
     cluster.until_replicated().await;
     cluster.kill(victim);
     let mut degraded = [false; 3];
@@ -119,7 +119,7 @@ async fn sentinels_promote_another_primary_and_nobody_is_logged_out() {
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
     browser.post(&nodes[1], "/visits").await;
     let old = sentinel.primary();
-    // What was acknowledged may be lost with its primary, unless it has been copied.
+    // An acknowledged write may be lost with its primary, unless it has been copied.
     sentinel.until_replicated().await;
     sentinel.kill(old);
     sentinel.until_promoted(old).await;

@@ -168,8 +168,8 @@ impl Dealer {
     }
 }
 
-/// Begins all, and ends each when its time has come. In the middle of it, caches may be cleared. Returns the servers that
-/// others were to take over from.
+/// Begins all, and ends each when its time has come. In the middle of it, caches may be cleared. Returns the primaries that
+/// were to be replaced.
 async fn make(
     fleet: &mut Fleet,
     mut faults: Vec<Fault>,

@@ -7,8 +7,8 @@ use crate::faults::Log;
 use crate::servers::Servers;
 use crate::slots::Part;
 
-/// Notices failovers that were not asked for: on a busy machine a primary may stand still for so long that another takes
-/// over from it.
+/// Notices failovers that the run did not ask for: on a busy machine, a primary may stand still for so long that a replica
+/// takes over.
 pub(crate) struct Watch {
     primaries: BTreeSet<usize>,
     looked: Instant,
@@ -20,8 +20,8 @@ impl Watch {
         Self { primaries: servers.primaries(), looked }
     }
 
-    /// Compares the primaries with those of the last time, but for the ones that others were to take over from. If there
-    /// are others, whatever was acknowledged in between is in doubt.
+    /// Compares the primaries with the ones of the last time. If one is missing that was not to be replaced, all writes
+    /// acknowledged in between are in doubt.
     pub(crate) fn look(
         &mut self,
         servers: &Servers,

@@ -27,7 +27,7 @@ impl NodeProcess {
     ///
     /// # Panics
     ///
-    /// When it does not within [`PATIENCE`], with what the program wrote.
+    /// When it does not within [`PATIENCE`]. The message has the output of the program.
     pub async fn start<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         program: impl AsRef<Path>,
         variables: impl IntoIterator<Item = (K, V)>,

@@ -128,13 +128,13 @@ fn command_of(parts: &[impl ToRedisArgs]) -> Cmd {
     command
 }
 
-/// The socket has no time limit of its own: with one, reads fail when the process gets a signal, such as that a child of
-/// another test has ended.
+/// The socket has no time limit of its own. With one, a signal to this process makes reads fail, and a signal comes
+/// whenever a child process ends.
 fn ask(client: Client, command: Cmd) -> RedisResult<Value> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let answer = client.get_connection().and_then(|mut connection| command.query(&mut connection));
-        // It comes too late if nobody waits any more.
+        // The receiver is gone if the answer is late.
         let _ = sender.send(answer);
     });
     let answer = receiver.recv_timeout(PATIENCE);

@@ -1,7 +1,7 @@
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
-/// A TCP port on loopback that nobody listens on, and that no other test is given as long as this value lives, in
-/// whatever process that runs.
+/// A TCP port on loopback that no process listens on. No other test is given the same port as long as this value lives,
+/// not even in another process.
 ///
 /// The reservation is the UDP port of the same number: the system gives it to one socket at a time, and takes it back
 /// when the process ends.
@@ -55,8 +55,8 @@ impl ReservedPort {
     }
 }
 
-/// The number of a TCP port on loopback that nobody listens on at the moment. Another test may be given it: a test that
-/// minds needs a [`ReservedPort`].
+/// The number of a TCP port on loopback that no process listens on at the moment. Another test may be given the same
+/// number: use a [`ReservedPort`] where that matters.
 ///
 /// # Panics
 ///
@@ -71,9 +71,9 @@ fn random_number() -> u16 {
     LOWEST + u16::try_from(random % COUNT).unwrap_or_default()
 }
 
-/// How many ports a program is started on until it finds one that nobody else has taken.
+/// How many ports are tried until a program finds one that is not taken.
 pub(crate) const PORTS_TO_TRY: usize = 5;
-/// What programs complain of when another listens on their port.
+/// A part of the error of a program that finds its port taken.
 pub(crate) const PORT_IS_TAKEN: &str = "Address already in use";
 const ATTEMPTS: u32 = 500;
 const LOWEST: u16 = 12_000;
@@ -88,7 +88,7 @@ mod tests {
         let port = ReservedPort::any();
         let number = port.number();
         assert!(ReservedPort::reserve(number).is_none());
-        TcpListener::bind((Ipv4Addr::LOCALHOST, number)).expect("whoever has reserved it can listen on it");
+        TcpListener::bind((Ipv4Addr::LOCALHOST, number)).expect("a reserved port is free");
         drop(port);
         assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, number)).is_ok());
     }

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use crate::{PATIENCE, RedisServer, eventually};
 
-/// What a server says of its replication.
+/// The replication state that a server reports.
 #[derive(Debug)]
 pub(crate) struct Replication(BTreeMap<String, String>);
 
@@ -23,18 +23,18 @@ impl Replication {
         self.has("role", "master")
     }
 
-    /// Whether it is a replica, and has what its primary had when the connection was made.
+    /// Whether the server is a replica that has loaded the data set of its primary.
     pub(crate) fn is_linked(&self) -> bool {
         self.has("role", "slave") && self.has("master_link_status", "up")
     }
 
-    /// Where a replica reaches its primary.
+    /// The port on which a replica reaches its primary.
     pub(crate) fn primary_port(&self) -> Option<u16> {
         self.0.get("master_port")?.parse().ok()
     }
 
-    /// Whether it is a primary that sends its changes to the replica on this port. After a full synchronisation that
-    /// begins later than the replica says that its link is up.
+    /// Whether the server is a primary that sends its writes to the replica on this port. After a full synchronisation
+    /// that begins a little later than the replica reports its link as up.
     pub(crate) fn feeds(&self, port: u16) -> bool {
         let port = format!("port={port}");
         let replicas = self.0.iter().filter(|(name, _)| is_numbered(name, "slave"));
@@ -43,7 +43,7 @@ impl Replication {
             .any(|replica| replica.contains(&&*port) && replica.contains(&"state=online"))
     }
 
-    /// How much has been written: a count of bytes that primaries and their replicas share.
+    /// The length of the replication stream so far. A replica counts the same bytes as its primary.
     fn offset(&self) -> Option<u64> {
         self.0.get("master_repl_offset")?.parse().ok()
     }
@@ -53,9 +53,10 @@ impl Replication {
     }
 }
 
-/// Waits until replicas have all that their primaries had written when this was called. Returns when that was.
+/// Waits until replicas have every write that their primaries had made when this was called. Returns the time of the
+/// call.
 ///
-/// `WAIT` could not tell, since it is about what its own connection has written.
+/// `WAIT` would not do: it concerns the writes of its own connection only.
 pub(crate) async fn until_replicated(groups: &[(&RedisServer, Vec<&RedisServer>)]) -> Instant {
     let called = Instant::now();
     let mut missing = Vec::new();
@@ -63,7 +64,7 @@ pub(crate) async fn until_replicated(groups: &[(&RedisServer, Vec<&RedisServer>)
         let written = offset_of(primary).unwrap_or_else(|error| panic!("a primary that answers: {error}"));
         missing.extend(replicas.iter().map(|replica| (*replica, written)));
     }
-    eventually("the replicas have what their primaries had written", PATIENCE, async || {
+    eventually("the replicas have the writes of their primaries", PATIENCE, async || {
         for (replica, written) in &missing {
             let offset = offset_of(replica)?;
             if offset < *written {
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_primary_says_is_understood() {
+    fn the_report_of_a_primary_is_parsed() {
         let primary = Replication::parse(
             "# Replication\r\nrole:master\r\nconnected_slaves:2\r\n\
              slave0:ip=127.0.0.1,port=12001,state=online,offset=70,lag=0\r\n\
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_replica_says_is_understood() {
+    fn the_report_of_a_replica_is_parsed() {
         let replica = Replication::parse(
             "role:slave\r\nmaster_port:12000\r\nmaster_link_status:up\r\nslave_repl_offset:70\r\n\
              slave_read_only:1\r\nmaster_repl_offset:70\r\n",

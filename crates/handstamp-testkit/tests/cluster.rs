@@ -55,7 +55,7 @@ async fn keys_are_served_where_they_should_be() {
 }
 
 #[tokio::test]
-async fn what_was_written_is_waited_for_until_the_replicas_have_it() {
+async fn until_replicated_waits_for_slow_replicas() {
     let options = ClusterOptions { behind_proxies: true, primaries: 1, ..ClusterOptions::default() };
     let cluster = RedisCluster::start_with(options).await;
     // A replica follows its primary as a client does.

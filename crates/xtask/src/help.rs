@@ -1,6 +1,6 @@
 use crate::suite::SUITES;
 
-/// What there is to be called, and how.
+/// The commands, and how to call them.
 pub(crate) fn text() -> String {
     let names: Vec<_> = SUITES.iter().map(|suite| suite.name).collect();
     let line = |names: &[&str]| format!("    {}\n", names.join(" "));
@@ -23,22 +23,24 @@ Before every change:
 Long runs:
   soak [--runs N] [--busy] [SUITE...]
             Run suites again and again, 10 times by default. Report which tests failed and how often, which runs did
-            not end, and how long runs took. Without a SUITE, all that start servers are run. What the runs print is
-            in target/soak
+            not end, and how long runs took. Without a SUITE, run all that start servers. Logs are written to
+            target/soak
             --busy   Keep two processors busy meanwhile: no test may depend on how busy the machine is
   soak [--runs N] [--busy] clone
             Clone the last commit, and run `cargo xtask test` there, where nothing is built yet
   torture [--topology one|sentinel|cluster] [--minutes N] [--seed S] [--with tracking|replicas] [--serve]
           [--self-test]
             Lead many sessions through logins, updates and logouts on three nodes, make nodes, Redis and the network
-            fail meanwhile, and check that visitors are told what is promised
+            fail meanwhile, and check the answers that visitors get against the promises
 
 Measurements:
-  bench     What the session layer adds to a request that reads a cached session, and what loads and saves take
+  bench     Measure the overhead of the session layer on a request that reads a cached session, and the cost of loads
+            and saves
   failover [--topology cluster|sentinel] [--faults FAULT,...]
-            What a fault of Redis under load costs the sessions that it hits, and all others: a report in Markdown
+            Measure the effect of faults of Redis on sessions under load, and report it in Markdown
   stalls [--nodes N]
-            What it costs a fleet of nodes, 100 by default, that their Redis stands still for up to three seconds
+            Simulate a fleet of nodes, 100 by default, whose Redis stands still for up to three seconds, and report the
+            cost
 
 Suites, which `test` runs in this order:
 {suites}

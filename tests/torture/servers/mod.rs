@@ -43,8 +43,8 @@ impl Trouble {
         Self { server, part, doubts: Vec::new(), taken_over: None }
     }
 
-    /// From `then` until now, a primary that another takes over from may have acknowledged what no other has heard of:
-    /// replication is asynchronous.
+    /// From `then` until now, a primary that is replaced may have acknowledged writes that no replica has: replication is
+    /// asynchronous.
     fn doubt_since(&mut self, then: Instant) {
         self.doubts.push(then..Instant::now());
     }

@@ -23,8 +23,8 @@ impl RedisCluster {
         self.until_replicated().await;
     }
 
-    /// Waits until all replicas that run have all that their primaries had written when this was called: what is lost if
-    /// a primary fails then was written later. Returns when it was called.
+    /// Waits until the running replicas have every write that their primaries had made when this was called, so that a
+    /// failure of a primary loses later writes only. Returns the time of the call.
     ///
     /// # Panics
     ///
@@ -55,7 +55,7 @@ impl RedisCluster {
     /// Makes every node know every other.
     pub(super) async fn introduce(&self) {
         eventually("the nodes know each other", PATIENCE, async || {
-            // Everybody with everybody, which is faster than hearsay.
+            // Each node meets each other node, which is faster than gossip.
             for (_, node) in self.running() {
                 let view = node.view().map_err(|error| error.to_string())?;
                 for other in self.members().filter(|other| view.node(&other.id).is_none()) {

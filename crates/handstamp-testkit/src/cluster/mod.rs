@@ -35,7 +35,7 @@ impl RedisCluster {
         Self::start_with(ClusterOptions::default()).await
     }
 
-    /// A cluster that is well: all slots are served, and all replicas have what their primaries have.
+    /// A cluster that is well: all slots are served, and all replicas have every write of their primaries.
     ///
     /// # Panics
     ///

@@ -29,7 +29,7 @@ impl RedisSentinel {
         Self::start_with(SentinelOptions::default()).await
     }
 
-    /// Servers and sentinels that know each other, and are well: all replicas have what the primary has.
+    /// Servers and sentinels that know each other, and are well: all replicas have every write of the primary.
     ///
     /// # Panics
     ///

@@ -63,8 +63,8 @@ impl RedisSentinel {
         self.until_replicated().await;
     }
 
-    /// Waits until all replicas that run have all that the primary had written when this was called: what is lost if
-    /// the primary fails then was written later. Returns when it was called.
+    /// Waits until the running replicas have every write that the primary had made when this was called, so that a failure
+    /// of the primary loses later writes only. Returns the time of the call.
     ///
     /// # Panics
     ///

@@ -18,7 +18,7 @@ impl CleanClone {
 
     /// The README's test command there.
     pub(super) fn test(&self) -> Step {
-        // Nothing is built there yet, whatever is built elsewhere.
+        // A shared target directory would not be clean.
         Step::new("cargo xtask test").in_folder(&self.0).without_variable("CARGO_TARGET_DIR")
     }
 }

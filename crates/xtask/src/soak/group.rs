@@ -1,7 +1,7 @@
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// A process and all that it starts. None of them outlives this value, nor this process, however that ends.
+/// A process and its descendants. None of them outlives this value, nor this process, however that ends.
 #[derive(Debug)]
 pub(super) struct Group {
     leader: Child,
@@ -10,7 +10,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Starts the process, with pipes for what it prints.
+    /// Starts the process, with pipes for its output.
     pub(super) fn start(mut command: Command) -> io::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut leader = apart(&mut command).spawn()?;
@@ -26,12 +26,12 @@ impl Group {
         }
     }
 
-    /// The process that was started.
+    /// The process that was started first.
     pub(super) const fn leader(&mut self) -> &mut Child {
         &mut self.leader
     }
 
-    /// Kills all that are left. Returns how the process ended that was started.
+    /// Kills all processes that are left. Returns the exit status of the leader.
     pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
         drop(self.leash.stdin.take());
         self.leash.wait()?;
@@ -56,7 +56,7 @@ fn apart(command: &mut Command) -> &mut Command {
     command
 }
 
-/// It fails when none is left.
+/// `kill` fails when no process is left.
 const LEASH: &str = r#"read -r nothing; kill -s KILL -- "-$1" 2>/dev/null"#;
 
 #[cfg(all(test, unix))]
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(&started, b"started\n");
         assert!(group.leader().wait().unwrap().success());
         group.end().unwrap();
-        // As long as the other lives, the pipe does not end.
+        // The pipe does not end as long as the descendant lives.
         assert_eq!(stdout.read(&mut started).unwrap(), 0);
     }
 

@@ -19,8 +19,8 @@ use crate::failure::Failure;
 use crate::setup;
 use crate::step::Step;
 
-/// Runs what the arguments name, and prints which tests failed how often. A run that does not end is killed with all that
-/// it started.
+/// Runs the suites that the arguments name, and prints which tests failed how often. A run that does not end is killed,
+/// with all processes that it started.
 ///
 /// # Errors
 ///
@@ -53,7 +53,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
     drop(loops);
     println!("\n{report}");
     if report.failed() {
-        let text = format!("some runs failed: what they printed is in {}", run::FOLDER);
+        let text = format!("some runs failed: their logs are in {}", run::FOLDER);
         return Err(Failure::Needed(text));
     }
     Ok(())

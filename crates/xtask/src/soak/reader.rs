@@ -1,12 +1,12 @@
 use std::collections::BTreeSet;
 
-/// Picks out what a run of tests says of failures.
+/// Collects failures from the output of a test run.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     failed_tests: BTreeSet<String>,
-    /// Other signs of failure, which have no name.
+    /// Other failures, described in brackets.
     signs: BTreeSet<String>,
-    /// Those that have been running for long.
+    /// Tests that have been running for more than a minute.
     slow_tests: BTreeSet<String>,
 }
 
@@ -28,12 +28,12 @@ impl Reader {
         }
     }
 
-    /// What failed in a run that ended by itself, with its status.
+    /// The failures of a run that ended by itself with this status.
     pub(super) fn failures_at(self, status: std::process::ExitStatus) -> Vec<String> {
         if status.success() {
             return Vec::new();
         }
-        // A panic of a test is told by its name. What is told of a process that died concerns all tests in it.
+        // The panic of a test has the name of the test. The death of a process concerns all of its tests.
         let died = |sign: &String| sign.contains(DIED);
         let is_named = !self.failed_tests.is_empty();
         let mut failures: Vec<_> = self.failed_tests.into_iter().collect();
@@ -44,7 +44,7 @@ impl Reader {
         failures
     }
 
-    /// What failed in a run that was killed because it did not end.
+    /// The failures of a run that was killed because it did not end.
     pub(super) fn failures_without_end(self) -> Vec<String> {
         let slow = self.slow_tests.into_iter().map(|test| format!("{test} (did not end)"));
         let failures: Vec<_> = slow.chain(self.failed_tests).collect();
@@ -52,7 +52,7 @@ impl Reader {
     }
 }
 
-/// What a line says of a failure that is not that of a test.
+/// The failure that a line reports, if it is not that of a test.
 fn sign(line: &str) -> Option<String> {
     if let Some(violations) = line.strip_prefix("Violations: ").filter(|count| *count != "0") {
         return Some(format!("(violations: {violations})"));
@@ -64,7 +64,7 @@ fn sign(line: &str) -> Option<String> {
         let (_, place) = line.split_once(" panicked at ")?;
         return Some(format!("(panic at {})", place.trim_end_matches(':')));
     }
-    // Cargo says so of a process that was killed, or killed itself. Ones that end with a status have said why.
+    // Cargo reports a process that died of a signal. A process that exits with a status has reported the cause itself.
     let (_, ended) = line.split_once("process didn't exit successfully: `")?;
     let (command, status) = ended.rsplit_once("` (signal: ")?;
     let program = command.split_whitespace().next()?.rsplit('/').next()?;
@@ -108,7 +108,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_not_the_failure_of_a_test_is_told_too() {
+    fn other_failures_are_described() {
         for (line, expected) in [
             ("error: could not compile", "(exit status: 101)"),
             ("Violations: 3", "(violations: 3)"),
@@ -126,7 +126,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_process_that_died_is_told_beside_failed_tests() {
+    fn the_death_of_a_process_is_reported_beside_failed_tests() {
         let died = "process didn't exit successfully: `/x/deps/e2e-1a` (signal: 9, SIGKILL: kill)";
         let expected = ["a", "(e2e died of signal 9, SIGKILL: kill)"];
         assert_eq!(failures(101, &["test a ... FAILED", died]), expected);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::run::Outcome;
 use crate::took::Took;
 
-/// How often each suite was run, how long that took, and what failed in it how often.
+/// The number of runs of each suite, their times, and how often each test failed.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     /// In the order in which they were run.

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::step::{Step, WORKSPACE};
 use crate::took::Took;
 
-/// What to run, and how long it may take at most.
+/// One run of a suite, and its time limit.
 #[derive(Debug)]
 pub(super) struct Run<'r> {
     pub(super) suite: &'static str,
@@ -21,17 +21,17 @@ pub(super) struct Run<'r> {
     pub(super) limit: Duration,
 }
 
-/// What one run of a suite came to.
+/// The result of one run of a suite.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Outcome {
     pub(super) suite: &'static str,
     pub(super) took: Duration,
-    /// The names of the tests that failed, or what else went wrong in brackets.
+    /// The names of the tests that failed. Other failures are described in brackets.
     pub(super) failures: Vec<String>,
 }
 
 impl Run<'_> {
-    /// Runs it once. What it prints goes to `target/soak`.
+    /// Runs the suite once. Its output goes to `target/soak`.
     #[expect(clippy::disallowed_methods, reason = "how long tests take is told by a real clock")]
     pub(super) fn run(&self) -> Result<Outcome, Failure> {
         let started = Instant::now();
@@ -57,7 +57,7 @@ impl Run<'_> {
             thread::sleep(PAUSE);
         }
         let ended = group.leader().try_wait()?;
-        // With the last of its processes, the pipes end.
+        // The pipes end with the last process of the group.
         group.end()?;
         for copied in [stdout, stderr].into_iter().flatten() {
             let _ = copied.join();
@@ -77,11 +77,11 @@ impl Outcome {
     }
 }
 
-/// Writes what comes through a pipe to the log, and has it read.
+/// Copies a pipe to the log, and to the reader.
 fn copy(pipe: impl io::Read + Send + 'static, shared: &Arc<Mutex<(File, Reader)>>) -> JoinHandle<()> {
     let shared = Arc::clone(shared);
     thread::spawn(move || {
-        // A test may print what is no text.
+        // The output of a test need not be text.
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line);
             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_ends_is_told_by_its_status() {
+    fn a_run_that_ends_is_judged_by_its_status() {
         let minute = Duration::from_secs(60);
         assert!(failures(minute, "true").is_empty());
         assert_eq!(failures(minute, "false"), ["(exit status: 1)"]);
