@@ -1,5 +1,7 @@
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,6 +17,7 @@ use tokio::time::sleep;
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
+    connections: Arc<AtomicUsize>,
     faults: watch::Sender<Faults>,
     acceptor: JoinHandle<()>,
 }
@@ -40,13 +43,21 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port to listen on");
         let port = listener.local_addr().expect("the address of the listener").port();
         let (faults, seen) = watch::channel(Faults { target, ..Faults::default() });
-        Self { port, faults, acceptor: tokio::spawn(accept(listener, seen)) }
+        let connections = Arc::<AtomicUsize>::default();
+        let acceptor = tokio::spawn(accept(listener, seen, connections.clone()));
+        Self { port, connections, faults, acceptor }
     }
 
     /// The loopback port to connect to in place of the server's.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections clients have made so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Carries nothing this way any more, ends of connections included. Connections stay open; what is sent is held.
@@ -105,12 +116,15 @@ struct Faults {
 }
 
 /// The connections end with this.
-async fn accept(listener: TcpListener, faults: watch::Receiver<Faults>) {
+async fn accept(listener: TcpListener, faults: watch::Receiver<Faults>, made: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => if let Ok((client, _)) = accepted && !faults.borrow().refuse {
-                connections.spawn(carry(client, faults.clone()));
+            accepted = listener.accept() => if let Ok((client, _)) = accepted {
+                made.fetch_add(1, Ordering::Relaxed);
+                if !faults.borrow().refuse {
+                    connections.spawn(carry(client, faults.clone()));
+                }
             },
             Some(_) = connections.join_next() => {}
         }
@@ -220,6 +234,7 @@ mod tests {
         proxy.refuse(true);
         let mut refused = connect(&proxy).await;
         assert!(is_closed(&mut refused).await);
+        assert_eq!(proxy.connections(), 2);
         proxy.cut();
         assert!(is_closed(&mut stream).await);
         proxy.refuse(false);

@@ -3,11 +3,11 @@
 use handstamp_redis::RedisError;
 use handstamp_store::{Bus, Shard, Store, StoreError};
 use handstamp_testkit::redis::from_redis_value;
-use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually};
+use handstamp_testkit::{Proxy, RedisCluster, RedisServer, ServerOptions, eventually};
 use tracing::Level;
 
 use crate::fake::{FakeServer, empty};
-use crate::harness::{PATIENCE, at_once, cause, config, connected_by, record, until_it_serves};
+use crate::harness::{NAMESPACE, PATIENCE, at_once, cause, config, connected_by, record, until_it_serves};
 use crate::log::Log;
 
 const CANNOT: &str = "cannot connect to the session store";
@@ -118,11 +118,14 @@ async fn k6_4_mistakes_about_a_cluster_are_named() {
         (server.port(), "it is part of no cluster: use redis://"),
         (locked.port(), "the server wants a password"),
     ] {
-        let (store, _bus) = connected_by(config(&format!("redis-cluster://127.0.0.1:{port}")));
-        for _ in 0..10 {
+        let proxy = Proxy::start(port).await;
+        let (store, _bus) = connected_by(config(&format!("redis-cluster://127.0.0.1:{}", proxy.port())));
+        for _ in 0..1_000 {
             let error = at_once(store.load(&record().key)).await.expect_err("no cluster");
             assert!(cause(&error).to_string().contains(expected), "{error:?}");
         }
+        // No load waits for the next attempt.
+        assert!(proxy.connections() < 500, "{} attempts", proxy.connections());
         let warnings = log.warnings(expected);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
     }
@@ -160,7 +163,9 @@ async fn k6_4_a_server_that_is_busy_is_connected() {
 #[tokio::test]
 async fn k6_4_a_node_of_a_cluster_is_no_single_server() {
     let cluster = RedisCluster::start().await;
-    let url = format!("redis://127.0.0.1:{}", cluster.node(cluster.primaries()[0]).port());
+    // That which has the key that is tried first.
+    let owner = cluster.primary_of(&format!("{NAMESPACE}:s:probe:0"));
+    let url = format!("redis://127.0.0.1:{}", cluster.node(owner).port());
     let (store, _bus) = connected_by(config(&url));
     store.check(Shard::ONLY).await.expect("it is there");
     let error = store.check_writes(Shard::ONLY).await.expect_err("it has a part of the slots");

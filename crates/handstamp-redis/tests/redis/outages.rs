@@ -150,13 +150,14 @@ async fn k6_1_a_slow_server_within_the_budget_is_served() {
 #[tokio::test]
 async fn k6_1_abandoned_loads_open_the_circuit_however_short_their_budget() {
     let server = RedisServer::start().await;
-    let budget = Duration::from_millis(50);
-    let (store, _bus) = connected_by(RedisConfig { load_timeout: budget * 4 / 5, ..config(&server.url()) });
+    let limit = Duration::from_millis(120);
+    let (store, _bus) = connected_by(RedisConfig { load_timeout: limit, ..config(&server.url()) });
     let record = created(&store).await;
     let mut events = store.circuits().events();
     server.pause();
     eventually("the circuit opens", PATIENCE, async || {
-        let _ = timeout(budget * 3 / 5, store.load(&record.key)).await;
+        // Later than half of the limit, and earlier than the limit.
+        let _ = timeout(limit * 2 / 3, store.load(&record.key)).await;
         match events.try_recv() {
             Ok(event) if event.state == CircuitState::Open => Ok(()),
             other => Err(other),

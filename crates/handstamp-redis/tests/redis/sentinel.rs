@@ -1,4 +1,5 @@
 use handstamp_store::{Bus, Shard, Store, Subscription};
+use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{RedisSentinel, RedisServer, eventually};
 
 use crate::harness::{PATIENCE, TTL, config, connected_by, created, name, record, until_it_serves};
@@ -42,6 +43,20 @@ async fn l9_without_events_the_sentinels_are_asked() {
     until_it_serves(&store).await;
     let listening = |one: &RedisServer| one.clients("pubsub");
     let before: Vec<_> = sentinel.sentinels().iter().map(listening).collect();
+    // Over one connection, and not a new one for each question.
+    eventually("a connection to a Sentinel lasts", PATIENCE, async || {
+        let old = |client: &str| {
+            let mut fields = client.split(' ');
+            let age =
+                fields.find_map(|field| field.strip_prefix("age=")).and_then(|age| age.parse::<u32>().ok());
+            client.contains("user=watch") && age.is_some_and(|age| age >= 2)
+        };
+        let lists = sentinel.sentinels().iter().map(|one| one.command(&["CLIENT", "LIST"]));
+        let lists = lists.map(|list| from_redis_value::<String>(list).expect("a text"));
+        let lists: Vec<_> = lists.collect();
+        if lists.iter().any(|list| list.lines().any(old)) { Ok(()) } else { Err(lists) }
+    })
+    .await;
     let other = RedisServer::start().await;
     until_they_go_to(&sentinel, &store, &other).await;
     assert_eq!(sentinel.sentinels().iter().map(listening).collect::<Vec<_>>(), before);
