@@ -44,10 +44,11 @@ fn further_commands(config: &RedisConfig) -> impl Iterator<Item = &'static str> 
 }
 
 /// Each is tested to be needed.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "ping",
     "info",
     "client|id",
+    "client|setname",
     "get",
     "pttl",
     "pexpire",

@@ -8,6 +8,7 @@ use crate::Channel;
 use crate::RedisSubscription;
 use crate::canary::Canary;
 use crate::driver::Request;
+use crate::limit::Limit;
 use crate::task::Task;
 use crate::topology::Topology;
 
@@ -47,7 +48,7 @@ impl Bus for RedisBus {
 
     async fn publish(&self, shard: Shard, message: Bytes) -> Result<(), BusError> {
         let publish = Request::new("PUBLISH").arg(self.channel.as_str().to_owned()).arg(message);
-        self.topology.call_shard(shard, &Task::new(publish)).await?;
+        self.topology.call_shard(shard, &Task::new(publish, Limit::Write)).await?;
         Ok(())
     }
 }

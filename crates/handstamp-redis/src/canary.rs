@@ -6,11 +6,9 @@ use handstamp_core::id::Namespace;
 use handstamp_store::{Proof, Shard};
 use parking_lot::Mutex;
 
-use crate::RedisError;
 use crate::driver::{Reply, Request};
-use crate::name;
-use crate::task::Task;
 use crate::topology::Topology;
+use crate::{RedisError, beside, name};
 
 /// A key that dies when somebody empties the server.
 ///
@@ -81,25 +79,24 @@ impl Canary {
         self.find(number).await?.ok_or(RedisError::Protocol)
     }
 
+    /// Past the limit of commands in flight and the breaker, and for as long as the server takes, as the fence that this
+    /// is a part of: a server under load is no reason to forget what was cached.
     async fn ask(&self, request: Request) -> Result<Reply, RedisError> {
-        self.topology.call_shard(self.shard, &Task::new(request)).await
+        self.topology.call_patiently(self.shard, request).await
     }
 
     /// The number of one that lies in the shard: as a rule, the same as the last time.
     fn number(&self) -> Result<u32, RedisError> {
         let mut seen = self.seen.lock();
-        let mut numbers = seen.number..seen.number.saturating_add(MOST_TRIED);
-        let number = numbers.find(|number| self.topology.shard_of(|| self.name(*number)) == self.shard);
-        seen.number = number.ok_or(RedisError::NotPrimary)?;
+        (seen.number, _) = beside::find(&self.topology, &self.namespace, CANARY, self.shard, seen.number)?;
         Ok(seen.number)
     }
 
     fn name(&self, number: u32) -> Bytes {
-        name::beside(&self.namespace, "canary", number)
+        name::beside(&self.namespace, CANARY, number)
     }
 }
 
+const CANARY: &str = "canary";
 /// As everything, it goes away when nobody needs it. Once in so long the cache is emptied for nothing.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// Even a primary with a single slot is found like this, nearly always.
-const MOST_TRIED: u32 = 200_000;

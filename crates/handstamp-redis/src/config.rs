@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use crate::driver::{Protocol, Target};
+use crate::limit::Limit;
+use crate::purpose::Purpose;
 use crate::url::{Address, Host, Servers};
 use crate::{BreakerSettings, ReadFrom, RedisUrl, Tls, Transport};
 
@@ -11,7 +13,7 @@ use crate::{BreakerSettings, ReadFrom, RedisUrl, Tls, Transport};
 /// use handstamp_redis::RedisConfig;
 ///
 /// let config = RedisConfig {
-///     command_timeout: Duration::from_millis(100),
+///     load_timeout: Duration::from_millis(100),
 ///     ..RedisConfig::new("redis://localhost:6379".parse()?)
 /// };
 /// assert_eq!(config.connect_timeout, Duration::from_millis(500));
@@ -23,11 +25,18 @@ pub struct RedisConfig {
     pub url: RedisUrl,
     /// Whom to trust and who we are, where the URL says TLS. Default: whom the system trusts, and nobody.
     pub tls: Option<Tls>,
-    /// How long a command waits for its answer, and before that, how long it waits for a connection that is just
-    /// being made. When a `PING` after that is not answered for so long either, the connection is given up, and
-    /// replaced by a new one. Default: 200 milliseconds, somewhat less than the budget of a read.
-    pub command_timeout: Duration,
-    /// How long it may take to make a connection, handshake and all. Default: 500 milliseconds.
+    /// The limit of one attempt to read, and of waiting for a connection that is just being made. Default: 200
+    /// milliseconds, four fifths of the budget of a load.
+    ///
+    /// Questions about the server itself (whether it still replies, and as a primary) have the same limit, and 200
+    /// milliseconds at least. A connection on which such a question is not answered is replaced by a new one.
+    pub load_timeout: Duration,
+    /// The limit of one attempt to write. Default: 400 milliseconds, four fifths of the budget of a save.
+    ///
+    /// Waiting for [replicas](Self::wait_replicas) takes a quarter of it at most.
+    pub save_timeout: Duration,
+    /// The limit for making a connection, handshake and all: six round trips, or eight with TLS. Default: 500
+    /// milliseconds.
     pub connect_timeout: Duration,
     /// How many commands may wait for the server at a time. More are refused at once, so that a server which
     /// stands still costs no memory. Default: 4,096.
@@ -40,6 +49,9 @@ pub struct RedisConfig {
     pub wait_replicas: u32,
     /// What carries invalidations. Default: Pub/Sub.
     pub invalidation: Transport,
+    /// The name of this node in `CLIENT LIST`, where each connection is called `handstamp:<purpose>:<name>`. Default:
+    /// none, which leaves `handstamp:<purpose>`.
+    pub client_name: Option<String>,
 }
 
 impl RedisConfig {
@@ -49,14 +61,30 @@ impl RedisConfig {
         Self {
             url,
             tls: None,
-            command_timeout: Duration::from_millis(200),
+            load_timeout: Duration::from_millis(200),
+            save_timeout: Duration::from_millis(400),
             connect_timeout: Duration::from_millis(500),
             max_in_flight: 4_096,
             breaker: BreakerSettings::DEFAULT,
             read_from: ReadFrom::Primary,
             wait_replicas: 0,
             invalidation: Transport::PubSub,
+            client_name: None,
         }
+    }
+
+    /// The length of a limit.
+    pub(crate) fn limit(&self, limit: Limit) -> Duration {
+        match limit {
+            Limit::Read => self.load_timeout,
+            Limit::Write => self.save_timeout,
+            // However short the budgets are, a short stall is no dead connection.
+            Limit::Probe => self.load_timeout.max(SHORTEST_PROBE),
+        }
+    }
+
+    pub(crate) fn client_name(&self, purpose: Purpose) -> String {
+        purpose.client_name(self.client_name.as_deref())
     }
 
     /// Reads what the system trusts, if that is needed, so that it is not read for every target.
@@ -110,6 +138,8 @@ impl RedisConfig {
     }
 }
 
+const SHORTEST_PROBE: Duration = Duration::from_millis(200);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +157,17 @@ mod tests {
         assert_eq!((sentinel.login.unwrap().password.as_str(), sentinel.database), ("two", 0));
         let server = config.target(&Address::Tcp(host));
         assert_eq!((server.login.unwrap().password.as_str(), server.database), ("one", 2));
+    }
+
+    #[test]
+    fn probes_follow_the_budgets_but_are_never_hasty() {
+        for (load_timeout, probe) in [(40, 200), (200, 200), (1_600, 1_600)]
+            .map(|(load, probe)| (Duration::from_millis(load), Duration::from_millis(probe)))
+        {
+            let config = RedisConfig { load_timeout, ..config("redis://a") };
+            assert_eq!((config.limit(Limit::Read), config.limit(Limit::Probe)), (load_timeout, probe));
+            assert_eq!(config.limit(Limit::Write), Duration::from_millis(400));
+        }
     }
 
     #[test]

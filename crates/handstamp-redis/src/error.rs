@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use handstamp_core::record::RecordError;
 use handstamp_store::{BusError, StoreError};
 
 use crate::Refusal;
@@ -25,6 +26,9 @@ pub enum RedisError {
     /// There is no connection, or there is no longer.
     #[error("no connection to the server: {0}")]
     Connection(Cow<'static, str>),
+    /// Commands may go to another server than the one that a subscription listens to.
+    #[error("commands may go to another server than the one that the subscription listens to")]
+    DifferentServer,
     /// Messages came faster than they were taken, and some are lost.
     #[error("lost {0} messages that this node was too slow to take")]
     Lagged(u64),
@@ -34,6 +38,9 @@ pub enum RedisError {
     /// The write was done, but too few replicas have it yet: a failover might undo it.
     #[error("the write was done, but too few replicas have it yet")]
     NotReplicated,
+    /// The server accepts no commands without a password, and none was given.
+    #[error("the server wants a password: give it in the URL, or set REDIS_PASSWORD")]
+    PasswordNeeded,
     /// The server sent something that does not answer the command.
     #[error("the server sent something that does not answer the command")]
     Protocol,
@@ -55,6 +62,8 @@ impl RedisError {
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
         match error {
+            // Somebody has put something else under the key, such as a list: no record, as with bytes that are none.
+            RedisError::Refused(refusal) if refusal.is_wrong_type() => Self::Record(RecordError::Malformed),
             // Of the first two, nothing was sent, and asking again at once is of no use.
             RedisError::Busy | RedisError::CircuitOpen | RedisError::NotPrimary | RedisError::Refused(_) => {
                 Self::refused(error)

@@ -33,25 +33,35 @@
 //!
 //! ```text
 //! ACL SETUSER shop on >password resetkeys ~shop:s:* resetchannels &shop:invalidate -@all +ping +info +client|id
-//!     +get +pttl +pexpire +role +evalsha +eval +getrange +exists +set +del +publish +subscribe
+//!     +client|setname +get +pttl +pexpire +role +evalsha +eval +getrange +exists +set +del +publish +subscribe
 //! ```
 //!
-//! [`acl_rules`] writes it for any namespace and channel. `info` and `client|id` are asked for by the driver whenever
-//! it connects. Besides, a database other than 0 needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
+//! [`acl_rules`] writes it for any namespace and channel. Two of these can be left out: without `client|setname`,
+//! connections have no name in `CLIENT LIST`; without `role`, the role of a server is read from `INFO`. Besides, a database other than 0 needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
 //! `+readonly` to read from replicas; waiting for replicas `+wait`; tracking `+client|tracking`.
 //!
 //! # When a server is away
 //!
-//! Every command waits for its answer for [`RedisConfig::command_timeout`] at most, and fails at once while it is
-//! known that there is no connection. No command is sent twice. A connection that is lost is made anew at once, or a
-//! quarter of a second after the server is back at most. One on which nothing is answered any more is given up for a new
-//! one, so that a server or a network that stands still is not waited for longer than needed. While a server does not
+//! Every attempt of a command has a limit, [`RedisConfig::load_timeout`] for reads and [`RedisConfig::save_timeout`] for
+//! writes, and fails at once while it is known that there is no connection. No command is sent twice. A connection that
+//! is lost is made anew at once, or a quarter of a second after the server is back at most. When half of its limit has
+//! passed without a reply to a command, the connection is probed; one on which nothing is answered any more is replaced,
+//! so that a server or a network that stands still is not waited for longer than needed. While a server does not
 //! answer, its [circuit](BreakerSettings) is open, and nobody waits at all.
+//!
+//! A server that refuses a connection (for its password, its database, its limit of clients, in protected mode) counts
+//! as away, too: commands fail at once with that cause, the log says it once, and attempts go on.
+//!
+//! A new connection to the same run of a server, as `run_id` and `master_replid` in `INFO` tell, changes nothing for
+//! subscriptions: they have a connection of their own. If it leads elsewhere, or may do so, they end before the first
+//! command goes there.
 //!
 //! # Sentinel
 //!
-//! Before every connection the Sentinels are asked where the primary is, and the verdict of the highest epoch counts; while
-//! there is one, one of them is asked ten times a second whether it still is there. A primary that turns out to be none is left.
+//! Before every connection the Sentinels are asked where the primary is, and the verdict of the highest epoch counts. While
+//! there is a connection, one Sentinel is watched, a random one first and another every half minute: its events
+//! `+switch-master`, `+promoted-slave` and `+monitor` are heard, and once a second it is asked without (ten times a
+//! second if it permits no subscription). A primary that turns out to be none is left.
 //!
 //! # Cluster
 //!
@@ -86,6 +96,7 @@
 //! know for certain.
 
 mod acl;
+mod beside;
 mod bus;
 mod canary;
 mod channel;
@@ -95,8 +106,10 @@ mod config;
 mod driver;
 mod error;
 mod latest;
+mod limit;
 mod name;
 mod primary;
+mod purpose;
 mod read_from;
 mod redirection;
 mod refusal;
@@ -112,6 +125,7 @@ mod tls;
 mod topology;
 mod transport;
 mod url;
+mod write_check;
 
 use std::sync::Arc;
 

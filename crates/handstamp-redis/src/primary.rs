@@ -37,7 +37,7 @@ impl Primary {
     pub(crate) async fn call(&self, task: &Task) -> Result<Reply, RedisError> {
         match &self.durable {
             Some(durable) if task.durable => durable.call_and_wait(task.request.clone(), self.wait_for).await,
-            _ => self.server.call(task.request.clone()).await,
+            _ => self.server.call(task.request.clone(), task.limit).await,
         }
     }
 
@@ -50,7 +50,7 @@ impl Primary {
         let request = task.request.clone();
         match &self.durable {
             Some(durable) if task.durable => durable.ask_and_wait(request, self.wait_for).await,
-            _ => self.server.ask(request).await,
+            _ => self.server.ask(request, task.limit).await,
         }
     }
 
@@ -61,6 +61,11 @@ impl Primary {
 
     pub(crate) async fn check(&self) -> Result<(), RedisError> {
         self.server.check().await
+    }
+
+    /// The connection for all that is quick.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
     }
 
     pub(crate) fn doubt(&self) {

@@ -17,8 +17,14 @@ pub struct Refusal {
 impl Refusal {
     /// The refusal that a server expressed by `text`.
     pub(crate) fn read(text: &str) -> Self {
-        if let Some((_, meaning)) = ERRORS.iter().find(|(prefix, _)| text.starts_with(prefix)) {
-            return Self { code: Cow::Borrowed(ERR), meaning: Some(meaning), redirection: None };
+        if let Some(cause) = cause_in_script(text) {
+            return match code_of(cause) {
+                Some(_) => Self::read(cause),
+                None => Self::read(&format!("{ERR} {cause}")),
+            };
+        }
+        if let Some((_, code, meaning)) = ERRORS.iter().find(|(prefix, ..)| text.starts_with(prefix)) {
+            return Self { code: Cow::Borrowed(code), meaning: Some(meaning), redirection: None };
         }
         let redirection = Redirection::read(text).map(Box::new);
         let code = code_of(text).unwrap_or(ERR);
@@ -26,6 +32,11 @@ impl Refusal {
             Some((code, meaning)) => Self { code: Cow::Borrowed(code), meaning: Some(meaning), redirection },
             None => Self { code: Cow::Owned(code.to_owned()), meaning: None, redirection },
         }
+    }
+
+    /// What a server would say if the user had no permission.
+    pub(crate) fn no_permission() -> Self {
+        Self::read(NOPERM)
     }
 
     /// Whom to ask instead.
@@ -41,6 +52,21 @@ impl Refusal {
     /// Whether the server, or another in its place, may well do it in a moment. Nothing has been done.
     pub(crate) fn is_passing(&self) -> bool {
         PASSING.contains(&self.code())
+    }
+
+    /// Whether it is about the state that the server is in, which serves other commands, or will again.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.is_passing() || TEMPORARY.contains(&self.code())
+    }
+
+    /// Whether the user may not use the command, or the server does not have it.
+    pub(crate) fn is_denial(&self) -> bool {
+        self.code == NOPERM || self.meaning == Some(NO_COMMAND)
+    }
+
+    /// Whether the key holds another type than the command is for.
+    pub(crate) fn is_wrong_type(&self) -> bool {
+        self.code == WRONGTYPE
     }
 
     /// The code, such as `READONLY` or `OOM`.
@@ -67,43 +93,67 @@ fn code_of(text: &str) -> Option<&str> {
     is_code.then_some(word)
 }
 
+/// The error within an error that a script ended with. Redis 6.2 puts it behind the places in the script:
+/// `ERR Error running script (call to f_...): @user_script:5: @user_script: 5: -READONLY You can't write ...`.
+fn cause_in_script(text: &str) -> Option<&str> {
+    let (_, place) = text.strip_prefix(SCRIPT_ERROR)?.rsplit_once(SCRIPT)?;
+    let cause =
+        place.trim_start_matches([':', ' ']).trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let cause = cause.strip_prefix(": ")?;
+    Some(cause.strip_prefix('-').unwrap_or(cause))
+}
+
 const ERR: &str = "ERR";
+const NOPERM: &str = "NOPERM";
+const WRONGTYPE: &str = "WRONGTYPE";
+const SCRIPT_ERROR: &str = "ERR Error running script";
+const SCRIPT: &str = "user_script";
 const MAX_CODE_LEN: usize = 20;
 const CLUSTER: &str = "it is part of a cluster: use redis-cluster://, or REDIS_CLUSTER_NODES";
 const MOVING: &str = "the sessions of this slot are moving to another server";
 
-/// Error replies that are told apart by more than their code.
-const ERRORS: [(&str, &str); 7] = [
-    ("ERR No such master with that name", "it is a Sentinel that knows no primary of this name"),
-    ("ERR This instance has cluster support disabled", "it is part of no cluster: use redis://"),
-    ("ERR max number of clients", "it has no room for another client"),
-    ("ERR unknown command", "it lacks a command; Redis 6.2 or Valkey 7.2 is needed"),
-    ("ERR DB index is out of range", "it has no database of this number"),
-    ("ERR The user executing the script", NO_PERMISSION),
-    ("ERR ACL failure in script", NO_PERMISSION),
+/// Error replies that are told apart by more than their code, and the code that they should have.
+const ERRORS: [(&str, &str, &str); 11] = [
+    ("ERR No such master with that name", ERR, "it is a Sentinel that knows no primary of this name"),
+    ("ERR This instance has cluster support disabled", ERR, "it is part of no cluster: use redis://"),
+    ("ERR max number of clients", ERR, "it has no room for another client"),
+    ("ERR unknown command", ERR, NO_COMMAND),
+    ("ERR Unknown Redis command called from", ERR, NO_COMMAND),
+    ("ERR Unknown command called from", ERR, NO_COMMAND),
+    ("ERR Invalid command passed to", ERR, NO_COMMAND),
+    ("ERR DB index is out of range", ERR, "it has no database of this number"),
+    ("ERR The user executing the script", NOPERM, NO_PERMISSION),
+    ("ERR ACL failure in script", NOPERM, NO_PERMISSION),
+    ("ERR WAIT cannot be used with replica instances", "READONLY", "it is a replica"),
 ];
 
-const CODES: [(&str, &str); 15] = [
+const CODES: [(&str, &str); 16] = [
     ("ASK", MOVING),
     ("BUSY", "it is busy with a script"),
     ("CLUSTERDOWN", "its cluster has no primary for this slot, or not enough primaries"),
     ("CROSSSLOT", CLUSTER),
+    ("DENIED", "it is in protected mode, and accepts connections from its own host only"),
     ("LOADING", "it is still loading its data"),
     ("MASTERDOWN", "it is a replica that has lost its primary"),
     ("MISCONF", "it cannot write to its disk"),
     ("MOVED", CLUSTER),
-    ("NOPERM", NO_PERMISSION),
+    (NOPERM, NO_PERMISSION),
     ("NOREPLICAS", "it has too few replicas to take writes"),
     ("NOSCRIPT", "it does not know the script"),
     ("OOM", "it has no memory left"),
     ("READONLY", "it is a replica"),
     ("TRYAGAIN", MOVING),
-    ("WRONGTYPE", "the key holds something that is no session"),
+    (WRONGTYPE, "the key holds something that is no session"),
 ];
 
 /// What servers answer while they take each other's place.
 const PASSING: [&str; 5] = ["CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "TRYAGAIN"];
 
+/// What servers answer that are there and cannot do it at present.
+const TEMPORARY: [&str; 2] = ["BUSY", "MISCONF"];
+
+const NO_COMMAND: &str =
+    "it lacks a command, or has it under another name; Redis 6.2 or Valkey 7.2 is needed";
 const NO_PERMISSION: &str = "the user has no permission for this command, key or channel";
 
 #[cfg(test)]
@@ -116,12 +166,44 @@ mod tests {
             ("READONLY You can't write against a read only replica.", "READONLY: it is a replica"),
             ("ERR max number of clients reached", "ERR: it has no room for another client"),
             ("NEWCODE of a later server", "NEWCODE"),
+            (
+                "DENIED Redis is running in protected mode because",
+                "DENIED: it is in protected mode, and accepts connections from its own host only",
+            ),
             ("ERR invalid expire time in 'set' command", "ERR"),
             ("whatever", "ERR"),
             ("", "ERR"),
         ] {
             assert_eq!(Refusal::read(text).to_string(), shown, "{text:?}");
         }
+    }
+
+    /// L8: texts that Redis 6.2 has sent.
+    #[test]
+    fn l8_the_error_within_the_error_of_a_script_counts() {
+        for (inner, code) in [
+            ("@user_script: 1: -READONLY You can't write against a read only replica.", "READONLY"),
+            ("@user_script: 1: -OOM command not allowed when used memory > 'maxmemory'.", "OOM"),
+            ("@user_script: 1: -MISCONF Redis is configured to save RDB snapshots, but", "MISCONF"),
+            ("WRONGTYPE Operation against a key holding the wrong kind of value", "WRONGTYPE"),
+            ("@user_script: 1: The user executing the script can't run this command or", "NOPERM"),
+            ("@user_script: 1: The user executing the script can't publish to the channel", "NOPERM"),
+            ("@user_script: 1: Unknown Redis command called from Lua script", "ERR"),
+            ("user_script:1: attempt to call field 'acl_check_cmd' (a nil value)", "ERR"),
+        ] {
+            let text = format!("ERR Error running script (call to f_fea3982): @user_script:21: {inner}\n");
+            let refusal = Refusal::read(&text);
+            assert_eq!(refusal.code(), code, "{text}");
+            assert_eq!(
+                refusal.is_denial(),
+                inner.contains("user executing") || inner.contains("Unknown"),
+                "{text}"
+            );
+        }
+        assert!(
+            Refusal::read("ERR Error running script (call to f_1): @user_script:1: -READONLY x").is_passing()
+        );
+        assert_eq!(Refusal::read("ERR Error running script").code(), "ERR");
     }
 
     #[test]

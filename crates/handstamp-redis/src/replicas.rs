@@ -9,6 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::RedisError;
 use crate::driver::{Reply, Request};
+use crate::limit::Limit;
 use crate::server::{CircuitPurpose, Place, Server};
 use crate::shared::Shared;
 use crate::url::{Address, Host};
@@ -43,7 +44,7 @@ impl Replicas {
             readers,
             next: AtomicUsize::new(0),
             // There has to be time left to ask the primary.
-            patience: shared.config.command_timeout / 4,
+            patience: shared.config.limit(Limit::Read) / 4,
             vouching: AbortOnDropHandle::new(tokio::spawn(vouching)),
         }
     }
@@ -52,7 +53,7 @@ impl Replicas {
     /// ago. They take turns.
     pub(crate) async fn read(&self, request: Request) -> Option<Reply> {
         let reader = self.reader()?;
-        timeout(self.patience, reader.server.call(request)).await.ok()?.ok()
+        timeout(self.patience, reader.server.call(request, Limit::Read)).await.ok()?.ok()
     }
 
     pub(crate) async fn close(&self) {
@@ -87,7 +88,7 @@ async fn keep_vouching(shared: Shared, primary: Arc<Server>, readers: Readers) {
             keep_those(&shared, &readers, hosts);
             let current = readers.read().clone();
             join_all(current.iter().map(async |reader| {
-                let role = reader.server.call(Request::new("ROLE")).await;
+                let role = reader.server.call(Request::new("ROLE"), Limit::Probe).await;
                 if role.is_ok_and(|role| has_all(&role, offset)) {
                     *reader.as_of.lock() = Some(as_of);
                 }
@@ -116,7 +117,7 @@ fn keep_those(shared: &Shared, readers: &Readers, hosts: Vec<Host>) {
 /// How far the primary's stream of changes has come, and which replicas it has:
 /// [`ROLE`](https://redis.io/docs/latest/commands/role/).
 async fn role_of_primary(primary: &Server) -> Result<(i64, Vec<Host>), RedisError> {
-    let role = primary.call(Request::new("ROLE")).await?;
+    let role = primary.call(Request::new("ROLE"), Limit::Probe).await?;
     let Some([role, offset, replicas]) = role.as_list() else { return Err(RedisError::Protocol) };
     if role.as_text() != Some("master") {
         return Err(RedisError::NotPrimary);

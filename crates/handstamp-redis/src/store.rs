@@ -4,15 +4,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::time::Timestamp;
 use handstamp_store::{
     CreateOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError, Stored, TouchOutcome,
 };
 
 use crate::driver::{Reply, Request};
+use crate::limit::Limit;
 use crate::name;
 use crate::scripts::{Call, Scripts};
 use crate::task::Task;
 use crate::topology::Topology;
+use crate::write_check::check_writes;
 use crate::{Channel, Circuits, RedisError};
 
 /// Keeps records in Redis. Clones are the same store.
@@ -55,7 +58,10 @@ impl RedisStore {
         if self.topology.tracks() && self.topology.waits_for_replicas() {
             let read = Request::new("GETRANGE").arg(name.clone()).arg("0").arg("0");
             // Whatever this says, it was created.
-            self.topology.call(name, &Task::new(read)).await.map_err(|_| RedisError::TimedOut)?;
+            self.topology
+                .call(name, &Task::new(read, Limit::Write))
+                .await
+                .map_err(|_| RedisError::TimedOut)?;
         }
         Ok(())
     }
@@ -85,7 +91,7 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
         let name = self.name(key);
-        let task = Task::new(Request::Load(name.clone()));
+        let task = Task::new(Request::Load(name.clone()), Limit::Read);
         let reply = self.topology.call(&name, &task).await?;
         self.found(key, &name, reply)
     }
@@ -105,7 +111,12 @@ impl Store for RedisStore {
             [revision(record.revision), record.encode()?.into(), millis(ttl), self.told_on.clone()];
         let name = self.name(&record.key);
         let call = Call::new(&name, arguments).durable();
-        match self.scripts.create.run(&self.topology, call).await? {
+        let outcome = match self.scripts.create.run(&self.topology, call).await {
+            // What is there is no record, and it is there.
+            Err(RedisError::Refused(refusal)) if refusal.is_wrong_type() => 0,
+            outcome => outcome?,
+        };
+        match outcome {
             1 => {
                 self.track(&name).await?;
                 Ok(CreateOutcome::Created)
@@ -198,6 +209,15 @@ impl Store for RedisStore {
 
     async fn check(&self, shard: Shard) -> Result<(), StoreError> {
         Ok(self.topology.check(shard).await?)
+    }
+
+    async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
+        let probe = &self.scripts.probe;
+        Ok(check_writes(&self.topology, probe, &self.namespace, shard, &self.told_on).await?)
+    }
+
+    async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.topology.info(shard).await?.time)
     }
 
     async fn close(&self) {

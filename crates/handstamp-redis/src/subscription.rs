@@ -12,8 +12,9 @@ use crate::driver::{Listener, Received};
 use crate::name;
 use crate::server::Replaced;
 
-/// A listener on a [`RedisBus`](crate::RedisBus). It lasts as long as its connection, and no longer than the connection
-/// for commands: when that is made anew, it may lead to another server.
+/// A listener on a [`RedisBus`](crate::RedisBus). It lasts as long as its connection, and as long as commands go to the
+/// server that it listens to. When the connection for commands is replaced by one that leads to another server, or is not
+/// known to lead to the same, every method reports an error before the first command goes there.
 pub struct RedisSubscription {
     listener: Listener,
     replaced: Replaced,
@@ -49,13 +50,17 @@ impl RedisSubscription {
 impl Subscription for RedisSubscription {
     async fn next(&mut self) -> Result<Heard, BusError> {
         loop {
+            if self.replaced.has_happened() {
+                return Err(replaced());
+            }
             if let Some(heard) = self.heard.pop_front() {
                 return Ok(heard);
             }
             let received = tokio::select! {
                 biased;
+                // First: messages may never cease.
+                () = self.replaced.happened() => return Err(replaced()),
                 received = self.listener.next() => received?,
-                () = self.replaced.happened() => return Err(RedisError::Closed.into()),
             };
             self.take_in(received);
         }
@@ -63,6 +68,9 @@ impl Subscription for RedisSubscription {
 
     fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
         loop {
+            if self.replaced.has_happened() {
+                return Some(Err(replaced()));
+            }
             if let Some(heard) = self.heard.pop_front() {
                 return Some(Ok(heard));
             }
@@ -74,7 +82,7 @@ impl Subscription for RedisSubscription {
     }
 
     /// A round trip on the subscription's own connection: a `PING`, or in a cluster the question which slots the primary
-    /// has. Whoever calls it bounds how long that may take.
+    /// has. It takes as long as the server does: the caller sets a limit.
     fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
         let heard: Pin<Box<dyn Future<Output = Result<Proof, RedisError>> + Send>> = match self.slots.clone()
         {
@@ -88,14 +96,26 @@ impl Subscription for RedisSubscription {
             }
         };
         let canary = self.canary.clone();
-        async move {
-            let Some(canary) = canary else { return Ok(heard.await?) };
+        let mut elsewhere = self.replaced.clone();
+        let proof = async move {
+            let Some(canary) = canary else { return heard.await };
             match tokio::try_join!(heard, canary.look())? {
                 (Proof::Complete, Proof::Complete) => Ok(Proof::Complete),
                 _ => Ok(Proof::Shrunk),
             }
+        };
+        async move {
+            tokio::select! {
+                biased;
+                () = elsewhere.happened() => Err(replaced()),
+                proof = proof => Ok(proof?),
+            }
         }
     }
+}
+
+fn replaced() -> BusError {
+    RedisError::DifferentServer.into()
 }
 
 impl fmt::Debug for RedisSubscription {

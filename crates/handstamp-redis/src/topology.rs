@@ -6,7 +6,8 @@ use tokio::sync::broadcast;
 use tokio::time::sleep;
 
 use crate::cluster::{Cluster, SlotFence};
-use crate::driver::{Listener, Reply, Request, SharedClient, UnfitClient};
+use crate::driver::{Listener, Reply, Request, ServerInfo, SharedClient, UnfitClient};
+use crate::limit::Limit;
 use crate::primary::Primary;
 use crate::sentinel::Sentinel;
 use crate::server::{Place, Replaced};
@@ -122,9 +123,39 @@ impl Topology {
     ///
     /// It may have been carried out or not, and may still be.
     pub(crate) async fn call_shard(&self, shard: Shard, task: &Task) -> Result<Reply, RedisError> {
+        self.primary(shard)?.call(task).await
+    }
+
+    /// The answer of the primary of a shard, past the limit of commands in flight and the breaker: see
+    /// [`Server::call_aside`](crate::server::Server::call_aside).
+    pub(crate) async fn call_aside(
+        &self,
+        shard: Shard,
+        request: Request,
+        limit: Limit,
+    ) -> Result<Reply, RedisError> {
+        self.primary(shard)?.server().call_aside(request, limit).await
+    }
+
+    /// The same, for as long as the server takes.
+    pub(crate) async fn call_patiently(&self, shard: Shard, request: Request) -> Result<Reply, RedisError> {
+        self.primary(shard)?.server().call_patiently(request).await
+    }
+
+    /// What the primary of a shard says of itself now.
+    pub(crate) async fn info(&self, shard: Shard) -> Result<ServerInfo, RedisError> {
+        self.primary(shard)?.server().info().await
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.kind, Kind::Cluster(_))
+    }
+
+    /// Whether there is one primary as far as we know, which turned out to be part of a cluster.
+    pub(crate) fn is_cluster_unawares(&self) -> bool {
         match &self.kind {
-            Kind::One(primary) => primary.call(task).await,
-            Kind::Cluster(cluster) => cluster.member(shard)?.primary.call(task).await,
+            Kind::One(primary) => primary.server().is_in_cluster(),
+            Kind::Cluster(_) => false,
         }
     }
 
@@ -164,10 +195,18 @@ impl Topology {
         }
     }
 
+    /// All there are connections to.
     pub(crate) fn primaries(&self) -> Vec<Arc<Primary>> {
         match &self.kind {
             Kind::One(primary) => vec![primary.clone()],
-            Kind::Cluster(cluster) => cluster.members().iter().map(|member| member.primary.clone()).collect(),
+            Kind::Cluster(cluster) => cluster.primaries(),
+        }
+    }
+
+    fn primary(&self, shard: Shard) -> Result<Arc<Primary>, RedisError> {
+        match &self.kind {
+            Kind::One(primary) => Ok(primary.clone()),
+            Kind::Cluster(cluster) => Ok(cluster.member(shard)?.primary.clone()),
         }
     }
 

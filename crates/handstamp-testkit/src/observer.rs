@@ -70,6 +70,19 @@ impl RedisServer {
         list.lines().filter(|line| !line.contains("cmd=client")).count()
     }
 
+    /// The numbers of the clients whose name begins like this, in order. No two clients of a server share one.
+    pub fn clients_named(&self, name: &str) -> Vec<u64> {
+        let list: String = self.query(&["CLIENT", "LIST"]);
+        let field = |line: &str, field: &str| {
+            line.split(' ').find_map(|part| part.strip_prefix(field)?.strip_prefix('=')).map(str::to_owned)
+        };
+        let named =
+            list.lines().filter(|line| field(line, "name").is_some_and(|found| found.starts_with(name)));
+        let mut ids: Vec<u64> = named.filter_map(|line| field(line, "id")?.parse().ok()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Cuts the connections of all clients of a type (`normal`, `pubsub`, ...) but this one. Returns their number.
     pub fn kill_clients(&self, kind: &str) -> usize {
         self.query(&["CLIENT", "KILL", "TYPE", kind])
@@ -141,8 +154,8 @@ fn ask(client: Client, command: Cmd) -> RedisResult<Value> {
     answer.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "the server did not answer in time"))))
 }
 
-const INTRODUCTION: [&str; 7] =
-    ["auth", "client|id", "client|setinfo", "config|resetstat", "hello", "info", "select"];
+const INTRODUCTION: [&str; 8] =
+    ["auth", "client|id", "client|setinfo", "client|setname", "config|resetstat", "hello", "info", "select"];
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,6 +17,7 @@ use tokio::time::sleep;
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
+    connections: Arc<AtomicUsize>,
     faults: watch::Sender<Faults>,
     acceptor: JoinHandle<()>,
 }
@@ -39,14 +42,22 @@ impl Proxy {
     pub async fn start(target: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port to listen on");
         let port = listener.local_addr().expect("the address of the listener").port();
-        let (faults, seen) = watch::channel(Faults::default());
-        Self { port, faults, acceptor: tokio::spawn(accept(listener, target, seen)) }
+        let (faults, seen) = watch::channel(Faults { target, ..Faults::default() });
+        let connections = Arc::<AtomicUsize>::default();
+        let acceptor = tokio::spawn(accept(listener, seen, connections.clone()));
+        Self { port, connections, faults, acceptor }
     }
 
     /// The loopback port to connect to in place of the server's.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections clients have made so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Carries nothing this way any more, ends of connections included. Connections stay open; what is sent is held.
@@ -75,6 +86,11 @@ impl Proxy {
         self.faults.send_modify(|faults| faults.refuse = refuse);
     }
 
+    /// Takes new connections to another loopback port. Those that there are stay.
+    pub fn redirect(&self, target: u16) {
+        self.faults.send_modify(|faults| faults.target = target);
+    }
+
     /// Carries everything this much later, either way.
     pub fn delay(&self, delay: Duration) {
         self.faults.send_modify(|faults| faults.delay = delay);
@@ -89,6 +105,8 @@ impl Drop for Proxy {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Faults {
+    /// Where new connections lead.
+    target: u16,
     silent_to_client: bool,
     silent_to_server: bool,
     refuse: bool,
@@ -98,20 +116,23 @@ struct Faults {
 }
 
 /// The connections end with this.
-async fn accept(listener: TcpListener, target: u16, faults: watch::Receiver<Faults>) {
+async fn accept(listener: TcpListener, faults: watch::Receiver<Faults>, made: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => if let Ok((client, _)) = accepted && !faults.borrow().refuse {
-                connections.spawn(carry(client, target, faults.clone()));
+            accepted = listener.accept() => if let Ok((client, _)) = accepted {
+                made.fetch_add(1, Ordering::Relaxed);
+                if !faults.borrow().refuse {
+                    connections.spawn(carry(client, faults.clone()));
+                }
             },
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn carry(client: TcpStream, target: u16, mut faults: watch::Receiver<Faults>) -> io::Result<()> {
-    let cuts = faults.borrow().cuts;
+async fn carry(client: TcpStream, mut faults: watch::Receiver<Faults>) -> io::Result<()> {
+    let Faults { target, cuts, .. } = *faults.borrow();
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -217,12 +238,29 @@ mod tests {
         proxy.refuse(true);
         let mut refused = connect(&proxy).await;
         hear_the_end(&mut refused).await;
+        assert_eq!(proxy.connections(), 2);
         proxy.cut();
         hear_the_end(&mut stream).await;
         proxy.refuse(false);
         let mut stream = connect(&proxy).await;
         send(&mut stream).await;
         hear(&mut stream).await;
+    }
+
+    #[tokio::test]
+    async fn new_connections_may_lead_elsewhere() {
+        let (port, server) = echo().await;
+        let proxy = Proxy::start(port).await;
+        let mut first = connect(&proxy).await;
+        send(&mut first).await;
+        hear(&mut first).await;
+        let (elsewhere, _server) = echo().await;
+        proxy.redirect(elsewhere);
+        server.abort();
+        for stream in [&mut first, &mut connect(&proxy).await] {
+            send(stream).await;
+            hear(stream).await;
+        }
     }
 
     #[tokio::test]

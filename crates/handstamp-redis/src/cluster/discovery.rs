@@ -11,6 +11,9 @@ use super::view::View;
 use crate::RedisError;
 use crate::driver::{Connection, Reply, Request};
 use crate::latest::latest;
+use crate::limit::Limit;
+use crate::purpose::Purpose;
+use crate::server::Told;
 use crate::task::Task;
 use crate::url::{Address, Host};
 
@@ -18,14 +21,10 @@ use crate::url::{Address, Host};
 /// again while a primary does not answer, because another will take its place.
 pub(super) async fn keep_looking(state: Arc<State>) {
     let mut calm_at = Instant::now();
-    let mut told = false;
+    let told = Told::default();
     loop {
-        look(&state).await;
-        if state.map().members().is_empty() && !told {
-            let cause = state.failure("no node answers");
-            tracing::warn!(%cause, "cannot find out what the cluster is like");
-            told = true;
-        }
+        look(&state, &told).await;
+        state.guests.sweep();
         state.refreshes.send_modify(|refreshes| *refreshes += 1);
         sleep(SHORTEST_PAUSE).await;
         let map = state.map();
@@ -42,7 +41,7 @@ pub(super) async fn keep_looking(state: Arc<State>) {
 }
 
 /// Asks those who are known to be there, or else everybody who might be.
-async fn look(state: &State) {
+async fn look(state: &State, told: &Told) {
     let map = state.map();
     let mut known: Vec<_> = map.members().iter().filter(|member| member.primary.is_up()).collect();
     // Others each time, where there are many.
@@ -57,16 +56,23 @@ async fn look(state: &State) {
         }
     };
     match view {
-        Ok(view) => state.install(&view),
+        Ok(view) => {
+            told.forget();
+            state.install(&view);
+        }
         Err(cause) => {
-            tracing::debug!(%cause, "no node of the cluster says what it is like");
+            if told.is_news(&cause) {
+                tracing::warn!(%cause, "no node of the cluster says what it is like");
+            } else {
+                tracing::debug!(%cause, "still no node of the cluster says what it is like");
+            }
             state.note_failure(cause);
         }
     }
 }
 
 async fn ask_member(member: &Member) -> Result<View, RedisError> {
-    let [slots, info] = questions().map(Task::new);
+    let [slots, info] = questions().map(|question| Task::new(question, Limit::Probe));
     let (slots, info) = tokio::try_join!(member.primary.call(&slots), member.primary.call(&info))?;
     View::read(&slots, &info, &member.host)
 }
@@ -74,7 +80,8 @@ async fn ask_member(member: &Member) -> Result<View, RedisError> {
 async fn ask_host(state: &State, host: &Host) -> Result<View, RedisError> {
     let target = state.shared.config.target(&Address::Tcp(host.clone()));
     let asked = timeout(state.shared.config.connect_timeout, async {
-        let connection = Connection::open(&target).await?;
+        let name = state.shared.config.client_name(Purpose::Discovery);
+        let connection = Connection::open(&target, &name).await?;
         let replies = join_all(questions().map(|question| connection.caller().call(question))).await;
         replies.into_iter().collect::<Result<Vec<Reply>, _>>()
     });

@@ -5,6 +5,7 @@
 
 mod discovery;
 mod fence;
+mod guests;
 mod map;
 mod member;
 mod slots;
@@ -23,6 +24,7 @@ pub(crate) use self::member::Member;
 use self::state::State;
 use crate::RedisError;
 use crate::driver::{Reply, slot_of};
+use crate::primary::Primary;
 use crate::redirection::Kind;
 use crate::shared::Shared;
 use crate::task::Task;
@@ -61,8 +63,11 @@ impl Cluster {
         member.cloned().ok_or(RedisError::Connection(Cow::Borrowed(GONE)))
     }
 
-    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
-        self.state.map().members().to_vec()
+    /// The primaries that have slots, and those that are about to get their first.
+    pub(crate) fn primaries(&self) -> Vec<Arc<Primary>> {
+        let map = self.state.map();
+        let members = map.members().iter().map(|member| member.primary.clone());
+        members.chain(self.state.guests.all()).collect()
     }
 
     pub(crate) fn slot_fence(&self, member: &Arc<Member>) -> SlotFence {
@@ -115,7 +120,7 @@ impl Cluster {
                         // Others go by the fences of the primary that has the slot until it has moved: so what they
                         // have to hear of must come from there, too.
                         if let Some(notice) = &task.notice {
-                            let told = member.primary.call(&Task::new(notice.clone())).await;
+                            let told = member.primary.call(&Task::new(notice.clone(), task.limit)).await;
                             // Not told, and done all the same.
                             told.map_err(|_| RedisError::TimedOut)?;
                         }
@@ -129,7 +134,7 @@ impl Cluster {
 
     pub(crate) async fn close(&self) {
         self.discovery.abort();
-        futures_util::future::join_all(self.members().iter().map(|member| member.primary.close())).await;
+        futures_util::future::join_all(self.primaries().iter().map(|primary| primary.close())).await;
     }
 }
 

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,10 +9,12 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
+use super::guests::Guests;
 use super::map::SlotMap;
 use super::member::Member;
 use super::view::{Seen, View};
 use crate::RedisError;
+use crate::limit::Limit;
 use crate::primary::Primary;
 use crate::shared::Shared;
 use crate::url::Host;
@@ -29,8 +31,7 @@ pub(crate) struct State {
     failure: Mutex<Option<RedisError>>,
     /// What that was made from.
     seen: RwLock<Vec<Seen>>,
-    /// Primaries that have no slot yet, but are about to get one: somebody was told to ask there.
-    guests: Mutex<HashMap<Host, Arc<Primary>>>,
+    pub(super) guests: Guests,
     shards: watch::Sender<BTreeSet<Shard>>,
     next_shard: AtomicU32,
     pub(super) wanted: Notify,
@@ -47,7 +48,7 @@ impl State {
             installed: Mutex::default(),
             failure: Mutex::default(),
             seen: RwLock::default(),
-            guests: Mutex::default(),
+            guests: Guests::default(),
             shards: watch::Sender::new(BTreeSet::new()),
             // Zero is the shard of keys of which nobody knows where they lie.
             next_shard: AtomicU32::new(1),
@@ -80,7 +81,7 @@ impl State {
     pub(super) async fn refreshed(&self) -> Result<(), RedisError> {
         let mut refreshes = self.refreshes.subscribe();
         self.request_refresh();
-        timeout(self.shared.config.command_timeout, refreshes.changed())
+        timeout(self.shared.config.limit(Limit::Probe), refreshes.changed())
             .await
             .map_err(|_| RedisError::TimedOut)?
             .map_err(|_| RedisError::Closed)
@@ -101,11 +102,7 @@ impl State {
         if let Some(member) = self.map().at(host) {
             return member.primary.clone();
         }
-        let mut guests = self.guests.lock();
-        if guests.len() >= MOST_GUESTS && !guests.contains_key(host) {
-            guests.clear();
-        }
-        guests.entry(host.clone()).or_insert_with(|| Member::primary_at(&self.shared, host)).clone()
+        self.guests.at(host, || Member::primary_at(&self.shared, host))
     }
 
     async fn find(
@@ -118,6 +115,10 @@ impl State {
             if let Some(member) = look(&self.map()) {
                 return Ok(member);
             }
+            if let Some(cause) = self.nothing_known() {
+                self.request_refresh();
+                return Err(cause);
+            }
             self.refreshed().await?;
         }
         look(&self.map()).ok_or_else(|| self.failure(otherwise))
@@ -129,9 +130,12 @@ impl State {
 
     /// As long as no node has ever said what the cluster is like, the reason is that.
     pub(super) fn failure(&self, otherwise: &'static str) -> RedisError {
-        let unknown = self.map().members().is_empty();
-        let cause = if unknown { self.failure.lock().clone() } else { None };
-        cause.unwrap_or(RedisError::Connection(Cow::Borrowed(otherwise)))
+        self.nothing_known().unwrap_or(RedisError::Connection(Cow::Borrowed(otherwise)))
+    }
+
+    /// Why no node has said what the cluster is like, if none ever has, and all were asked.
+    fn nothing_known(&self) -> Option<RedisError> {
+        if self.map().members().is_empty() { self.failure.lock().clone() } else { None }
     }
 
     /// Whether that is how we see it, too.
@@ -160,7 +164,7 @@ impl State {
             let member = member.unwrap_or_else(|| {
                 let shard = Shard::new(self.next_shard.fetch_add(1, Ordering::Relaxed));
                 tracing::info!(server = %seen.host, "found a primary of the cluster");
-                let guest = self.guests.lock().remove(&seen.host);
+                let guest = self.guests.take(&seen.host);
                 Arc::new(Member::new(&self.shared, shard, seen, guest))
             });
             (member, seen.slots.clone())
@@ -178,8 +182,6 @@ impl State {
 }
 
 const OUTDATED: Duration = Duration::from_secs(30);
-/// Slots move to one node or two at a time.
-const MOST_GUESTS: usize = 16;
 
 const NO_OWNER: &str = "no primary of the cluster has this slot, or no node can be reached";
 const NO_SUCH_NODE: &str = "the cluster has no primary at the address that it gave";

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fred::clients::{Client, Pipeline, WithOptions};
@@ -7,27 +8,29 @@ use fred::error::Error;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
 use fred::types::Value;
 use fred::types::config::Options;
+use futures_util::future::join4;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::message::custom;
-use super::{Reply, Request, Target, failure, options};
+use super::{Reply, Request, ServerInfo, Target, failure, options};
 use crate::RedisError;
 
 /// One TCP connection that has answered. Dropping this closes it, and ends the tasks that drive it.
 pub(crate) struct Connection {
     caller: Caller,
+    info: Arc<ServerInfo>,
     _lifeline: AbortOnDropHandle<()>,
 }
 
 impl Connection {
-    /// Connects, and waits for the first answer.
+    /// Connects, and waits for the first reply. `name` is what `CLIENT LIST` calls the connection.
     ///
     /// # Cancel safety
     ///
     /// Safe: whatever was begun ends with the future.
-    pub(crate) async fn open(target: &Target) -> Result<Self, RedisError> {
+    pub(crate) async fn open(target: &Target, name: &str) -> Result<Self, RedisError> {
         let options = options::connection(target.connect_timeout);
         // Without a policy for reconnecting, the client ends with its connection.
         let client = Client::new(options::client(target)?, None, Some(options), None);
@@ -39,12 +42,10 @@ impl Connection {
         }));
         let client = client.with_options(&Options::default());
         let caller = Caller { client, ended, ours: true };
-        let connection = Self { caller, _lifeline: lifeline };
         // Commands queue until the connection is there, so this waits for that, too.
-        timeout(target.connect_timeout, connection.caller.prove())
-            .await
-            .unwrap_or_else(|_| Err(RedisError::silence()))?;
-        Ok(connection)
+        let introduced = timeout(target.connect_timeout, caller.introduce(Some(name)));
+        let info = introduced.await.unwrap_or_else(|_| Err(RedisError::silence()))?;
+        Ok(Self { caller, info: Arc::new(info), _lifeline: lifeline })
     }
 
     /// The connection that somebody else's client has, until that loses it.
@@ -63,9 +64,9 @@ impl Connection {
             end.send_replace(Some(cause));
         }));
         let caller = Caller { client: client.with_options(&options::once()), ended, ours: false };
-        let connection = Self { caller, _lifeline: lifeline };
-        match timeout(limit, connection.caller.prove()).await {
-            Ok(proved) => proved.map(|()| connection),
+        // Its name is its owner's affair.
+        match timeout(limit, caller.introduce(None)).await {
+            Ok(info) => Ok(Self { caller, info: Arc::new(info?), _lifeline: lifeline }),
             Err(_) => {
                 // It may be the only one who thinks that there is a connection.
                 let _ = timeout(limit, client.force_reconnection()).await;
@@ -77,6 +78,11 @@ impl Connection {
     /// The part that can be cloned, and does not keep the connection open.
     pub(crate) const fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// What the server at the other end said of itself in the beginning.
+    pub(crate) const fn info(&self) -> &Arc<ServerInfo> {
+        &self.info
     }
 
     /// Resolves when the connection is no more, with the cause.
@@ -221,11 +227,31 @@ impl Caller {
         &self.client
     }
 
-    /// Waits for a first answer. A refusal is one: what is refused now, such as while the server loads its data, may
-    /// be granted later.
+    /// Waits for a first reply, names the connection, and asks what the server is, all at once.
+    async fn introduce(&self, name: Option<&str>) -> Result<ServerInfo, RedisError> {
+        let naming = async {
+            if let Some(name) = name {
+                let name = Request::new("CLIENT").arg("SETNAME").arg(name.to_owned());
+                if let Err(RedisError::Refused(cause)) = self.call(name).await {
+                    tracing::debug!(%cause, "the server does not let connections have names");
+                }
+            }
+        };
+        let [server, replication] =
+            ["server", "replication"].map(|section| self.call(ServerInfo::request(section)));
+        let (proved, (), server, replication) = join4(self.prove(), naming, server, replication).await;
+        proved?;
+        Ok(ServerInfo::read([server, replication].iter().flatten()))
+    }
+
+    /// Waits for a first reply. An error reply is one if it is about the moment, such as while the server loads its data;
+    /// and if the connection did not end with it.
     async fn prove(&self) -> Result<(), RedisError> {
         match self.ping().await {
-            Ok(()) | Err(RedisError::Refused(_)) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(RedisError::Refused(refusal)) if refusal.is_temporary() && self.ended.borrow().is_none() => {
+                Ok(())
+            }
             // The end of the connection says more about what went wrong than the end of the command.
             Err(RedisError::Connection(_)) => Err(self.lost().await),
             Err(error) => Err(error),

@@ -9,6 +9,7 @@ use crate::{RedisError, Refusal};
 /// What an error of the client library means.
 pub(super) fn cause(error: &Error) -> RedisError {
     match error.kind() {
+        ErrorKind::Auth if error.details().starts_with("NOAUTH") => RedisError::PasswordNeeded,
         ErrorKind::Auth => RedisError::Authentication,
         ErrorKind::IO => RedisError::Connection(io(error.details())),
         ErrorKind::Tls => {
@@ -51,6 +52,17 @@ mod tests {
         assert_eq!(cause(&error).to_string(), "no connection to the server: Connection refused");
         let closed = Error::new(ErrorKind::IO, "Connection closed.");
         assert_eq!(cause(&closed).to_string(), "no connection to the server: Connection closed.");
+    }
+
+    #[test]
+    fn a_missing_password_is_told_from_a_wrong_one() {
+        for (reply, expected) in [
+            ("NOAUTH Authentication required.", RedisError::PasswordNeeded),
+            ("NOAUTH HELLO must be called with the client already authenticated", RedisError::PasswordNeeded),
+            ("WRONGPASS invalid username-password pair or user is disabled.", RedisError::Authentication),
+        ] {
+            assert_eq!(cause(&Error::new(ErrorKind::Auth, reply)), expected, "{reply}");
+        }
     }
 
     #[test]

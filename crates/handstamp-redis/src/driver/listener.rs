@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{Connection, Reply, Request, Target, failure};
 use crate::{RedisError, Transport};
 
-/// A subscription to one channel, on a connection of its own: an error reply to a `SUBSCRIBE` shifts the replies to
+/// A subscription to some channels, on a connection of its own: an error reply to a `SUBSCRIBE` shifts the replies to
 /// all commands behind it. It ends with that connection.
 ///
 /// It also hears of keys that have changed, if another connection is told to have that sent here.
@@ -32,10 +32,11 @@ impl Listener {
     /// Connects and subscribes.
     pub(crate) async fn open(
         target: &Target,
-        channel: &str,
+        name: &str,
+        channels: &[&str],
         transport: Transport,
     ) -> Result<Self, RedisError> {
-        let connection = Connection::open(target).await?;
+        let connection = Connection::open(target, name).await?;
         let client = connection.caller().client();
         // Its setting for this makes all of its channels larger, and those of one client would take ten megabytes.
         let channel_of_messages = broadcast::Sender::new(CAPACITY);
@@ -46,7 +47,7 @@ impl Listener {
             client.inner().notifications.invalidations.store(Arc::new(channel_of_changes));
         }
         let (messages, changes) = (client.message_rx(), client.invalidation_rx());
-        timeout(target.connect_timeout, subscribe(&connection, channel))
+        timeout(target.connect_timeout, subscribe(&connection, channels))
             .await
             .unwrap_or(Err(RedisError::TimedOut))?;
         Ok(Self { connection, messages, changes })
@@ -72,6 +73,11 @@ impl Listener {
             Some(received) => Some(received.and_then(message)),
             None => there_already(self.changes.try_recv()).map(|received| received.map(changes)),
         }
+    }
+
+    /// The connection, for commands besides.
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// The number by which other connections can have sent something here.
@@ -105,10 +111,10 @@ impl Listener {
 /// The client library reports that a `SUBSCRIBE` was sent and ignores what is answered, except that it takes an error
 /// for the answer to the command behind it. So there has to be one, and it has to be on its way before the error is
 /// back, or the error is lost. Of a pipeline, no part is sent later than an answer to another is read.
-async fn subscribe(connection: &Connection, channel: &str) -> Result<(), RedisError> {
+async fn subscribe(connection: &Connection, channels: &[&str]) -> Result<(), RedisError> {
     let pipeline = connection.caller().client().pipeline();
     let queued = async {
-        pipeline.subscribe(channel.to_owned()).await?;
+        pipeline.subscribe(channels.to_vec()).await?;
         pipeline.ping::<Value>(None).await?;
         pipeline.last::<Value>().await
     };

@@ -15,12 +15,14 @@ mod handshake;
 mod listener;
 mod message;
 mod options;
+mod server_info;
 mod shared_client;
 mod target;
 
 pub(crate) use self::connection::{Caller, Connection};
 pub(crate) use self::listener::{Listener, Received};
 pub(crate) use self::message::{Reply, Request};
+pub(crate) use self::server_info::{Role, ServerInfo};
 pub(crate) use self::shared_client::SharedClient;
 pub use self::shared_client::UnfitClient;
 pub(crate) use self::target::{Protocol, Target};

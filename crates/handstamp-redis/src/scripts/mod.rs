@@ -3,9 +3,11 @@
 //! A server keeps scripts until it restarts, and is told them when it turns out to lack one.
 
 use bytes::Bytes;
+use handstamp_store::Shard;
 
 use crate::RedisError;
 use crate::driver::{Reply, Request, sha1_hex};
+use crate::limit::Limit;
 use crate::task::Task;
 use crate::topology::Topology;
 
@@ -18,6 +20,8 @@ pub(crate) struct Scripts {
     pub(crate) retire: Script,
     pub(crate) touch: Script,
     pub(crate) unmark: Script,
+    /// Leaves nothing.
+    pub(crate) probe: Script,
 }
 
 impl Scripts {
@@ -29,6 +33,7 @@ impl Scripts {
             retire: Script::new(include_str!("retire.lua")),
             touch: Script::new(include_str!("touch.lua")),
             unmark: Script::new(include_str!("unmark.lua")),
+            probe: Script::new(include_str!("probe.lua")),
         }
     }
 }
@@ -77,24 +82,54 @@ impl Script {
         call: Call<N>,
     ) -> Result<i64, RedisError> {
         let Call { key, arguments, notice, durable } = call;
-        let request = |command, script: Bytes| {
-            let request = Request::new(command).arg(script).arg("1").arg(key.clone());
-            arguments.iter().cloned().fold(request, Request::arg)
-        };
-        let mut task = Task { request: request("EVALSHA", self.sha.clone()), durable, notice };
+        let mut task = Task { request: self.by_hash(&key, &arguments), limit: Limit::Write, durable, notice };
         let reply = match topology.call(&key, &task).await {
-            Err(RedisError::Refused(refusal)) if refusal.code() == "NOSCRIPT" => {
-                // Whoever runs it by its text knows it by its hash from then on.
-                task.request = request("EVAL", Bytes::from_static(self.source.as_bytes()));
+            Err(error) if is_unknown(&error) => {
+                task.request = self.by_text(&key, &arguments);
                 topology.call(&key, &task).await
             }
             reply => reply,
         };
-        match reply? {
-            Reply::Integer(outcome) => Ok(outcome),
-            _ => Err(RedisError::Protocol),
-        }
+        outcome(&reply?)
     }
+
+    /// What the script returns on the primary of a shard, past the limit of commands in flight and the breaker.
+    pub(crate) async fn run_aside<const N: usize>(
+        &self,
+        topology: &Topology,
+        shard: Shard,
+        key: &Bytes,
+        arguments: [Bytes; N],
+    ) -> Result<i64, RedisError> {
+        let call = |request| topology.call_aside(shard, request, Limit::Write);
+        let reply = match call(self.by_hash(key, &arguments)).await {
+            Err(error) if is_unknown(&error) => call(self.by_text(key, &arguments)).await,
+            reply => reply,
+        };
+        outcome(&reply?)
+    }
+
+    fn by_hash(&self, key: &Bytes, arguments: &[Bytes]) -> Request {
+        request("EVALSHA", self.sha.clone(), key, arguments)
+    }
+
+    /// A server that has run it by its text knows it by its hash from then on.
+    fn by_text(&self, key: &Bytes, arguments: &[Bytes]) -> Request {
+        request("EVAL", Bytes::from_static(self.source.as_bytes()), key, arguments)
+    }
+}
+
+fn request(command: &'static str, script: Bytes, key: &Bytes, arguments: &[Bytes]) -> Request {
+    let request = Request::new(command).arg(script).arg("1").arg(key.clone());
+    arguments.iter().cloned().fold(request, Request::arg)
+}
+
+fn is_unknown(error: &RedisError) -> bool {
+    matches!(error, RedisError::Refused(refusal) if refusal.code() == "NOSCRIPT")
+}
+
+fn outcome(reply: &Reply) -> Result<i64, RedisError> {
+    reply.as_integer().ok_or(RedisError::Protocol)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use tokio::sync::broadcast;
 
 use super::BreakerSettings;
 use super::breaker::{Breaker, CircuitState, Era};
+use crate::purpose::Purpose;
 
 /// The breaker of one server, and those who want to know of it.
 #[derive(Debug)]
@@ -26,6 +27,16 @@ pub enum CircuitPurpose {
     DurableWrites,
     /// Reads from a replica.
     ReplicaReads,
+}
+
+impl From<CircuitPurpose> for Purpose {
+    fn from(purpose: CircuitPurpose) -> Self {
+        match purpose {
+            CircuitPurpose::Commands => Self::Commands,
+            CircuitPurpose::DurableWrites => Self::DurableWrites,
+            CircuitPurpose::ReplicaReads => Self::ReplicaReads,
+        }
+    }
 }
 
 /// A circuit has changed its state.

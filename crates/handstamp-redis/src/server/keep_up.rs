@@ -2,24 +2,32 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use handstamp_store::Backoff;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::circuit::Circuit;
-use super::link::{Link, Lives};
+use super::link::{Link, Live, Lives};
 use super::place::Place;
-use crate::driver::{Caller, Connection, Request, Target};
+use super::role_query::RoleQuery;
+use super::told::Told;
+use crate::driver::{Caller, Connection, Request, ServerInfo, Target};
+use crate::limit::Limit;
 use crate::{RedisConfig, RedisError, Refusal, Transport};
 
 /// The task that makes the connection to a server, and makes it anew.
 pub(super) struct Supervisor {
     pub(super) config: Arc<RedisConfig>,
     pub(super) place: Arc<Place>,
+    /// The name of the connection.
+    pub(super) name: String,
     pub(super) link: Arc<watch::Sender<Link>>,
     pub(super) lives: Arc<watch::Sender<Lives>>,
     pub(super) doubt: Arc<Notify>,
     pub(super) circuit: Arc<Circuit>,
+    pub(super) roles: Arc<RoleQuery>,
+    pub(super) told: Arc<Told>,
 }
 
 impl Supervisor {
@@ -31,44 +39,51 @@ impl Supervisor {
     pub(super) async fn run(self) {
         let mut backoff = Backoff::new();
         let mut cluster_was_down = false;
+        let mut before: Option<Arc<ServerInfo>> = None;
         loop {
             match self.open(cluster_was_down).await {
                 Ok((connection, target)) => {
                     self.circuit.answered();
-                    if !self.advance(Link::Up(connection.caller().clone(), target.clone())) {
+                    let info = connection.info().clone();
+                    // Before commands can go there: whatever is believed on the strength of the server before ends first.
+                    if before.is_some_and(|before| !info.continues(&before)) {
+                        Lives::leave_server(&self.lives);
+                    }
+                    before = Some(info.clone());
+                    let (caller, target) = (connection.caller().clone(), target);
+                    if !self.advance(Link::Up(Live { caller, target: target.clone(), info })) {
                         return;
                     }
                     tracing::info!(server = %target.address, "connected to the session store");
                     let since = Instant::now();
                     let cause = self.end_of(&connection, &target).await;
-                    cluster_was_down = self.survives(&cause);
+                    cluster_was_down = is_cluster_down(&cause);
                     let next = if cluster_was_down { Link::Down(cause.clone()) } else { Link::Connecting };
                     if !self.advance(next) {
                         return;
                     }
-                    // In this order: who sees the new life does not see the old connection any more.
                     self.lives.send_modify(|lives| {
                         lives.connections += 1;
-                        lives.servers += u64::from(!cluster_was_down);
+                        lives.servers += u64::from(self.ends_trust(&cause));
                     });
-                    match cause {
-                        // Somebody has to do something about it.
-                        RedisError::Refused(_) | RedisError::NotPrimary => {
-                            tracing::warn!(server = %target.address, %cause, "left the session store");
-                        }
-                        _ => {
-                            tracing::info!(
-                                server = %target.address, %cause, "lost the connection to the session store"
-                            );
-                        }
-                    }
+                    self.tell_loss(&target, &cause);
                     if since.elapsed() >= STABLE && !cluster_was_down {
+                        if !needs_help(&cause) {
+                            self.told.forget();
+                        }
                         backoff = Backoff::new();
                         continue;
                     }
                 }
                 Err(cause) => {
-                    tracing::debug!(place = ?self.place, %cause, "cannot connect to the session store");
+                    if cause == RedisError::NotPrimary {
+                        Lives::leave_server(&self.lives);
+                    }
+                    if self.told.is_news(&cause) {
+                        tracing::warn!(server = %self.place, %cause, "cannot connect to the session store");
+                    } else {
+                        tracing::debug!(server = %self.place, %cause, "still cannot connect to the session store");
+                    }
                     if !self.advance(Link::Down(cause)) {
                         return;
                     }
@@ -81,9 +96,11 @@ impl Supervisor {
     /// A connection. If the cluster was down, one through which it says that it is not any more: the client library ends a
     /// connection on which a command is refused for that.
     async fn open(&self, cluster_was_down: bool) -> Result<(Connection, Arc<Target>), RedisError> {
-        let (connection, target) = self.place.open(self.config.protocol()).await?;
+        let (connection, target) = self.place.open(self.config.protocol(), &self.name, &self.roles).await?;
         if cluster_was_down {
-            let info = connection.caller().call(Request::new("CLUSTER").arg("INFO")).await?;
+            let info = connection.caller().call(Request::new("CLUSTER").arg("INFO"));
+            let info =
+                timeout(self.config.connect_timeout, info).await.map_err(|_| RedisError::silence())??;
             if !info.as_text().is_some_and(|info| info.contains("cluster_state:ok")) {
                 return Err(RedisError::Refused(Refusal::read("CLUSTERDOWN")));
             }
@@ -91,11 +108,21 @@ impl Supervisor {
         Ok((connection, target))
     }
 
-    /// Whether a connection that ended for this reason led to the server that the next one will lead to. Servers that tell
-    /// of changes have to be told anew where to, in any case.
-    fn survives(&self, cause: &RedisError) -> bool {
-        self.config.invalidation == Transport::PubSub
-            && matches!(cause, RedisError::Refused(refusal) if refusal.code() == "CLUSTERDOWN")
+    /// Whether a subscription made beside a connection that ended for this reason must end, whatever the next connection
+    /// leads to. Servers that track reads do so for a connection, and forget them with it.
+    fn ends_trust(&self, cause: &RedisError) -> bool {
+        self.config.invalidation == Transport::Tracking || *cause == RedisError::NotPrimary
+    }
+
+    fn tell_loss(&self, target: &Target, cause: &RedisError) {
+        let server = &target.address;
+        if !needs_help(cause) {
+            tracing::info!(%server, %cause, "lost the connection to the session store");
+        } else if self.told.is_news(cause) {
+            tracing::warn!(%server, %cause, "left the session store");
+        } else {
+            tracing::debug!(%server, %cause, "left the session store again");
+        }
     }
 
     /// Resolves when the connection is lost, or there is a doubt about it and the server does not answer as it should:
@@ -108,7 +135,8 @@ impl Supervisor {
                 cause = connection.lost() => return cause,
                 () = &mut moved => return RedisError::NotPrimary,
                 () = self.doubt.notified() => {
-                    match timeout(self.config.command_timeout, self.check(connection.caller())).await {
+                    let limit = self.config.limit(Limit::Probe);
+                    match timeout(limit, self.check(connection.caller())).await {
                         Ok(Ok(()) | Err(RedisError::Refused(_))) => self.circuit.answered(),
                         Ok(Err(cause)) => return cause,
                         Err(_) => return RedisError::silence(),
@@ -120,13 +148,26 @@ impl Supervisor {
 
     /// Two commands, since one that follows its like would not notice that it gets the other's answer.
     async fn check(&self, caller: &Caller) -> Result<(), RedisError> {
-        caller.ping().await?;
-        self.place.check(caller).await
+        match join(caller.ping(), self.place.check(caller, &self.roles)).await {
+            (Ok(()), checked) => checked,
+            // A server that cannot write to its disk refuses a `PING`, too.
+            (Err(RedisError::Refused(refusal)), checked) => checked.and(Err(RedisError::Refused(refusal))),
+            (Err(error), _) => Err(error),
+        }
     }
 
     fn advance(&self, next: Link) -> bool {
         Link::advance(&self.link, next)
     }
+}
+
+fn is_cluster_down(cause: &RedisError) -> bool {
+    matches!(cause, RedisError::Refused(refusal) if refusal.code() == "CLUSTERDOWN")
+}
+
+/// Whether somebody has to do something about it.
+fn needs_help(cause: &RedisError) -> bool {
+    matches!(cause, RedisError::NotPrimary | RedisError::Refused(_))
 }
 
 /// A connection that lasted so long is made anew at once when it is lost; another one after a pause.

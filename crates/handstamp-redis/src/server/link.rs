@@ -3,19 +3,29 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::RedisError;
-use crate::driver::{Caller, Target};
+use crate::driver::{Caller, ServerInfo, Target};
 
 /// The state of a server's connection for commands.
 #[derive(Clone, Debug)]
 pub(super) enum Link {
     /// It is just being made, and may well be there in a moment: commands wait for that.
     Connecting,
-    /// It is there, and leads to this target.
-    Up(Caller, Arc<Target>),
+    /// It is there.
+    Up(Live),
     /// It could not be made. Attempts go on, and commands fail at once.
     Down(RedisError),
     /// There will be none any more.
     Closed,
+}
+
+/// A connection that is there.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    pub(super) caller: Caller,
+    /// Where it leads.
+    pub(super) target: Arc<Target>,
+    /// What the server said of itself when the connection was made.
+    pub(super) info: Arc<ServerInfo>,
 }
 
 impl Link {
@@ -31,27 +41,42 @@ impl Link {
     }
 }
 
-/// Which connection for commands it is, of all there have been; and which of those lead to the same server for certain.
+/// Counts of what the connection for commands has gone through.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Lives {
+    /// How often a connection was lost.
     pub(super) connections: u64,
+    /// How often the server behind it may have become another one, or no longer the primary.
     pub(super) servers: u64,
 }
 
-/// Tells when the connection for commands may lead elsewhere than it did.
+impl Lives {
+    /// The next connection leads to another server, or is not known to lead to the same.
+    pub(super) fn leave_server(lives: &watch::Sender<Self>) {
+        lives.send_modify(|lives| lives.servers += 1);
+    }
+}
+
+/// Tells when the connection for commands may lead to another server than it did.
+#[derive(Clone)]
 pub(crate) struct Replaced {
     lives: watch::Receiver<Lives>,
     then: u64,
 }
 
 impl Replaced {
-    /// From now on.
+    /// Watches from now on.
     pub(super) fn from_now(lives: watch::Receiver<Lives>) -> Self {
         let then = lives.borrow().servers;
         Self { lives, then }
     }
 
-    /// Resolves then.
+    /// Whether that has happened. It has before the first command can go to the other server.
+    pub(crate) fn has_happened(&self) -> bool {
+        self.lives.borrow().servers != self.then
+    }
+
+    /// Resolves when that happens.
     ///
     /// # Cancel safety
     ///

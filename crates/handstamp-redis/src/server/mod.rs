@@ -5,12 +5,17 @@ mod failure_rate;
 mod keep_up;
 mod link;
 mod place;
+mod role_query;
 mod rounds;
+mod told;
 mod trial;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,11 +26,15 @@ use self::circuit::Circuit;
 pub use self::circuit::{CircuitEvent, CircuitPurpose};
 use self::keep_up::Supervisor;
 pub(crate) use self::link::Replaced;
-use self::link::{Link, Lives};
+use self::link::{Link, Live, Lives};
 pub(crate) use self::place::Place;
+use self::role_query::RoleQuery;
 use self::rounds::Rounds;
+pub(crate) use self::told::Told;
 use self::trial::Trial;
-use crate::driver::{Caller, Listener, Reply, Request};
+use crate::driver::{Caller, Listener, Reply, Request, ServerInfo};
+use crate::limit::Limit;
+use crate::purpose::Purpose;
 use crate::{Channel, RedisConfig, RedisError, Transport};
 
 /// A server: a connection to it for commands, which is kept up, and subscriptions, each on a connection of its own.
@@ -39,6 +48,8 @@ pub(crate) struct Server {
     /// The connection may be dead, or out of step.
     doubt: Arc<Notify>,
     circuit: Arc<Circuit>,
+    roles: Arc<RoleQuery>,
+    told: Arc<Told>,
     in_flight: Semaphore,
     supervisor: AbortOnDropHandle<()>,
 }
@@ -53,15 +64,18 @@ impl Server {
         let place = Arc::new(place);
         let link = Arc::new(watch::Sender::new(Link::Connecting));
         let lives = Arc::new(watch::Sender::new(Lives::default()));
-        let doubt = Arc::default();
+        let (doubt, roles, told) = (Arc::default(), Arc::default(), Arc::default());
         let circuit = Arc::new(Circuit::new(&place.to_string(), purpose, config.breaker, events));
         let supervisor = Supervisor {
             config: config.clone(),
             place: place.clone(),
+            name: config.client_name(purpose.into()),
             link: link.clone(),
             lives: lives.clone(),
             doubt: Arc::clone(&doubt),
             circuit: circuit.clone(),
+            roles: Arc::clone(&roles),
+            told: Arc::clone(&told),
         };
         Self {
             in_flight: Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS)),
@@ -73,6 +87,8 @@ impl Server {
             rounds: Rounds::default(),
             doubt,
             circuit,
+            roles,
+            told,
         }
     }
 
@@ -81,8 +97,8 @@ impl Server {
     /// # Cancel safety
     ///
     /// The command may have been carried out or not, and may still be.
-    pub(crate) async fn call(&self, request: Request) -> Result<Reply, RedisError> {
-        self.admitted(|caller| async move { caller.call(request).await }).await
+    pub(crate) async fn call(&self, request: Request, limit: Limit) -> Result<Reply, RedisError> {
+        self.admitted(limit, |caller| async move { caller.call(request).await }).await
     }
 
     /// The answer to a command for a key that is just moving here from another server.
@@ -90,8 +106,8 @@ impl Server {
     /// # Cancel safety
     ///
     /// The command may have been carried out or not, and may still be.
-    pub(crate) async fn ask(&self, request: Request) -> Result<Reply, RedisError> {
-        self.admitted(|caller| async move { caller.ask(request).await }).await
+    pub(crate) async fn ask(&self, request: Request, limit: Limit) -> Result<Reply, RedisError> {
+        self.admitted(limit, |caller| async move { caller.ask(request).await }).await
     }
 
     /// The answer to a command, once so many replicas have it. Those behind it on the same connection wait, too.
@@ -105,7 +121,7 @@ impl Server {
     /// The command may have been carried out or not, and may still be.
     pub(crate) async fn call_and_wait(&self, request: Request, replicas: u32) -> Result<Reply, RedisError> {
         let connection = self.lives.borrow().connections;
-        let reply = self.call(request).await?;
+        let reply = self.call(request, Limit::Write).await?;
         self.replicated(connection, replicas).await.map(|()| reply)
     }
 
@@ -120,20 +136,21 @@ impl Server {
     /// The command may have been carried out or not, and may still be.
     pub(crate) async fn ask_and_wait(&self, request: Request, replicas: u32) -> Result<Reply, RedisError> {
         let connection = self.lives.borrow().connections;
-        let reply = self.ask(request).await?;
+        let reply = self.ask(request, Limit::Write).await?;
         self.replicated(connection, replicas).await.map(|()| reply)
     }
 
     /// Waits until so many replicas have what was written over this connection. Many wait together: while the server waits,
     /// it does nothing else for this connection.
     async fn replicated(&self, connection: u64, replicas: u32) -> Result<(), RedisError> {
-        let limit = self.config.command_timeout / 4;
+        let limit = self.config.limit(Limit::Write) / 4;
         let wait = || async {
             let wait =
                 Request::new("WAIT").arg(replicas.to_string()).arg(limit.as_millis().max(1).to_string());
-            self.call(wait).await?.as_integer().ok_or(RedisError::Protocol)
+            self.call(wait, Limit::Write).await?.as_integer().ok_or(RedisError::Protocol)
         };
-        let acknowledged = self.rounds.join(wait).await?;
+        // Whatever becomes of the `WAIT`, the write before it was done.
+        let acknowledged = self.rounds.join(wait).await.map_err(|_| RedisError::NotReplicated)?;
         // Another connection would say so of what it has written itself, which may be nothing.
         let same = self.lives.borrow().connections == connection;
         if same && acknowledged >= i64::from(replicas) { Ok(()) } else { Err(RedisError::NotReplicated) }
@@ -143,14 +160,61 @@ impl Server {
     /// the circuit is open: as long as it does not, the node believes nothing that it has cached, and would send even
     /// more.
     pub(crate) async fn check(&self) -> Result<(), RedisError> {
-        let caller = self.caller().await?;
-        let checked = self.in_time(self.place.check(&caller)).await;
+        let limit = self.config.limit(Limit::Probe);
+        let caller = self.caller(limit).await?;
+        let checked = self.in_time(limit, self.place.check(&caller, &self.roles)).await;
         match &checked {
-            Ok(()) => self.circuit.answered(),
-            Err(RedisError::NotPrimary | RedisError::Protocol | RedisError::TimedOut) => self.doubt(),
+            Ok(()) => {
+                self.circuit.answered();
+                self.told.forget();
+            }
+            Err(RedisError::NotPrimary) => {
+                // It may be the primary again in a moment, and another one in between.
+                Lives::leave_server(&self.lives);
+                self.doubt();
+            }
+            Err(RedisError::Protocol | RedisError::TimedOut) => self.doubt(),
             Err(_) => {}
         }
         checked
+    }
+
+    /// The answer to a command that gets through as [`check`](Self::check) does.
+    ///
+    /// # Cancel safety
+    ///
+    /// The command may have been carried out or not, and may still be.
+    pub(crate) async fn call_aside(&self, request: Request, limit: Limit) -> Result<Reply, RedisError> {
+        let limit = self.config.limit(limit);
+        let caller = self.caller(limit).await?;
+        let answer = self.in_time(limit, caller.call(request)).await;
+        if is_read_only(&answer) {
+            self.doubt();
+        }
+        answer
+    }
+
+    /// The answer to a command that gets through as [`check`](Self::check) does, however long that takes: while there is
+    /// none, the connection is probed, and lost if it is dead.
+    ///
+    /// # Cancel safety
+    ///
+    /// The command may have been carried out or not, and may still be.
+    pub(crate) async fn call_patiently(&self, request: Request) -> Result<Reply, RedisError> {
+        let limit = self.config.limit(Limit::Probe);
+        let caller = self.caller(limit).await?;
+        self.or_probe(limit / 2, caller.call(request)).await
+    }
+
+    /// What the server says of itself now.
+    pub(crate) async fn info(&self) -> Result<ServerInfo, RedisError> {
+        let reply = self.call_aside(ServerInfo::request("server"), Limit::Probe).await?;
+        Ok(ServerInfo::read([&reply]))
+    }
+
+    /// Whether the server is part of a cluster, as far as it said so when the connection was made.
+    pub(crate) fn is_in_cluster(&self) -> bool {
+        matches!(&*self.link.borrow(), Link::Up(live) if live.info.is_cluster)
     }
 
     /// To be called when an answer cannot be the one to the command, or not that of a primary: has the connection
@@ -175,94 +239,133 @@ impl Server {
         self.circuit.reset();
     }
 
-    /// A new subscription, and what resolves when the connection for commands is another one: that may then lead to
-    /// another server than the subscription.
+    /// A new subscription, and what tells when the connection for commands may lead to another server than the
+    /// subscription.
     ///
     /// # Cancel safety
     ///
     /// Safe: whatever was begun ends with the future.
     pub(crate) async fn subscribe(&self, channel: &Channel) -> Result<(Listener, Replaced), RedisError> {
+        let limit = self.config.limit(Limit::Probe);
+        // Where commands cannot go there is no use in trying.
+        self.caller(limit).await?;
         // Before the connection is looked at: whatever becomes of that one ends the subscription.
         let replaced = Replaced::from_now(self.lives.subscribe());
-        // Where commands cannot go there is no use in trying.
-        self.caller().await?;
-        let Link::Up(caller, target) = self.link.borrow().clone() else { return Err(RedisError::silence()) };
-        let listener = Listener::open(&target, channel.as_str(), self.config.invalidation).await?;
+        let Link::Up(Live { caller, target, .. }) = self.link.borrow().clone() else {
+            return Err(RedisError::silence());
+        };
+        let name = self.config.client_name(Purpose::Invalidations);
+        let channels = [channel.as_str()];
+        let listener = Listener::open(&target, &name, &channels, self.config.invalidation);
+        // Asked anew: in the beginning the server may have been too busy to say what it is.
+        let info = self.in_time(limit, caller.call(ServerInfo::request("server")));
+        let (listener, info) = join(listener, info).await;
+        let listener = listener?;
+        let info = match info {
+            Ok(info) => ServerInfo::read([&info]),
+            // Then it says nothing of itself to the other connection, either.
+            Err(RedisError::Refused(_)) => ServerInfo::default(),
+            Err(error) => return Err(error),
+        };
+        if !listener.connection().info().is_same_process(&info) {
+            return Err(RedisError::DifferentServer);
+        }
         if self.config.invalidation == Transport::Tracking {
             // Of what is read on the one connection from now on, changes are told on the other, except its own.
-            let id = listener.id().await?.to_string();
+            let id = self.in_time(limit, listener.id()).await?.to_string();
             let track = ["TRACKING", "ON", "REDIRECT", &id, "NOLOOP"];
             let track =
                 track.into_iter().fold(Request::new("CLIENT"), |track, word| track.arg(word.to_owned()));
-            self.in_time(caller.call(track)).await?;
+            self.in_time(limit, caller.call(track)).await?;
         }
         Ok((listener, replaced))
     }
 
     /// Takes no more commands, and lets those under way finish, within the time of an attempt to connect.
     pub(crate) async fn close(&self) {
-        if let Link::Up(caller, _) = self.link.send_replace(Link::Closed) {
-            let _ = timeout(self.config.connect_timeout, caller.quit()).await;
+        if let Link::Up(live) = self.link.send_replace(Link::Closed) {
+            let _ = timeout(self.config.connect_timeout, live.caller.quit()).await;
         }
-        self.lives.send_modify(|lives| lives.servers += 1);
+        Lives::leave_server(&self.lives);
         self.supervisor.abort();
     }
 
     /// An exchange that the limit of those under way and the breaker have let through.
-    async fn admitted<T, F>(&self, begin: impl FnOnce(Caller) -> F) -> Result<T, RedisError>
+    async fn admitted<T, F>(&self, limit: Limit, begin: impl FnOnce(Caller) -> F) -> Result<T, RedisError>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
+        let limit = self.config.limit(limit);
         let _permit = self.in_flight.try_acquire().map_err(|_| RedisError::Busy)?;
-        let trial = Trial::begin(&self.circuit, &self.doubt, self.config.command_timeout / 2)?;
-        let caller = match self.caller().await {
+        let trial = Trial::begin(&self.circuit, &self.doubt, limit / 2)?;
+        let caller = match self.caller(limit).await {
             // It is known to be down, which needs no circuit to be told.
-            Err(down @ (RedisError::Connection(_) | RedisError::Closed)) => return Err(down),
+            Err(down) if down != RedisError::TimedOut => return Err(down),
             caller => caller,
         };
         let answer = match caller {
-            Ok(caller) => self.in_time(begin(caller)).await,
+            Ok(caller) => self.in_time(limit, begin(caller)).await,
             Err(error) => Err(error),
         };
         match &answer {
             Err(RedisError::TimedOut | RedisError::Connection(_)) => {
                 trial.failed();
             }
-            Err(RedisError::Refused(refusal)) if refusal.code() == "READONLY" => {
-                trial.succeeded();
-                self.doubt();
-            }
             _ => trial.succeeded(),
+        }
+        if is_read_only(&answer) {
+            self.doubt();
         }
         answer
     }
 
+    /// The result of an exchange, if it comes within `limit`.
     async fn in_time<T>(
         &self,
+        limit: Duration,
         exchange: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, RedisError> {
-        timeout(self.config.command_timeout, exchange).await.unwrap_or_else(|_| {
-            self.doubt();
-            Err(RedisError::TimedOut)
-        })
+        let mut exchange = pin!(exchange);
+        let half = limit / 2;
+        if let Ok(result) = timeout(half, &mut exchange).await {
+            return result;
+        }
+        // So that a dead connection is found out by then, while one that is only slow gets the rest of the time.
+        self.doubt();
+        timeout(limit - half, exchange).await.unwrap_or(Err(RedisError::TimedOut))
+    }
+
+    /// The result of an exchange. Without one after `patience`, the connection is probed.
+    async fn or_probe<T>(&self, patience: Duration, exchange: impl Future<Output = T>) -> T {
+        let mut exchange = pin!(exchange);
+        loop {
+            match timeout(patience, &mut exchange).await {
+                Ok(result) => return result,
+                Err(_) => self.doubt(),
+            }
+        }
     }
 
     /// Waits for a connection only where its making is not known to fail.
-    async fn caller(&self) -> Result<Caller, RedisError> {
+    async fn caller(&self, limit: Duration) -> Result<Caller, RedisError> {
         // As a rule there is nothing to wait for.
-        if let Link::Up(caller, _) = &*self.link.borrow() {
-            return Ok(caller.clone());
+        if let Link::Up(live) = &*self.link.borrow() {
+            return Ok(live.caller.clone());
         }
         let mut link = self.link.subscribe();
         let settled = link.wait_for(|link| !matches!(link, Link::Connecting));
-        let settled =
-            timeout(self.config.command_timeout, settled).await.map_err(|_| RedisError::TimedOut)?;
+        let settled = timeout(limit, settled).await.map_err(|_| RedisError::TimedOut)?;
         match settled.as_deref() {
-            Ok(Link::Up(caller, _)) => Ok(caller.clone()),
+            Ok(Link::Up(live)) => Ok(live.caller.clone()),
             Ok(Link::Down(cause)) => Err(cause.clone()),
             Ok(Link::Connecting | Link::Closed) | Err(_) => Err(RedisError::Closed),
         }
     }
+}
+
+/// Whether the server turned out to be a replica.
+fn is_read_only<T>(answer: &Result<T, RedisError>) -> bool {
+    matches!(answer, Err(RedisError::Refused(refusal)) if refusal.code() == "READONLY")
 }
 
 impl fmt::Debug for Server {

@@ -1,8 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::time::timeout;
+
+use super::role_query::RoleQuery;
 use crate::RedisError;
-use crate::driver::{Caller, Connection, Protocol, Reply, Request, SharedClient, Target};
+use crate::driver::{Caller, Connection, Protocol, Request, Role, SharedClient, Target};
 use crate::sentinel::Sentinel;
 
 /// Where a server is to be found, and as what.
@@ -20,42 +23,51 @@ pub(crate) enum Place {
 
 impl Place {
     /// A connection for commands to it as it is now, and where subscriptions have to go.
-    pub(super) async fn open(&self, protocol: Protocol) -> Result<(Connection, Arc<Target>), RedisError> {
+    pub(super) async fn open(
+        &self,
+        protocol: Protocol,
+        name: &str,
+        roles: &RoleQuery,
+    ) -> Result<(Connection, Arc<Target>), RedisError> {
         let (connection, target) = loop {
             let target = self.target().await?;
             tokio::select! {
-                connection = self.connect(&target, protocol) => break (connection?, target),
+                connection = self.connect(&target, protocol, name) => break (connection?, target),
                 // It may be dead, and its successor there already.
                 () = self.moved_from(&target) => {}
             }
         };
-        match self {
-            Self::Fixed(_) | Self::Replica { in_cluster: false, .. } => {}
-            Self::Replica { in_cluster: true, .. } => {
-                connection.caller().call(Request::new("READONLY")).await?;
-            }
-            // What others say may be out of date.
-            Self::Sentinel(_) | Self::Shared(..) => self.check(connection.caller()).await?,
-        }
+        timeout(target.connect_timeout, self.prepare(connection.caller(), roles))
+            .await
+            .unwrap_or_else(|_| Err(RedisError::silence()))?;
         Ok((connection, target))
     }
 
-    /// Whether the server at the other end is what is to be found here: one that was demoted goes on answering.
-    pub(super) async fn check(&self, caller: &Caller) -> Result<(), RedisError> {
-        let expected = if matches!(self, Self::Replica { .. }) { "slave" } else { "master" };
-        let role = caller.call(Request::new("ROLE")).await?;
-        match role.as_list().and_then(|role| role.first()).and_then(Reply::as_text) {
-            Some(role) if role == expected => Ok(()),
-            Some(_) => Err(RedisError::NotPrimary),
-            None => Err(RedisError::Protocol),
+    async fn prepare(&self, caller: &Caller, roles: &RoleQuery) -> Result<(), RedisError> {
+        match self {
+            Self::Fixed(_) | Self::Replica { in_cluster: false, .. } => Ok(()),
+            Self::Replica { in_cluster: true, .. } => caller.call(Request::new("READONLY")).await.map(|_| ()),
+            // What others say may be out of date.
+            Self::Sentinel(_) | Self::Shared(..) => self.check(caller, roles).await,
         }
     }
 
-    async fn connect(&self, target: &Target, protocol: Protocol) -> Result<Connection, RedisError> {
+    /// Whether the server at the other end is what is to be found here: one that was demoted goes on answering.
+    pub(super) async fn check(&self, caller: &Caller, roles: &RoleQuery) -> Result<(), RedisError> {
+        let expected = if matches!(self, Self::Replica { .. }) { Role::Replica } else { Role::Primary };
+        if roles.ask(caller).await? == expected { Ok(()) } else { Err(RedisError::NotPrimary) }
+    }
+
+    async fn connect(
+        &self,
+        target: &Target,
+        protocol: Protocol,
+        name: &str,
+    ) -> Result<Connection, RedisError> {
         match self {
             Self::Shared(client, _) => client.connection(target.connect_timeout).await,
             Self::Fixed(_) | Self::Replica { .. } | Self::Sentinel(_) => {
-                Connection::open(&Target { protocol, ..target.clone() }).await
+                Connection::open(&Target { protocol, ..target.clone() }, name).await
             }
         }
     }

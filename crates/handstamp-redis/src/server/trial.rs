@@ -14,7 +14,7 @@ pub(super) struct Trial<'b> {
     doubt: &'b Notify,
     era: Era,
     begun: Instant,
-    /// Who waits that long and leaves has seen enough.
+    /// A call that is given up after this long counts as a failure.
     patience: Duration,
     settled: bool,
 }

@@ -2,7 +2,7 @@ use handstamp_redis::{RedisBus, RedisStore};
 use handstamp_store::{Store, conformance};
 use handstamp_testkit::{RedisCluster, RedisSentinel, RedisServer};
 
-use crate::harness::{connected_by, unhurried, until_it_serves};
+use crate::harness::{config, connected_by, until_it_serves};
 
 /// What both promise, for every shard there is.
 async fn both_keep_their_contracts(store: &RedisStore, bus: &RedisBus) {
@@ -16,28 +16,28 @@ async fn both_keep_their_contracts(store: &RedisStore, bus: &RedisBus) {
 #[tokio::test]
 async fn on_one_server() {
     let server = RedisServer::start().await;
-    let (store, bus) = connected_by(unhurried(&server.url()));
+    let (store, bus) = connected_by(config(&server.url()));
     both_keep_their_contracts(&store, &bus).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_several_threads() {
     let server = RedisServer::start().await;
-    let (store, bus) = connected_by(unhurried(&server.url()));
+    let (store, bus) = connected_by(config(&server.url()));
     tokio::join!(both_keep_their_contracts(&store, &bus), both_keep_their_contracts(&store, &bus));
 }
 
 #[tokio::test]
 async fn with_sentinels() {
     let sentinel = RedisSentinel::start().await;
-    let (store, bus) = connected_by(unhurried(&sentinel.url()));
+    let (store, bus) = connected_by(config(&sentinel.url()));
     both_keep_their_contracts(&store, &bus).await;
 }
 
 #[tokio::test]
 async fn in_a_cluster() {
     let cluster = RedisCluster::start().await;
-    let (store, bus) = connected_by(unhurried(&cluster.url()));
+    let (store, bus) = connected_by(config(&cluster.url()));
     both_keep_their_contracts(&store, &bus).await;
     assert_eq!(store.shards().current().len(), 3);
 }

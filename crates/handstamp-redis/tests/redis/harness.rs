@@ -5,25 +5,31 @@ use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::Record;
 use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect};
 use handstamp_store::{CreateOutcome, Store, Subscription};
-use handstamp_testkit::{RedisServer, eventually};
+use handstamp_testkit::{Proxy, RedisServer, eventually};
 use tokio::runtime::Handle as Runtime;
+use tokio::time::timeout;
 
 pub(crate) const NAMESPACE: &str = "test:redis";
-pub(crate) const MINUTE: Duration = Duration::from_secs(60);
-/// Nothing takes this long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// The time to live of records. No test takes this long.
+pub(crate) const TTL: Duration = Duration::from_secs(60 * 60);
+/// How long a test waits for what has to happen, however busy the machine is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// A limit that nothing reaches: what waits for one fails the test first.
+pub(crate) const NEVER: Duration = Duration::from_secs(600);
 
+/// With limits that nothing reaches. Tests of limits have [`hasty`] ones.
 pub(crate) fn config(url: &str) -> RedisConfig {
+    RedisConfig { load_timeout: NEVER, save_timeout: NEVER, connect_timeout: NEVER, ..hasty(url) }
+}
+
+/// With the limits that are the defaults.
+pub(crate) fn hasty(url: &str) -> RedisConfig {
     RedisConfig::new(url.parse().expect("a URL"))
 }
 
-/// For tests that say nothing of time, on machines that are busy.
-pub(crate) fn unhurried(url: &str) -> RedisConfig {
-    RedisConfig {
-        command_timeout: Duration::from_secs(3),
-        connect_timeout: Duration::from_secs(3),
-        ..config(url)
-    }
+/// The URL of the server behind a proxy.
+pub(crate) fn through(proxy: &Proxy) -> String {
+    format!("redis://127.0.0.1:{}", proxy.port())
 }
 
 pub(crate) fn namespace() -> Namespace {
@@ -58,11 +64,19 @@ pub(crate) fn changed(record: &Record) -> Record {
     Record { revision: record.revision.next().expect("random bytes"), ..record.clone() }
 }
 
+/// A record that the store has. Where servers take each other's place or limits are short, it may take several attempts,
+/// which are one create.
 pub(crate) async fn created(store: &RedisStore) -> Record {
     let record = record();
-    let outcome = store.create(&record, MINUTE).await.expect("create");
+    let outcome =
+        eventually("a record is created", PATIENCE, async || store.create(&record, TTL).await).await;
     assert_eq!(outcome, CreateOutcome::Created);
     record
+}
+
+/// Without waiting for any limit.
+pub(crate) async fn at_once<T>(done: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, done).await.expect("it waits for a limit")
 }
 
 /// Waits until every shard can be reached.
@@ -92,7 +106,7 @@ pub(crate) async fn until_heard(subscription: &mut impl Subscription, expected: 
         {
         }
     };
-    tokio::time::timeout(PATIENCE, heard).await.expect("the message never came");
+    timeout(PATIENCE, heard).await.expect("the message never came");
 }
 
 /// Waits until as many tasks are left as there were before.

@@ -4,9 +4,13 @@
 
 mod astray;
 mod circuits;
+mod clients;
 mod cluster;
 mod conformance;
+mod fake;
+mod handshakes;
 mod harness;
+mod log;
 mod outages;
 mod permissions;
 mod records;
@@ -16,3 +20,4 @@ mod shared;
 mod subscriptions;
 mod tls;
 mod tracking;
+mod write_checks;

@@ -5,12 +5,14 @@ use handstamp_core::record::Mark;
 use handstamp_redis::{ReadFrom, RedisConfig, RedisError, Transport, acl_rules};
 use handstamp_store::{Bus, CreateOutcome, Shard, Store, Subscription, conformance};
 use handstamp_testkit::redis::{Value, from_redis_value};
-use handstamp_testkit::{RedisCluster, RedisServer, eventually};
+use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually, free_port};
+use tracing::Level;
 
 use crate::harness::{
-    MINUTE, NAMESPACE, PATIENCE, cause, changed, channel, config, connected_by, created, name, namespace,
-    record, unhurried, until_it_serves,
+    NAMESPACE, PATIENCE, TTL, cause, changed, channel, config, connected, connected_by, created, name,
+    namespace, record, until_it_serves,
 };
+use crate::log::Log;
 
 const USER: &str = "app";
 
@@ -40,6 +42,8 @@ async fn they_are_enough() {
     let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
     conformance::store(&store, &bus).await;
     conformance::bus(&bus, Shard::ONLY).await;
+    store.check_writes(Shard::ONLY).await.expect("writes work");
+    assert!(store.time(Shard::ONLY).await.expect("the time").is_some());
     assert_eq!(denials(&server), 0, "{:?}", server.command(&["ACL", "LOG"]));
 }
 
@@ -51,7 +55,7 @@ async fn they_are_enough_in_a_cluster() {
         [(Transport::PubSub, ReadFrom::Replica), (Transport::Tracking, ReadFrom::Primary)]
     {
         let url = cluster.url().replace("://", "://app:password@");
-        let config = RedisConfig { invalidation, read_from, wait_replicas: 1, ..unhurried(&url) };
+        let config = RedisConfig { invalidation, read_from, wait_replicas: 1, ..config(&url) };
         for node in 0..cluster.len() {
             permit(cluster.node(node), &acl_rules(&config, &namespace(), &channel()));
         }
@@ -60,6 +64,8 @@ async fn they_are_enough_in_a_cluster() {
         conformance::records(&store).await;
         for shard in store.shards().current() {
             conformance::bus(&bus, shard).await;
+            store.check_writes(shard).await.expect("writes work");
+            assert!(store.time(shard).await.expect("the time").is_some());
         }
         let record = created(&store).await;
         let slot = cluster.slot_of(&name(&record.key));
@@ -95,11 +101,11 @@ async fn none_is_too_many() {
         let first = record();
         let notice = Bytes::new;
         let _ = bus.subscribe(Shard::ONLY).await;
-        let _ = store.create(&first, MINUTE).await;
-        let _ = store.save(&first, first.revision, MINUTE, notice()).await;
+        let _ = store.create(&first, TTL).await;
+        let _ = store.save(&first, first.revision, TTL, notice()).await;
         let _ = store.load(&first.key).await;
-        let _ = store.touch(&first.key, MINUTE).await;
-        let _ = store.save(&changed(&first), changed(&first).revision, MINUTE, notice()).await;
+        let _ = store.touch(&first.key, TTL).await;
+        let _ = store.save(&changed(&first), changed(&first).revision, TTL, notice()).await;
         let _ = store.delete(&first.key, notice()).await;
         let _ = bus.publish(Shard::ONLY, notice()).await;
         let _ = store.check(Shard::ONLY).await;
@@ -143,6 +149,50 @@ async fn everything_else_is_denied() {
     }
 }
 
+/// K11: without `ROLE`, `INFO` says whether the server is a primary; the log says so once.
+#[tokio::test]
+async fn k11_without_permission_for_role_the_role_is_known_all_the_same() {
+    let (log, _guard) = Log::listen();
+    let server = RedisServer::start().await;
+    let fewer: Vec<_> = rules().into_iter().filter(|rule| rule != "+role").collect();
+    permit(&server, &fewer);
+    let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
+    for _ in 0..5 {
+        store.check(Shard::ONLY).await.expect("a primary");
+    }
+    created(&store).await;
+    bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");
+    server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    let error = store.check(Shard::ONLY).await.expect_err("a replica");
+    assert_eq!(cause(&error), &RedisError::NotPrimary);
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    eventually("it is a primary again", PATIENCE, async || store.check(Shard::ONLY).await).await;
+    assert_eq!(log.warnings("ROLE is denied").len(), 1);
+    assert_eq!(denials(&server), 1, "it is asked once, and never again");
+}
+
+#[tokio::test]
+async fn k11_where_role_has_another_name_the_role_is_known_all_the_same() {
+    let args = ["--rename-command", "ROLE", ""].map(str::to_owned).to_vec();
+    let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
+    let (store, _bus) = connected(&server);
+    store.check(Shard::ONLY).await.expect("a primary");
+}
+
+/// K11: names are a help, and no more.
+#[tokio::test]
+async fn k11_without_permission_for_names_connections_have_none() {
+    let server = RedisServer::start().await;
+    let fewer: Vec<_> = rules().into_iter().filter(|rule| rule != "+client|setname").collect();
+    permit(&server, &fewer);
+    let (log, _guard) = Log::listen();
+    let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
+    created(&store).await;
+    bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");
+    assert!(server.clients_named("handstamp").is_empty());
+    assert!(log.lines(Level::WARN).is_empty(), "{:?}", log.lines(Level::WARN));
+}
+
 /// Whether the server or we are quicker.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forbidden_channel_is_no_silent_subscription() {
@@ -170,15 +220,15 @@ async fn without_permission_to_publish_nothing_is_changed() {
     permit(&server, &silent);
     let (store, _bus) = connected_by(config(&server.url_as(USER, "password")));
     let first = record();
-    assert_eq!(store.create(&first, MINUTE).await.expect("create"), CreateOutcome::Created);
+    assert_eq!(store.create(&first, TTL).await.expect("create"), CreateOutcome::Created);
     let mark = Mark::new(first.revision);
     let errors = [
         store
-            .save(&changed(&first), first.revision, MINUTE, Bytes::new())
+            .save(&changed(&first), first.revision, TTL, Bytes::new())
             .await
             .expect_err("a forbidden channel"),
         store
-            .retire(&first.key, first.revision, mark, MINUTE, Bytes::new())
+            .retire(&first.key, first.revision, mark, TTL, Bytes::new())
             .await
             .expect_err("a forbidden channel"),
         store.delete(&first.key, Bytes::new()).await.expect_err("a forbidden channel"),

@@ -7,21 +7,21 @@ use bytes::Bytes;
 use handstamp_core::record::{Mark, Record, RecordError, Revision};
 use handstamp_redis::{RedisError, RedisStore};
 use handstamp_store::{CreateOutcome, RetireOutcome, SaveOutcome, Shard, Store, StoreError, TouchOutcome};
-use handstamp_testkit::redis::from_redis_value;
+use handstamp_testkit::redis::{Value, from_redis_value};
 use handstamp_testkit::{RedisServer, eventually};
 
 use crate::harness::{
-    MINUTE, PAYLOAD, cause, changed, config, connected, connected_by, created, name, record,
+    PATIENCE, PAYLOAD, TTL, cause, changed, config, connected, connected_by, created, name, record,
 };
 
 const NOTICE: Bytes = Bytes::from_static(b"notice");
 
 async fn save(store: &RedisStore, record: &Record, before: &Record) -> Result<SaveOutcome, StoreError> {
-    store.save(record, before.revision, MINUTE, NOTICE).await
+    store.save(record, before.revision, TTL, NOTICE).await
 }
 
 async fn retire(store: &RedisStore, record: &Record) -> Result<RetireOutcome, StoreError> {
-    store.retire(&record.key, record.revision, mark(), MINUTE, NOTICE).await
+    store.retire(&record.key, record.revision, mark(), TTL, NOTICE).await
 }
 
 fn mark() -> Mark {
@@ -34,7 +34,7 @@ async fn what_is_no_record_is_an_error() {
     let (store, _bus) = connected(&server);
     for bytes in [&b""[..], b"\0", b"\x01", b"\x01{}", &[0; 100]] {
         let key = record().key;
-        server.set(&name(&key), bytes, MINUTE);
+        server.set(&name(&key), bytes, TTL);
         let loaded = store.load(&key).await;
         assert!(matches!(loaded, Err(StoreError::Record(RecordError::Malformed))), "{loaded:?}");
     }
@@ -46,8 +46,8 @@ async fn what_is_no_record_is_there_all_the_same() {
     let (store, _bus) = connected(&server);
     for bytes in [&b""[..], b"x", b"no record at all"] {
         let record = record();
-        server.set(&name(&record.key), bytes, MINUTE);
-        let created = store.create(&record, MINUTE).await.expect("create");
+        server.set(&name(&record.key), bytes, TTL);
+        let created = store.create(&record, TTL).await.expect("create");
         assert_eq!(created, CreateOutcome::Exists);
         let saved = save(&store, &changed(&record), &record).await.expect("save");
         assert_eq!(saved, SaveOutcome::Conflict);
@@ -64,7 +64,7 @@ async fn a_record_under_the_key_of_another_is_refused() {
     let (store, _bus) = connected(&server);
     let (mine, theirs) = (created(&store).await, created(&store).await);
     let bytes = server.get(&name(&theirs.key)).expect("a record");
-    server.set(&name(&mine.key), &bytes, MINUTE);
+    server.set(&name(&mine.key), &bytes, TTL);
     let loaded = store.load(&mine.key).await;
     assert!(matches!(loaded, Err(StoreError::Record(RecordError::Misdirected))), "{loaded:?}");
 }
@@ -76,36 +76,36 @@ async fn a_record_of_a_newer_version_is_left_alone() {
     let before = created(&store).await;
     let mut newer = changed(&before).encode().expect("bytes");
     newer[2] = Record::FORMAT + 1;
-    server.set(&name(&before.key), &newer, MINUTE);
+    server.set(&name(&before.key), &newer, TTL);
 
     let loaded = store.load(&before.key).await;
     assert!(matches!(loaded, Err(StoreError::Record(RecordError::NewerFormat { .. }))), "{loaded:?}");
     let saved = save(&store, &changed(&before), &before).await.expect("save");
     assert_eq!(saved, SaveOutcome::Conflict);
-    let created = store.create(&before, MINUTE).await.expect("create");
+    let created = store.create(&before, TTL).await.expect("create");
     assert_eq!(created, CreateOutcome::Exists);
     assert_eq!(server.get(&name(&before.key)), Some(newer));
 }
 
+/// K3.3: a key of another type is no record, as with bytes that are none; it is no outage.
 #[tokio::test]
-async fn what_is_no_string_is_refused() {
+async fn k3_3_what_is_no_string_is_no_record() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let record = record();
     server.command(&["RPUSH", &name(&record.key), "a", "list"]);
     let errors = [
         store.load(&record.key).await.expect_err("no record"),
-        store.create(&record, MINUTE).await.expect_err("no record"),
         save(&store, &changed(&record), &record).await.expect_err("no record"),
+        store.touch(&record.key, TTL).await.expect_err("no record"),
         retire(&store, &record).await.expect_err("no record"),
     ];
     for error in errors {
-        assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
-        assert!(
-            matches!(cause(&error), RedisError::Refused(refusal) if refusal.code() == "WRONGTYPE"),
-            "{error:?}"
-        );
+        assert!(matches!(error, StoreError::Record(RecordError::Malformed)), "{error:?}");
+        assert!(!error.is_outage());
     }
+    assert_eq!(store.create(&record, TTL).await.expect("create"), CreateOutcome::Exists);
+    assert_eq!(server.command(&["LLEN", &name(&record.key)]), Value::Int(2), "it is as it was");
     assert!(store.delete(&record.key, NOTICE).await.expect("delete"));
 }
 
@@ -117,7 +117,7 @@ async fn a_record_without_a_limit_needs_one() {
     server.command(&["PERSIST", &name(&record.key)]);
     let stored = store.load(&record.key).await.expect("load").expect("a record");
     assert_eq!((stored.remaining, stored.record), (None, record.clone()));
-    let touched = store.touch(&record.key, MINUTE).await.expect("touch");
+    let touched = store.touch(&record.key, TTL).await.expect("touch");
     assert_eq!(touched, TouchOutcome::Touched);
     assert!(server.time_to_live(&name(&record.key)).is_some());
 }
@@ -136,20 +136,20 @@ async fn the_server_holds_hashes_with_a_limit_and_nothing_else() {
     };
     let first = created(&store).await;
     check(&first);
-    let _ = store.create(&first, MINUTE).await.expect("create");
+    let _ = store.create(&first, TTL).await.expect("create");
     check(&first);
     let second = changed(&first);
     let _ = save(&store, &second, &first).await.expect("save");
     check(&first);
     let _ = save(&store, &changed(&first), &first).await.expect("save");
     check(&first);
-    let _ = store.touch(&first.key, MINUTE).await.expect("touch");
+    let _ = store.touch(&first.key, TTL).await.expect("touch");
     check(&first);
     let _ = retire(&store, &first).await;
     check(&first);
     let _ = store.delete(&first.key, NOTICE).await.expect("delete");
     let _ = save(&store, &changed(&second), &second).await.expect("save");
-    let _ = store.touch(&first.key, MINUTE).await.expect("touch");
+    let _ = store.touch(&first.key, TTL).await.expect("touch");
     assert!(server.keys().is_empty(), "{:?}", server.keys());
 }
 
@@ -197,7 +197,7 @@ async fn every_step_is_one_call() {
     // The scripts are known from now on.
     let warm = created(&store).await;
     let _ = save(&store, &changed(&warm), &warm).await.expect("save");
-    let _ = store.touch(&warm.key, MINUTE).await.expect("touch");
+    let _ = store.touch(&warm.key, TTL).await.expect("touch");
     store.unmark(&warm.key, mark()).await.expect("unmark");
     let _ = store.delete(&warm.key, NOTICE).await.expect("delete");
     let _ = retire(&store, &warm).await.expect("retire");
@@ -212,16 +212,16 @@ async fn every_step_is_one_call() {
     calls(&[("evalsha", 1), ("set", 1)]);
     let _ = store.load(&first.key).await.expect("load");
     calls(&[("get", 1), ("pttl", 1)]);
-    let _ = store.touch(&first.key, MINUTE).await.expect("touch");
+    let _ = store.touch(&first.key, TTL).await.expect("touch");
     calls(&[("evalsha", 1), ("getrange", 1), ("pexpire", 1)]);
     let _ = save(&store, &changed(&first), &first).await.expect("save");
     calls(&[("evalsha", 1), ("getrange", 1), ("publish", 1), ("set", 1)]);
     let _ = store.delete(&first.key, NOTICE).await.expect("delete");
-    calls(&[("del", 1), ("evalsha", 1), ("getrange", 1), ("publish", 1)]);
+    calls(&[("del", 1), ("evalsha", 1), ("exists", 1), ("getrange", 1), ("publish", 1)]);
     let second = created(&store).await;
     server.reset_command_counts();
     let mark = mark();
-    let retired = store.retire(&second.key, second.revision, mark, MINUTE, NOTICE).await;
+    let retired = store.retire(&second.key, second.revision, mark, TTL, NOTICE).await;
     assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
     calls(&[("evalsha", 1), ("getrange", 1), ("publish", 1), ("set", 1)]);
     store.unmark(&second.key, mark).await.expect("unmark");
@@ -261,7 +261,7 @@ async fn a_server_that_is_no_primary_is_refused() {
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
     assert_eq!(cause(&error), &RedisError::NotPrimary);
     // The connection is being made anew: the next one might lead to a primary.
-    eventually("the replica refuses", MINUTE, async || {
+    eventually("the replica refuses", PATIENCE, async || {
         let error = save(&store, &changed(&before), &before).await.expect_err("a replica");
         match cause(&error) {
             RedisError::Refused(refusal) if refusal.code() == "READONLY" => Ok(()),
@@ -270,7 +270,7 @@ async fn a_server_that_is_no_primary_is_refused() {
     })
     .await;
     server.command(&["REPLICAOF", "NO", "ONE"]);
-    eventually("the store takes it for a primary again", MINUTE, async || store.check(Shard::ONLY).await)
+    eventually("the store takes it for a primary again", PATIENCE, async || store.check(Shard::ONLY).await)
         .await;
 }
 
@@ -291,13 +291,13 @@ async fn a_demoted_server_is_left() {
     assert_eq!(connections(), at_first + 1);
     assert!(store.check(Shard::ONLY).await.is_err());
     let mut looks = 1;
-    eventually("another connection is made", MINUTE, async || {
+    eventually("another connection is made", PATIENCE, async || {
         looks += 1;
         if connections() > at_first + looks { Ok(()) } else { Err("only ours") }
     })
     .await;
     server.command(&["REPLICAOF", "NO", "ONE"]);
-    eventually("it serves", MINUTE, async || store.load(&before.key).await).await;
+    eventually("it serves", PATIENCE, async || store.load(&before.key).await).await;
 }
 
 #[tokio::test]
@@ -307,7 +307,7 @@ async fn a_full_server_refuses() {
     let before = created(&store).await;
     server.command(&["CONFIG", "SET", "maxmemory", "1"]);
     for error in [
-        store.create(&record(), MINUTE).await.expect_err("no room"),
+        store.create(&record(), TTL).await.expect_err("no room"),
         save(&store, &changed(&before), &before).await.expect_err("no room"),
     ] {
         assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
@@ -331,7 +331,7 @@ async fn errors_show_neither_keys_nor_payloads() {
     let (store, _bus) = connected(&server);
     let record = record();
     for error in [
-        store.create(&record, MINUTE).await.expect_err("no such command"),
+        store.create(&record, TTL).await.expect_err("no such command"),
         store.load(&record.key).await.expect_err("no such command"),
     ] {
         let mut shown = format!("{error:?}");
@@ -353,6 +353,6 @@ async fn what_is_refused_for_a_moment_is_asked_for_once_more() {
     let record = created(&store).await;
     server.command(&["REPLICAOF", "127.0.0.1", &handstamp_testkit::free_port().to_string()]);
     server.reset_command_counts();
-    assert!(store.create(&record, MINUTE).await.is_err());
+    assert!(store.create(&record, TTL).await.is_err());
     assert_eq!(server.command_counts().get("evalsha"), Some(&2));
 }

@@ -2,16 +2,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use handstamp_redis::{CircuitEvent, CircuitPurpose, CircuitState, ReadFrom, RedisConfig};
-use handstamp_store::{CreateOutcome, SaveOutcome, Store};
-use handstamp_testkit::{ClusterOptions, RedisCluster, RedisSentinel, RedisServer, eventually};
+use handstamp_core::record::{Mark, Record};
+use handstamp_redis::{CircuitEvent, CircuitPurpose, CircuitState, ReadFrom, RedisConfig, RedisError};
+use handstamp_store::{CreateOutcome, SaveOutcome, Store, StoreError};
+use handstamp_testkit::redis::from_redis_value;
+use handstamp_testkit::{ClusterOptions, RedisCluster, RedisSentinel, RedisServer, eventually, free_port};
 
 use crate::harness::{
-    MINUTE, PATIENCE, changed, config, connected_by, created, name, record, until_it_serves,
+    PATIENCE, TTL, cause, changed, config, connected_by, created, hasty, name, record, until_it_serves,
 };
 
 fn reading_from_replicas(url: &str) -> RedisConfig {
     RedisConfig { read_from: ReadFrom::Replica, ..config(url) }
+}
+
+/// With writes that wait for replicas, a quarter of a second and no longer.
+fn waiting(replicas: u32, url: &str) -> RedisConfig {
+    RedisConfig { wait_replicas: replicas, save_timeout: Duration::from_secs(1), ..config(url) }
 }
 
 #[tokio::test]
@@ -31,7 +38,10 @@ async fn what_a_replica_has_is_read_there() {
         cluster.node(node).reset_command_counts();
     }
     for _ in 0..10 {
-        let stored = store.load_from_replica(&record.key).await.expect("it is there");
+        let stored = eventually("it is vouched for", PATIENCE, async || {
+            store.load_from_replica(&record.key).await.ok_or("not at present")
+        })
+        .await;
         assert_eq!(stored.record, record);
         assert!(stored.remaining.is_some_and(|remaining| remaining > Duration::from_secs(50)));
     }
@@ -60,7 +70,7 @@ async fn a_replica_that_lags_or_is_away_is_not_believed() {
     })
     .await;
     let next = changed(&record);
-    let saved = store.save(&next, record.revision, MINUTE, Bytes::new()).await.expect("save");
+    let saved = store.save(&next, record.revision, TTL, Bytes::new()).await.expect("save");
     assert_eq!(saved, SaveOutcome::Saved);
     assert!(read().await.is_none());
     assert_eq!(store.load(&record.key).await.expect("load").expect("the record").record, next);
@@ -105,31 +115,31 @@ async fn writes_can_wait_for_replicas() {
     }
     let few = ClusterOptions { replicas_each: 0, ..ClusterOptions::default() };
     let cluster = RedisCluster::start_with(few).await;
-    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    let (store, _bus) = connected_by(waiting(1, &cluster.url()));
     until_it_serves(&store).await;
     let record = record();
-    let error = store.create(&record, MINUTE).await.expect_err("nobody else has it");
-    assert!(error.is_outage(), "{error:?}");
+    let error = store.create(&record, TTL).await.expect_err("nobody else has it");
+    assert_eq!(cause(&error), &RedisError::NotReplicated);
     let saved = changed(&record);
     // Saves do not wait.
-    let outcome = store.save(&saved, record.revision, MINUTE, Bytes::new()).await.expect("save");
+    let outcome = store.save(&saved, record.revision, TTL, Bytes::new()).await.expect("save");
     assert_eq!(outcome, SaveOutcome::Saved);
     let (plain, _bus) = connected_by(config(&cluster.url()));
     until_it_serves(&plain).await;
-    assert_eq!(plain.create(&record, MINUTE).await.expect("create"), CreateOutcome::Exists);
+    assert_eq!(plain.create(&record, TTL).await.expect("create"), CreateOutcome::Exists);
 }
 
 /// Where there are too few replicas, many wait together, nobody takes the server for dead, and all is done all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_few_replicas_are_no_dead_server() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&server.url()) });
+    let (store, _bus) = connected_by(waiting(1, &server.url()));
     until_it_serves(&store).await;
     let (plain, _bus) = connected_by(config(&server.url()));
     let there = created(&plain).await;
     for _ in 0..3 {
         let records: Vec<_> = (0..30).map(|_| record()).collect();
-        let created = join_all(records.iter().map(|record| store.create(record, MINUTE))).await;
+        let created = join_all(records.iter().map(|record| store.create(record, TTL))).await;
         assert!(created.iter().all(Result::is_err));
         assert!(!store.circuits().is_open());
     }
@@ -142,7 +152,7 @@ async fn too_few_replicas_are_no_dead_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_leaves_early_leaves_no_circuit_open() {
     let cluster = RedisCluster::start().await;
-    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..hasty(&cluster.url()) });
     until_it_serves(&store).await;
     let mut events = store.circuits().events();
     let record = loop {
@@ -152,15 +162,15 @@ async fn who_leaves_early_leaves_no_circuit_open() {
         }
     };
     cluster.node(0).pause();
-    let leaves = || tokio::time::timeout(Duration::from_millis(150), store.create(&record, MINUTE));
+    // Later than half of the limit.
+    let leaves = || tokio::time::timeout(Duration::from_millis(300), store.create(&record, TTL));
     join_all((0..14).map(|_| leaves())).await.clear();
     let opened = |event: &CircuitEvent| {
         event.state == CircuitState::Open && event.purpose == CircuitPurpose::DurableWrites
     };
     while !opened(&events.recv().await.expect("an event")) {}
     cluster.node(0).resume();
-    let created =
-        eventually("it is let through", PATIENCE, async || store.create(&record, MINUTE).await).await;
+    let created = eventually("it is let through", PATIENCE, async || store.create(&record, TTL).await).await;
     assert_eq!(created, CreateOutcome::Created, "as the call before it");
 }
 
@@ -178,21 +188,79 @@ async fn what_was_done_before_waits_for_replicas_too() {
             .for_each(|replica| cluster.node(*replica).pause());
     }
     assert!(plain.delete(&gone.key, Bytes::new()).await.expect("delete"));
-    let waiting = async || {
-        let (store, bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    let anew = async || {
+        let (store, bus) = connected_by(waiting(1, &cluster.url()));
         until_it_serves(&store).await;
         (store, bus)
     };
     // Whose connections have written nothing yet.
-    let (store, _bus) = waiting().await;
-    assert!(store.create(&there, MINUTE).await.is_err(), "it was created, and no replica knows for certain");
-    let (store, _bus) = waiting().await;
+    let (store, _bus) = anew().await;
+    assert!(store.create(&there, TTL).await.is_err(), "it was created, and no replica knows for certain");
+    let (store, _bus) = anew().await;
     assert!(store.delete(&gone.key, Bytes::new()).await.is_err(), "it was deleted, and no replica knows");
+}
+
+/// B1: when a `WAIT` fails, for whatever reason, the write before it was done. Its error must not say otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b1_a_write_that_was_refused_has_left_the_record_as_it_was() {
+    let server = RedisServer::start().await;
+    let (plain, _bus) = connected_by(config(&server.url()));
+    // Room for one command at a time.
+    let (store, _bus) = connected_by(RedisConfig { max_in_flight: 1, ..waiting(1, &server.url()) });
+    until_it_serves(&store).await;
+    let mark = |record: &Record| Mark::new(record.revision.next().expect("random bytes"));
+    let (mut refused, mut done) = (0, 0);
+    for _ in 0..5 {
+        let records = [created(&plain).await, created(&plain).await, created(&plain).await];
+        let retired = join_all(records.iter().map(|record| {
+            store.retire(&record.key, record.revision, mark(record), TTL, Bytes::from_static(b"notice"))
+        }));
+        for (record, retired) in records.iter().zip(retired.await) {
+            let there = plain.load(&record.key).await.expect("load").is_some();
+            match retired.expect_err("there is no replica") {
+                StoreError::Refused(cause) => {
+                    assert!(there, "it was retired all the same: {cause}");
+                    refused += 1;
+                }
+                error => {
+                    assert_eq!(cause(&error), &RedisError::NotReplicated);
+                    assert!(!there, "it is there all the same");
+                    done += 1;
+                }
+            }
+        }
+    }
+    assert!(refused >= 5 && done >= 5, "{refused} refused, {done} done");
+}
+
+/// B1: a `WAIT` that is cut short because its server was demoted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b1_a_demotion_in_the_middle_of_a_wait_is_no_refusal_of_the_write() {
+    let server = RedisServer::start().await;
+    let (plain, _bus) = connected_by(config(&server.url()));
+    let record = created(&plain).await;
+    // The wait lasts until it is cut short.
+    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&server.url()) });
+    until_it_serves(&store).await;
+    let mark = Mark::new(record.revision.next().expect("random bytes"));
+    let retired = store.retire(&record.key, record.revision, mark, TTL, Bytes::from_static(b"notice"));
+    let demoted = async {
+        eventually("the server waits", PATIENCE, async || {
+            let info: String = from_redis_value(server.command(&["INFO", "clients"])).expect("a text");
+            if info.contains("blocked_clients:1") { Ok(()) } else { Err(info) }
+        })
+        .await;
+        server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    };
+    let (retired, ()) = tokio::join!(retired, demoted);
+    assert_eq!(cause(&retired.expect_err("no replica has it")), &RedisError::NotReplicated);
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    let loaded = eventually("it serves", PATIENCE, async || plain.load(&record.key).await).await;
+    assert!(loaded.is_none(), "it was retired");
 }
 
 fn exists(cluster: &RedisCluster, node: usize, key: &str) -> bool {
     // A replica of a cluster says where else to ask, unless it is told that we know what it is.
-    let keys: Vec<String> =
-        handstamp_testkit::redis::from_redis_value(cluster.command(node, &["KEYS", key])).expect("keys");
+    let keys: Vec<String> = from_redis_value(cluster.command(node, &["KEYS", key])).expect("keys");
     keys == [key]
 }

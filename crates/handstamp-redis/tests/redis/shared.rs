@@ -7,7 +7,9 @@ use handstamp_redis::{RedisConfig, UnfitClient, connect_over};
 use handstamp_store::{Bus, Shard, Store, Subscription, conformance};
 use handstamp_testkit::{RedisSentinel, RedisServer, eventually};
 
-use crate::harness::{MINUTE, channel, config, created, namespace, unhurried, until_it_serves};
+use crate::harness::{
+    PATIENCE, at_once, channel, config, created, hasty, namespace, until_heard, until_it_serves,
+};
 
 /// A client as an application has one.
 async fn client(url: &str) -> Client {
@@ -23,7 +25,7 @@ async fn a_client_that_is_there_already_is_as_good() {
     let server = RedisServer::start().await;
     let client = client(&server.url()).await;
     let (store, bus) =
-        connect_over(&client, unhurried(&server.url()), namespace(), channel()).expect("no cluster");
+        connect_over(&client, config(&server.url()), namespace(), channel()).expect("no cluster");
     until_it_serves(&store).await;
     conformance::store(&store, &bus).await;
     conformance::bus(&bus, Shard::ONLY).await;
@@ -34,8 +36,9 @@ async fn a_client_that_is_there_already_is_as_good() {
     client.set::<(), _, _>("theirs", "value", None, None, false).await.expect("it is still theirs");
 }
 
+/// K6.2: it leads to the same run of the server again.
 #[tokio::test]
-async fn when_it_loses_its_connection_subscriptions_end_and_all_goes_on() {
+async fn when_it_loses_its_connection_subscriptions_stay_and_all_goes_on() {
     let server = RedisServer::start().await;
     let client = client(&server.url()).await;
     let (store, bus) =
@@ -44,26 +47,26 @@ async fn when_it_loses_its_connection_subscriptions_end_and_all_goes_on() {
     let record = created(&store).await;
     let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     server.kill_clients("normal");
-    while subscription.next().await.is_ok() {}
-    until_it_serves(&store).await;
-    assert!(store.load(&record.key).await.expect("load").is_some());
-    bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");
+    eventually("it is back", PATIENCE, async || store.load(&record.key).await).await.expect("the record");
+    bus.publish(Shard::ONLY, "after".into()).await.expect("publish");
+    until_heard(&mut subscription, b"after").await;
+    subscription.fence().await.expect("fence");
 }
 
 #[tokio::test]
 async fn it_may_stand_still_and_go_on() {
     let server = RedisServer::start().await;
     let client = client(&server.url()).await;
-    let quick = RedisConfig { command_timeout: Duration::from_millis(50), ..config(&server.url()) };
+    let quick = RedisConfig { load_timeout: Duration::from_millis(50), ..hasty(&server.url()) };
     let (store, _bus) = connect_over(&client, quick, namespace(), channel()).expect("no cluster");
     until_it_serves(&store).await;
     let record = created(&store).await;
     server.pause();
     for _ in 0..10 {
-        store.load(&record.key).await.expect_err("nobody answers");
+        at_once(store.load(&record.key)).await.expect_err("nobody answers");
     }
     server.resume();
-    eventually("it is back", MINUTE, async || store.load(&record.key).await).await;
+    eventually("it is back", PATIENCE, async || store.load(&record.key).await).await;
 }
 
 #[tokio::test]

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use handstamp_redis::{RedisBus, RedisConfig, RedisError, RedisSubscription};
-use handstamp_store::{Bus, BusError, Shard, Store, Subscription};
-use handstamp_testkit::{Direction, Proxy, RedisServer};
+use handstamp_redis::{RedisBus, RedisError, RedisSubscription};
+use handstamp_store::{Bus, BusError, Shard, Store, StoreError, Subscription};
+use handstamp_testkit::{Direction, Proxy, RedisServer, eventually, free_port};
 use tokio::time::timeout;
 
 use crate::harness::{
-    PATIENCE, cause, channel, config, connected, connected_by, tasks, until_clients_are, until_heard,
-    until_tasks_are,
+    PATIENCE, cause, channel, config, connected, connected_by, created, hasty, tasks, through,
+    until_clients_are, until_heard, until_it_serves, until_tasks_are,
 };
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -20,11 +20,6 @@ async fn subscribed(bus: &RedisBus) -> RedisSubscription {
     let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     subscription.fence().await.expect("fence");
     subscription
-}
-
-/// For many messages at a time.
-fn patient(server: &RedisServer) -> RedisConfig {
-    RedisConfig { command_timeout: PATIENCE, ..config(&server.url()) }
 }
 
 async fn lost(subscription: &mut RedisSubscription) -> BusError {
@@ -51,7 +46,7 @@ async fn a_dropped_subscription_leaves_nothing() {
 async fn an_abandoned_attempt_leaves_nothing() {
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
-    let (_store, bus) = connected_by(config(&format!("redis://127.0.0.1:{}", proxy.port())));
+    let (_store, bus) = connected_by(config(&through(&proxy)));
     bus.publish(Shard::ONLY, Bytes::new()).await.expect("publish");
     let connections = server.clients("normal");
     proxy.delay(Duration::from_millis(10));
@@ -110,7 +105,7 @@ async fn no_fence_passes_a_server_that_stands_still() {
 async fn no_fence_passes_a_network_that_carries_nothing() {
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
-    let (_store, bus) = connected_by(config(&format!("redis://127.0.0.1:{}", proxy.port())));
+    let (_store, bus) = connected_by(config(&through(&proxy)));
     for direction in [Direction::ToServer, Direction::ToClient] {
         let mut subscription = subscribed(&bus).await;
         proxy.silence(direction);
@@ -128,7 +123,7 @@ async fn no_fence_passes_a_network_that_carries_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fence_covers_a_flood() {
     let server = RedisServer::start().await;
-    let (_store, bus) = connected_by(patient(&server));
+    let (_store, bus) = connected(&server);
     let mut subscription = subscribed(&bus).await;
     for round in 0..20_u32 {
         let publish = (0..500_u32).map(|index| bus.publish(Shard::ONLY, format!("{round}-{index}").into()));
@@ -142,7 +137,7 @@ async fn a_fence_covers_a_flood() {
 #[tokio::test]
 async fn whoever_is_too_slow_is_told() {
     let server = RedisServer::start().await;
-    let (_store, bus) = connected_by(patient(&server));
+    let (_store, bus) = connected(&server);
     let mut subscription = subscribed(&bus).await;
     for _ in 0..5 {
         let publish = (0..1_000).map(|_| bus.publish(Shard::ONLY, Bytes::new()));
@@ -154,14 +149,154 @@ async fn whoever_is_too_slow_is_told() {
     assert_eq!(cause(&error), &RedisError::Lagged(5_000 - 4_096));
 }
 
-/// The next connection for commands may lead to another server.
+/// K6.2: a connection for commands that was replaced is no gap where both lead to the same run of the server.
 #[tokio::test]
-async fn a_subscription_ends_with_the_connection_for_commands() {
+async fn k6_2_a_subscription_outlives_the_connection_for_commands() {
     let server = RedisServer::start().await;
     let (store, bus) = connected(&server);
-    store.check(Shard::ONLY).await.expect("check");
-    let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
-    assert_eq!(server.kill_clients("normal"), 1);
-    let lost = timeout(PATIENCE, subscription.next()).await.expect("it is noticed");
-    assert!(lost.is_err(), "{lost:?}");
+    let mut subscription = subscribed(&bus).await;
+    for _ in 0..3 {
+        let before = server.clients_named("handstamp:commands");
+        assert_eq!(server.kill_clients("normal"), 1);
+        eventually("another connection", PATIENCE, async || {
+            store.check(Shard::ONLY).await.map_err(|error| error.to_string())?;
+            match server.clients_named("handstamp:commands") {
+                after if after == before => Err("it is the same".to_owned()),
+                _ => Ok(()),
+            }
+        })
+        .await;
+        assert!(subscription.try_next().is_none());
+        subscription.fence().await.expect("fence");
+        bus.publish(Shard::ONLY, "after".into()).await.expect("publish");
+        until_heard(&mut subscription, b"after").await;
+    }
+}
+
+/// K6.2: a stall costs the connection for commands, and no subscription.
+#[tokio::test]
+async fn k6_2_a_stall_ends_no_subscription() {
+    let server = RedisServer::start().await;
+    let (store, bus) = connected_by(hasty(&server.url()));
+    until_it_serves(&store).await;
+    let mut subscription =
+        eventually("a subscription", PATIENCE, async || bus.subscribe(Shard::ONLY).await).await;
+    let before = server.clients_named("handstamp:commands");
+    server.pause();
+    let fence = subscription.fence();
+    eventually("the connection for commands is given up", PATIENCE, async || {
+        match store.check(Shard::ONLY).await.expect_err("nobody answers") {
+            StoreError::Unavailable(_) => Ok(()),
+            error => Err(error),
+        }
+    })
+    .await;
+    server.resume();
+    timeout(PATIENCE, fence).await.expect("in time").expect("the fence is late, and a fence");
+    until_it_serves(&store).await;
+    assert_ne!(server.clients_named("handstamp:commands"), before, "the connection was replaced");
+    server.publish(channel().as_str(), b"after");
+    until_heard(&mut subscription, b"after").await;
+}
+
+/// Where commands go to another server, whatever the subscription hears there proves nothing.
+async fn ended(subscription: &mut RedisSubscription) {
+    assert_eq!(cause(&lost(subscription).await), &RedisError::DifferentServer);
+    let next = subscription.try_next().expect("an error").expect_err("an error");
+    assert_eq!(cause(&next), &RedisError::DifferentServer);
+    assert_eq!(cause(&subscription.fence().await.expect_err("no fence")), &RedisError::DifferentServer);
+}
+
+/// K6.2: the old server is alive, and its subscribers stay connected; but commands go to another one.
+#[tokio::test]
+async fn k6_2_a_subscription_ends_when_commands_go_to_another_server() {
+    let [one, other] = [RedisServer::start().await, RedisServer::start().await];
+    let proxy = Proxy::start(one.port()).await;
+    let (store, bus) = connected_by(config(&through(&proxy)));
+    let mut subscription = subscribed(&bus).await;
+    let record = created(&store).await;
+    proxy.redirect(other.port());
+    let fence = subscription.fence();
+    one.kill_clients("normal");
+    eventually("commands go to the other server", PATIENCE, async || {
+        let loaded = store.load(&record.key).await.map_err(|error| error.to_string())?;
+        if loaded.is_none() { Ok(()) } else { Err("it is the old one".to_owned()) }
+    })
+    .await;
+    // What was not awaited before is no proof any more, though the old server has answered.
+    assert!(fence.await.is_err());
+    assert_eq!(one.clients("pubsub"), 1, "it is connected still");
+    ended(&mut subscription).await;
+    subscribed(&bus).await;
+}
+
+/// K6.2, L2: no flood of messages hides that.
+#[tokio::test]
+async fn k6_2_messages_do_not_hide_that_commands_go_elsewhere() {
+    let [one, other] = [RedisServer::start().await, RedisServer::start().await];
+    let proxy = Proxy::start(one.port()).await;
+    let (store, bus) = connected_by(config(&through(&proxy)));
+    let mut subscription = subscribed(&bus).await;
+    let record = created(&store).await;
+    for _ in 0..100 {
+        one.publish(channel().as_str(), b"message");
+    }
+    subscription.fence().await.expect("all of them are there to be taken");
+    assert!(subscription.next().await.expect("a message").message().is_some());
+    proxy.redirect(other.port());
+    one.kill_clients("normal");
+    eventually("commands go to the other server", PATIENCE, async || {
+        let loaded = store.load(&record.key).await.map_err(|error| error.to_string())?;
+        if loaded.is_none() { Ok(()) } else { Err("it is the old one".to_owned()) }
+    })
+    .await;
+    let next = subscription.next().await.expect_err("the end");
+    assert_eq!(cause(&next), &RedisError::DifferentServer);
+}
+
+/// K6.2: the server is the same, but there may have been another primary meanwhile.
+#[tokio::test]
+async fn k6_2_a_subscription_ends_when_its_server_was_no_primary_meanwhile() {
+    let server = RedisServer::start().await;
+    let (store, bus) = connected(&server);
+    let mut subscription = subscribed(&bus).await;
+    // Nothing is asked in between, so that nothing but the new connection can tell.
+    server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    server.kill_clients("normal");
+    until_it_serves(&store).await;
+    ended(&mut subscription).await;
+
+    let mut subscription = subscribed(&bus).await;
+    server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    let error = store.check(Shard::ONLY).await.expect_err("a replica");
+    assert_eq!(cause(&error), &RedisError::NotPrimary);
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    ended(&mut subscription).await;
+}
+
+#[tokio::test]
+async fn a_restarted_server_ends_the_subscription() {
+    let mut server = RedisServer::start().await;
+    let (store, bus) = connected(&server);
+    let mut subscription = subscribed(&bus).await;
+    server.restart().await;
+    lost(&mut subscription).await;
+    until_it_serves(&store).await;
+    subscribed(&bus).await;
+}
+
+/// K6.2: what a subscription to another server hears proves nothing about commands.
+#[tokio::test]
+async fn k6_2_a_subscription_to_another_server_is_an_error() {
+    let [one, other] = [RedisServer::start().await, RedisServer::start().await];
+    let proxy = Proxy::start(one.port()).await;
+    let (store, bus) = connected_by(config(&through(&proxy)));
+    until_it_serves(&store).await;
+    proxy.redirect(other.port());
+    let error = bus.subscribe(Shard::ONLY).await.expect_err("it would listen to the other");
+    assert_eq!(cause(&error), &RedisError::DifferentServer);
+    until_clients_are(&other, "pubsub", 0).await;
+    proxy.redirect(one.port());
+    subscribed(&bus).await;
 }

@@ -1,6 +1,7 @@
 //! Connections over TLS, to whom they are meant for and nobody else.
 
 use std::fs;
+use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_redis::{RedisConfig, RedisStore, Tls};
@@ -117,7 +118,8 @@ async fn whoever_is_not_trusted_is_not_talked_to() {
     assert!(elsewhere.contains("its certificate is for another host"), "{elsewhere}");
     // A server that does not know TLS waits for the end of a line.
     let in_the_clear = format!("rediss://127.0.0.1:{}", server.server.port());
-    let (store, _bus) = connected_by(trusting(authority.tls(), &in_the_clear));
+    let limits = RedisConfig { connect_timeout: Duration::from_millis(500), ..config(&in_the_clear) };
+    let (store, _bus) = connected_by(RedisConfig { tls: Some(authority.tls()), ..limits });
     store.check(Shard::ONLY).await.expect_err("no TLS");
 }
 

@@ -5,10 +5,10 @@ use handstamp_redis::{RedisBus, RedisConfig, RedisStore, RedisSubscription, Tran
 use handstamp_store::{Bus, Heard, Proof, SaveOutcome, Store, Subscription, TouchOutcome, conformance};
 use handstamp_testkit::{RedisCluster, RedisServer};
 
-use crate::harness::{MINUTE, changed, connected_by, created, record, unhurried, until_it_serves};
+use crate::harness::{TTL, changed, config, connected_by, created, record, until_it_serves};
 
 async fn tracking(url: &str) -> (RedisStore, RedisBus) {
-    let pair = connected_by(RedisConfig { invalidation: Transport::Tracking, ..unhurried(url) });
+    let pair = connected_by(RedisConfig { invalidation: Transport::Tracking, ..config(url) });
     until_it_serves(&pair.0).await;
     pair
 }
@@ -25,7 +25,7 @@ fn changes_of(heard: &[Heard], key: &SessionKey) -> usize {
 
 async fn save(store: &RedisStore, record: &Record) -> Record {
     let next = changed(record);
-    let saved = store.save(&next, record.revision, MINUTE, Bytes::from_static(b"notice")).await;
+    let saved = store.save(&next, record.revision, TTL, Bytes::from_static(b"notice")).await;
     assert_eq!(saved.expect("save"), SaveOutcome::Saved);
     next
 }
@@ -84,10 +84,10 @@ async fn one_is_not_told_of_ones_own_changes_and_of_those_after_them() {
     let saved = save(&other, &saved).await;
     assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 1, "after a save");
     one.load(&created.key).await.expect("load").expect("the record");
-    let _ = one.touch(&created.key, MINUTE * 2).await.expect("touch");
+    let _ = one.touch(&created.key, TTL * 2).await.expect("touch");
     assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 0);
     let mark = Mark::new(saved.revision.next().expect("random bytes"));
-    let _ = other.retire(&created.key, saved.revision, mark, MINUTE, Bytes::new()).await.expect("retire");
+    let _ = other.retire(&created.key, saved.revision, mark, TTL, Bytes::new()).await.expect("retire");
     assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 1, "after a touch");
 }
 
@@ -153,6 +153,23 @@ async fn a_dead_canary_is_noticed() {
     assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
 }
 
+/// K6.3: the canary gets through however many commands wait, as a check does.
+#[tokio::test]
+async fn k6_3_overload_ends_no_subscription() {
+    let server = RedisServer::start().await;
+    let (store, bus) = connected_by(RedisConfig {
+        invalidation: Transport::Tracking,
+        max_in_flight: 0,
+        ..config(&server.url())
+    });
+    until_it_serves(&store).await;
+    let subscription = bus.subscribe(handstamp_store::Shard::ONLY).await.expect("subscribe");
+    for _ in 0..3 {
+        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    }
+    assert!(store.load(&record().key).await.is_err(), "there is no room");
+}
+
 /// The server cannot tell of changes where nobody listens any more, and says so: nobody takes that for an answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_listener_answers_stay_in_step() {
@@ -167,7 +184,7 @@ async fn without_a_listener_answers_stay_in_step() {
         }
         one.load(&there.key).await.expect("load").expect("the record");
         let (touched, missing, saved) =
-            tokio::join!(one.touch(&there.key, MINUTE), one.touch(&gone.key, MINUTE), save(&other, &there));
+            tokio::join!(one.touch(&there.key, TTL), one.touch(&gone.key, TTL), save(&other, &there));
         assert_eq!(touched.expect("touch"), TouchOutcome::Touched);
         assert_eq!(missing.expect("touch"), TouchOutcome::Gone);
         there = saved;
@@ -180,7 +197,7 @@ async fn without_a_listener_answers_stay_in_step() {
 async fn what_was_created_durably_is_told_of_too() {
     let cluster = RedisCluster::start().await;
     let durable =
-        RedisConfig { invalidation: Transport::Tracking, wait_replicas: 1, ..unhurried(&cluster.url()) };
+        RedisConfig { invalidation: Transport::Tracking, wait_replicas: 1, ..config(&cluster.url()) };
     let (one, bus) = connected_by(durable);
     let (other, _bus) = tracking(&cluster.url()).await;
     until_it_serves(&one).await;

@@ -116,7 +116,9 @@ impl Config {
             }));
             return Some(Backend::Embedded);
         }
-        let config = self.redis.resolve(self.node_settings(&mut Vec::new()).max_staleness, problems);
+        // If one of these is wrong, that is said elsewhere.
+        let (node, node_id) = (self.node_settings(&mut Vec::new()), self.resolve_node_id(&mut Vec::new()));
+        let config = self.redis.resolve(&node, node_id.as_ref(), problems);
         let channel = match &self.session_channel {
             Some(channel) => noting("SESSION_CHANNEL", handstamp_redis::Channel::new(channel), problems),
             // If the namespace is wrong, that is said elsewhere.

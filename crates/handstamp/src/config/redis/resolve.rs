@@ -2,17 +2,20 @@ use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use handstamp_core::invalidation::NodeId;
 use handstamp_redis::{ReadFrom, RedisConfig, RedisUrl, Transport};
+use handstamp_store::Settings;
 
 use super::super::error::Problem;
 use super::super::resolve::noting;
 use super::{NumberedNode, RedisSettings};
 
 impl RedisSettings {
-    /// The servers, and how to connect to them.
+    /// The servers, and how to connect to them, for the node of this name.
     pub(in crate::config) fn resolve(
         &self,
-        max_staleness: Duration,
+        node: &Settings,
+        node_id: Option<&NodeId>,
         problems: &mut Vec<Problem>,
     ) -> Option<RedisConfig> {
         let read_from = chosen("REDIS_READ_FROM", self.read_from.as_deref(), problems);
@@ -22,15 +25,20 @@ impl RedisSettings {
                              choose one of the two";
             problems.push(Problem::new("REDIS_READ_FROM", complaint));
         }
-        if read_from == Some(ReadFrom::Replica) && max_staleness < LEAST_WITH_REPLICAS {
+        if read_from == Some(ReadFrom::Replica) && node.max_staleness < LEAST_WITH_REPLICAS {
             let complaint = "replicas may be a second behind: with REDIS_READ_FROM=replica at least 1500ms";
             problems.push(Problem::new("LOCAL_CACHE_MAX_STALENESS", complaint));
         }
         let url = self.servers(problems);
         let url = url.map(|url| self.encrypted(self.named(url, problems), problems));
         let tls = self.resolve_tls(url.as_ref(), problems);
+        let (load_timeout, save_timeout) = (attempt(node.load_budget), attempt(node.save_budget));
         Some(RedisConfig {
             tls,
+            load_timeout,
+            save_timeout,
+            connect_timeout: SHORTEST_CONNECT.max(load_timeout * 2).max(save_timeout),
+            client_name: node_id.map(ToString::to_string),
             read_from: read_from?,
             wait_replicas: self.wait_replicas.unwrap_or(0),
             invalidation: invalidation?,
@@ -125,6 +133,12 @@ impl NumberedNode {
     }
 }
 
+/// The limit of one attempt: four fifths of the budget of the request that makes it, so that it ends with a result that
+/// counts before the request gives it up.
+fn attempt(budget: Duration) -> Duration {
+    budget * 4 / 5
+}
+
 /// What a variable chooses, or the default.
 fn chosen<T: Default + FromStr<Err: std::fmt::Display>>(
     name: &str,
@@ -135,4 +149,5 @@ fn chosen<T: Default + FromStr<Err: std::fmt::Display>>(
 }
 
 const DEFAULT_PORT: u16 = 6379;
+const SHORTEST_CONNECT: Duration = Duration::from_millis(500);
 const LEAST_WITH_REPLICAS: Duration = Duration::from_millis(1_500);

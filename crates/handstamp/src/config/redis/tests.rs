@@ -193,6 +193,26 @@ fn k11_a_port_of_kubernetes_is_ignored() {
     assert_eq!(config.url.to_string(), "redis-cluster://a:6379");
 }
 
+/// K6.1: what a request waits for Redis is what the driver waits for it.
+#[test]
+fn k6_1_budgets_become_the_limits_of_attempts() {
+    let limits = |vars: &[(&str, &str)]| {
+        let config = redis(&[&[("REDIS_URL", "redis://a")], vars].concat());
+        [config.load_timeout, config.save_timeout, config.connect_timeout].map(|limit| limit.as_millis())
+    };
+    assert_eq!(limits(&[]), [200, 400, 500]);
+    assert_eq!(limits(&[("SESSION_LOAD_BUDGET", "2s")]), [1_600, 400, 3_200]);
+    assert_eq!(limits(&[("SESSION_SAVE_BUDGET", "5s")]), [200, 4_000, 4_000]);
+    assert_eq!(limits(&[("SESSION_LOAD_BUDGET", "50ms"), ("SESSION_SAVE_BUDGET", "100ms")]), [40, 80, 500]);
+}
+
+/// K11: connections carry the name of the node.
+#[test]
+fn k11_connections_are_named_after_the_node() {
+    let named = redis(&[("REDIS_URL", "redis://a"), ("NODE_ID", "node-7")]);
+    assert_eq!(named.client_name.as_deref(), Some("node-7"));
+}
+
 #[test]
 fn all_of_it_is_said_at_once() {
     let error = resolve(&[

@@ -1,14 +1,16 @@
 //! Where the primary is, as Sentinels know it: see the
 //! [client guidelines](https://redis.io/docs/latest/develop/reference/sentinel-clients/).
 
+mod watch;
+
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::driver::{Caller, Connection, Reply, Request, Target};
 use crate::latest::latest;
+use crate::purpose::Purpose;
 use crate::url::{Address, Host, Sentinels};
 use crate::{RedisConfig, RedisError};
 
@@ -43,33 +45,6 @@ impl Sentinel {
         Ok(self.config.target(&Address::Tcp(verdict.await?.primary)))
     }
 
-    /// Resolves when they name another primary than `target`: at once, because whoever goes on writing to the old one
-    /// writes what will be lost.
-    pub(crate) async fn moved_from(&self, target: &Target) {
-        for sentinel in self.sentinels.hosts.iter().cycle() {
-            let cause = self.watch(sentinel, target).await.err();
-            // One may know less than the others, and one that does not answer knows nothing.
-            if self.primary().await.is_ok_and(|primary| primary.address != target.address) {
-                return;
-            }
-            tracing::debug!(%sentinel, ?cause, "the Sentinels do not say that the primary has moved");
-            sleep(PAUSE).await;
-        }
-    }
-
-    /// Asks one of them again and again, until it names another primary.
-    async fn watch(&self, sentinel: &Host, target: &Target) -> Result<(), RedisError> {
-        let connection = self.connect(sentinel).await?;
-        loop {
-            sleep(PAUSE).await;
-            let asked = timeout(self.config.connect_timeout, self.question(connection.caller()));
-            let verdict = asked.await.map_err(|_| RedisError::silence())??;
-            if Address::Tcp(verdict.primary) != target.address {
-                return Ok(());
-            }
-        }
-    }
-
     async fn ask(&self, sentinel: &Host) -> Result<Verdict, RedisError> {
         timeout(self.config.connect_timeout, async {
             let connection = self.connect(sentinel).await?;
@@ -80,7 +55,8 @@ impl Sentinel {
     }
 
     async fn connect(&self, sentinel: &Host) -> Result<Connection, RedisError> {
-        Connection::open(&self.config.sentinel_target(sentinel)).await
+        let name = self.config.client_name(Purpose::Sentinel);
+        Connection::open(&self.config.sentinel_target(sentinel), &name).await
     }
 
     async fn question(&self, sentinel: &Caller) -> Result<Verdict, RedisError> {
@@ -103,9 +79,6 @@ impl Verdict {
         Some(Self { epoch: epoch.parse().ok()?, primary })
     }
 }
-
-/// How often one of them is asked whether the primary still is where it was.
-const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,200 @@
+//! Whether writes work is known before a request needs one.
+
+use handstamp_core::time::Timestamp;
+use handstamp_redis::{RedisConfig, RedisError, RedisStore, Transport, acl_rules};
+use handstamp_store::{Bus, Shard, Store, StoreError, Subscription};
+use handstamp_testkit::redis::from_redis_value;
+use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually, free_port};
+use tempfile::TempDir;
+
+use crate::harness::{
+    NAMESPACE, NEVER, PATIENCE, cause, channel, config, connected, connected_by, namespace, until_it_serves,
+};
+
+/// Why a write would fail.
+async fn refusal(store: &RedisStore) -> String {
+    let error = store.check_writes(Shard::ONLY).await.expect_err("writes do not work");
+    assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+    cause(&error).to_string()
+}
+
+#[tokio::test]
+async fn k11_writes_that_work_leave_nothing() {
+    let server = RedisServer::start().await;
+    for invalidation in [Transport::PubSub, Transport::Tracking] {
+        // A check gets through however many commands wait.
+        let (store, bus) =
+            connected_by(RedisConfig { invalidation, max_in_flight: 0, ..config(&server.url()) });
+        for _ in 0..3 {
+            server.command(&["SCRIPT", "FLUSH"]);
+            store.check_writes(Shard::ONLY).await.expect("writes work");
+        }
+        let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
+        store.check_writes(Shard::ONLY).await.expect("writes work");
+        assert!(server.keys().is_empty(), "{:?}", server.keys());
+        subscription.fence().await.expect("fence");
+        assert!(subscription.try_next().is_none(), "nobody is told");
+        drop(subscription);
+        server.command(&["FLUSHALL"]);
+    }
+}
+
+#[tokio::test]
+async fn k11_in_a_cluster_each_primary_is_checked() {
+    let cluster = RedisCluster::start().await;
+    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    until_it_serves(&store).await;
+    for shard in store.shards().current() {
+        store.check_writes(shard).await.expect("writes work");
+    }
+    let full = cluster.primaries()[1];
+    cluster.command(full, &["CONFIG", "SET", "maxmemory", "1"]);
+    let mut refused = 0;
+    for shard in store.shards().current() {
+        refused += usize::from(store.check_writes(shard).await.is_err());
+    }
+    assert_eq!(refused, 1);
+    cluster.command(full, &["CONFIG", "SET", "maxmemory", "0"]);
+}
+
+/// K11: a slot that moves elsewhere is no fault.
+#[tokio::test]
+async fn k11_a_slot_on_the_move_is_no_fault() {
+    let cluster = RedisCluster::start().await;
+    let (store, _bus) = connected_by(config(&cluster.url()));
+    until_it_serves(&store).await;
+    // That of the key that is tried first.
+    let first = cluster.slot_of(&format!("{NAMESPACE}:s:probe:0"));
+    let owner = cluster.primary_of_slot(first);
+    let to = cluster.primaries().into_iter().find(|primary| *primary != owner).expect("another");
+    cluster.begin_move(first, to).await;
+    for shard in store.shards().current() {
+        store.check_writes(shard).await.expect("writes work");
+    }
+    cluster.move_slots(first..=first, to).await;
+    for shard in store.shards().current() {
+        store.check_writes(shard).await.expect("writes work");
+    }
+}
+
+/// With every permission that a write needs, and no more.
+#[tokio::test]
+async fn k11_a_missing_permission_is_found() {
+    let server = RedisServer::start().await;
+    let rules = acl_rules(&config(&server.url()), &namespace(), &channel());
+    let permit = |missing: &str| {
+        let rules = rules.iter().map(String::as_str).filter(|rule| *rule != missing);
+        let user = ["ACL", "SETUSER", "app", "reset", "on", ">password"];
+        server.command(&user.into_iter().chain(rules).collect::<Vec<_>>());
+        server.command(&["SCRIPT", "FLUSH"]);
+    };
+    let own_channel = format!("&{}", channel());
+    for missing in [
+        "+evalsha",
+        "+eval",
+        "+publish",
+        &own_channel,
+        "+set",
+        "+getrange",
+        "+get",
+        "+exists",
+        "+pexpire",
+        "+del",
+        "+pttl",
+    ] {
+        permit(missing);
+        let (store, _bus) = connected_by(config(&server.url_as("app", "password")));
+        let told = refusal(&store).await;
+        assert!(told.contains("NOPERM: the user has no permission"), "{missing}: {told}");
+        eventually("nothing is left", PATIENCE, async || match server.keys() {
+            keys if keys.is_empty() => Ok(()),
+            keys => Err(keys),
+        })
+        .await;
+    }
+    permit("");
+    let (store, _bus) = connected_by(config(&server.url_as("app", "password")));
+    store.check_writes(Shard::ONLY).await.expect("writes work");
+}
+
+#[tokio::test]
+async fn k11_a_command_with_another_name_is_found() {
+    for command in
+        ["EVALSHA", "EVAL", "PUBLISH", "SET", "GETRANGE", "GET", "EXISTS", "PEXPIRE", "DEL", "PTTL"]
+    {
+        let args = ["--rename-command", command, ""].map(str::to_owned).to_vec();
+        let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
+        let (store, _bus) = connected(&server);
+        let told = refusal(&store).await;
+        assert!(told.contains("it lacks a command"), "{command}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn k11_a_server_that_takes_no_writes_is_found() {
+    // Redis protects the directory from `CONFIG SET`.
+    let args = ["--enable-protected-configs", "yes"].map(str::to_owned).to_vec();
+    let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
+    let (store, _bus) = connected(&server);
+    let set = |name: &str, value: &str| server.command(&["CONFIG", "SET", name, value]);
+
+    set("maxmemory", "1");
+    assert!(refusal(&store).await.contains("OOM"));
+    set("maxmemory", "0");
+
+    set("min-replicas-to-write", "1");
+    assert!(refusal(&store).await.contains("NOREPLICAS"));
+    set("min-replicas-to-write", "0");
+
+    let gone = TempDir::new().expect("a directory");
+    set("save", "3600 1");
+    set("dir", gone.path().to_str().expect("a path"));
+    gone.close().expect("it goes away");
+    server.command(&["BGSAVE"]);
+    eventually("a snapshot fails", PATIENCE, async || {
+        let info: String = from_redis_value(server.command(&["INFO", "persistence"])).expect("a text");
+        if info.contains("rdb_last_bgsave_status:err") { Ok(()) } else { Err(info) }
+    })
+    .await;
+    assert!(refusal(&store).await.contains("MISCONF"));
+    set("save", "");
+    store.check_writes(Shard::ONLY).await.expect("writes work");
+
+    server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    eventually("a replica takes no writes", PATIENCE, async || {
+        let error = store.check_writes(Shard::ONLY).await.expect_err("a replica");
+        match cause(&error) {
+            RedisError::Refused(refusal) if refusal.code() == "READONLY" => Ok(()),
+            _ => Err(error),
+        }
+    })
+    .await;
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    eventually("writes work", PATIENCE, async || store.check_writes(Shard::ONLY).await).await;
+}
+
+/// A frozen server is no refusal.
+#[tokio::test]
+async fn k11_a_write_check_has_a_limit() {
+    let server = RedisServer::start().await;
+    let short = NEVER / 2_000;
+    let (store, _bus) = connected_by(RedisConfig { save_timeout: short, ..config(&server.url()) });
+    until_it_serves(&store).await;
+    server.pause();
+    let error = store.check_writes(Shard::ONLY).await.expect_err("nobody answers");
+    assert!(matches!(error, StoreError::TimedOut), "{error:?}");
+}
+
+/// K5.4, K11: the clock that all nodes share.
+#[tokio::test]
+async fn k11_the_time_is_that_of_the_server() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected_by(RedisConfig { max_in_flight: 0, ..config(&server.url()) });
+    let by_command = || {
+        let (seconds, micros): (u64, u64) = from_redis_value(server.command(&["TIME"])).expect("the time");
+        Timestamp::from_millis(seconds * 1_000 + micros / 1_000)
+    };
+    let before = by_command();
+    let time = store.time(Shard::ONLY).await.expect("the time").expect("it says so");
+    assert!(before <= time && time <= by_command(), "{before:?} {time:?}");
+}
