@@ -5,7 +5,8 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 #![allow(clippy::unwrap_used, reason = "a benchmark has nobody to report to")]
 
-use std::collections::BTreeMap;
+mod payloads;
+
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
@@ -16,72 +17,23 @@ use axum::routing::get;
 use handstamp::store::{MemoryBus, MemoryStore};
 use handstamp::{Config, Runtime, Session, SessionData, SessionLayer};
 use http::{HeaderValue, Request, header};
-use serde::{Deserialize, Serialize};
 use tower::Service;
-
-/// A user and a few settings, in strings.
-#[derive(Clone, Default, Deserialize, Serialize)]
-struct Small {
-    username: String,
-    email: String,
-    locale: String,
-    csrf_token: String,
-    visits: u64,
-}
-
-/// Many small objects.
-#[derive(Clone, Default, Deserialize, Serialize)]
-struct Cart {
-    items: Vec<Item>,
-}
-
-#[derive(Clone, Default, Deserialize, Serialize)]
-struct Item {
-    article: String,
-    count: u32,
-    gift: Option<String>,
-}
-
-/// As in applications that keep whatever they like.
-#[derive(Clone, Default, Deserialize, Serialize)]
-struct Loose(BTreeMap<String, serde_json::Value>);
-
-/// One large text.
-#[derive(Clone, Default, Deserialize, Serialize)]
-struct Text(String);
-
-impl SessionData for Small {}
-impl SessionData for Cart {}
-impl SessionData for Loose {}
-impl SessionData for Text {}
 
 fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     println!("{:34} {:>10} {:>10} {:>10}", "bytes a session in the cache", "encoded", "taken", "estimated");
     runtime.block_on(async {
-        measure("nothing", Text::default).await;
-        measure("a user, five fields", || Small {
-            username: "ada.lovelace".to_owned(),
-            email: "ada.lovelace@example.org".to_owned(),
-            locale: "en-GB".to_owned(),
-            csrf_token: "0123456789abcdef0123456789abcdef".to_owned(),
-            visits: 1_815,
-        })
-        .await;
-        measure("a cart of 40 items", || Cart { items: items(40) }).await;
-        measure("a map of 40 values", || {
-            let value =
-                |n| (format!("setting-{n}"), serde_json::json!({ "on": true, "name": format!("value {n}") }));
-            Loose((0..40).map(value).collect())
-        })
-        .await;
-        measure("a text of 32 KiB", || Text("x".repeat(32 << 10))).await;
+        payloads::for_each(&mut InTheCache).await;
     });
     Ok(())
 }
 
-fn items(count: u32) -> Vec<Item> {
-    (0..count).map(|n| Item { article: format!("article-{n}"), count: n, gift: None }).collect()
+struct InTheCache;
+
+impl payloads::Measure for InTheCache {
+    async fn measure<T: SessionData>(&mut self, name: &str, data: fn() -> T) {
+        measure(name, data).await;
+    }
 }
 
 /// What sessions with this data take on a node that reads them for the first time.

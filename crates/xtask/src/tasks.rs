@@ -30,6 +30,7 @@ pub(crate) fn bench() -> Result<(), Failure> {
     Step::new("cargo bench --package handstamp --bench cached_read").run()?;
     Step::new("cargo bench --package handstamp --bench allocations").run()?;
     Step::new("cargo bench --package handstamp --bench memory").run()?;
+    Step::new("cargo bench --package handstamp --bench read_back").run()?;
     Step::new("cargo bench --package handstamp-redis --bench saves").run()?;
     Step::new("cargo bench --package handstamp-redis --bench throughput").run()?;
     Step::new("cargo bench --package handstamp-redis --bench transports").run()?;

@@ -35,6 +35,23 @@ fn every_link_within_the_repository_leads_somewhere() {
 }
 
 #[test]
+fn every_file_that_the_architecture_names_exists() {
+    let text = read("ARCHITECTURE.md");
+    // Files of the code: `layer/service.rs`, or with a crate, `core: cache/feed.rs`.
+    let named = text.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = named.filter(|name| name.ends_with(".rs") || name.contains(": ")).collect();
+    let crates: Vec<PathBuf> =
+        fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for name in &named {
+        let (of_crate, file) = name.split_once(": ").unwrap_or(("", name));
+        let in_crate = |path: &&PathBuf| path.to_string_lossy().ends_with(of_crate);
+        let exists = crates.iter().filter(in_crate).any(|path| path.join("src").join(file).exists());
+        assert!(exists, "ARCHITECTURE.md names {name}");
+    }
+    assert!(named.len() > 10);
+}
+
+#[test]
 fn the_readme_names_the_settings_and_defaults_that_the_library_documents() {
     let rows = |text: &str, margin: &str| -> Vec<String> {
         let lines = text.lines().filter_map(|line| line.strip_prefix(margin));
