@@ -77,7 +77,7 @@ async fn k11_variables_that_resemble_settings_are_warned_of_once() {
 
 /// F3: an unexpanded template was accepted as a secret, and so was a published one.
 #[tokio::test]
-async fn f3_templates_and_published_secrets_start_nothing() {
+async fn k9_f3_templates_and_published_secrets_start_nothing() {
     for secret in [
         "${SESSION_SECRET:?make one with openssl rand -base64 48}",
         "an-end-to-end-secret-of-more-than-32-characters",

@@ -110,7 +110,7 @@ mod tests {
 
     /// K5.4, S84
     #[test]
-    fn stored_deadlines_count_only_as_far_as_todays_settings_go() {
+    fn k5_4_stored_deadlines_count_only_as_far_as_todays_settings_go() {
         let clamped =
             |now, created_at, deadline| TIMEOUTS.clamped_deadline(at(now), at(created_at), at(deadline));
         assert_eq!(clamped(10, 0, 1_000), at(1_000));
@@ -123,7 +123,7 @@ mod tests {
 
     /// K5.4, F19, S28
     #[test]
-    fn without_a_time_to_live_the_idle_timeout_counts_from_the_last_save() {
+    fn k5_4_without_a_time_to_live_the_idle_timeout_counts_from_the_last_save() {
         assert_eq!(TIMEOUTS.idle_left(at(30), at(0), None), secs(70));
         assert_eq!(TIMEOUTS.idle_left(at(100), at(0), None), secs(0));
         assert_eq!(TIMEOUTS.idle_left(at(500), at(0), None), secs(0));

@@ -343,7 +343,7 @@ fn nth_key(n: u64) -> SessionKey {
 
 /// K8.1
 #[test]
-fn the_bound_in_bytes_holds_whatever_the_sizes() {
+fn k8_1_the_bound_in_bytes_holds_whatever_the_sizes() {
     const BYTES: usize = 64 << 20;
     let cache = LocalCache::new(Capacity { sessions: 1_000_000, bytes: BYTES });
     let feed = cache.open_feed(start(), FOR_EVER);
@@ -361,7 +361,7 @@ fn the_bound_in_bytes_holds_whatever_the_sizes() {
 
 /// K8.1
 #[test]
-fn a_session_larger_than_the_cache_is_not_kept_and_evicts_nothing() {
+fn k8_1_a_session_larger_than_the_cache_is_not_kept_and_evicts_nothing() {
     let cache = LocalCache::new(Capacity { sessions: 10, bytes: 2_500 });
     let (feed, now) = (cache.open_feed(start(), FOR_EVER), start());
     feed.pass(now);
@@ -380,7 +380,7 @@ fn a_session_larger_than_the_cache_is_not_kept_and_evicts_nothing() {
 
 /// K8.3
 #[test]
-fn sessions_that_are_not_there_evict_none_that_is() {
+fn k8_3_sessions_that_are_not_there_evict_none_that_is() {
     let fixture = Fixture::new(10);
     for n in 0..10 {
         fixture.put(n, 1);

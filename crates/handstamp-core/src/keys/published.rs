@@ -32,7 +32,7 @@ mod tests {
     /// F3: the secrets of this repository's own tests were accepted. The list has all of them, and the default of a session
     /// library for Crystal.
     #[test]
-    fn f3_published_secrets_are_known() {
+    fn k9_f3_published_secrets_are_known() {
         for text in [
             "1sxc1aNxGHTTZKlK5cpCgufJAqGM4G13",
             "a-secret-of-more-than-thirty-two-characters",

@@ -169,7 +169,7 @@ mod tests {
 
     /// F3: of 24 placeholders and dictionary words 23 were accepted.
     #[test]
-    fn f3_placeholders_and_guessable_secrets_are_refused() {
+    fn k9_f3_placeholders_and_guessable_secrets_are_refused() {
         let counting = hex(&(0..32).collect::<Vec<_>>());
         let passwords = BASE64_STANDARD.encode("password".repeat(5));
         let phrase = BASE64_STANDARD.encode("this is the secret of our server");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn f3_good_secrets_are_accepted() {
+    fn k9_f3_good_secrets_are_accepted() {
         for text in [
             // 32 letters and digits: as base64 they would be 24 bytes.
             "Nq8vXzL2pRk7YtWm4BcJd9FsHg3KeUaQ",
@@ -260,7 +260,7 @@ mod tests {
 
         /// F3: however strict the check is, generated secrets pass.
         #[test]
-        fn f3_random_secrets_are_never_refused(
+        fn k9_f3_random_secrets_are_never_refused(
             bytes in any::<[u8; 48]>().no_shrink(),
             lower in "[a-z0-9]{32}".no_shrink(),
             letters in "[a-z]{32}".no_shrink(),

@@ -52,7 +52,7 @@ mod tests {
 
     /// F15: whatever printed a record printed the visitor's data.
     #[test]
-    fn f15_debug_shows_neither_subject_nor_payload() {
+    fn k11_f15_debug_shows_neither_subject_nor_payload() {
         let record = Record {
             revision: Revision::from_bytes([1; 16]),
             key: SessionKey::from_bytes([2; 32]),

@@ -122,7 +122,7 @@ mod tests {
 
     /// K9, F10
     #[test]
-    fn doubtful_requests_are_granted_ever_more_rarely() {
+    fn k9_f10_doubtful_requests_are_granted_ever_more_rarely() {
         let start = start();
         let mut clearing = Clearing::new(SECOND);
         // Ten a second for ten minutes.

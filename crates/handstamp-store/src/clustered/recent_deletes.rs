@@ -101,7 +101,7 @@ mod tests {
 
     /// K8.2, S93
     #[test]
-    fn a_flood_displaces_no_earlier_delete() {
+    fn k8_2_a_flood_displaces_no_earlier_delete() {
         let (start, deletes) = (start(), RecentDeletes::default());
         assert!(deletes.remember(key(u32::MAX), start));
         let remembered = (0..MAX_LEN as u32 * 2).filter(|n| deletes.remember(key(*n), start)).count();

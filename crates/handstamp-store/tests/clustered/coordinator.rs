@@ -136,7 +136,7 @@ async fn what_is_not_ours_is_counted_and_ignored() {
 
 /// K9, F10. A node of ours may have a key that this one does not have yet; but anybody can claim that.
 #[tokio::test(start_paused = true)]
-async fn messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
+async fn k9_f10_messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let stranger = messenger("two", "another-secret-of-more-than-thirty-two-characters");
@@ -164,7 +164,7 @@ async fn messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
 
 /// K9, F10, S73
 #[tokio::test(start_paused = true)]
-async fn a_clear_that_is_sent_again_clears_nothing() {
+async fn k9_f10_a_clear_that_is_sent_again_clears_nothing() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let other = messenger("two", SECRET);
@@ -193,7 +193,7 @@ async fn a_clear_that_is_sent_again_clears_nothing() {
 
 /// K11
 #[tokio::test(start_paused = true)]
-async fn after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
+async fn k11_after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -208,7 +208,7 @@ async fn after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
 
 /// K6.2: a stall of the server, such as a fork for a snapshot. No message is lost, so nothing has to be loaded again.
 #[tokio::test(start_paused = true)]
-async fn a_stall_takes_trust_away_and_not_the_cache() {
+async fn k6_2_a_stall_takes_trust_away_and_not_the_cache() {
     let cluster = Cluster::new();
     let lasting = Settings { cache_ttl: TTL, ..Settings::default() };
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", lasting).await);
@@ -243,7 +243,7 @@ async fn a_stall_takes_trust_away_and_not_the_cache() {
 
 /// K6.2: a connection that is dead, while the server replies on others.
 #[tokio::test(start_paused = true)]
-async fn a_dead_subscription_is_replaced() {
+async fn k6_2_a_dead_subscription_is_replaced() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
@@ -288,7 +288,7 @@ async fn a_store_that_rejects_writes_is_not_healthy() {
 
 /// K5.4, S30: one node's clock is a day ahead, the other's is a minute behind.
 #[tokio::test(start_paused = true)]
-async fn nodes_go_by_the_clock_of_the_store() {
+async fn k5_4_nodes_go_by_the_clock_of_the_store() {
     let cluster = Cluster::new();
     for offset in [86_400_000, -60_000] {
         let node = cluster.node_with_clock("one", Skewed(offset)).await;

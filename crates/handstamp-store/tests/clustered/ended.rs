@@ -55,7 +55,7 @@ async fn what_ended_long_ago_is_left_alone() {
 
 /// K8.2, S93: one client with one dead cookie.
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_logouts_displaces_no_other() {
+async fn k8_2_a_flood_of_logouts_displaces_no_other() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let (record, dead) = (node.create().await, node.create().await);

@@ -115,7 +115,7 @@ async fn a_fresh_load_never_shares_what_was_asked_before() {
 
 /// K3.2
 #[tokio::test(start_paused = true)]
-async fn a_panic_while_decoding_is_an_error_for_all_who_share_the_load() {
+async fn k3_2_a_panic_while_decoding_is_an_error_for_all_who_share_the_load() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -130,7 +130,7 @@ async fn a_panic_while_decoding_is_an_error_for_all_who_share_the_load() {
 
 /// K3.3
 #[tokio::test(start_paused = true)]
-async fn a_record_that_cannot_be_read_is_not_loaded_again_and_again() {
+async fn k3_3_a_record_that_cannot_be_read_is_not_loaded_again_and_again() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;

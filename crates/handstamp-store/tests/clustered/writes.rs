@@ -139,7 +139,7 @@ async fn a_session_that_could_not_be_created_is_not_ended_later() {
 
 /// K8.3, F13: the logout of a dead cookie.
 #[tokio::test(start_paused = true)]
-async fn a_delete_of_nothing_is_told_to_no_node_and_asked_for_once_a_second() {
+async fn k8_3_a_delete_of_nothing_is_told_to_no_node_and_asked_for_once_a_second() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;

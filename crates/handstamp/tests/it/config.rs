@@ -196,7 +196,7 @@ async fn k11_a_value_in_quotes_is_refused() {
 
 /// F16: an error repeated a secret that had been put into the wrong variable.
 #[tokio::test]
-async fn f16_errors_do_not_repeat_long_values() {
+async fn k11_f16_errors_do_not_repeat_long_values() {
     let long = "a-value-of-17-chs";
     for name in [
         "SESSION_SECRET",

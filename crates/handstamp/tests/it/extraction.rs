@@ -21,7 +21,7 @@ async fn serve(cluster: &Cluster, router: Router) -> Node {
 
 /// F18: the response named a Rust type, and did not say that the order was wrong.
 #[tokio::test]
-async fn f18_without_the_layer_the_log_says_what_is_missing() {
+async fn k11_f18_without_the_layer_the_log_says_what_is_missing() {
     #[derive(Clone, Default, Deserialize, Serialize)]
     struct Uncovered {}
     impl SessionData for Uncovered {}
@@ -178,7 +178,7 @@ async fn two_layers_with_two_types_stand_on_one_router() {
 /// K9, F6, S90: each would take the other's sessions for its own.
 #[tokio::test]
 #[should_panic(expected = "use the cookie __Host-id: each would take the other's sessions for its own")]
-async fn a_cookie_cannot_stand_for_two_types() {
+async fn k9_f6_a_cookie_cannot_stand_for_two_types() {
     let cluster = Cluster::new();
     let node = cluster.bare_node().await;
     let router = || Router::<()>::new().route("/", get(async || ()));

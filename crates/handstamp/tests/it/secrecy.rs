@@ -59,7 +59,7 @@ fn base64_decode(text: &str) -> Vec<u8> {
 
 /// F15: whatever printed a record printed the visitor's data.
 #[tokio::test]
-async fn f15_debug_shows_no_data() {
+async fn k11_f15_debug_shows_no_data() {
     let cluster = Cluster::new();
     let mut browser = cluster.node().await.browser();
     browser.login("canary").await;

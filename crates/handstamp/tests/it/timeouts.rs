@@ -63,7 +63,7 @@ async fn however_much_it_is_used_a_session_ends_with_its_lifetime() {
 
 /// K5.4, F19, S28, S84
 #[tokio::test(start_paused = true)]
-async fn neither_limit_is_forgotten_when_the_record_is_made_permanent() {
+async fn k5_4_neither_limit_is_forgotten_when_the_record_is_made_permanent() {
     for unused in [11 * MINUTE, 60 * MINUTE] {
         let cluster = Cluster::new();
         let (node, mut browser) = logged_in(&cluster).await;
@@ -87,7 +87,7 @@ async fn neither_limit_is_forgotten_when_the_record_is_made_permanent() {
 
 /// K5.4, S84: settings that have become shorter apply to the sessions that there are.
 #[tokio::test(start_paused = true)]
-async fn shorter_settings_end_the_sessions_that_there_are() {
+async fn k5_4_shorter_settings_end_the_sessions_that_there_are() {
     let limits = |idle, lifetime| config().session_timeout(idle * MINUTE).session_lifetime(lifetime * MINUTE);
     let cluster = Cluster::new();
     let before = cluster.node_with(limits(60, 60)).await;
@@ -104,7 +104,7 @@ async fn shorter_settings_end_the_sessions_that_there_are() {
 
 /// K5.4, F11, S30: a node whose clock is behind keeps no session longer; one whose clock is ahead ends none early.
 #[tokio::test(start_paused = true)]
-async fn a_wrong_clock_of_a_node_moves_no_deadline() {
+async fn k5_4_a_wrong_clock_of_a_node_moves_no_deadline() {
     for offset in [-60_000, 25 * 3_600_000] {
         let cluster = Cluster::new();
         let limits = config().session_timeout(10 * MINUTE).session_lifetime(30 * MINUTE);
@@ -132,7 +132,7 @@ async fn a_wrong_clock_of_a_node_moves_no_deadline() {
 
 /// K5.1: the session would have ended while the request was in progress, several times over.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_arrives_in_time_keeps_its_session_however_long_it_takes() {
+async fn k5_1_a_request_that_arrives_in_time_keeps_its_session_however_long_it_takes() {
     let cluster = Cluster::new();
     for (path, body) in [("/wait/read", "ada 0"), ("/wait/change", "ada 1")] {
         let limits = config().session_timeout(Duration::from_secs(2)).session_lifetime(60 * MINUTE);
@@ -147,7 +147,7 @@ async fn a_request_that_arrives_in_time_keeps_its_session_however_long_it_takes(
 
 /// K5.1: the handler does not look at the session again, and blocks so that nothing else of the request can run.
 #[tokio::test(start_paused = true)]
-async fn a_request_counts_as_a_use_when_it_arrives() {
+async fn k5_1_a_request_counts_as_a_use_when_it_arrives() {
     let cluster = Cluster::new();
     let node = cluster.node_with_system_clock(config().session_timeout(Duration::from_secs(2))).await;
     let mut browser = node.browser();
@@ -162,7 +162,7 @@ async fn a_request_counts_as_a_use_when_it_arrives() {
 
 /// K5.2, B8: what goes on after the response.
 #[tokio::test(start_paused = true)]
-async fn a_stream_keeps_its_session_by_touches_commits_and_refreshes() {
+async fn k5_2_a_stream_keeps_its_session_by_touches_commits_and_refreshes() {
     for way in ["touch", "commit", "refresh"] {
         let cluster = Cluster::new();
         let node = cluster.node_with_system_clock(config().session_timeout(Duration::from_secs(10))).await;
@@ -199,7 +199,7 @@ async fn a_touch_of_a_session_that_has_ended_says_so() {
 
 /// K5.3, B10, S27
 #[tokio::test(start_paused = true)]
-async fn a_login_begins_the_lifetime_anew_and_a_renewal_does_not() {
+async fn k5_3_a_login_begins_the_lifetime_anew_and_a_renewal_does_not() {
     let cluster = Cluster::new();
     let config = config().session_timeout(100 * MINUTE).session_lifetime(60 * MINUTE);
     let node = cluster.node_with(config).await;
@@ -217,7 +217,7 @@ async fn a_login_begins_the_lifetime_anew_and_a_renewal_does_not() {
 
 /// K5.6, S96
 #[tokio::test(start_paused = true)]
-async fn prefetches_and_peeks_do_not_keep_a_session_alive() {
+async fn k5_6_prefetches_and_peeks_do_not_keep_a_session_alive() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     for _ in 0..9 {
