@@ -225,6 +225,12 @@ impl ClusteredStore {
         self.coordinator.status(Status::is_reachable_in_part)
     }
 
+    /// Whether at least one shard of the store can be reached and rejects writes.
+    #[must_use]
+    pub fn rejects_writes_in_part(&self) -> bool {
+        self.coordinator.status(Status::rejects_writes_in_part)
+    }
+
     /// Whether at least one shard of the store is known to take writes.
     #[must_use]
     pub fn writable_in_part(&self) -> bool {

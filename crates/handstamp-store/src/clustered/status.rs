@@ -64,6 +64,11 @@ impl Status {
         self.shards.values().any(|shard| shard.writable == Some(true))
     }
 
+    /// Whether a shard that could be reached is known to reject writes.
+    pub(super) fn rejects_writes_in_part(&self) -> bool {
+        self.shards.values().any(ShardStatus::rejects_writes)
+    }
+
     /// Whether a shard is known to reject writes, and none to take them.
     pub(super) fn rejects_writes(&self) -> bool {
         !self.is_writable_in_part() && self.shards.values().any(|shard| shard.writable == Some(false))
@@ -92,5 +97,9 @@ impl Status {
 impl ShardStatus {
     fn is_healthy(&self) -> bool {
         self.reachable == Some(true) && self.writable != Some(false)
+    }
+
+    fn rejects_writes(&self) -> bool {
+        self.reachable == Some(true) && self.writable == Some(false)
     }
 }

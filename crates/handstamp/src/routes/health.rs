@@ -21,6 +21,9 @@ struct Health {
     redis: bool,
     coordinator_running: bool,
     cache_size: usize,
+    /// What the other fields do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -38,7 +41,12 @@ fn health(runtime: &Runtime) -> Response {
         (false, _) if runtime.healthy_in_part() => "degraded",
         (false, _) => "unhealthy",
     };
-    let health = Health { status, redis, coordinator_running, cache_size: runtime.size() };
+    let cause = match () {
+        () if runtime.rejects_writes() => Some("writes are rejected"),
+        () if runtime.clock_is_off() => Some("the clocks of this node and of the store differ"),
+        () => None,
+    };
+    let health = Health { status, redis, coordinator_running, cache_size: runtime.size(), cause };
     answer(redis && coordinator_running, &health)
 }
 
