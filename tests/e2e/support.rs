@@ -1,10 +1,12 @@
 //! Nodes, browsers, and a Redis for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, OnceLock};
 
+use handstamp_core::id::Namespace;
+use handstamp_redis::{Channel, RedisConfig, acl_rules};
 pub(crate) use handstamp_testkit::until;
 use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer, random_secret};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -180,4 +182,35 @@ pub(crate) fn session_commands(redis: &RedisServer) -> u64 {
     let counts = redis.command_counts();
     let reads = counts.get("get").copied().unwrap_or_default();
     reads + counts.iter().filter(|(name, _)| !idle.contains(&&***name)).map(|(_, calls)| calls).sum::<u64>()
+}
+
+/// The user that [`permit`] makes.
+pub(crate) const USER: &str = "app";
+pub(crate) const PASSWORD: &str = "password-canary";
+
+/// Makes a user who may do what a node needs, without some of the rules.
+pub(crate) fn permit(redis: &RedisServer, without: &[&str]) {
+    let namespace = Namespace::default();
+    let config = RedisConfig::new("redis://localhost".parse().expect("a URL"));
+    let rules = acl_rules(&config, &namespace, &Channel::of(&namespace));
+    let rules = rules.iter().map(String::as_str).filter(|rule| !without.contains(rule));
+    let password = format!(">{PASSWORD}");
+    let user = ["ACL", "SETUSER", USER, "reset", "on", &password];
+    redis.command(&user.into_iter().chain(rules).collect::<Vec<_>>());
+}
+
+/// The warnings and errors of handstamp that a node has logged, without the time.
+pub(crate) fn warnings(node: &NodeProcess) -> Vec<String> {
+    let output = node.output();
+    assert!(!output.contains(PASSWORD), "a password in the log:\n{output}");
+    let levels = [" WARN ", "ERROR "];
+    let lines = output.lines().filter_map(|line| levels.iter().find_map(|level| line.split_once(level)));
+    lines.map(|(_, text)| text.to_owned()).filter(|text| text.starts_with("handstamp")).collect()
+}
+
+/// Those of the [`warnings`] that a node has logged more than once.
+pub(crate) fn repeated_warnings(node: &NodeProcess) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let text = |line: &String| line.split(" more=").next().unwrap_or_default().to_owned();
+    warnings(node).into_iter().filter(|line| !seen.insert(text(line))).collect()
 }

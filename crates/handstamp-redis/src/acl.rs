@@ -27,20 +27,24 @@ pub fn acl_rules(config: &RedisConfig, namespace: &Namespace, channel: &Channel)
     scope.into_iter().chain(commands.map(|command| format!("+{command}"))).collect()
 }
 
+/// The command of this name, if it is one that is needed.
+pub(crate) fn command_named(name: &str) -> Option<&'static str> {
+    COMMANDS.into_iter().chain(FURTHER_COMMANDS).find(|command| command.eq_ignore_ascii_case(name))
+}
+
 /// What the options of a configuration need.
 fn further_commands(config: &RedisConfig) -> impl Iterator<Item = &'static str> {
     let (cluster, replicas) = (config.is_cluster(), config.read_from == ReadFrom::Replica);
-    [
-        (config.url.database > 0, "select"),
-        (cluster, "asking"),
-        (cluster, "cluster|info"),
-        (cluster, "cluster|slots"),
-        (cluster && replicas, "readonly"),
-        (config.wait_replicas > 0, "wait"),
-        (config.invalidation == Transport::Tracking, "client|tracking"),
-    ]
-    .into_iter()
-    .filter_map(|(needed, command)| needed.then_some(command))
+    let needed = [
+        config.url.database > 0,
+        cluster,
+        cluster,
+        cluster,
+        cluster && replicas,
+        config.wait_replicas > 0,
+        config.invalidation == Transport::Tracking,
+    ];
+    FURTHER_COMMANDS.into_iter().zip(needed).filter_map(|(command, needed)| needed.then_some(command))
 }
 
 /// Each is tested to be needed.
@@ -62,6 +66,9 @@ const COMMANDS: [&str; 16] = [
     "publish",
     "subscribe",
 ];
+
+const FURTHER_COMMANDS: [&str; 7] =
+    ["select", "asking", "cluster|info", "cluster|slots", "readonly", "wait", "client|tracking"];
 
 #[cfg(test)]
 mod tests {

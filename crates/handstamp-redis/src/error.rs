@@ -33,7 +33,7 @@ pub enum RedisError {
     #[error("lost {0} messages that this node was too slow to take")]
     Lagged(u64),
     /// The server is a replica now, or a Sentinel. It would answer, but not for long with the truth.
-    #[error("the server is no primary")]
+    #[error("the server is no primary: name the primary, or its Sentinels")]
     NotPrimary,
     /// The write was done, but too few replicas have it yet: a failover might undo it.
     #[error("the write was done, but too few replicas have it yet")]

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::acl;
 use crate::redirection::Redirection;
 
 /// An error reply: its code, and what that means to us.
@@ -11,6 +12,8 @@ use crate::redirection::Redirection;
 pub struct Refusal {
     code: Cow<'static, str>,
     meaning: Option<&'static str>,
+    /// What the meaning is about, as far as the server said so in words of ours.
+    about: Option<&'static str>,
     redirection: Option<Box<Redirection>>,
 }
 
@@ -24,19 +27,28 @@ impl Refusal {
             };
         }
         if let Some((_, code, meaning)) = ERRORS.iter().find(|(prefix, ..)| text.starts_with(prefix)) {
-            return Self { code: Cow::Borrowed(code), meaning: Some(meaning), redirection: None };
+            let about = about(text).filter(|_| [NO_COMMAND, NO_PERMISSION].contains(meaning));
+            return Self { code: Cow::Borrowed(code), meaning: Some(meaning), about, redirection: None };
         }
         let redirection = Redirection::read(text).map(Box::new);
         let code = code_of(text).unwrap_or(ERR);
         match CODES.iter().find(|(known, _)| *known == code) {
-            Some((code, meaning)) => Self { code: Cow::Borrowed(code), meaning: Some(meaning), redirection },
-            None => Self { code: Cow::Owned(code.to_owned()), meaning: None, redirection },
+            Some((code, meaning)) => {
+                let about = about(text).filter(|_| *code == NOPERM);
+                Self { code: Cow::Borrowed(code), meaning: Some(meaning), about, redirection }
+            }
+            None => Self { code: Cow::Owned(code.to_owned()), meaning: None, about: None, redirection },
         }
     }
 
-    /// What a server would say if the user had no permission.
-    pub(crate) fn no_permission() -> Self {
-        Self::read(NOPERM)
+    /// What a server would say if the user had no permission to publish on the channel.
+    pub(crate) const fn cannot_publish() -> Self {
+        Self {
+            code: Cow::Borrowed(NOPERM),
+            meaning: Some(NO_PERMISSION),
+            about: Some("publish on the channel of invalidations"),
+            redirection: None,
+        }
     }
 
     /// Whom to ask instead.
@@ -80,7 +92,11 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.code)?;
         match self.meaning {
-            Some(meaning) => write!(f, ": {meaning}"),
+            Some(meaning) => write!(f, ": {meaning}")?,
+            None => return Ok(()),
+        }
+        match self.about {
+            Some(about) => write!(f, " ({about})"),
             None => Ok(()),
         }
     }
@@ -91,6 +107,13 @@ fn code_of(text: &str) -> Option<&str> {
     let is_code =
         (2..=MAX_CODE_LEN).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
     is_code.then_some(word)
+}
+
+/// The command, if it is one of ours, or whatever else the text is about. Where a server quotes arguments, they come after the
+/// command.
+fn about(text: &str) -> Option<&'static str> {
+    let command = text.split(['\'', '`']).nth(1).and_then(acl::command_named);
+    command.or_else(|| SUBJECTS.iter().find(|(part, _)| text.contains(part)).map(|(_, subject)| *subject))
 }
 
 /// The error within an error that a script ended with. Redis 6.2 puts it behind the places in the script:
@@ -135,12 +158,12 @@ const CODES: [(&str, &str); 16] = [
     ("DENIED", "it is in protected mode, and accepts connections from its own host only"),
     ("LOADING", "it is still loading its data"),
     ("MASTERDOWN", "it is a replica that has lost its primary"),
-    ("MISCONF", "it cannot write to its disk"),
+    ("MISCONF", "it cannot write to its disk, and takes no writes until it can"),
     ("MOVED", CLUSTER),
     (NOPERM, NO_PERMISSION),
-    ("NOREPLICAS", "it has too few replicas to take writes"),
+    ("NOREPLICAS", "it has too few replicas to take writes (min-replicas-to-write)"),
     ("NOSCRIPT", "it does not know the script"),
-    ("OOM", "it has no memory left"),
+    ("OOM", "it has no memory left (maxmemory)"),
     ("READONLY", "it is a replica"),
     ("TRYAGAIN", MOVING),
     (WRONGTYPE, "the key holds something that is no session"),
@@ -152,6 +175,16 @@ const PASSING: [&str; 5] = ["CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", 
 /// What servers answer that are there and cannot do it at present.
 const TEMPORARY: [&str; 2] = ["BUSY", "MISCONF"];
 
+/// What a user may lack permission for, by a part of the text.
+const SUBJECTS: [(&str, &str); 4] = [
+    ("access a key", KEYS),
+    ("of the keys", KEYS),
+    ("channel", CHANNEL),
+    ("can't run this command", "a command in a script"),
+];
+
+const KEYS: &str = "the keys of sessions";
+const CHANNEL: &str = "the channel of invalidations";
 const NO_COMMAND: &str =
     "it lacks a command, or has it under another name; Redis 6.2 or Valkey 7.2 is needed";
 const NO_PERMISSION: &str = "the user has no permission for this command, key or channel";
@@ -204,6 +237,31 @@ mod tests {
             Refusal::read("ERR Error running script (call to f_1): @user_script:1: -READONLY x").is_passing()
         );
         assert_eq!(Refusal::read("ERR Error running script").code(), "ERR");
+    }
+
+    #[test]
+    fn k11_refusals_name_the_command() {
+        for (text, shown) in [
+            ("NOPERM this user has no permissions to run the 'evalsha' command", " (evalsha)"),
+            ("NOPERM User app has no permissions to run the 'client|setname' command", " (client|setname)"),
+            ("NOPERM User app has no permissions to run the 'flushall' command", "key or channel"),
+            ("NOPERM No permissions to access a key", " (the keys of sessions)"),
+            (
+                "NOPERM this user has no permissions to access one of the channels used as arguments",
+                " (the channel of invalidations)",
+            ),
+            ("ERR ACL failure in script: User app has no permissions to run the 'set' command", " (set)"),
+            (
+                "ERR The user executing the script can't run this command or subcommand script: 1",
+                " (a command in a script)",
+            ),
+            ("ERR unknown command 'EVALSHA', with args beginning with: 'get'", " (evalsha)"),
+            ("ERR unknown command `PUBLISH`, with args beginning with: `get`", " (publish)"),
+            ("ERR unknown command 'FOO', with args beginning with: 'get'", "is needed"),
+        ] {
+            let refusal = Refusal::read(text).to_string();
+            assert!(refusal.ends_with(shown), "{refusal}");
+        }
     }
 
     #[test]

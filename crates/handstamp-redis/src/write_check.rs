@@ -51,7 +51,7 @@ async fn try_on(
 ) -> Result<(), RedisError> {
     match probe.run_aside(topology, shard, name, [channel.clone()]).await? {
         1 => {}
-        0 => return Err(RedisError::Refused(Refusal::no_permission())),
+        0 => return Err(RedisError::Refused(Refusal::cannot_publish())),
         _ => return Err(RedisError::Protocol),
     }
     topology.call_aside(shard, Request::Load(name.clone()), Limit::Read).await?;

@@ -120,7 +120,8 @@ impl Runtime {
         self.store().running()
     }
 
-    /// Whether the store could be reached when it was last asked, all shards of it, half a second ago as a rule. This
+    /// Whether the store could be reached when it was last asked, all shards of it, half a second ago as a rule, and takes
+    /// writes. That is tried at once when a write has failed, and when none was made for ten seconds. This
     /// asks nobody, so probes may call it as often as they like.
     #[must_use]
     pub fn healthy(&self) -> bool {
@@ -142,7 +143,8 @@ impl Runtime {
     }
 
     /// Whether this node should be sent requests: the store is there, in part at least, or the policy for
-    /// [outages](Outage) covers its absence so far; and no shutdown has begun. This goes by the policy of the settings, and not by that of a layer.
+    /// [outages](Outage) covers its absence so far; and no shutdown has begun. A node that has never found the store to take
+    /// writes is not ready. This goes by the policy of the settings, and not by that of a layer.
     #[must_use]
     pub fn ready(&self) -> bool {
         let covered = match self.outage() {
@@ -150,8 +152,8 @@ impl Runtime {
             Outage::Refuse => false,
             Outage::Anonymous => true,
         };
-        let served = self.store().reachable_in_part() && !self.store().has_never_taken_writes();
-        (served || covered) && !self.is_draining()
+        let of_use = !self.store().has_never_taken_writes() && !self.is_draining();
+        of_use && (self.store().reachable_in_part() || covered)
     }
 
     /// The circuits of the Redis servers that the [settings](Self::start) name: whether one is open because its server
@@ -299,9 +301,12 @@ impl Runtime {
 
     async fn wait_until_settled(&self) {
         if tokio::time::timeout(PATIENCE_AT_START, self.store().settled()).await.is_err() {
-            match self.healthy() {
-                false => tracing::warn!("cannot reach the session store yet: starting without it"),
-                true => tracing::warn!("cannot listen for invalidations yet: every read asks the store"),
+            match (self.healthy(), self.running()) {
+                (false, _) => tracing::warn!("cannot reach the session store yet: starting without it"),
+                (true, false) => {
+                    tracing::warn!("cannot listen for invalidations yet: every read asks the store");
+                }
+                (true, true) => tracing::warn!("not known yet whether the session store takes writes"),
             }
         }
     }

@@ -32,7 +32,7 @@ impl Member {
     /// Connections to a primary.
     pub(crate) fn primary_at(shared: &Shared, host: &Host) -> Arc<Primary> {
         let target = Arc::new(shared.config.target(&Address::Tcp(host.clone())));
-        Arc::new(Primary::start(shared, &Place::Fixed(target)))
+        Arc::new(Primary::start(shared, &Place::Member(target)))
     }
 
     /// Whether that is who was seen.

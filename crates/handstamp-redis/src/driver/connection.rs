@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ impl Connection {
         let caller = Caller { client, ended, ours: true };
         // Commands queue until the connection is there, so this waits for that, too.
         let introduced = timeout(target.connect_timeout, caller.introduce(Some(name)));
-        let info = introduced.await.unwrap_or_else(|_| Err(RedisError::silence()))?;
+        let info = introduced.await.unwrap_or_else(|_| Err(no_answer(target)))?;
         Ok(Self { caller, info: Arc::new(info), _lifeline: lifeline })
     }
 
@@ -256,6 +257,14 @@ impl Caller {
             Err(RedisError::Connection(_)) => Err(self.lost().await),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A server that speaks no TLS may wait for the rest of what is no command.
+const fn no_answer(target: &Target) -> RedisError {
+    match target.tls {
+        None => RedisError::silence(),
+        Some(_) => RedisError::Connection(Cow::Borrowed("it does not answer, at least not to TLS")),
     }
 }
 

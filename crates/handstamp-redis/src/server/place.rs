@@ -13,6 +13,8 @@ use crate::sentinel::Sentinel;
 pub(crate) enum Place {
     /// A primary that is always there.
     Fixed(Arc<Target>),
+    /// A primary of a cluster. Where it is none any more, it knows the one to ask instead.
+    Member(Arc<Target>),
     /// A replica that is always there. In a cluster it has to be told that we know what it is.
     Replica { target: Arc<Target>, in_cluster: bool },
     /// The primary, wherever the Sentinels say that it is.
@@ -45,7 +47,12 @@ impl Place {
 
     async fn prepare(&self, caller: &Caller, roles: &RoleQuery) -> Result<(), RedisError> {
         match self {
-            Self::Fixed(_) | Self::Replica { in_cluster: false, .. } => Ok(()),
+            Self::Member(_) | Self::Replica { in_cluster: false, .. } => Ok(()),
+            // It is a primary unless it says something else. Any other trouble does not keep it from being connected to.
+            Self::Fixed(_) => match self.check(caller, roles).await {
+                Err(RedisError::Refused(_)) => Ok(()),
+                checked => checked,
+            },
             Self::Replica { in_cluster: true, .. } => caller.call(Request::new("READONLY")).await.map(|_| ()),
             // What others say may be out of date.
             Self::Sentinel(_) | Self::Shared(..) => self.check(caller, roles).await,
@@ -66,7 +73,7 @@ impl Place {
     ) -> Result<Connection, RedisError> {
         match self {
             Self::Shared(client, _) => client.connection(target.connect_timeout).await,
-            Self::Fixed(_) | Self::Replica { .. } | Self::Sentinel(_) => {
+            Self::Fixed(_) | Self::Member(_) | Self::Replica { .. } | Self::Sentinel(_) => {
                 Connection::open(&Target { protocol, ..target.clone() }, name).await
             }
         }
@@ -84,13 +91,13 @@ impl Place {
     pub(crate) fn unshared(&self) -> Self {
         match self {
             Self::Shared(_, place) => place.unshared(),
-            Self::Fixed(_) | Self::Replica { .. } | Self::Sentinel(_) => self.clone(),
+            Self::Fixed(_) | Self::Member(_) | Self::Replica { .. } | Self::Sentinel(_) => self.clone(),
         }
     }
 
     async fn target(&self) -> Result<Arc<Target>, RedisError> {
         match self {
-            Self::Fixed(target) | Self::Replica { target, .. } => Ok(target.clone()),
+            Self::Fixed(target) | Self::Member(target) | Self::Replica { target, .. } => Ok(target.clone()),
             Self::Sentinel(sentinel) => Ok(Arc::new(sentinel.primary().await?)),
             Self::Shared(_, place) => Box::pin(place.target()).await,
         }
@@ -98,7 +105,7 @@ impl Place {
 
     fn sentinel(&self) -> Option<&Sentinel> {
         match self {
-            Self::Fixed(_) | Self::Replica { .. } => None,
+            Self::Fixed(_) | Self::Member(_) | Self::Replica { .. } => None,
             Self::Sentinel(sentinel) => Some(sentinel),
             Self::Shared(_, place) => place.sentinel(),
         }
@@ -108,7 +115,9 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fixed(target) | Self::Replica { target, .. } => target.address.fmt(f),
+            Self::Fixed(target) | Self::Member(target) | Self::Replica { target, .. } => {
+                target.address.fmt(f)
+            }
             Self::Sentinel(sentinel) => f.write_str(sentinel.service()),
             Self::Shared(_, place) => place.fmt(f),
         }

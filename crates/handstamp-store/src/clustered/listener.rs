@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
@@ -42,11 +43,21 @@ impl<B: Bus> Listener<B> {
         Self { lane: node.lane(shard), node, bus, shard, monitor }
     }
 
+    /// Listens, and looks after the shard, whether it can be listened to or not.
+    pub(super) async fn run(self) {
+        tokio::select! {
+            never = self.keep_listening() => match never {},
+            never = self.monitor.keep_retrying_deletes() => match never {},
+            never = self.monitor.watch_writes() => match never {},
+            never = self.monitor.keep_time() => match never {},
+        }
+    }
+
     /// ## Subscribe => Listen
     /// ## Listen => Listen     with another subscription, where the first does not reply and that does
     /// ## Listen => Wait       whatever goes wrong
     /// ## Wait => Subscribe    after a jittered back-off
-    pub(super) async fn run(self) {
+    async fn keep_listening(&self) -> Infallible {
         let mut backoff = Backoff::new();
         // Once is enough: attempts go on, and nothing new happens.
         let mut told = false;
@@ -56,12 +67,7 @@ impl<B: Bus> Listener<B> {
                     (backoff, told) = (Backoff::new(), false);
                     let reachable = self.monitor.check().await;
                     self.monitor.ask_time().await;
-                    let lost = tokio::select! {
-                        lost = self.listen(live, reachable) => lost,
-                        never = self.monitor.keep_retrying_deletes() => match never {},
-                        never = self.monitor.watch_writes() => match never {},
-                        never = self.monitor.keep_time() => match never {},
-                    };
+                    let lost = self.listen(live, reachable).await;
                     tracing::warn!(error = &lost as &dyn Error, "lost the invalidation bus");
                 }
                 Err(error) if !told => {

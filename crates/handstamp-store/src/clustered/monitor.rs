@@ -67,9 +67,9 @@ impl Monitor {
     pub(super) async fn watch_writes(&self) -> Infallible {
         let mut told = None;
         loop {
-            self.check_writes(&mut told).await;
-            let writable = self.status.borrow().of(self.shard).writable == Some(true);
-            if !writable {
+            // Of a shard that cannot be reached, the other check tells.
+            self.until_found_reachable().await;
+            if !self.check_writes(&mut told).await {
                 sleep(RETRY_PAUSE).await;
                 continue;
             }
@@ -79,6 +79,13 @@ impl Monitor {
                 () = self.until_no_write_was_done_lately() => {}
             }
         }
+    }
+
+    /// Resolves when the shard could be reached when it was last asked.
+    async fn until_found_reachable(&self) {
+        let mut status = self.status.subscribe();
+        // An error is impossible: this has the sender.
+        let _ = status.wait_for(|status| status.of(self.shard).reachable == Some(true)).await;
     }
 
     async fn until_no_write_was_done_lately(&self) {
@@ -93,8 +100,8 @@ impl Monitor {
         }
     }
 
-    /// `told` is the reason that has been logged.
-    async fn check_writes(&self, told: &mut Option<String>) {
+    /// Whether a write was tried with success. `told` is the reason against it that has been logged.
+    async fn check_writes(&self, told: &mut Option<String>) -> bool {
         let checked = timeout(WRITES_TIMEOUT, self.node.store.check_writes(self.shard));
         match checked.await.unwrap_or(Err(StoreError::TimedOut)) {
             Ok(()) => {
@@ -103,10 +110,13 @@ impl Monitor {
                 }
                 self.node.has_written.store(true, Ordering::Relaxed);
                 self.change(|status| status.writable = Some(true));
+                return true;
             }
-            Err(error @ StoreError::Refused(_)) => {
+            Err(error @ StoreError::Refused(_)) if self.is_reachable() => {
                 let reason = error.source().map(ToString::to_string);
-                if *told != reason {
+                if *told == reason {
+                    tracing::debug!(error = &error as &dyn Error, "the session store still rejects writes");
+                } else {
                     tracing::warn!(error = &error as &dyn Error, "the session store rejects writes");
                     *told = reason;
                 }
@@ -115,16 +125,15 @@ impl Monitor {
             // That is for the other check to say.
             Err(_) => {}
         }
+        false
     }
 
     /// Keeps up with the shard's time.
     pub(super) async fn keep_time(&self) -> Infallible {
-        let mut beat = interval(TIME_INTERVAL);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        beat.tick().await;
         loop {
-            beat.tick().await;
+            self.until_found_reachable().await;
             self.ask_time().await;
+            sleep(TIME_INTERVAL).await;
         }
     }
 

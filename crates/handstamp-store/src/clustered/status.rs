@@ -93,4 +93,8 @@ impl ShardStatus {
     fn is_healthy(&self) -> bool {
         self.reachable == Some(true) && self.writable != Some(false)
     }
+
+    fn rejects_writes(&self) -> bool {
+        self.reachable == Some(true) && self.writable == Some(false)
+    }
 }

@@ -88,6 +88,45 @@ async fn health_is_degraded_while_a_part_of_the_store_is_away() {
     }
 }
 
+/// K11: sessions can be read, and a node that has taken writes before is ready for that.
+#[tokio::test(start_paused = true)]
+async fn k11_health_tells_of_writes_that_are_rejected() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    node.faults.reject_writes();
+    assert_eq!(browser.post("/visit", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    until("it is noticed", async || browser.get("/health").await.status != StatusCode::OK).await;
+    assert_eq!(
+        browser.get("/health").await.body,
+        r#"{"status":"unhealthy","redis":false,"coordinator_running":true,"cache_size":1}"#
+    );
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+    assert_eq!(browser.get("/health/ready").await.status, StatusCode::OK);
+    node.faults.work();
+    until("it takes writes", async || browser.get("/health").await.status == StatusCode::OK).await;
+}
+
+/// K11: whatever is in its cache, a node that has been shut down serves no session.
+#[tokio::test]
+async fn k11_after_a_shutdown_cached_reads_are_refused() {
+    for outage in [Outage::Refuse, Outage::Serve(Duration::from_secs(3_600))] {
+        let cluster = Cluster::new();
+        let node = cluster.node_with(config().session_outage(outage)).await;
+        let mut browser = node.browser();
+        browser.login("ada").await;
+        assert_eq!(browser.me().await.unwrap(), "ada 0");
+        let calls = node.faults.calls();
+        assert_eq!(browser.me().await.unwrap(), "ada 0");
+        assert_eq!(node.faults.calls(), calls, "it is cached");
+        node.runtime.shutdown().await;
+        assert_eq!(browser.me().await, Err(StatusCode::SERVICE_UNAVAILABLE), "{outage:?}");
+        assert_eq!(browser.post("/visit", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(browser.get("/plain").await.status, StatusCode::OK);
+    }
+}
+
 #[tokio::test]
 async fn a_node_that_drains_works_and_is_not_ready() {
     let cluster = Cluster::new();

@@ -1,0 +1,187 @@
+//! A store that cannot take writes is found out at start and later, shown by `/health` and logged once.
+
+use futures_util::future::join_all;
+use handstamp_testkit::{NodeProcess, RedisCluster, RedisServer, ServerOptions, free_port};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    Browser, PASSWORD, USER, permit, program, repeated_warnings, settings_at, until, until_well, warnings,
+};
+
+/// What happens to a server, what puts it right, and what is said meanwhile.
+struct Fault {
+    begin: fn(&RedisServer),
+    end: fn(&RedisServer),
+    /// A part of the reason that the log gives.
+    logged: &'static str,
+    /// Fields of `/health`.
+    shown: Value,
+}
+
+fn faults() -> Vec<Fault> {
+    let rejected = || json!({ "status": "unhealthy", "redis": false });
+    let acl = |begin: fn(&RedisServer), logged, shown| Fault {
+        begin,
+        end: |server| permit(server, &[]),
+        logged,
+        shown,
+    };
+    vec![
+        acl(
+            |server| permit(server, &["+eval", "+evalsha"]),
+            "NOPERM: the user has no permission for this command, key or channel (evalsha)",
+            rejected(),
+        ),
+        acl(|server| permit(server, &["+publish"]), PUBLISH, rejected()),
+        acl(|server| permit(server, &["+set"]), "(a command in a script)", rejected()),
+        acl(|server| permit(server, &["~handstamp:s:*"]), "(the keys of sessions)", rejected()),
+        acl(|server| permit(server, &["&handstamp:invalidate"]), PUBLISH, rejected()),
+        acl(
+            |server| {
+                permit(server, &["+subscribe"]);
+                server.kill_clients("pubsub");
+            },
+            "(subscribe)",
+            json!({ "status": "degraded", "redis": true, "coordinator_running": false }),
+        ),
+        Fault {
+            begin: |server| set(server, "maxmemory", "1"),
+            end: |server| set(server, "maxmemory", "0"),
+            logged: "OOM: it has no memory left (maxmemory)",
+            shown: rejected(),
+        },
+        Fault {
+            begin: |server| set(server, "min-replicas-to-write", "1"),
+            end: |server| set(server, "min-replicas-to-write", "0"),
+            logged: "NOREPLICAS: it has too few replicas to take writes (min-replicas-to-write)",
+            shown: rejected(),
+        },
+        Fault {
+            begin: fail_to_snapshot,
+            end: |server| set(server, "save", ""),
+            logged: "MISCONF: it cannot write to its disk",
+            shown: rejected(),
+        },
+        Fault {
+            begin: |server| _ = server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]),
+            end: |server| _ = server.command(&["REPLICAOF", "NO", "ONE"]),
+            logged: "the server is no primary: name the primary, or its Sentinels",
+            shown: json!({ "status": "unhealthy", "redis": false }),
+        },
+    ]
+}
+
+const PUBLISH: &str = "(publish on the channel of invalidations)";
+
+fn set(server: &RedisServer, name: &str, value: &str) {
+    server.command(&["CONFIG", "SET", name, value]);
+}
+
+/// From then on the server takes no writes (`stop-writes-on-bgsave-error`).
+fn fail_to_snapshot(server: &RedisServer) {
+    let gone = TempDir::new().unwrap();
+    set(server, "save", "3600 1");
+    set(server, "dir", gone.path().to_str().unwrap());
+    gone.close().unwrap();
+    server.command(&["BGSAVE"]);
+}
+
+#[tokio::test]
+async fn k11_a_store_that_takes_no_writes_is_shown_and_logged_once_until_it_does() {
+    join_all(faults().into_iter().map(shown_and_logged_once)).await;
+}
+
+async fn shown_and_logged_once(fault: Fault) {
+    let args = ["--enable-protected-configs", "yes"].map(str::to_owned).to_vec();
+    let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
+    permit(&server, &[]);
+    let url = server.url_as(USER, PASSWORD);
+    let early = NodeProcess::start(program(), settings_at(&url, "early")).await;
+    until_well(&early).await;
+    let mut browser = Browser::logged_in(&early, "ada").await;
+    (fault.begin)(&server);
+    let late = NodeProcess::start(program(), settings_at(&url, "late")).await;
+    let rejects_writes = fault.shown["redis"] == false;
+    for node in [&early, &late] {
+        let written = browser.post(node, "/visits").await.status();
+        assert_eq!(written == StatusCode::SERVICE_UNAVAILABLE, rejects_writes, "{}", fault.logged);
+        until("it is shown", async || is_shown(node, &fault.shown).await).await;
+        assert_eq!(browser.get(node, "/health/live").await.status(), StatusCode::OK);
+    }
+    if rejects_writes {
+        assert_eq!(browser.status_of_me(&early).await, StatusCode::OK, "sessions can be read");
+        assert_eq!(browser.get(&early, "/health/ready").await.status(), StatusCode::OK, "{}", fault.logged);
+        let ready = browser.get(&late, "/health/ready").await.status();
+        assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it has never been of use: {}", fault.logged);
+    }
+    for node in [&early, &late] {
+        until("attempts go on", async || node.output().matches(" still ").count() > 1).await;
+        assert!(warnings(node).iter().any(|line| line.contains(fault.logged)), "{}", node.output());
+    }
+    (fault.end)(&server);
+    for node in [&early, &late] {
+        until_well(node).await;
+        until("writes work", async || browser.post(node, "/visits").await.status() == StatusCode::OK).await;
+        assert_eq!(browser.get(node, "/health/ready").await.status(), StatusCode::OK);
+        assert_eq!(repeated_warnings(node), Vec::<String>::new());
+        let connections = node.output().matches("connected to the session store").count();
+        assert!(connections < 5, "{connections} connections");
+    }
+}
+
+async fn is_shown(node: &NodeProcess, expected: &Value) -> bool {
+    let answer = Browser::new().get(node, "/health").await;
+    let status = answer.status();
+    let health: Value = answer.json().await.unwrap();
+    let expected = expected.as_object().unwrap();
+    status == StatusCode::SERVICE_UNAVAILABLE && expected.iter().all(|(name, value)| health[name] == *value)
+}
+
+#[tokio::test]
+async fn k11_a_command_with_another_name_is_shown_and_logged_once() {
+    join_all(["EVAL", "EVALSHA", "PUBLISH", "SET"].map(async |command| {
+        let args = ["--rename-command", command, "other"].map(str::to_owned).to_vec();
+        let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
+        let node = NodeProcess::start(program(), settings_at(&server.url(), "node")).await;
+        until_rejected(&node, "it lacks a command, or has it under another name").await;
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn k11_a_node_of_a_cluster_as_a_single_server_is_shown_and_logged_once() {
+    let cluster = RedisCluster::start().await;
+    let node = NodeProcess::start(program(), settings_at(&cluster.node(0).url(), "node")).await;
+    until_rejected(&node, "MOVED: it is part of a cluster: use redis-cluster://").await;
+}
+
+async fn until_rejected(node: &NodeProcess, logged: &str) {
+    let shown = json!({ "status": "unhealthy", "redis": false });
+    until("it is shown", async || is_shown(node, &shown).await).await;
+    until("attempts go on", async || node.output().matches("still rejects writes").count() > 1).await;
+    assert!(warnings(node).iter().any(|line| line.contains(logged)), "{}", node.output());
+    assert_eq!(repeated_warnings(node), Vec::<String>::new());
+    let ready = Browser::new().get(node, "/health/ready").await.status();
+    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it has never been of use");
+}
+
+/// Of these, a node can do without each.
+#[tokio::test]
+async fn k11_what_is_not_needed_is_not_missed() {
+    join_all(["", "+role", "+info", "+client|setname"].map(async |denied| {
+        let args = ["--rename-command", "CONFIG", ""].map(str::to_owned).to_vec();
+        let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
+        permit(&server, &[denied]);
+        let node = NodeProcess::start(program(), settings_at(&server.url_as(USER, PASSWORD), "node")).await;
+        let mut browser = Browser::logged_in(&node, "ada").await;
+        assert_eq!(browser.post(&node, "/visits").await.status(), StatusCode::OK);
+        let health: Value = browser.get(&node, "/health").await.json().await.unwrap();
+        let expected = json!({ "status": "ok", "redis": true, "coordinator_running": true, "cache_size": 1 });
+        assert_eq!(health, expected, "{denied}: {}", node.output());
+        let warnings = warnings(&node);
+        assert_eq!(warnings.len(), usize::from(denied == "+role"), "{warnings:?}");
+    }))
+    .await;
+}
