@@ -66,7 +66,8 @@ struct Primary {
 async fn store(url: &str) -> RedisStore {
     let config = RedisConfig {
         // What takes long on a busy machine shall count, not fail.
-        command_timeout: Duration::from_secs(5),
+        load_timeout: Duration::from_secs(5),
+        save_timeout: Duration::from_secs(5),
         ..RedisConfig::new(url.parse().expect("a URL"))
     };
     let (store, _bus) = connect(config, NAMESPACE.clone(), Channel::of(&NAMESPACE));

@@ -104,7 +104,8 @@ impl Group {
         let config = RedisConfig {
             invalidation: transport,
             // What takes long on a busy machine shall count, not fail.
-            command_timeout: PATIENCE,
+            load_timeout: PATIENCE,
+            save_timeout: PATIENCE,
             connect_timeout: PATIENCE,
             ..RedisConfig::new(cluster.url().parse().expect("a URL"))
         };

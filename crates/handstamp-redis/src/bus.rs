@@ -41,7 +41,9 @@ impl Bus for RedisBus {
     ///
     /// [`RedisConfig::connect_timeout`]: crate::RedisConfig::connect_timeout
     async fn subscribe(&self, shard: Shard) -> Result<RedisSubscription, BusError> {
-        let (listener, replaced, slots) = self.topology.subscribe(shard, &self.channel).await?;
+        // Boxed, because making a connection is a large future, and a rare one.
+        let subscribed = Box::pin(self.topology.subscribe(shard, &self.channel)).await?;
+        let (listener, replaced, slots) = subscribed;
         let canary = self.topology.tracks().then(|| Canary::new(&self.topology, &self.namespace, shard));
         Ok(RedisSubscription::new(listener, replaced, slots, canary, self.namespace.clone()))
     }

@@ -245,7 +245,8 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
         self.faults.write().await?;
-        self.inner.delete(key, notice).await
+        let deleted = self.inner.delete(key, notice).await;
+        self.faults.answer(deleted)
     }
 
     async fn retire(

@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::WeakShared;
 use handstamp_core::cache::{self, FlightNumber};
@@ -9,7 +10,10 @@ use handstamp_core::id::SessionKey;
 use super::node::{Cached, Node};
 
 /// The loads in progress. A load runs as long as somebody awaits it, and is cancelled with its last waiter.
-pub(super) type Flights = cache::Flights<Option<WeakShared<Flight>>>;
+pub(super) type Flights = cache::Flights<Departed>;
+
+/// When a load began, and what its waiters share.
+pub(super) type Departed = (Instant, Option<WeakShared<Flight>>);
 
 pub(super) type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
 

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use futures_util::future::WeakShared;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::RecordError;
 use tokio::time::timeout;
 
 use super::decoded::{CacheEntry, Decoded};
-use super::flight::{Flight, Landed, Landing};
+use super::flight::{Departed, Flight, Landed, Landing};
 use super::node::{ABSENT_TTL, Cached, Node};
 use super::reads::two_types;
 use super::retry::again_if_lost;
@@ -37,11 +36,16 @@ impl Node {
         E: Any + Clone + From<StoreError> + Send + Sync,
         F: Fn(Stored) -> Result<Decoded<V>, E> + Send + Sync + 'static,
     {
-        let board = |flight: &Option<WeakShared<Flight>>| flight.as_ref()?.upgrade();
+        let begun = self.clock.now();
+        // A load that takes longer brings what this request must not be given: this process was suspended meanwhile.
+        let board = |(earlier, flight): &Departed| {
+            let age = begun.saturating_duration_since(*earlier);
+            if age < self.settings.load_budget { flight.as_ref()?.upgrade() } else { None }
+        };
         let landed = self.flights.join(key, self.lane_of(key).feed.generation(), board, |number| {
             let flight: Flight = Box::pin(run_load(self.clone(), Landing::new(self, key, number), decode));
             let flight = flight.shared();
-            (flight.downgrade(), flight)
+            ((begun, flight.downgrade()), flight)
         });
         // The load has this limit, too. But it may end with the task that drives it, and then wakes nobody.
         let landed = timeout(self.settings.load_budget, landed);
@@ -86,7 +90,7 @@ impl Node {
         let lane = self.lane_of(key);
         let ticket = self.cache.begin(key, &lane.feed);
         // After the ticket: a delete that begins from here on spoils it.
-        if self.pending_deletes.contains(key) {
+        if self.has_deleted(key) {
             return Ok((Cached::Absent, true));
         }
         let now = self.clock.now();

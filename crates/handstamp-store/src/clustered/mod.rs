@@ -3,6 +3,7 @@
 mod clearing;
 mod coordinator;
 mod decoded;
+mod deletes;
 mod erased;
 mod flight;
 mod inbox;
@@ -12,10 +13,8 @@ mod listener;
 mod loads;
 mod monitor;
 mod node;
-mod pending_deletes;
 mod proofs;
 mod reads;
-mod recent_deletes;
 mod retry;
 mod settings;
 mod shared_time;
@@ -104,8 +103,8 @@ impl ClusteredStore {
             cache: LocalCache::new(capacity),
             flights: Default::default(),
             lanes: Default::default(),
-            pending_deletes: Default::default(),
-            recent_deletes: Default::default(),
+            deletes: Default::default(),
+            full: Default::default(),
             messenger,
             time: SharedTime::new(clock.now()),
             clock,
@@ -266,8 +265,8 @@ impl ClusteredStore {
     pub async fn shutdown(&self) {
         self.coordinator.stop().await;
         let shards = self.node.store.shards().current();
-        join_all(shards.into_iter().map(|shard| self.node.retry_pending_deletes(shard))).await;
-        let count = self.node.pending_deletes.len();
+        join_all(shards.into_iter().map(|shard| self.node.send_owed_deletes(shard))).await;
+        let count = self.node.deletes.owed();
         if count > 0 {
             tracing::error!(count, "sessions could not be deleted: they will end with their time");
         }

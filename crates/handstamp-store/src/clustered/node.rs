@@ -8,15 +8,15 @@ use handstamp_core::cache::{Feed, InDate, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger};
 use handstamp_core::record::Revision;
+use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
 
 use super::Settings;
+use super::deletes::{Deletes, Reply};
 use super::erased::{ErasedStore, Publisher};
 use super::flight::Flights;
 use super::lane::{Lane, Lanes};
 use super::lately::Lately;
-use super::pending_deletes::PendingDeletes;
-use super::recent_deletes::RecentDeletes;
 use super::shared_time::SharedTime;
 use super::stats::BusCounters;
 use crate::{Clock, Shard, StoreError};
@@ -30,8 +30,9 @@ pub(super) struct Node {
     pub(super) lanes: Lanes,
     /// Recent changes, where they must be known because replicas are asked.
     pub(super) lately: Option<Lately>,
-    pub(super) pending_deletes: PendingDeletes,
-    pub(super) recent_deletes: RecentDeletes,
+    pub(super) deletes: Deletes,
+    /// The log lines about deletes that there is no room for.
+    pub(super) full: Throttle,
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) time: SharedTime,
@@ -67,6 +68,23 @@ impl Node {
         self.note_change(key);
         self.cache.doubt(key, self.clock.now());
         self.flights.part(key);
+    }
+
+    /// Whether this node has deleted the session.
+    pub(super) fn has_deleted(&self, key: &SessionKey) -> bool {
+        self.deletes.contains(key, self.clock.now())
+    }
+
+    pub(super) fn remember_delete(&self, key: &SessionKey, reply: Reply) {
+        let now = self.clock.now();
+        if !self.deletes.remember(*key, reply, now)
+            && let Some(more) = self.full.admit(now)
+        {
+            tracing::error!(
+                more,
+                "too many sessions were deleted at once: one of them may be there again after a failover"
+            );
+        }
     }
 
     /// Remembers that there is no such session. It was deleted, or the store has just said so; and since no id is ever used

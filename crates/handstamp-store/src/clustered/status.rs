@@ -93,8 +93,4 @@ impl ShardStatus {
     fn is_healthy(&self) -> bool {
         self.reachable == Some(true) && self.writable != Some(false)
     }
-
-    fn rejects_writes(&self) -> bool {
-        self.reachable == Some(true) && self.writable == Some(false)
-    }
 }

@@ -8,36 +8,24 @@ use crate::Shard;
 
 impl Node {
     /// Tells a shard of the deletes that it has not acknowledged. Stops at the first failure.
-    pub(super) async fn retry_pending_deletes(&self, shard: Shard) {
-        let mut pending = self.pending_deletes.all();
-        pending.retain(|key| self.store.shard_of(key) == shard);
-        for keys in pending.chunks(DELETES_AT_ONCE) {
+    pub(super) async fn send_owed_deletes(&self, shard: Shard) {
+        let owed = self.deletes.all_owed(|key| self.store.shard_of(key) == shard);
+        for keys in owed.chunks(DELETES_AT_ONCE) {
             let writes = Writes::new(self);
-            let told = join_all(keys.iter().map(|key| async move {
-                let told = writes.delete_again(key).await.is_ok();
-                if told {
-                    self.pending_deletes.done(key);
-                }
-                told
-            }));
-            let told = told.await;
-            let count = told.iter().filter(|told| **told).count();
+            let sent = join_all(keys.iter().map(async |key| writes.delete_again(key).await)).await;
+            let count = sent.iter().filter(|sent| matches!(sent, Ok(true))).count();
             if count > 0 {
-                tracing::info!(count, "deleted sessions that could not be deleted before");
+                tracing::info!(count, "deleted sessions again, or late");
             }
-            if count < told.len() {
+            if sent.iter().any(Result::is_err) {
                 return;
             }
         }
     }
 
-    /// Has the recent deletes in a shard repeated. On this node the sessions are over in the meantime.
-    pub(super) fn repeat_recent_deletes(&self, shard: Shard) {
-        for key in self.recent_deletes.since_window(self.clock.now()) {
-            if self.store.shard_of(&key) == shard {
-                self.pending_deletes.remember(key);
-            }
-        }
+    /// Recent deletes in a shard may have been undone. They are sent again; on this node the sessions are over in the meantime.
+    pub(super) fn owe_recent_deletes(&self, shard: Shard) {
+        self.deletes.owe_again(self.clock.now(), |key| self.store.shard_of(key) == shard);
     }
 }
 

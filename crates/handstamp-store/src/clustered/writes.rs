@@ -8,6 +8,7 @@ use handstamp_core::record::{Mark, Record, Revision};
 use tokio::time::{Instant, timeout_at};
 
 use super::decoded::CacheEntry;
+use super::deletes::Reply;
 use super::lane::Lane;
 use super::node::{Cached, Node};
 use super::retry::again_if_lost;
@@ -79,7 +80,7 @@ impl<'n> Writes<'n> {
         let lane = node.lane_of(&record.key);
         let ticket = node.cache.begin(&record.key, &lane.feed);
         // After the ticket: a delete that begins from here on spoils it.
-        if node.pending_deletes.contains(&record.key) {
+        if node.has_deleted(&record.key) {
             return Ok(SaveOutcome::Gone);
         }
         let in_date = node.in_date(&record.key, node.clock.now(), ttl);
@@ -110,7 +111,7 @@ impl<'n> Writes<'n> {
     /// When the store does not reply in time, or rejects it.
     pub async fn touch(self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
         let node = self.node;
-        if node.pending_deletes.contains(key) {
+        if node.has_deleted(key) {
             return Ok(TouchOutcome::Gone);
         }
         let outcome = self.write(&node.lane_of(key), || node.store.touch(key, ttl), |_| true).await?;
@@ -122,7 +123,8 @@ impl<'n> Writes<'n> {
 
     /// Ends a session, for all nodes and for good. Returns whether there was one.
     ///
-    /// A session that this node knows not to be there costs the store nothing.
+    /// A session that this node has deleted lately costs the store nothing. All others do, even where the cache knows that there
+    /// is no such session: a failover may have undone the delete of another node.
     ///
     /// # Errors
     ///
@@ -130,7 +132,7 @@ impl<'n> Writes<'n> {
     /// as soon as it can be reached, as long as this node lives.
     pub async fn delete(self, key: &SessionKey) -> Result<bool, StoreError> {
         let node = self.node;
-        if matches!(node.cache.get(key, node.clock.now()), Some(Cached::Absent)) {
+        if node.deletes.is_acknowledged(key, node.clock.now()) {
             return Ok(false);
         }
         let held = node.cache.holds(key);
@@ -139,14 +141,7 @@ impl<'n> Writes<'n> {
             Ok(false) if held => self.announce_delete(key).await.map(|()| false),
             deleted => deleted,
         };
-        let remembered = match deleted {
-            Ok(true) => node.recent_deletes.remember(*key, node.clock.now()),
-            Ok(false) => true,
-            Err(_) => node.pending_deletes.remember(*key),
-        };
-        if !remembered {
-            tracing::error!("too many sessions were deleted at once: one of them may only end with its time");
-        }
+        node.remember_delete(key, reply_of(&deleted));
         node.forget(key, None);
         if deleted.is_ok() {
             node.remember_absence(key);
@@ -154,9 +149,10 @@ impl<'n> Writes<'n> {
         deleted
     }
 
-    /// Repeats a delete.
+    /// Repeats a delete that this node remembers.
     pub(super) async fn delete_again(self, key: &SessionKey) -> Result<bool, StoreError> {
         let deleted = self.delete_once(key).await;
+        self.node.deletes.replied(key, reply_of(&deleted), self.node.clock.now());
         self.node.forget(key, None);
         deleted
     }
@@ -182,7 +178,7 @@ impl<'n> Writes<'n> {
         ttl: Duration,
     ) -> Result<RetireOutcome, StoreError> {
         let node = self.node;
-        if node.pending_deletes.contains(key) {
+        if node.has_deleted(key) {
             return Ok(RetireOutcome::Gone);
         }
         let notice = node.message(&Invalidation::SessionDeleted(*key));
@@ -191,11 +187,8 @@ impl<'n> Writes<'n> {
         let outcome = self.write(&node.lane_of(key), retire, |_| true).await;
         match outcome {
             Ok(outcome) => {
-                if outcome == RetireOutcome::Retired && !node.recent_deletes.remember(*key, node.clock.now())
-                {
-                    tracing::error!(
-                        "too many sessions were deleted at once: an old id may only end with its time"
-                    );
+                if outcome == RetireOutcome::Retired {
+                    node.remember_delete(key, Reply::Deleted);
                 }
                 node.forget(key, None);
             }
@@ -250,6 +243,14 @@ impl<'n> Writes<'n> {
             Err(_) => lane.writes.failed(),
         }
         written
+    }
+}
+
+fn reply_of(deleted: &Result<bool, StoreError>) -> Reply {
+    match deleted {
+        Ok(true) => Reply::Deleted,
+        Ok(false) => Reply::Absent,
+        Err(_) => Reply::None,
     }
 }
 

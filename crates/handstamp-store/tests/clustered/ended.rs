@@ -67,3 +67,46 @@ async fn k8_2_a_flood_of_logouts_displaces_no_other() {
     take_over(&cluster, &node, &record).await;
     until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
 }
+
+/// K8.2: the primary carried it out, and its reply was lost. Asked again, it has no such session.
+#[tokio::test(start_paused = true)]
+async fn k8_2_a_logout_whose_first_reply_was_lost_is_repeated_too() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.faults.lose_answers(1);
+    assert!(!node.delete(&record).await.unwrap());
+    take_over(&cluster, &node, &record).await;
+    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
+    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+}
+
+/// The session was logged out on another node just before. What this node has acknowledged, it stands by.
+#[tokio::test(start_paused = true)]
+async fn what_another_node_has_ended_is_over_here_too_after_a_failover() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    let record = one.create().await;
+    assert!(one.delete(&record).await.unwrap());
+    until("two knows", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
+    assert!(!two.delete(&record).await.unwrap());
+    take_over(&cluster, &two, &record).await;
+    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Absent);
+    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+}
+
+/// K8.2: with more logouts after it than an outage may leave unacknowledged.
+#[tokio::test(start_paused = true)]
+async fn k8_2_after_many_logouts_each_is_repeated() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    assert!(node.delete(&record).await.unwrap());
+    for _ in 0..20_000 {
+        let other = node.create().await;
+        assert!(node.delete(&other).await.unwrap());
+    }
+    take_over(&cluster, &node, &record).await;
+    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
+    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+}

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use handstamp_store::{Decoded, Lookup, SaveOutcome, StoreError};
-use handstamp_testkit::until;
+use handstamp_store::{Decoded, Lookup, SaveOutcome, Settings, StoreError};
+use handstamp_testkit::{ManualClock, until};
 use tokio::time::{sleep, timeout};
 
 use crate::support::*;
@@ -26,6 +26,26 @@ async fn ten_thousand_who_want_the_same_session_share_one_load() {
     let (loaded, ()) = tokio::join!(loads, release);
     assert!(loaded.iter().all(|loaded| loaded.as_ref().unwrap() == &found("first")));
     assert_eq!(node.faults.calls(), calls + 1);
+}
+
+/// The process was suspended while a load was in progress: its reply has been waiting for as long as that.
+#[tokio::test(start_paused = true)]
+async fn a_load_that_is_older_than_its_budget_is_not_shared() {
+    let cluster = Cluster::new();
+    let clock = ManualClock::new();
+    let node = cluster.node_with_clock("one", clock.clone()).await;
+    let record = node.create().await;
+    node.clustered.clear();
+    let mut held = node.faults.hold_next_load();
+    let second = async {
+        held.reached().await;
+        cluster.store.forget(&record.key);
+        clock.advance(Settings::default().load_budget);
+        assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Absent);
+        held.release();
+    };
+    let (first, ()) = tokio::join!(node.load(&record.key), second);
+    assert_eq!(first.unwrap(), Lookup::Absent, "its reply is older than what the node knows by now");
 }
 
 /// After a flush everybody comes at once: not all of them at the store.
