@@ -9,7 +9,7 @@ use handstamp_core::id::SessionKey;
 use handstamp_core::time::Timestamp;
 use parking_lot::ReentrantMutex;
 
-use super::change::changed;
+use super::change::{Change, changed};
 use super::open::Open;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;
@@ -76,7 +76,7 @@ impl<T: SessionData> Exchange<T> {
         let changing = Changing::begin(self);
         let mut data = T::clone(&self.data());
         let returned = change(&mut data);
-        self.with_open(|open| open.changed(data, Box::new(move |data| _ = change(data))));
+        self.with_open(|open| open.changed(data, Change::new(move |data| _ = change(data))));
         drop(changing);
         returned
     }
@@ -97,6 +97,22 @@ impl<T: SessionData> Exchange<T> {
     pub(crate) fn discard(&self) {
         let _changing = Changing::begin(self);
         self.with_open(Open::discard);
+    }
+
+    /// Lets go of the closures of the changes, if the request was given up before it had a response: a closure may hold a
+    /// handle of the session, and with it this exchange, which holds the closure.
+    ///
+    /// The data stays as it is, since a task may have a handle, too, and commit. If the session was changed elsewhere in the
+    /// meantime, that commit fails, because the changes cannot be made again.
+    pub(crate) fn abandon(&self) {
+        let changes = self.with_state(|state| match state {
+            State::Open(open) => {
+                open.abandoned = !open.left;
+                open.forget_if_abandoned()
+            }
+            State::Unopened | State::Failed(_) => Vec::new(),
+        });
+        drop(changes);
     }
 
     /// A handle of the session is dropped by a panic: the handler's, or another's that does not matter to the response.

@@ -70,10 +70,12 @@ impl<T: SessionData> Exchange<T> {
             let _turn = exchange.turn.lock().await;
             let committed = exchange.carry_out().await;
             // Another commit may have taken along what this one is for.
-            exchange.with_open(|open| {
+            let (result, forgotten) = exchange.with_open(|open| {
                 open.committing -= 1;
-                committed.and(open.result_of(batch))
-            })
+                (committed.and(open.result_of(batch)), open.forget_if_abandoned())
+            });
+            drop(forgotten);
+            result
         });
         let committed = committed.await.unwrap_or_else(|_| {
             self.with_open(|open| {

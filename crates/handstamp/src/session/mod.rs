@@ -80,6 +80,9 @@ impl<T: SessionData> Session<T> {
     ///
     /// `change` may read this session, and sees it as it was before. If it panics, the data is as it was before.
     ///
+    /// `change` is dropped when it has been committed or discarded, or when the request is given up. One that is made after the
+    /// response, and that owns a clone of this session, has to be committed or discarded: until then, it keeps itself alive.
+    ///
     /// # Panics
     ///
     /// When `change` panics; and when it changes this session itself, by `update`, `set`, `destroy` or `discard`, because one

@@ -35,6 +35,8 @@ pub(super) struct Open<T> {
     pub(super) to_send: Option<HeaderValue>,
     /// Whether the response has been sent, and with it the last chance to set a cookie.
     pub(super) left: bool,
+    /// Whether the request was given up before it had a response.
+    pub(super) abandoned: bool,
     /// Whether a change is being made.
     pub(super) changing: bool,
     /// Whether the session that the request came with existed.
@@ -65,6 +67,7 @@ impl<T: SessionData> Open<T> {
             committing: 0,
             to_send: None,
             left: false,
+            abandoned: false,
             changing: false,
             ended: false,
             batch: 0,
@@ -217,6 +220,14 @@ impl<T: SessionData> Open<T> {
 
     pub(super) fn has_lost_changes(&self) -> bool {
         self.lost.is_some()
+    }
+
+    /// The changes whose closures nobody needs. A commit in progress may yet take them.
+    pub(super) fn forget_if_abandoned(&mut self) -> Vec<Change<T>> {
+        if !self.abandoned || self.committing > 0 || self.changes.is_empty() {
+            return Vec::new();
+        }
+        std::mem::replace(&mut self.changes, vec![Change::Forgotten])
     }
 
     fn take_back_intents(&mut self) {
