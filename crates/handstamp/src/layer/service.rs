@@ -44,7 +44,7 @@ where
             return ResponseFuture::nested(self.inner.call(request));
         }
         let presented = self.shared.cookie().find(request.headers());
-        let passive = matches!(presented, Presented::Valid(_)) && is_prefetch(request.headers());
+        let passive = !matches!(presented, Presented::Nothing) && is_prefetch(request.headers());
         hide_cookies(request.headers_mut());
         let exchange = Arc::new(Exchange::new(self.shared.clone(), presented, passive));
         request.extensions_mut().insert(exchange.clone());
