@@ -210,6 +210,7 @@ impl<T: SessionData> Shared<T> {
         self.spawn(async move {
             let store = shared.store();
             let now = store.timestamp();
+                session.life.end();
             let Some(ttl) = shared.timeouts().time_to_live(now, session.envelope.expires_at) else {
                 return Err(SessionError::Gone);
             };
@@ -219,7 +220,10 @@ impl<T: SessionData> Shared<T> {
                     Ok(())
                 }
                 // It has ended meanwhile, and this node knows now.
-                Ok(TouchOutcome::Gone) => Err(SessionError::Gone),
+                Ok(TouchOutcome::Gone) => {
+                    session.life.end();
+                    Err(SessionError::Gone)
+                }
                 Err(error) => {
                     session.life.touch_at_once();
                     tracing::debug!(error = &error as &dyn Error, "a session's life could not be extended");

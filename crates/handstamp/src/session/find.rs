@@ -68,7 +68,12 @@ impl<T: SessionData> Exchange<T> {
     /// Extends the session's life if it is time for that, and waits until it is done.
     pub(crate) async fn touch(&self) -> Result<(), SessionError> {
         let now = self.shared.now();
-        match self.with_open(|open| self.claim_touch(open, now)) {
+        let (over, claimed) = self.with_open(|open| {
+            let over = open.origin.as_ref().is_some_and(|origin| origin.life.is_over());
+            (over, self.claim_touch(open, now))
+        });
+        match claimed {
+            _ if over => Err(SessionError::Gone),
             Some(session) => self.shared.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted)),
             None => Ok(()),
         }
