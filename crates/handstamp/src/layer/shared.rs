@@ -1,4 +1,3 @@
-use std::any::type_name;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,7 +88,7 @@ impl<T: SessionData> Shared<T> {
     /// Once for each layer: some routers apply theirs again and again.
     pub(super) fn claim_cookie(&self) {
         if !self.claimed.swap(true, Ordering::Relaxed) {
-            self.runtime.claim_cookie(self.cookie.name(), type_name::<T>());
+            self.runtime.claim_cookie::<T>(self.cookie.name());
         }
     }
 
@@ -210,8 +209,8 @@ impl<T: SessionData> Shared<T> {
         self.spawn(async move {
             let store = shared.store();
             let now = store.timestamp();
-                session.life.end();
             let Some(ttl) = shared.timeouts().time_to_live(now, session.envelope.expires_at) else {
+                session.life.end();
                 return Err(SessionError::Gone);
             };
             match store.writes().touch(&session.envelope.key, ttl).await {
