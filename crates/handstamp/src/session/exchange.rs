@@ -21,6 +21,8 @@ pub(crate) struct Exchange<T: SessionData> {
     pub(super) presented: Presented,
     /// Whether the request does not count as a use, such as a prefetch.
     pub(super) passive: bool,
+    /// That of the next layer further out for sessions of this type, under another cookie.
+    outer: Option<Arc<Self>>,
     /// Code of the application runs while this is locked, and never while it is borrowed: a change can read the session that
     /// it is made to, and sees it as it was before.
     state: ReentrantMutex<RefCell<State<T>>>,
@@ -43,14 +45,23 @@ pub(super) enum State<T> {
 }
 
 impl<T: SessionData> Exchange<T> {
-    pub(crate) fn new(shared: Arc<Shared<T>>, presented: Presented, passive: bool) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared<T>>,
+        presented: Presented,
+        passive: bool,
+        outer: Option<Arc<Self>>,
+    ) -> Self {
         let state = ReentrantMutex::new(RefCell::new(State::Unopened));
         let (panicked, turn) = (AtomicBool::new(false), tokio::sync::Mutex::default());
-        Self { shared, presented, passive, state, panicked, turn }
+        Self { shared, presented, passive, outer, state, panicked, turn }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
         &self.shared
+    }
+
+    pub(crate) fn outer(&self) -> Option<&Arc<Self>> {
+        self.outer.as_ref()
     }
 
     /// Ends the session that the cookie names, without loading it first.
