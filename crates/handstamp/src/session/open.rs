@@ -248,3 +248,29 @@ fn data_of<T: SessionData>(origin: Option<&Arc<Snapshot<T>>>) -> Arc<T> {
 
 /// Only commits that wait at the same time ask for each other's failures.
 const MOST_FAILURES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Clone, Default, Deserialize, Serialize)]
+    struct Nothing {}
+
+    impl SessionData for Nothing {}
+
+    /// A socket that goes on committing in an outage.
+    #[test]
+    fn k8_4_the_failures_of_a_long_session_are_bounded() {
+        let mut open = Open::<Nothing>::new(None, Vec::new(), None);
+        for _ in 0..1_000 {
+            drop(open.take_changes());
+            let failed = Committed { cookie: None, done: None, result: Err(SessionError::Conflict) };
+            assert!(open.conclude(failed).is_err());
+        }
+        assert_eq!(open.failures.len(), MOST_FAILURES);
+        assert!(open.result_of(999).is_err(), "the last one is known");
+        assert!(open.result_of(0).is_ok(), "the first one is forgotten");
+    }
+}
