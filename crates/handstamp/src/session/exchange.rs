@@ -149,7 +149,28 @@ impl<T: SessionData> Exchange<T> {
     }
 
     pub(super) fn with_state<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
-        act(&mut self.state.lock().borrow_mut())
+        let lock = self.state.lock();
+        let mut state = lock.borrow_mut();
+        let returned = act(&mut state);
+        let leftovers = match &mut *state {
+            State::Open(open) if !open.changing => std::mem::take(&mut open.leftovers),
+            State::Unopened | State::Failed(_) | State::Open(_) => Vec::new(),
+        };
+        drop(state);
+        drop(lock);
+        drop(leftovers);
+        returned
+    }
+
+    /// Panics inside of a change. Another thread's change is waited for.
+    #[expect(
+        clippy::panic,
+        reason = "a mistake in the application, which would otherwise lose one of the changes, or wait for itself"
+    )]
+    pub(super) fn refuse_inside_of_change(&self) {
+        if self.with_state(|state| matches!(state, State::Open(open) if open.changing)) {
+            panic!("a change to a session was made inside of another change to the same session");
+        }
     }
 
     /// Changes what the data is made from, and makes again on that what has not been committed.
@@ -203,9 +224,8 @@ impl<'e, T: SessionData> Changing<'e, T> {
     )]
     fn begin(exchange: &'e Exchange<T>) -> Self {
         let lock = exchange.state.lock();
-        if exchange.with_open(|open| std::mem::replace(&mut open.changing, true)) {
-            panic!("a change to a session was made inside of another change to the same session");
-        }
+        exchange.refuse_inside_of_change();
+        exchange.with_open(|open| open.changing = true);
         Self { exchange, _lock: lock }
     }
 }

@@ -158,6 +158,7 @@ impl<T: SessionData> Exchange<T> {
         let _turn = self.turn.lock().await;
         if let Presented::Ambiguous(_) = self.presented {
             // Which of the cookies counts has to be found out first.
+        self.refuse_inside_of_change();
             Box::pin(self.open(Use::Peek)).await?;
         }
         let cookie = self.with_state(|state| match (state, &self.presented) {

@@ -61,6 +61,8 @@ impl<T: SessionData> Exchange<T> {
 
     /// Carries out what the handler has asked for so far. Once begun, it is finished even if nobody waits.
     pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), SessionError> {
+        // The task would wait for the change, and the change for the task.
+        self.refuse_inside_of_change();
         let batch = self.with_open(|open| {
             open.committing += 1;
             open.batch

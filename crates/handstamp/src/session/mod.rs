@@ -85,8 +85,8 @@ impl<T: SessionData> Session<T> {
     ///
     /// # Panics
     ///
-    /// When `change` panics; and when it changes this session itself, by `update`, `set`, `destroy` or `discard`, because one
-    /// of the two changes would be lost.
+    /// When `change` panics; and when it changes, renews, destroys, discards, commits or refreshes this session itself, because
+    /// one of the two changes would be lost, or each would wait for the other.
     pub fn update<R>(&self, change: impl Fn(&mut T) -> R + Send + 'static) -> R {
         self.exchange.update(change)
     }
