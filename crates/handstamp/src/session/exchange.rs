@@ -93,10 +93,12 @@ impl<T: SessionData> Exchange<T> {
     }
 
     pub(crate) fn renew(&self) {
+        let _changing = Changing::begin(self);
         self.with_open(|open| open.renew = true);
     }
 
     pub(crate) fn renew_for_login(&self) {
+        let _changing = Changing::begin(self);
         self.with_open(|open| (open.renew, open.restart) = (true, true));
     }
 
@@ -116,14 +118,12 @@ impl<T: SessionData> Exchange<T> {
     /// The data stays as it is, since a task may have a handle, too, and commit. If the session was changed elsewhere in the
     /// meantime, that commit fails, because the changes cannot be made again.
     pub(crate) fn abandon(&self) {
-        let changes = self.with_state(|state| match state {
-            State::Open(open) => {
+        self.with_state(|state| {
+            if let State::Open(open) = state {
                 open.abandoned = !open.left;
-                open.forget_if_abandoned()
+                open.forget_if_abandoned();
             }
-            State::Unopened | State::Failed(_) => Vec::new(),
         });
-        drop(changes);
     }
 
     /// A handle of the session is dropped by a panic: the handler's, or another's that does not matter to the response.
@@ -148,6 +148,7 @@ impl<T: SessionData> Exchange<T> {
         })
     }
 
+    /// What `act` leaves behind is dropped when nothing is borrowed any more: a `Drop` of the application may use the session.
     pub(super) fn with_state<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
         let lock = self.state.lock();
         let mut state = lock.borrow_mut();
@@ -218,10 +219,6 @@ struct Changing<'e, T: SessionData> {
 }
 
 impl<'e, T: SessionData> Changing<'e, T> {
-    #[expect(
-        clippy::panic,
-        reason = "a mistake in the application, which would otherwise lose one of the changes"
-    )]
     fn begin(exchange: &'e Exchange<T>) -> Self {
         let lock = exchange.state.lock();
         exchange.refuse_inside_of_change();

@@ -114,9 +114,12 @@ impl<T: SessionData> Exchange<T> {
             Presented::Ambiguous(cookies) => self.disambiguate(cookies).await,
             Presented::Nothing | Presented::Refused(_) => Ok(self.opened(None)),
         };
+        let mut found = Some(found);
         self.with_state(|state| {
             // Two tasks may have loaded at the same time: the first one's session is the one that is in use.
-            if let State::Unopened = state {
+            if let State::Unopened = state
+                && let Some(found) = found.take()
+            {
                 *state = match found {
                     Ok(open) => State::Open(open),
                     Err(error) => State::Failed(error),
@@ -155,10 +158,10 @@ impl<T: SessionData> Exchange<T> {
     /// Reads the session from the store, whatever was known of it, and makes this request's changes again on what is
     /// found.
     pub(crate) async fn refresh(&self) -> Result<(), SessionError> {
+        self.refuse_inside_of_change();
         let _turn = self.turn.lock().await;
         if let Presented::Ambiguous(_) = self.presented {
             // Which of the cookies counts has to be found out first.
-        self.refuse_inside_of_change();
             Box::pin(self.open(Use::Peek)).await?;
         }
         let cookie = self.with_state(|state| match (state, &self.presented) {

@@ -72,12 +72,11 @@ impl<T: SessionData> Exchange<T> {
             let _turn = exchange.turn.lock().await;
             let committed = exchange.carry_out().await;
             // Another commit may have taken along what this one is for.
-            let (result, forgotten) = exchange.with_open(|open| {
+            exchange.with_open(|open| {
                 open.committing -= 1;
-                (committed.and(open.result_of(batch)), open.forget_if_abandoned())
-            });
-            drop(forgotten);
-            result
+                open.forget_if_abandoned();
+                committed.and(open.result_of(batch))
+            })
         });
         let committed = committed.await.unwrap_or_else(|_| {
             self.with_open(|open| {
@@ -127,7 +126,7 @@ impl<T: SessionData> Exchange<T> {
             let restart = open.restart;
             let (data, changes) = open.take_changes();
             if let Some(error) = impossible.filter(|_| makes_a_session) {
-                open.data = open.base();
+                open.give_up(data, changes);
                 let nothing = Committed { cookie: None, done: None, result: Err(error) };
                 return open.conclude(nothing).map(|()| None);
             }
