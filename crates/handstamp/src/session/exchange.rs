@@ -185,7 +185,7 @@ impl<T: SessionData> Exchange<T> {
         self.with_open(|open| match data {
             Ok(data) => open.rebased(data, changes),
             // The changes are lost, and the request must not succeed as if they were not.
-            Err(panicked) => open.lose(panicked),
+            Err(panicked) => open.lose(panicked, changes),
         });
         returned
     }

@@ -226,7 +226,8 @@ impl<T: SessionData> Open<T> {
     }
 
     /// They could not be.
-    pub(super) fn lose(&mut self, why: SessionError) {
+    pub(super) fn lose(&mut self, why: SessionError, changes: Vec<Change<T>>) {
+        self.leftovers.push(Leftover::Changes(changes));
         self.discard();
         self.lost = Some(why);
     }

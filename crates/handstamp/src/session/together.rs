@@ -134,7 +134,7 @@ fn all_changed<'s, T: SessionData>(
     let mut data = guarded(|| data.clone()).map_err(|_| 0_usize)?;
     for (position, changes) in saves.enumerate() {
         let made = guarded(|| changes.iter().try_for_each(|change| change.make(&mut data)));
-        made.flatten().map_err(|_| position)?;
+        made.and_then(std::convert::identity).map_err(|_| position)?;
     }
     Ok(data)
 }
