@@ -41,8 +41,39 @@ pub trait SessionData: Clone + Default + DeserializeOwned + Send + Serialize + S
     /// The memory that the data takes beside its own size, in bytes, as far as can be told from the length of its encoding: the
     /// local cache keeps within its budget by this.
     ///
-    /// By default it is three times that length. Structs, strings and lists take less; maps of maps, such as
-    /// `serde_json::Value`s with many small objects, take up to thirty times that length, and data that has them should say so.
+    /// By default it is three times that length, which is enough for strings, numbers, and lists of them. Two kinds of data
+    /// take many times as much, and need a `heap_size` of their own:
+    ///
+    /// - lists of structs whose encoding leaves fields out (`skip_serializing_if`): each element takes the memory of all fields;
+    /// - maps of maps, such as a `serde_json::Value` with many small objects: up to thirty times the length.
+    ///
+    /// ```
+    /// use handstamp::SessionData;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Clone, Default, Deserialize, Serialize)]
+    /// struct Item {
+    ///     #[serde(default, skip_serializing_if = "Option::is_none")]
+    ///     note: Option<String>,
+    ///     #[serde(default, skip_serializing_if = "Option::is_none")]
+    ///     gift_for: Option<String>,
+    /// }
+    ///
+    /// #[derive(Clone, Default, Deserialize, Serialize)]
+    /// struct Cart {
+    ///     items: Vec<Item>,
+    /// }
+    ///
+    /// impl SessionData for Cart {
+    ///     fn heap_size(&self, encoded_len: usize) -> usize {
+    ///         // The elements themselves, and what their strings take at most.
+    ///         self.items.capacity() * size_of::<Item>() + encoded_len
+    ///     }
+    /// }
+    ///
+    /// let cart = Cart { items: vec![Item::default(); 1_000] };
+    /// assert!(cart.heap_size(1_010) >= 1_000 * size_of::<Item>());
+    /// ```
     fn heap_size(&self, encoded_len: usize) -> usize {
         encoded_len.saturating_mul(3)
     }

@@ -1,3 +1,4 @@
+use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -34,8 +35,8 @@ struct Inner {
     /// Commits and touches under way.
     tasks: TaskTracker,
     draining: AtomicBool,
-    /// Which type of session each cookie stands for.
-    cookies: Mutex<HashMap<String, &'static str>>,
+    /// Which type of session each cookie stands for, and the name of that type, which others may share.
+    cookies: Mutex<HashMap<String, (TypeId, &'static str)>>,
     report: Report,
     #[cfg(feature = "redis")]
     circuits: Option<handstamp_redis::Circuits>,
@@ -260,9 +261,10 @@ impl Runtime {
 
     /// Notes that this cookie stands for sessions of this type.
     #[expect(clippy::panic, reason = "a mistake in the application, and one that hands out rights")]
-    pub(crate) fn claim_cookie(&self, cookie: &str, data: &'static str) {
-        let claimed = *self.0.cookies.lock().entry(cookie.to_owned()).or_insert(data);
-        if claimed != data {
+    pub(crate) fn claim_cookie<T: 'static>(&self, cookie: &str) {
+        let (id, data) = (TypeId::of::<T>(), type_name::<T>());
+        let (claimed_id, claimed) = *self.0.cookies.lock().entry(cookie.to_owned()).or_insert((id, data));
+        if claimed_id != id {
             panic!(
                 "two session layers, for {claimed} and for {data}, use the cookie {cookie}: each would take the \
                  other's sessions for its own; give one of them another cookie_name"

@@ -19,9 +19,20 @@ pin_project! {
     ///
     /// Dropped before the handler has answered, this drops the handler, and nothing is kept of what it did to
     /// the session. Dropped later, the session is still written: a commit that has begun is finished.
+    ///
+    /// A task that has a [`Session`](crate::Session) of the request can commit the handler's changes after that, unless the
+    /// session was changed elsewhere in the meantime: their closures have been dropped, and cannot run again.
     pub struct ResponseFuture<F, T: SessionData, B> {
         #[pin]
         state: State<F, T, B>,
+    }
+
+    impl<F, T: SessionData, B> PinnedDrop for ResponseFuture<F, T, B> {
+        fn drop(this: Pin<&mut Self>) {
+            if let StateProj::Handle { exchange, .. } = this.project().state.project() {
+                exchange.abandon();
+            }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::iter::successors;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -38,15 +39,17 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        if let Some(outer) = request.extensions().get::<Arc<Exchange<T>>>()
-            && outer.shared().is_same_session(&self.shared)
-        {
+        let outer = request.extensions().get::<Arc<Exchange<T>>>().cloned();
+        let same = |exchange: &&Arc<Exchange<T>>| exchange.shared().is_same_session(&self.shared);
+        if let Some(exchange) = successors(outer.as_ref(), |exchange| exchange.outer()).find(same) {
+            // A layer for another cookie may stand between the two.
+            request.extensions_mut().insert(exchange.clone());
             return ResponseFuture::nested(self.inner.call(request));
         }
         let presented = self.shared.cookie().find(request.headers());
-        let passive = matches!(presented, Presented::Valid(_)) && is_prefetch(request.headers());
+        let passive = !matches!(presented, Presented::Nothing) && is_prefetch(request.headers());
         hide_cookies(request.headers_mut());
-        let exchange = Arc::new(Exchange::new(self.shared.clone(), presented, passive));
+        let exchange = Arc::new(Exchange::new(self.shared.clone(), presented, passive, outer));
         request.extensions_mut().insert(exchange.clone());
         ResponseFuture::new(self.inner.call(request), exchange)
     }

@@ -1,4 +1,3 @@
-use std::any::type_name;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,7 +88,7 @@ impl<T: SessionData> Shared<T> {
     /// Once for each layer: some routers apply theirs again and again.
     pub(super) fn claim_cookie(&self) {
         if !self.claimed.swap(true, Ordering::Relaxed) {
-            self.runtime.claim_cookie(self.cookie.name(), type_name::<T>());
+            self.runtime.claim_cookie::<T>(self.cookie.name());
         }
     }
 
@@ -211,6 +210,7 @@ impl<T: SessionData> Shared<T> {
             let store = shared.store();
             let now = store.timestamp();
             let Some(ttl) = shared.timeouts().time_to_live(now, session.envelope.expires_at) else {
+                session.life.end();
                 return Err(SessionError::Gone);
             };
             match store.writes().touch(&session.envelope.key, ttl).await {
@@ -219,7 +219,10 @@ impl<T: SessionData> Shared<T> {
                     Ok(())
                 }
                 // It has ended meanwhile, and this node knows now.
-                Ok(TouchOutcome::Gone) => Err(SessionError::Gone),
+                Ok(TouchOutcome::Gone) => {
+                    session.life.end();
+                    Err(SessionError::Gone)
+                }
                 Err(error) => {
                     session.life.touch_at_once();
                     tracing::debug!(error = &error as &dyn Error, "a session's life could not be extended");

@@ -39,8 +39,13 @@ impl FromStr for Origin {
         let uri: Uri = text.parse().map_err(|_| InvalidOrigin)?;
         let authority = uri.authority().ok_or(InvalidOrigin)?;
         let usual_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-        // Browsers send neither, and the header is compared byte by byte.
-        if authority.as_str().contains('@') || authority.port_u16() == Some(usual_port) || text.ends_with(':')
+        let leading_zero =
+            authority.port().is_some_and(|port| port.as_str().len() > 1 && port.as_str().starts_with('0'));
+        // Browsers send none of these, and the header is compared byte by byte.
+        if authority.as_str().contains('@')
+            || authority.port_u16() == Some(usual_port)
+            || leading_zero
+            || text.ends_with(':')
         {
             return Err(InvalidOrigin);
         }
@@ -80,6 +85,8 @@ mod tests {
             "https://shop.example:443",
             "http://shop.example:80",
             "https://shop.example:",
+            "https://shop.example:08443",
+            "http://[::1]:03000",
             "https://ada@shop.example",
             "https://läden.example",
             "https://*.shop.example, https://b",

@@ -60,8 +60,7 @@ impl<T: SessionData> Commit<T> {
                 Ok(done) => Ok(done),
                 Err(NotRenewed::No(error)) => Err(error),
                 Err(NotRenewed::Unknown(id, moved, error)) => {
-                    let cookie =
-                        Some(shared.cookie().set(&id, moved.time_left(shared.store().clock().timestamp())));
+                    let cookie = Some(shared.cookie().set(&id, moved.time_left(shared.store().timestamp())));
                     return Committed {
                         cookie,
                         done: Some(Done::Moved(id, moved)),
@@ -144,7 +143,7 @@ impl<T: SessionData> Commit<T> {
     }
 
     fn cookie(&self, done: &Done<T>) -> Option<HeaderValue> {
-        let (cookie, now) = (self.shared.cookie(), self.shared.store().clock().timestamp());
+        let (cookie, now) = (self.shared.cookie(), self.shared.store().timestamp());
         match (self.cookie_step, done) {
             (CookieStep::Nothing, _) => None,
             (CookieStep::Remove, _) | (CookieStep::Set, Done::Ended) => Some(cookie.removal()),

@@ -9,7 +9,7 @@ use handstamp_core::id::SessionKey;
 use handstamp_core::time::Timestamp;
 use parking_lot::ReentrantMutex;
 
-use super::change::changed;
+use super::change::{Change, changed};
 use super::open::Open;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;
@@ -21,6 +21,8 @@ pub(crate) struct Exchange<T: SessionData> {
     pub(super) presented: Presented,
     /// Whether the request does not count as a use, such as a prefetch.
     pub(super) passive: bool,
+    /// That of the next layer further out for sessions of this type, under another cookie.
+    outer: Option<Arc<Self>>,
     /// Code of the application runs while this is locked, and never while it is borrowed: a change can read the session that
     /// it is made to, and sees it as it was before.
     state: ReentrantMutex<RefCell<State<T>>>,
@@ -43,14 +45,23 @@ pub(super) enum State<T> {
 }
 
 impl<T: SessionData> Exchange<T> {
-    pub(crate) fn new(shared: Arc<Shared<T>>, presented: Presented, passive: bool) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared<T>>,
+        presented: Presented,
+        passive: bool,
+        outer: Option<Arc<Self>>,
+    ) -> Self {
         let state = ReentrantMutex::new(RefCell::new(State::Unopened));
         let (panicked, turn) = (AtomicBool::new(false), tokio::sync::Mutex::default());
-        Self { shared, presented, passive, state, panicked, turn }
+        Self { shared, presented, passive, outer, state, panicked, turn }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
         &self.shared
+    }
+
+    pub(crate) fn outer(&self) -> Option<&Arc<Self>> {
+        self.outer.as_ref()
     }
 
     /// Ends the session that the cookie names, without loading it first.
@@ -76,16 +87,18 @@ impl<T: SessionData> Exchange<T> {
         let changing = Changing::begin(self);
         let mut data = T::clone(&self.data());
         let returned = change(&mut data);
-        self.with_open(|open| open.changed(data, Box::new(move |data| _ = change(data))));
+        self.with_open(|open| open.changed(data, Change::new(move |data| _ = change(data))));
         drop(changing);
         returned
     }
 
     pub(crate) fn renew(&self) {
+        let _changing = Changing::begin(self);
         self.with_open(|open| open.renew = true);
     }
 
     pub(crate) fn renew_for_login(&self) {
+        let _changing = Changing::begin(self);
         self.with_open(|open| (open.renew, open.restart) = (true, true));
     }
 
@@ -97,6 +110,20 @@ impl<T: SessionData> Exchange<T> {
     pub(crate) fn discard(&self) {
         let _changing = Changing::begin(self);
         self.with_open(Open::discard);
+    }
+
+    /// Lets go of the closures of the changes, if the request was given up before it had a response: a closure may hold a
+    /// handle of the session, and with it this exchange, which holds the closure.
+    ///
+    /// The data stays as it is, since a task may have a handle, too, and commit. If the session was changed elsewhere in the
+    /// meantime, that commit fails, because the changes cannot be made again.
+    pub(crate) fn abandon(&self) {
+        self.with_state(|state| {
+            if let State::Open(open) = state {
+                open.abandoned = !open.left;
+                open.forget_if_abandoned();
+            }
+        });
     }
 
     /// A handle of the session is dropped by a panic: the handler's, or another's that does not matter to the response.
@@ -121,8 +148,30 @@ impl<T: SessionData> Exchange<T> {
         })
     }
 
+    /// What `act` leaves behind is dropped when nothing is borrowed any more: a `Drop` of the application may use the session.
     pub(super) fn with_state<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
-        act(&mut self.state.lock().borrow_mut())
+        let lock = self.state.lock();
+        let mut state = lock.borrow_mut();
+        let returned = act(&mut state);
+        let leftovers = match &mut *state {
+            State::Open(open) if !open.changing => std::mem::take(&mut open.leftovers),
+            State::Unopened | State::Failed(_) | State::Open(_) => Vec::new(),
+        };
+        drop(state);
+        drop(lock);
+        drop(leftovers);
+        returned
+    }
+
+    /// Panics inside of a change. Another thread's change is waited for.
+    #[expect(
+        clippy::panic,
+        reason = "a mistake in the application, which would otherwise lose one of the changes, or wait for itself"
+    )]
+    pub(super) fn refuse_inside_of_change(&self) {
+        if self.with_state(|state| matches!(state, State::Open(open) if open.changing)) {
+            panic!("a change to a session was made inside of another change to the same session");
+        }
     }
 
     /// Changes what the data is made from, and makes again on that what has not been committed.
@@ -136,7 +185,7 @@ impl<T: SessionData> Exchange<T> {
         self.with_open(|open| match data {
             Ok(data) => open.rebased(data, changes),
             // The changes are lost, and the request must not succeed as if they were not.
-            Err(panicked) => open.lose(panicked),
+            Err(panicked) => open.lose(panicked, changes),
         });
         returned
     }
@@ -170,15 +219,10 @@ struct Changing<'e, T: SessionData> {
 }
 
 impl<'e, T: SessionData> Changing<'e, T> {
-    #[expect(
-        clippy::panic,
-        reason = "a mistake in the application, which would otherwise lose one of the changes"
-    )]
     fn begin(exchange: &'e Exchange<T>) -> Self {
         let lock = exchange.state.lock();
-        if exchange.with_open(|open| std::mem::replace(&mut open.changing, true)) {
-            panic!("a change to a session was made inside of another change to the same session");
-        }
+        exchange.refuse_inside_of_change();
+        exchange.with_open(|open| open.changing = true);
         Self { exchange, _lock: lock }
     }
 }

@@ -68,7 +68,12 @@ impl<T: SessionData> Exchange<T> {
     /// Extends the session's life if it is time for that, and waits until it is done.
     pub(crate) async fn touch(&self) -> Result<(), SessionError> {
         let now = self.shared.now();
-        match self.with_open(|open| self.claim_touch(open, now)) {
+        let (over, claimed) = self.with_open(|open| {
+            let over = open.origin.as_ref().is_some_and(|origin| origin.life.is_over());
+            (over, self.claim_touch(open, now))
+        });
+        match claimed {
+            _ if over => Err(SessionError::Gone),
             Some(session) => self.shared.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted)),
             None => Ok(()),
         }
@@ -109,9 +114,12 @@ impl<T: SessionData> Exchange<T> {
             Presented::Ambiguous(cookies) => self.disambiguate(cookies).await,
             Presented::Nothing | Presented::Refused(_) => Ok(self.opened(None)),
         };
+        let mut found = Some(found);
         self.with_state(|state| {
             // Two tasks may have loaded at the same time: the first one's session is the one that is in use.
-            if let State::Unopened = state {
+            if let State::Unopened = state
+                && let Some(found) = found.take()
+            {
                 *state = match found {
                     Ok(open) => State::Open(open),
                     Err(error) => State::Failed(error),
@@ -150,6 +158,7 @@ impl<T: SessionData> Exchange<T> {
     /// Reads the session from the store, whatever was known of it, and makes this request's changes again on what is
     /// found.
     pub(crate) async fn refresh(&self) -> Result<(), SessionError> {
+        self.refuse_inside_of_change();
         let _turn = self.turn.lock().await;
         if let Presented::Ambiguous(_) = self.presented {
             // Which of the cookies counts has to be found out first.

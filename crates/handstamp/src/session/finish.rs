@@ -61,6 +61,8 @@ impl<T: SessionData> Exchange<T> {
 
     /// Carries out what the handler has asked for so far. Once begun, it is finished even if nobody waits.
     pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), SessionError> {
+        // The task would wait for the change, and the change for the task.
+        self.refuse_inside_of_change();
         let batch = self.with_open(|open| {
             open.committing += 1;
             open.batch
@@ -72,6 +74,7 @@ impl<T: SessionData> Exchange<T> {
             // Another commit may have taken along what this one is for.
             exchange.with_open(|open| {
                 open.committing -= 1;
+                open.forget_if_abandoned();
                 committed.and(open.result_of(batch))
             })
         });
@@ -123,7 +126,7 @@ impl<T: SessionData> Exchange<T> {
             let restart = open.restart;
             let (data, changes) = open.take_changes();
             if let Some(error) = impossible.filter(|_| makes_a_session) {
-                open.data = open.base();
+                open.give_up(data, changes);
                 let nothing = Committed { cookie: None, done: None, result: Err(error) };
                 return open.conclude(nothing).map(|()| None);
             }

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use handstamp_core::time::Timestamp;
@@ -12,6 +12,8 @@ pub(crate) struct Life {
     touch_at: AtomicU64,
     /// The idle deadline, in milliseconds since the epoch.
     idle_until: AtomicU64,
+    /// Whether a touch has found that the session has ended.
+    over: AtomicBool,
 }
 
 impl Life {
@@ -27,6 +29,7 @@ impl Life {
             origin: at,
             touch_at: AtomicU64::new(nanos(timeouts.touch_due_in(now, deadline, remaining))),
             idle_until: AtomicU64::new(now.saturating_add(remaining).as_millis()),
+            over: AtomicBool::new(false),
         }
     }
 
@@ -50,6 +53,15 @@ impl Life {
     /// The life has been extended to `ttl` from `now` on.
     pub(crate) fn extended(&self, ttl: Duration, now: Timestamp) {
         self.idle_until.store(now.saturating_add(ttl).as_millis(), Ordering::Relaxed);
+    }
+
+    /// A touch has found that the session has ended.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 
     /// The next use is to extend it, since it could not be extended, or the record has no limit.

@@ -80,10 +80,13 @@ impl<T: SessionData> Session<T> {
     ///
     /// `change` may read this session, and sees it as it was before. If it panics, the data is as it was before.
     ///
+    /// `change` is dropped when it has been committed or discarded, or when the request is given up. One that is made after the
+    /// response, and that owns a clone of this session, has to be committed or discarded: until then, it keeps itself alive.
+    ///
     /// # Panics
     ///
-    /// When `change` panics; and when it changes this session itself, by `update`, `set`, `destroy` or `discard`, because one
-    /// of the two changes would be lost.
+    /// When `change` panics; and when it changes, renews, destroys, discards, commits or refreshes this session itself, because
+    /// one of the two changes would be lost, or each would wait for the other.
     pub fn update<R>(&self, change: impl Fn(&mut T) -> R + Send + 'static) -> R {
         self.exchange.update(change)
     }

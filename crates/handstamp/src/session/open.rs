@@ -12,6 +12,14 @@ use super::snapshot::Snapshot;
 use crate::layer::respond::Marks;
 use crate::{SessionData, SessionError};
 
+/// A value of the application that is not needed any more.
+#[expect(dead_code, reason = "it is there to be dropped")]
+pub(super) enum Leftover<T> {
+    Data(Arc<T>),
+    Origin(Arc<Snapshot<T>>),
+    Changes(Vec<Change<T>>),
+}
+
 /// A session in use by one request.
 pub(super) struct Open<T> {
     /// The valid cookie that came with the request, or the one that it has got since.
@@ -35,6 +43,8 @@ pub(super) struct Open<T> {
     pub(super) to_send: Option<HeaderValue>,
     /// Whether the response has been sent, and with it the last chance to set a cookie.
     pub(super) left: bool,
+    /// Whether the request was given up before it had a response.
+    pub(super) abandoned: bool,
     /// Whether a change is being made.
     pub(super) changing: bool,
     /// Whether the session that the request came with existed.
@@ -44,6 +54,8 @@ pub(super) struct Open<T> {
     /// Which batch of changes is being gathered: they are committed together.
     pub(super) batch: u64,
     changes: Vec<Change<T>>,
+    /// What is to be dropped as soon as this is not borrowed.
+    pub(super) leftovers: Vec<Leftover<T>>,
     /// The last batches that could not be committed.
     failures: VecDeque<(u64, SessionError)>,
     /// Why changes of this request were lost that no commit has reported.
@@ -65,10 +77,12 @@ impl<T: SessionData> Open<T> {
             committing: 0,
             to_send: None,
             left: false,
+            abandoned: false,
             changing: false,
             ended: false,
             batch: 0,
             changes: Vec::new(),
+            leftovers: Vec::new(),
             failures: VecDeque::new(),
             lost: None,
         }
@@ -81,13 +95,13 @@ impl<T: SessionData> Open<T> {
     }
 
     pub(super) fn changed(&mut self, data: T, change: Change<T>) {
-        self.data = Arc::new(data);
+        self.replace_data(Arc::new(data));
         self.changes.push(change);
     }
 
     pub(super) fn destroy(&mut self) {
-        self.data = Arc::default();
-        self.changes.clear();
+        self.replace_data(Arc::default());
+        self.drop_changes();
         (self.renew, self.restart) = (false, false);
         self.destroy = true;
     }
@@ -95,7 +109,7 @@ impl<T: SessionData> Open<T> {
     /// Forgets what has not been committed.
     pub(super) fn discard(&mut self) {
         self.take_back_intents();
-        self.data = data_of(self.origin.as_ref());
+        self.replace_data(data_of(self.origin.as_ref()));
         self.lost = None;
     }
 
@@ -140,16 +154,22 @@ impl<T: SessionData> Open<T> {
         (self.data.clone(), std::mem::take(&mut self.changes))
     }
 
+    /// What was handed over cannot be done.
+    pub(super) fn give_up(&mut self, data: Arc<T>, changes: Vec<Change<T>>) {
+        self.replace_data(self.base());
+        self.leftovers.extend([Leftover::Data(data), Leftover::Changes(changes)]);
+    }
+
     /// What was handed over has been done, or not. What has been asked for since stays to be done.
     pub(super) fn conclude(&mut self, committed: Committed<T>) -> Result<(), SessionError> {
         let Committed { cookie, done, result } = committed;
         self.to_send = cookie.or(self.to_send.take());
         match done {
-            Some(Done::Saved(snapshot)) => self.origin = Some(snapshot),
+            Some(Done::Saved(snapshot)) => self.replace_origin(Some(snapshot)),
             Some(Done::Moved(id, snapshot)) => {
                 self.cookie = Some(Opened { id, key_age: KeyAge::Current });
                 self.others.clear();
-                self.origin = Some(snapshot);
+                self.replace_origin(Some(snapshot));
             }
             Some(Done::Ended) => self.end(),
             None => {}
@@ -176,14 +196,14 @@ impl<T: SessionData> Open<T> {
     pub(super) fn refresh(&mut self, fresh: Arc<Snapshot<T>>) {
         self.outage = None;
         self.existed = true;
-        self.origin = Some(fresh);
+        self.replace_origin(Some(fresh));
     }
 
     /// The session is not in the store any more. What this request would have changed of it is not kept.
     pub(super) fn vanish(&mut self, removal: HeaderValue) {
         self.to_send = Some(removal);
         if !self.destroy {
-            self.changes.clear();
+            self.drop_changes();
         }
         (self.renew, self.restart, self.destroy) = (false, false, false);
         self.end();
@@ -201,12 +221,13 @@ impl<T: SessionData> Open<T> {
 
     /// They have been.
     pub(super) fn rebased(&mut self, data: Arc<T>, changes: Vec<Change<T>>) {
-        self.data = data;
+        self.replace_data(data);
         self.changes = changes;
     }
 
     /// They could not be.
-    pub(super) fn lose(&mut self, why: SessionError) {
+    pub(super) fn lose(&mut self, why: SessionError, changes: Vec<Change<T>>) {
+        self.leftovers.push(Leftover::Changes(changes));
         self.discard();
         self.lost = Some(why);
     }
@@ -219,15 +240,37 @@ impl<T: SessionData> Open<T> {
         self.lost.is_some()
     }
 
+    /// Drops the closures of changes that nobody will make again. A commit in progress may yet take them.
+    pub(super) fn forget_if_abandoned(&mut self) {
+        if self.abandoned && self.committing == 0 && !self.changes.is_empty() {
+            self.drop_changes();
+            self.changes.push(Change::Forgotten);
+        }
+    }
+
     fn take_back_intents(&mut self) {
-        self.changes.clear();
+        self.drop_changes();
         (self.renew, self.restart, self.destroy) = (false, false, false);
     }
 
     fn end(&mut self) {
         self.cookie = None;
         self.others.clear();
-        self.origin = None;
+        self.replace_origin(None);
+    }
+
+    fn replace_data(&mut self, data: Arc<T>) {
+        self.leftovers.push(Leftover::Data(std::mem::replace(&mut self.data, data)));
+    }
+
+    fn replace_origin(&mut self, origin: Option<Arc<Snapshot<T>>>) {
+        self.leftovers.extend(std::mem::replace(&mut self.origin, origin).map(Leftover::Origin));
+    }
+
+    fn drop_changes(&mut self) {
+        if !self.changes.is_empty() {
+            self.leftovers.push(Leftover::Changes(std::mem::take(&mut self.changes)));
+        }
     }
 }
 
@@ -237,3 +280,29 @@ fn data_of<T: SessionData>(origin: Option<&Arc<Snapshot<T>>>) -> Arc<T> {
 
 /// Only commits that wait at the same time ask for each other's failures.
 const MOST_FAILURES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Clone, Default, Deserialize, Serialize)]
+    struct Nothing {}
+
+    impl SessionData for Nothing {}
+
+    /// A socket that goes on committing in an outage.
+    #[test]
+    fn k8_4_the_failures_of_a_long_session_are_bounded() {
+        let mut open = Open::<Nothing>::new(None, Vec::new(), None);
+        for _ in 0..1_000 {
+            drop(open.take_changes());
+            let failed = Committed { cookie: None, done: None, result: Err(SessionError::Conflict) };
+            assert!(open.conclude(failed).is_err());
+        }
+        assert_eq!(open.failures.len(), MOST_FAILURES);
+        assert!(open.result_of(999).is_err(), "the last one is known");
+        assert!(open.result_of(0).is_ok(), "the first one is forgotten");
+    }
+}

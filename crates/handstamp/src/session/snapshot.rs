@@ -69,7 +69,7 @@ impl<T: SessionData> Snapshot<T> {
         });
         let (data, heap_size) = match decoded {
             Ok(Ok(decoded)) => decoded,
-            Ok(Err(_)) if record.schema > T::SCHEMA => return Err(newer_schema::<T>(record.schema)),
+            Ok(Err(_)) | Err(_) if record.schema > T::SCHEMA => return Err(newer_schema::<T>(record.schema)),
             Ok(Err(cause)) => {
                 report(&Unreadable { handle: record.handle, cause });
                 return Ok(Decoded::Unreadable);
@@ -99,7 +99,7 @@ impl<T: SessionData> Snapshot<T> {
         let envelope = Envelope::of(record);
         let life = Life::new(remaining, envelope.expires_at, now, at, timeouts);
         let snapshot = Self { envelope, schema: record.schema, data: Arc::new(data), life };
-        CacheEntry::new(snapshot, ENTRY_SIZE + size_of::<T>().saturating_add(heap_size))
+        CacheEntry::new(snapshot, heap_size.saturating_add(ENTRY_SIZE + size_of::<T>()))
     }
 
     /// Whether this node may put something else in its place.

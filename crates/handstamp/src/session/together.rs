@@ -126,14 +126,15 @@ fn merged<T: SessionData>(
 ///
 /// # Errors
 ///
-/// When one of them panics: its position.
+/// When one of them panics or cannot be made again: its position.
 fn all_changed<'s, T: SessionData>(
     data: &T,
     saves: impl Iterator<Item = &'s Vec<Change<T>>>,
 ) -> Result<T, usize> {
     let mut data = guarded(|| data.clone()).map_err(|_| 0_usize)?;
     for (position, changes) in saves.enumerate() {
-        guarded(|| changes.iter().for_each(|change| change(&mut data))).map_err(|_| position)?;
+        let made = guarded(|| changes.iter().try_for_each(|change| change.make(&mut data)));
+        made.and_then(std::convert::identity).map_err(|_| position)?;
     }
     Ok(data)
 }

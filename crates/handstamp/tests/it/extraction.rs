@@ -333,3 +333,26 @@ async fn too_much_data_is_refused_and_the_old_data_stays() {
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(browser.get("/").await.body, "ada");
 }
+
+/// K9, F6: two types can have one name.
+#[tokio::test]
+#[should_panic(expected = "use the cookie __Host-id: each would take the other's sessions for its own")]
+async fn k9_f6_types_with_the_same_name_are_two_types() {
+    let cluster = Cluster::new();
+    let node = cluster.bare_node().await;
+    let one = {
+        #[derive(Clone, Default, Deserialize, Serialize)]
+        struct Visitor {}
+        impl SessionData for Visitor {}
+        let _layered = Router::<()>::new()
+            .route("/", get(async || ()))
+            .layer(SessionLayer::<Visitor>::new(&node.runtime));
+        std::any::type_name::<Visitor>()
+    };
+    #[derive(Clone, Default, Deserialize, Serialize)]
+    struct Visitor {}
+    impl SessionData for Visitor {}
+    assert_eq!(one, std::any::type_name::<Visitor>());
+    let _wrong =
+        Router::<()>::new().route("/", get(async || ())).layer(SessionLayer::<Visitor>::new(&node.runtime));
+}

@@ -98,3 +98,37 @@ async fn k10_the_cookies_of_a_request_are_marked_as_sensitive() {
     assert!(shown.contains("Sensitive") && !shown.contains("canary"), "{shown}");
     assert!(!shown.contains(&browser.session()));
 }
+
+/// A layer for another cookie stands between two for the same one, all of the same type.
+#[tokio::test]
+async fn k10_a_layer_takes_the_session_of_one_further_out() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let outer = SessionLayer::<User>::new(&node.runtime);
+    let other = outer.clone().cookie_name("other").unwrap();
+    let count = from_fn(async |session: Session<User>, request: Request, next: Next| {
+        session.update(|user| user.visits += 10);
+        next.run(request).await
+    });
+    let visit = post(async |session: Session<User>| session.update(|user| user.visits += 1));
+    let reads = get(async |session: Session<User>| session.get().visits.to_string());
+    let app = Router::new()
+        .route("/visit", visit)
+        .layer(outer.clone())
+        .layer(count.clone())
+        .layer(other.clone())
+        .layer(count)
+        .route("/other", reads.clone().layer(other))
+        .route("/", reads)
+        .layer(outer);
+    let mut browser = Node { app, ..node }.browser();
+    for expected in [["11", "10"], ["22", "20"]] {
+        let answer = browser.post("/visit", "").await;
+        assert_eq!(
+            answer.headers.get_all("set-cookie").iter().count(),
+            if expected[0] == "11" { 2 } else { 0 }
+        );
+        assert_eq!([browser.get("/").await.body, browser.get("/other").await.body], expected);
+    }
+    assert_eq!(cluster.store.len(), 2);
+}

@@ -246,3 +246,53 @@ async fn all_who_write_to_one_session_hear_that_the_store_is_away() {
     }
     assert!(started.elapsed() <= Duration::from_millis(510), "{:?}", started.elapsed());
 }
+
+/// K3.2: the panic is as good as an error, and a visitor of a newer node is no stranger.
+#[tokio::test]
+async fn k3_2_data_of_a_newer_schema_that_panics_is_an_error_and_no_logout() {
+    #[derive(Clone, Default, Serialize)]
+    struct Strict {}
+    impl<'de> Deserialize<'de> for Strict {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let data = std::collections::BTreeMap::<String, u8>::deserialize(deserializer)?;
+            assert!(data.is_empty(), "on purpose");
+            Ok(Self {})
+        }
+    }
+    impl SessionData for Strict {}
+
+    let cluster = Cluster::new();
+    let routes = Router::new()
+        .route("/", get(async |session: Session<Strict>| session.is_new().to_string()))
+        .route("/make", post(async |session: Session<Strict>| session.update(|_| ())));
+    let node = cluster.node_for::<Strict>(routes).await;
+    let mut browser = node.browser();
+    browser.post("/make", "").await;
+    plant(&cluster, &node, &browser, 2, r#"{"added": 1}"#).await;
+    let answer = browser.get("/").await;
+    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
+}
+
+/// K3.2: such a session is larger than the cache, and is loaded each time.
+#[tokio::test]
+async fn k3_2_the_largest_heap_size_does_not_overflow() {
+    #[derive(Clone, Default, Deserialize, Serialize)]
+    struct Huge {
+        visits: u64,
+    }
+    impl SessionData for Huge {
+        fn heap_size(&self, _: usize) -> usize {
+            usize::MAX
+        }
+    }
+
+    let cluster = Cluster::new();
+    let routes = Router::new()
+        .route("/", get(async |session: Session<Huge>| session.get().visits.to_string()))
+        .route("/visit", post(async |session: Session<Huge>| session.update(|huge| huge.visits += 1)));
+    let node = cluster.node_for::<Huge>(routes).await;
+    let mut browser = node.browser();
+    assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
+    assert_eq!(browser.get("/").await.body, "1");
+    assert_eq!(node.runtime.size(), 0);
+}

@@ -329,3 +329,79 @@ async fn k3_2_data_that_panics_when_it_is_read_counts_as_unreadable() {
     browser.get("/").await;
     assert_eq!(node.faults.calls(), calls, "K3.3: it is not loaded again at once");
 }
+
+/// K4.4: the commit would wait for the change, and the change for the commit.
+#[tokio::test]
+async fn k4_4_a_commit_or_a_renewal_inside_of_a_change_panics() {
+    use futures_util::FutureExt;
+
+    let inside: [fn(&Session<Purse>); 5] = [
+        |session| _ = session.commit().now_or_never(),
+        |session| _ = session.update_now(|purse| purse.coins += 1).now_or_never(),
+        |session| _ = session.refresh().now_or_never(),
+        Session::renew,
+        Session::renew_for_login,
+    ];
+    for act in inside {
+        let nested = done(post(async move |session: Session<Purse>| {
+            let same = session.clone();
+            let caught = catch_unwind(AssertUnwindSafe(|| session.update(move |_| act(&same))));
+            let message = *caught.unwrap_err().downcast::<&str>().unwrap();
+            assert!(message.contains("inside of another change"), "{message}");
+            session.update(|purse| purse.coins += 1);
+        }));
+        assert_eq!(nested.await, (StatusCode::OK, "11".to_owned()));
+    }
+}
+
+/// What a session contained, and what was captured by a change, reads the session when it is dropped.
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct Reader {
+    visits: u64,
+    #[serde(skip)]
+    on_drop: Option<std::sync::Arc<ReadOnDrop>>,
+}
+
+impl SessionData for Reader {}
+
+struct ReadOnDrop(Session<Reader>, std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Drop for ReadOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.get();
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn k4_4_values_that_read_the_session_when_they_are_dropped_can() {
+    let dropped = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let ways: [fn(&Session<Reader>); 4] = [
+        |session| session.update(|reader| reader.on_drop = None),
+        Session::destroy,
+        Session::discard,
+        |_| (),
+    ];
+    let counter = dropped.clone();
+    let handler = async move |session: Session<Reader>| {
+        for act in ways {
+            let in_data = std::sync::Arc::new(ReadOnDrop(session.clone(), counter.clone()));
+            let captured = ReadOnDrop(session.clone(), counter.clone());
+            let given = parking_lot::Mutex::new(Some(in_data));
+            session.update(move |reader| {
+                let _captured = &captured;
+                reader.visits += 1;
+                reader.on_drop = given.lock().take();
+            });
+            act(&session);
+            if session.get().on_drop.is_none() {
+                session.discard();
+            }
+        }
+        session.commit().await.map_err(|error| error.status())
+    };
+    let cluster = Cluster::new();
+    let node = cluster.node_for::<Reader>(Router::new().route("/do", post(handler))).await;
+    assert_eq!(node.browser().post("/do", "").await.status, StatusCode::OK);
+    assert_eq!(dropped.load(Ordering::SeqCst), 8);
+}

@@ -6,7 +6,7 @@ use handstamp::store::Store;
 use handstamp_testkit::until;
 use http::StatusCode;
 
-use crate::support::{Browser, Cluster, Node, config};
+use crate::support::{Browser, Cluster, Node, User, app, config};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -287,4 +287,58 @@ impl Cluster {
             .and_then(|stored| stored.remaining)
             .unwrap_or_default()
     }
+}
+
+/// K5.4: the age of a persistent cookie is part of what a wrong clock must not change.
+#[tokio::test(start_paused = true)]
+async fn k5_4_a_wrong_clock_of_a_node_changes_no_max_age() {
+    let cluster = Cluster::new();
+    let limits = config().session_timeout(10 * MINUTE).session_lifetime(60 * MINUTE);
+    for offset in [-600_000, 25 * 3_600_000] {
+        let node = cluster.node_with_clock_off_by(limits.clone(), offset).await;
+        let layer = handstamp::SessionLayer::<User>::new(&node.runtime).persistent();
+        let mut browser = Node { app: app(&node.runtime).layer(layer), ..node.clone() }.browser();
+        for path in ["/login", "/visit", "/renew"] {
+            let answer = browser.post(path, "ada").await;
+            let cookie = answer.set_cookie().unwrap_or("Max-Age=3600");
+            assert!(cookie.ends_with("Max-Age=3600"), "{path}: {cookie}");
+        }
+        node.faults.next_retirements([handstamp_testkit::Fault::Lose; 2]);
+        let unknown = browser.post("/renew", "").await;
+        assert!(unknown.set_cookie().unwrap().ends_with("Max-Age=3600"), "a renewal without a reply");
+    }
+}
+
+/// K5.2: the first touch hears it from the store, and later ones know.
+#[tokio::test(start_paused = true)]
+async fn k5_2_a_touch_of_a_session_that_has_ended_says_so_each_time() {
+    let cluster = Cluster::new();
+    let node = cluster.node_with_system_clock(config().session_timeout(Duration::from_secs(10))).await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    let session = browser.take_session().await;
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    for _ in 0..3 {
+        assert!(matches!(session.touch().await, Err(handstamp::SessionError::Gone)));
+    }
+    session.refresh().await.unwrap();
+    session.touch().await.unwrap();
+    assert!(session.is_new());
+}
+
+/// K5.6: a cookie that is left over makes no use of a prefetch.
+#[tokio::test(start_paused = true)]
+async fn k5_6_a_prefetch_with_two_cookies_does_not_keep_a_session_alive() {
+    let cluster = Cluster::new();
+    let (node, browser) = logged_in(&cluster).await;
+    let mut bob = node.browser();
+    bob.login("bob").await;
+    let cookies = format!("__Host-id={}; __Host-id={}", browser.session(), bob.session());
+    bob.post("/logout", "").await;
+    cluster.wait(5 * MINUTE).await;
+    let prefetch = http::Request::get("/me").header("sec-purpose", "prefetch").header("cookie", cookies);
+    let answer = node.browser().send(prefetch.body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!(answer.body, "ada 0");
+    cluster.wait(Duration::from_secs(1)).await;
+    assert!(cluster.remaining(&browser).await < 5 * MINUTE);
 }
