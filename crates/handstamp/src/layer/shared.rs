@@ -200,6 +200,20 @@ impl<T: SessionData> Shared<T> {
         self.runtime.report().lost_change(self.now());
     }
 
+    /// Extends the life of a session at which no handler has looked yet, if it is time for that.
+    pub(crate) async fn count_use(self: &Arc<Self>, key: &SessionKey) {
+        let known = match self.store().lookup(key, self.now()) {
+            Some(known) => Ok(known),
+            None => self.load(key).await,
+        };
+        // Should it fail, it is for the handler to find out.
+        if let Ok(Lookup::Found(session)) = known
+            && session.life.claim_touch(self.now(), self.timeouts())
+        {
+            let _ = self.spawn_touch(session).await;
+        }
+    }
+
     /// Extends the session's life while the request goes on.
     pub(crate) fn spawn_touch(
         self: &Arc<Self>,

@@ -50,19 +50,44 @@ impl<T: SessionData> Exchange<T> {
         }
     }
 
-    /// How long to wait until the session's life should be extended because the request is still in progress. `None` if that
-    /// is of no use.
-    pub(crate) fn half_of_its_life(&self) -> Option<Duration> {
-        self.with_state(|state| {
-            let State::Open(open) = state else { return None };
-            let origin = open.origin.as_ref().filter(|_| !self.passive && !open.destroy)?;
-            let idle_until = origin.life.idle_until();
-            if idle_until >= origin.envelope.expires_at {
-                return None;
+    /// The request is still in progress, which counts as a use, whether a handler has looked at the session yet or not.
+    pub(crate) fn count_use(self: &Arc<Self>) {
+        let Presented::Valid(cookie) = &self.presented else { return self.keep_alive() };
+        if self.is_unopened() {
+            let (shared, key) = (self.shared.clone(), self.key_of(cookie));
+            drop(self.shared.spawn(async move { shared.count_use(&key).await }));
+        } else {
+            self.keep_alive();
+        }
+    }
+
+    /// How long to wait until that counts. `None` if it is of no use.
+    ///
+    /// The first time it is soon, for a session whose time is nearly up when the request arrives. But not at once: most
+    /// requests look at their session soon, and some never do.
+    pub(crate) fn next_use(&self, is_first: bool) -> Option<Duration> {
+        self.with_state(|state| match state {
+            _ if self.passive => None,
+            State::Unopened => matches!(self.presented, Presented::Valid(_)).then(|| {
+                let idle = self.shared.timeouts().idle;
+                let wait = if is_first { (idle / 20).min(LONGEST_FIRST_WAIT) } else { idle / 2 };
+                wait.max(SHORTEST_WAIT)
+            }),
+            State::Open(open) => {
+                let origin = open.origin.as_ref().filter(|_| !open.destroy)?;
+                let idle_until = origin.life.idle_until();
+                if idle_until >= origin.envelope.expires_at {
+                    return None;
+                }
+                let left = idle_until.since(self.shared.store().timestamp());
+                Some((left / 2).max(SHORTEST_WAIT))
             }
-            let left = idle_until.since(self.shared.store().timestamp());
-            Some((left / 2).max(SHORTEST_WAIT))
+            State::Failed(_) => None,
         })
+    }
+
+    fn is_unopened(&self) -> bool {
+        self.with_state(|state| matches!(state, State::Unopened))
     }
 
     /// Extends the session's life if it is time for that, and waits until it is done.
@@ -223,3 +248,4 @@ enum Found<T> {
 }
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
+const LONGEST_FIRST_WAIT: Duration = Duration::from_secs(1);

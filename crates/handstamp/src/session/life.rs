@@ -40,7 +40,7 @@ impl Life {
 
     /// Whether the session's life is to be extended now. One caller is told so, and does it; all others, at the same time and
     /// for a tenth of the idle timeout after, are told no.
-    pub(super) fn claim_touch(&self, now: Instant, timeouts: &Timeouts) -> bool {
+    pub(crate) fn claim_touch(&self, now: Instant, timeouts: &Timeouts) -> bool {
         let now = nanos(now.saturating_duration_since(self.origin));
         let due = self.touch_at.load(Ordering::Relaxed);
         if now < due {

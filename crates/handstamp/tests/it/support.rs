@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use handstamp::store::{Clock, MemoryBus, MemoryStore, SystemClock};
@@ -18,6 +19,7 @@ use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::time::Timestamp;
 use handstamp_testkit::{Faults, FaultyStore, ManualClock, random_secret};
 use http::header::{COOKIE, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -166,6 +168,7 @@ pub(crate) fn app(runtime: &Runtime) -> Router {
         .route("/peek", get(async |Peek(session): Peek<User>| session.get().name.clone().unwrap_or_default()))
         .route("/wait/read", get(wait_and_read))
         .route("/wait/change", get(wait_and_change))
+        .route("/wait/extract", get(wait_and_extract))
         .route("/take", get(take))
         .merge(Routes::<User>::new(runtime))
 }
@@ -191,6 +194,13 @@ async fn wait_and_read(session: Session<User>) -> Result<String, StatusCode> {
 async fn wait_and_change(session: Session<User>) -> String {
     tokio::time::sleep(Duration::from_secs(9)).await;
     visit(session).await
+}
+
+/// As behind a layer or an extractor that takes its time.
+async fn wait_and_extract(mut parts: Parts) -> Result<String, StatusCode> {
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    let session = Session::from_request_parts(&mut parts, &()).await;
+    me(session.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?).await
 }
 
 /// Leaves the session with the test, as a stream keeps its own after the response.

@@ -134,7 +134,7 @@ async fn k5_4_a_wrong_clock_of_a_node_moves_no_deadline() {
 #[tokio::test(start_paused = true)]
 async fn k5_1_a_request_that_arrives_in_time_keeps_its_session_however_long_it_takes() {
     let cluster = Cluster::new();
-    for (path, body) in [("/wait/read", "ada 0"), ("/wait/change", "ada 1")] {
+    for (path, body) in [("/wait/read", "ada 0"), ("/wait/change", "ada 1"), ("/wait/extract", "ada 0")] {
         let limits = config().session_timeout(Duration::from_secs(2)).session_lifetime(60 * MINUTE);
         let node = cluster.node_with_system_clock(limits).await;
         let mut browser = node.browser();
