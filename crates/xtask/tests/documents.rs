@@ -22,14 +22,35 @@ fn the_first_program_in_the_readme_is_the_quickstart() {
     assert_eq!(program, after_the_title);
 }
 
+/// As links name them.
+fn headings(document: &str) -> impl Iterator<Item = String> {
+    let anchor = |title: &str| -> String {
+        let kept = title.trim().chars().filter(|letter| letter.is_alphanumeric() || " -".contains(*letter));
+        kept.flat_map(char::to_lowercase).map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+    };
+    let titles: Vec<String> = read(document)
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .map(|title| anchor(title.trim_start_matches('#')))
+        .collect();
+    titles.into_iter()
+}
+
 #[test]
 fn every_link_within_the_repository_leads_somewhere() {
     for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
         let text = read(document);
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if !target.contains("://") && !target.starts_with('#') {
-                assert!(root().join(target).exists(), "{document} links to {target}");
+            if target.contains("://") {
+                continue;
             }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { document } else { file };
+            assert!(root().join(file).exists(), "{document} links to {target}");
+            assert!(
+                heading.is_empty() || headings(file).any(|one| one == heading),
+                "{document} links to {target}"
+            );
         }
     }
 }
