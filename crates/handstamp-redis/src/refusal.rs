@@ -172,7 +172,7 @@ const CODES: [(&str, &str); 16] = [
 /// What servers answer while they take each other's place.
 const PASSING: [&str; 5] = ["CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "TRYAGAIN"];
 
-/// What servers answer that are there and cannot do it at present.
+/// Errors of a server that can be reached, and cannot carry out the command at present.
 const TEMPORARY: [&str; 2] = ["BUSY", "MISCONF"];
 
 /// What a user may lack permission for, by a part of the text.

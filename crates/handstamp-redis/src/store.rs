@@ -112,7 +112,7 @@ impl Store for RedisStore {
         let name = self.name(&record.key);
         let call = Call::new(&name, arguments).durable();
         let outcome = match self.scripts.create.run(&self.topology, call).await {
-            // What is there is no record, and it is there.
+            // There is something under the key, but it is no record.
             Err(RedisError::Refused(refusal)) if refusal.is_wrong_type() => 0,
             outcome => outcome?,
         };

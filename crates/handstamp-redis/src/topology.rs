@@ -126,7 +126,7 @@ impl Topology {
         self.primary(shard)?.call(task).await
     }
 
-    /// The answer of the primary of a shard, past the limit of commands in flight and the breaker: see
+    /// Calls the primary of a shard, without the limit of commands in flight and without the breaker: see
     /// [`Server::call_aside`](crate::server::Server::call_aside).
     pub(crate) async fn call_aside(
         &self,

@@ -18,7 +18,8 @@ pub(crate) struct Report {
 impl Report {
     /// A session could not be written.
     pub(crate) fn failure(&self, error: &SessionError, now: Instant) {
-        if let Some(more) = self.failures.lock().admit(cause_of(error), now) {
+        let cause = cause_of(error);
+        if let Some(more) = self.failures.lock().admit(cause, now) {
             tracing::error!(error = error as &dyn Error, more, "a session could not be written");
         }
     }

@@ -10,7 +10,7 @@ impl Told {
     /// Whether this is the first time for this cause since the server could be reached.
     pub(crate) fn is_news(&self, cause: &RedisError) -> bool {
         let mut told = self.0.lock();
-        // Causes that take turns, as when a connection is refused or cut depending on who is quicker, are told once each.
+        // Causes may alternate, when a refused connection is sometimes cut first: each is logged once.
         let news = told.len() < MOST && !told.contains(cause);
         if news {
             told.push(cause.clone());

@@ -29,7 +29,7 @@ async fn until_purposes_are(server: &RedisServer, expected: &[&str]) {
     .await;
 }
 
-/// K11: whoever looks at a server sees what our connections are for, and whose they are.
+/// K11: `CLIENT LIST` shows the purpose and the node of each connection.
 #[tokio::test]
 async fn k11_connections_have_names() {
     let server = RedisServer::start().await;

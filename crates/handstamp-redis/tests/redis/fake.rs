@@ -41,7 +41,7 @@ impl FakeServer {
                 tokio::spawn(async move {
                     stream.write_all(refusal.as_bytes()).await?;
                     stream.shutdown().await?;
-                    // What is not read before the end makes the end a reset, which may be quicker than the refusal.
+                    // Closing a socket with unread data resets the connection, and the reset may overtake the refusal.
                     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
                 });
             }

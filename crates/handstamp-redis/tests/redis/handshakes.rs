@@ -3,12 +3,13 @@
 use handstamp_redis::RedisError;
 use handstamp_store::{Bus, Shard, Store, StoreError};
 use handstamp_testkit::redis::from_redis_value;
-use handstamp_testkit::{Proxy, RedisCluster, RedisServer, ServerOptions, eventually};
+use handstamp_testkit::{Log, Proxy, RedisCluster, RedisServer, ServerOptions, eventually};
 use tracing::Level;
 
 use crate::fake::{FakeServer, empty};
-use crate::harness::{NAMESPACE, PATIENCE, at_once, cause, config, connected_by, record, until_it_serves};
-use crate::log::Log;
+use crate::harness::{
+    NAMESPACE, PATIENCE, at_once, cause, config, connected_by, record, until_it_serves, warnings,
+};
 
 const CANNOT: &str = "cannot connect to the session store";
 
@@ -84,24 +85,20 @@ async fn k6_4_the_log_names_each_cause_once() {
         .await;
     };
     let (store, _bus) = connected_by(config(&format!("{}/1", server.url_as("app", "password"))));
-    let warnings = || log.warnings(CANNOT);
+    let cannot = || warnings(&log, CANNOT);
     until_tried(5).await;
-    assert_eq!(warnings().len(), 1, "{:?}", warnings());
-    assert!(warnings()[0].contains("does not accept the user or the password"), "{:?}", warnings());
+    assert_eq!(cannot().len(), 1, "{:?}", cannot());
+    assert!(cannot()[0].contains("does not accept the user or the password"), "{:?}", cannot());
     server.command(&["ACL", "SETUSER", "app", "on", ">password", "~*", "&*", "+@all", "-select"]);
-    eventually(
-        "another cause",
-        PATIENCE,
-        async || if warnings().len() > 1 { Ok(()) } else { Err("not yet") },
-    )
-    .await;
+    eventually("another cause", PATIENCE, async || if cannot().len() > 1 { Ok(()) } else { Err("not yet") })
+        .await;
     until_tried(5).await;
-    assert_eq!(warnings().len(), 2, "{:?}", warnings());
-    assert!(warnings()[1].contains("NOPERM"), "{:?}", warnings());
-    assert!(!log.lines(Level::DEBUG).is_empty(), "the rest is for those who look closer");
+    assert_eq!(cannot().len(), 2, "{:?}", cannot());
+    assert!(cannot()[1].contains("NOPERM"), "{:?}", cannot());
+    assert!(!log.lines(Level::DEBUG, "handstamp_redis").is_empty(), "the rest is for those who look closer");
     server.command(&["ACL", "SETUSER", "app", "+select"]);
     until_it_serves(&store).await;
-    assert_eq!(log.lines(Level::WARN).len(), 2, "{:?}", log.lines(Level::WARN));
+    assert_eq!(warnings(&log, "").len(), 2, "{:?}", warnings(&log, ""));
 }
 
 /// K6.4: mistakes about a cluster are told at once, too.
@@ -126,8 +123,8 @@ async fn k6_4_mistakes_about_a_cluster_are_named() {
         }
         // No load waits for the next attempt.
         assert!(proxy.connections() < 500, "{} attempts", proxy.connections());
-        let warnings = log.warnings(expected);
-        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        let warned = warnings(&log, expected);
+        assert_eq!(warned.len(), 1, "{warned:?}");
     }
 }
 

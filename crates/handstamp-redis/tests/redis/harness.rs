@@ -5,15 +5,15 @@ use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::Record;
 use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect};
 use handstamp_store::{CreateOutcome, Store, Subscription};
-use handstamp_testkit::{Proxy, RedisServer, eventually};
+pub(crate) use handstamp_testkit::PATIENCE;
+use handstamp_testkit::{Log, Proxy, RedisServer, eventually};
 use tokio::runtime::Handle as Runtime;
 use tokio::time::timeout;
+use tracing::Level;
 
 pub(crate) const NAMESPACE: &str = "test:redis";
 /// The time to live of records. No test takes this long.
 pub(crate) const TTL: Duration = Duration::from_secs(60 * 60);
-/// How long a test waits for what has to happen, however busy the machine is.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A limit that nothing reaches: what waits for one fails the test first.
 pub(crate) const NEVER: Duration = Duration::from_secs(600);
 
@@ -72,6 +72,13 @@ pub(crate) async fn created(store: &RedisStore) -> Record {
         eventually("a record is created", PATIENCE, async || store.create(&record, TTL).await).await;
     assert_eq!(outcome, CreateOutcome::Created);
     record
+}
+
+/// The warnings of this crate that contain a text.
+pub(crate) fn warnings(log: &Log, text: &str) -> Vec<String> {
+    let mut lines = log.lines(Level::WARN, "handstamp_redis");
+    lines.retain(|line| line.contains(text));
+    lines
 }
 
 /// Without waiting for any limit.

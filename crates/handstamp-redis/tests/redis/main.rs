@@ -10,7 +10,6 @@ mod conformance;
 mod fake;
 mod handshakes;
 mod harness;
-mod log;
 mod outages;
 mod permissions;
 mod records;

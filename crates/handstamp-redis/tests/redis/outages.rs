@@ -146,7 +146,7 @@ async fn k6_1_a_slow_server_within_the_budget_is_served() {
     assert_eq!(server.clients_named("handstamp:commands"), commands, "it was never replaced");
 }
 
-/// K6.1: requests with a short budget give up soon, and that the server does not answer is noticed all the same.
+/// K6.1: loads that are abandoned after a short budget count for the circuit breaker.
 #[tokio::test]
 async fn k6_1_abandoned_loads_open_the_circuit_however_short_their_budget() {
     let server = RedisServer::start().await;

@@ -5,14 +5,12 @@ use handstamp_core::record::Mark;
 use handstamp_redis::{ReadFrom, RedisConfig, RedisError, Transport, acl_rules};
 use handstamp_store::{Bus, CreateOutcome, Shard, Store, Subscription, conformance};
 use handstamp_testkit::redis::{Value, from_redis_value};
-use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually, free_port};
-use tracing::Level;
+use handstamp_testkit::{Log, RedisCluster, RedisServer, ServerOptions, eventually, free_port};
 
 use crate::harness::{
     NAMESPACE, PATIENCE, TTL, cause, changed, channel, config, connected, connected_by, created, name,
-    namespace, record, until_it_serves,
+    namespace, record, until_it_serves, warnings,
 };
-use crate::log::Log;
 
 const USER: &str = "app";
 
@@ -167,7 +165,7 @@ async fn k11_without_permission_for_role_the_role_is_known_all_the_same() {
     assert_eq!(cause(&error), &RedisError::NotPrimary);
     server.command(&["REPLICAOF", "NO", "ONE"]);
     eventually("it is a primary again", PATIENCE, async || store.check(Shard::ONLY).await).await;
-    assert_eq!(log.warnings("ROLE is denied").len(), 1);
+    assert_eq!(warnings(&log, "ROLE is denied").len(), 1);
     assert_eq!(denials(&server), 1, "it is asked once, and never again");
 }
 
@@ -190,7 +188,7 @@ async fn k11_without_permission_for_names_connections_have_none() {
     created(&store).await;
     bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");
     assert!(server.clients_named("handstamp").is_empty());
-    assert!(log.lines(Level::WARN).is_empty(), "{:?}", log.lines(Level::WARN));
+    assert!(warnings(&log, "").is_empty(), "{:?}", warnings(&log, ""));
 }
 
 /// Whether the server or we are quicker.

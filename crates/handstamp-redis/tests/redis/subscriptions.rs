@@ -223,7 +223,7 @@ async fn k6_2_a_subscription_ends_when_commands_go_to_another_server() {
         if loaded.is_none() { Ok(()) } else { Err("it is the old one".to_owned()) }
     })
     .await;
-    // What was not awaited before is no proof any more, though the old server has answered.
+    // The fence was sent before, and proves nothing now, although the old server has replied.
     assert!(fence.await.is_err());
     assert_eq!(one.clients("pubsub"), 1, "it is connected still");
     ended(&mut subscription).await;

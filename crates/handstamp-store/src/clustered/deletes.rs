@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use handstamp_core::id::SessionKey;
 use parking_lot::Mutex;
 
-/// Sessions that this node has deleted: here they are over, whatever the store says.
+/// Sessions that this node has deleted, and serves no more, whatever the store says.
 ///
-/// A delete that the store has not acknowledged is *owed*, and stays here until it has been. One that has been acknowledged
-/// stays for half a minute, because a primary replies before its replicas know: when one of them takes its place, a session
-/// that was logged out is there again. So whenever a subscription to a shard begins, the recent deletes there are owed again;
-/// where that was not needed it does no harm.
+/// A delete is *pending* until the store has acknowledged it, and is sent again. Once acknowledged, it
+/// is remembered for half a minute, because a primary replies before its replicas know: when one of them takes its place, a session
+/// that was logged out is there again. So whenever a subscription to a shard begins, the recent deletes there are pending again;
+/// a delete that was not undone is repeated without effect.
 #[derive(Debug, Default)]
 pub(super) struct Deletes(Mutex<State>);
 
@@ -19,24 +19,24 @@ struct State {
     by_key: HashMap<SessionKey, Delete>,
     /// Each key once at most: the time after which it may be forgotten.
     order: VecDeque<(Instant, SessionKey)>,
-    owed: usize,
+    pending: usize,
 }
 
 #[derive(Debug)]
 struct Delete {
-    owed: bool,
+    pending: bool,
     since: Instant,
     queued: bool,
 }
 
-/// What the store has said about a delete.
+/// The reply of the store to a delete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Reply {
     Deleted,
     /// There was no such session.
     Absent,
-    /// Nothing.
-    None,
+    /// No reply arrived: the delete may have been done or not.
+    Lost,
 }
 
 impl Deletes {
@@ -51,14 +51,14 @@ impl Deletes {
         let has_room = state.by_key.len() < room;
         match state.by_key.entry(key) {
             Entry::Vacant(_) if !has_room => return false,
-            Entry::Vacant(vacant) => _ = vacant.insert(Delete { owed: false, since: now, queued: false }),
+            Entry::Vacant(vacant) => _ = vacant.insert(Delete { pending: false, since: now, queued: false }),
             Entry::Occupied(_) => {}
         }
         state.set(&key, reply, now);
         true
     }
 
-    /// The store has replied to a delete that was owed to it.
+    /// The reply to a delete that was pending.
     pub(super) fn replied(&self, key: &SessionKey, reply: Reply, now: Instant) {
         self.0.lock().set(key, reply, now);
     }
@@ -74,47 +74,47 @@ impl Deletes {
     pub(super) fn is_acknowledged(&self, key: &SessionKey, now: Instant) -> bool {
         let mut state = self.0.lock();
         state.forget_before(now.checked_sub(WINDOW));
-        state.by_key.get(key).is_some_and(|delete| !delete.owed)
+        state.by_key.get(key).is_some_and(|delete| !delete.pending)
     }
 
-    /// Recent deletes of these keys may have been undone.
-    pub(super) fn owe_again(&self, now: Instant, is_one: impl Fn(&SessionKey) -> bool) {
+    /// Makes recent deletes of these keys pending again, because they may have been undone.
+    pub(super) fn make_pending(&self, now: Instant, is_one: impl Fn(&SessionKey) -> bool) {
         let mut state = self.0.lock();
         state.forget_before(now.checked_sub(WINDOW));
-        let State { by_key, owed, .. } = &mut *state;
-        for (_, delete) in by_key.iter_mut().filter(|(key, delete)| !delete.owed && is_one(key)) {
-            delete.owed = true;
-            *owed += 1;
+        let State { by_key, pending, .. } = &mut *state;
+        for (_, delete) in by_key.iter_mut().filter(|(key, delete)| !delete.pending && is_one(key)) {
+            delete.pending = true;
+            *pending += 1;
         }
     }
 
     /// The number of deletes that the store has not acknowledged.
-    pub(super) fn owed(&self) -> usize {
-        self.0.lock().owed
+    pub(super) fn pending_len(&self) -> usize {
+        self.0.lock().pending
     }
 
-    /// Which of these keys the store is owed.
-    pub(super) fn all_owed(&self, is_one: impl Fn(&SessionKey) -> bool) -> Vec<SessionKey> {
+    /// Which of these keys have pending deletes.
+    pub(super) fn pending(&self, is_one: impl Fn(&SessionKey) -> bool) -> Vec<SessionKey> {
         let state = self.0.lock();
-        if state.owed == 0 {
+        if state.pending == 0 {
             return Vec::new();
         }
-        let owed = state.by_key.iter().filter(|(_, delete)| delete.owed).map(|(key, _)| key);
-        owed.filter(|key| is_one(key)).copied().collect()
+        let pending = state.by_key.iter().filter(|(_, delete)| delete.pending).map(|(key, _)| key);
+        pending.filter(|key| is_one(key)).copied().collect()
     }
 }
 
 impl State {
     fn set(&mut self, key: &SessionKey, reply: Reply, now: Instant) {
         let Some(delete) = self.by_key.get_mut(key) else { return };
-        let owed = reply == Reply::None;
-        self.owed = self.owed + usize::from(owed) - usize::from(delete.owed);
-        delete.owed = owed;
+        let pending = reply == Reply::Lost;
+        self.pending = self.pending + usize::from(pending) - usize::from(delete.pending);
+        delete.pending = pending;
         // Where nothing was there, nothing can be undone.
         if reply == Reply::Deleted {
             delete.since = now;
         }
-        if !owed && !delete.queued {
+        if !pending && !delete.queued {
             delete.queued = true;
             self.order.push_back((delete.since, *key));
         }
@@ -129,7 +129,7 @@ impl State {
             let Entry::Occupied(mut occupied) = self.by_key.entry(key) else { continue };
             let delete = occupied.get_mut();
             delete.queued = false;
-            if delete.owed {
+            if delete.pending {
                 continue;
             }
             if delete.since < begin {
@@ -178,27 +178,27 @@ mod tests {
     }
 
     #[test]
-    fn a_delete_is_owed_until_the_store_replies() {
+    fn a_delete_is_pending_until_the_store_replies() {
         let (start, deletes) = (start(), Deletes::default());
-        assert!(deletes.remember(key(1), Reply::None, start));
+        assert!(deletes.remember(key(1), Reply::Lost, start));
         let late = start + WINDOW * 10;
         assert!(deletes.contains(&key(1), late) && !deletes.is_acknowledged(&key(1), late));
-        assert_eq!((deletes.owed(), deletes.all_owed(|_| true)), (1, vec![key(1)]));
+        assert_eq!((deletes.pending_len(), deletes.pending(|_| true)), (1, vec![key(1)]));
         deletes.replied(&key(1), Reply::Deleted, late);
-        assert_eq!(deletes.owed(), 0);
+        assert_eq!(deletes.pending_len(), 0);
         assert!(deletes.is_acknowledged(&key(1), late + WINDOW));
         assert!(!deletes.contains(&key(1), late + WINDOW * 2));
     }
 
     #[test]
-    fn recent_deletes_are_owed_again_and_live_no_longer_for_that() {
+    fn recent_deletes_are_pending_again_and_live_no_longer_for_that() {
         let (start, deletes) = (start(), Deletes::default());
         assert!(deletes.remember(key(1), Reply::Deleted, start));
         assert!(deletes.remember(key(2), Reply::Deleted, start));
         for n in 1..=10 {
             let now = start + WINDOW / 20 * n;
-            deletes.owe_again(now, |other| *other == key(1));
-            assert_eq!(deletes.all_owed(|_| true), [key(1)]);
+            deletes.make_pending(now, |other| *other == key(1));
+            assert_eq!(deletes.pending(|_| true), [key(1)]);
             deletes.replied(&key(1), Reply::Absent, now);
         }
         assert!(deletes.contains(&key(1), start + WINDOW));

@@ -47,7 +47,7 @@ impl<B: Bus> Listener<B> {
     pub(super) async fn run(self) {
         tokio::select! {
             never = self.keep_listening() => match never {},
-            never = self.monitor.keep_sending_deletes() => match never {},
+            never = self.monitor.keep_sending_pending_deletes() => match never {},
             never = self.monitor.watch_writes() => match never {},
             never = self.monitor.keep_time() => match never {},
         }
@@ -106,7 +106,7 @@ impl<B: Bus> Listener<B> {
         loop {
             // Messages from before may have been missed: nothing that is cached counts, and no load that has begun.
             self.node.cut(&self.lane.feed);
-            self.node.owe_recent_deletes(self.shard);
+            self.node.repeat_recent_deletes(self.shard);
             if reachable {
                 self.lane.feed.pass(live.fenced_at);
             }

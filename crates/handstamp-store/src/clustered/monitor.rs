@@ -164,13 +164,13 @@ impl Monitor {
     }
 
     /// Tells the shard of deletes that it has not acknowledged, whenever it can be reached.
-    pub(super) async fn keep_sending_deletes(&self) -> Infallible {
+    pub(super) async fn keep_sending_pending_deletes(&self) -> Infallible {
         let mut beat = interval(self.node.settings.beat());
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;
             if self.is_reachable() {
-                self.node.send_owed_deletes(self.shard).await;
+                self.node.send_pending_deletes(self.shard).await;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a node does for the store's sake, beside requests.
+//! Work of a node that belongs to no request.
 
 use futures_util::future::join_all;
 
@@ -8,9 +8,9 @@ use crate::Shard;
 
 impl Node {
     /// Tells a shard of the deletes that it has not acknowledged. Stops at the first failure.
-    pub(super) async fn send_owed_deletes(&self, shard: Shard) {
-        let owed = self.deletes.all_owed(|key| self.store.shard_of(key) == shard);
-        for keys in owed.chunks(DELETES_AT_ONCE) {
+    pub(super) async fn send_pending_deletes(&self, shard: Shard) {
+        let pending = self.deletes.pending(|key| self.store.shard_of(key) == shard);
+        for keys in pending.chunks(DELETES_AT_ONCE) {
             let writes = Writes::new(self);
             let sent = join_all(keys.iter().map(async |key| writes.delete_again(key).await)).await;
             let count = sent.iter().filter(|sent| matches!(sent, Ok(true))).count();
@@ -23,9 +23,9 @@ impl Node {
         }
     }
 
-    /// Recent deletes in a shard may have been undone. They are sent again; on this node the sessions are over in the meantime.
-    pub(super) fn owe_recent_deletes(&self, shard: Shard) {
-        self.deletes.owe_again(self.clock.now(), |key| self.store.shard_of(key) == shard);
+    /// Has the recent deletes in a shard sent again, because they may have been undone.
+    pub(super) fn repeat_recent_deletes(&self, shard: Shard) {
+        self.deletes.make_pending(self.clock.now(), |key| self.store.shard_of(key) == shard);
     }
 }
 

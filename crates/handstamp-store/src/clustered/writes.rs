@@ -123,8 +123,8 @@ impl<'n> Writes<'n> {
 
     /// Ends a session, for all nodes and for good. Returns whether there was one.
     ///
-    /// A session that this node has deleted lately costs the store nothing. All others do, even where the cache knows that there
-    /// is no such session: a failover may have undone the delete of another node.
+    /// Sends nothing for a session that this node itself has deleted in the last half minute. The cache is not asked: a failover
+    /// may have undone the delete of another node.
     ///
     /// # Errors
     ///
@@ -250,7 +250,7 @@ fn reply_of(deleted: &Result<bool, StoreError>) -> Reply {
     match deleted {
         Ok(true) => Reply::Deleted,
         Ok(false) => Reply::Absent,
-        Err(_) => Reply::None,
+        Err(_) => Reply::Lost,
     }
 }
 

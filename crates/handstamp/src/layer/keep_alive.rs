@@ -13,8 +13,8 @@ use crate::session::Exchange;
 #[derive(Default)]
 pub(super) struct KeepAlive {
     timer: Option<Pin<Box<Sleep>>>,
-    /// How often the timer has gone off.
-    uses: u32,
+    /// Whether the timer has gone off before.
+    has_counted: bool,
 }
 
 impl KeepAlive {
@@ -22,7 +22,7 @@ impl KeepAlive {
     pub(super) fn poll<T: SessionData>(&mut self, exchange: &Arc<Exchange<T>>, cx: &mut Context<'_>) {
         loop {
             let Some(timer) = &mut self.timer else {
-                let Some(wait) = exchange.next_use(self.uses == 0) else { return };
+                let Some(wait) = exchange.next_use(!self.has_counted) else { return };
                 // The handler may be polled elsewhere than on the runtime.
                 let _runtime = exchange.shared().enter_runtime();
                 self.timer = Some(Box::pin(sleep_until(Instant::now() + wait)));
@@ -33,7 +33,7 @@ impl KeepAlive {
             }
             exchange.count_use();
             self.timer = None;
-            self.uses = self.uses.saturating_add(1);
+            self.has_counted = true;
         }
     }
 }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use handstamp::store::{MemoryBus, MemoryStore};
 use handstamp::{Config, ConfigError, Runtime};
 
-use crate::support::{Log, secret};
+use handstamp_testkit::Log;
+
+use crate::support::secret;
 
 /// What a node that has these variables says when it is started.
 async fn start(vars: &[(&str, &str)]) -> Result<Runtime, ConfigError> {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use handstamp::{Config, SameSite, SessionLayer};
-use handstamp_testkit::random_secret;
+use handstamp_testkit::{Log, random_secret};
 use http::{Request, StatusCode};
 
-use crate::support::{Answer, Cluster, Log, Node, User, app, config};
+use crate::support::{Answer, Cluster, Node, User, app, config};
 
 #[tokio::test]
 async fn by_default_the_cookie_is_as_closed_as_it_can_be() {

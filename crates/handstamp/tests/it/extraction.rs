@@ -7,11 +7,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use handstamp::{Fresh, Routes, Session, SessionData, SessionError, SessionLayer};
-use handstamp_testkit::until;
+use handstamp_testkit::{Log, until};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Cluster, Log, Node, User};
+use crate::support::{Cluster, Node, User};
 
 async fn serve(cluster: &Cluster, router: Router) -> Node {
     let node = cluster.node().await;

@@ -5,7 +5,9 @@ use axum::routing::get;
 use handstamp::store::{Bus, Store, Subscription};
 use handstamp::{Config, Encoding, Session, SessionLayer};
 
-use crate::support::{Cluster, Log, Node, User, config, secret};
+use handstamp_testkit::Log;
+
+use crate::support::{Cluster, Node, User, config, secret};
 
 #[tokio::test]
 async fn logs_messages_and_records_hold_no_credential() {

@@ -1,7 +1,6 @@
 //! A small application, and a browser for it.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -21,10 +20,8 @@ use handstamp_testkit::{Faults, FaultyStore, ManualClock, random_secret};
 use http::header::{COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
-use tracing::subscriber::DefaultGuard;
 
 /// The secret of the nodes in this process.
 pub(crate) fn secret() -> &'static str {
@@ -352,42 +349,5 @@ impl Answer {
 
     pub(crate) fn set_cookie(&self) -> Option<&str> {
         self.header("set-cookie")
-    }
-}
-
-/// Everything that was written to it.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Gets all that is logged on this thread as long as the guard lives.
-    pub(crate) fn listen() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    /// The lines that were logged so far and not taken yet. They stay.
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock()).into_owned()
-    }
-
-    /// What has been logged so far, and was not taken yet.
-    pub(crate) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock())
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
