@@ -27,7 +27,7 @@ impl ClusteredStore {
         now: Instant,
         limit: Duration,
     ) -> Option<Lookup<Arc<V>>> {
-        if self.node.has_deleted(key) || self.node.check_open().is_err() {
+        if self.node.check_open().is_err() {
             return None;
         }
         self.node.cache.get_outdated(key, now, limit)?.into_lookup()

@@ -291,7 +291,7 @@ async fn a_store_that_rejects_writes_is_not_healthy() {
 async fn k5_4_nodes_go_by_the_clock_of_the_store() {
     let cluster = Cluster::new();
     for offset in [86_400_000, -60_000] {
-        let node = cluster.node_with_clock("one", Skewed(offset)).await;
+        let node = cluster.node_with_clock("one", Skewed::by(offset)).await;
         let off_by = node.clustered.timestamp().since(SystemClock.timestamp());
         assert!(off_by < Duration::from_secs(5), "{off_by:?}");
         assert!(node.clustered.clock_is_off());
@@ -301,6 +301,20 @@ async fn k5_4_nodes_go_by_the_clock_of_the_store() {
     }
     let node = cluster.node("two").await;
     assert!(!node.clustered.clock_is_off());
+}
+
+/// K5.4: clocks go wrong, and are put right, while a node runs.
+#[tokio::test(start_paused = true)]
+async fn k5_4_clocks_are_compared_again_and_again() {
+    let cluster = Cluster::new();
+    let clock = Skewed::by(0);
+    let node = cluster.node_with_clock("one", clock.clone()).await;
+    for (offset, is_off) in [(3_600_000, true), (0, false)] {
+        assert_eq!(node.clustered.clock_is_off(), !is_off);
+        clock.set(offset);
+        until("it is noticed", async || node.clustered.clock_is_off() == is_off).await;
+        assert!(node.clustered.timestamp().since(SystemClock.timestamp()) < Duration::from_secs(5));
+    }
 }
 
 #[tokio::test(start_paused = true)]

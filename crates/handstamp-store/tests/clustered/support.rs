@@ -1,6 +1,7 @@
 //! Several nodes on one store and one bus.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -71,9 +72,19 @@ impl Cluster {
     }
 }
 
-/// The clock of a machine whose wall clock is wrong by so many milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Skewed(pub(crate) i64);
+/// The clock of a machine whose wall clock is wrong by so many milliseconds. Clones are the same clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Skewed(Arc<AtomicI64>);
+
+impl Skewed {
+    pub(crate) fn by(millis: i64) -> Self {
+        Self(Arc::new(AtomicI64::new(millis)))
+    }
+
+    pub(crate) fn set(&self, millis: i64) {
+        self.0.store(millis, Ordering::SeqCst);
+    }
+}
 
 impl Clock for Skewed {
     fn now(&self) -> Instant {
@@ -81,7 +92,9 @@ impl Clock for Skewed {
     }
 
     fn timestamp(&self) -> Timestamp {
-        Timestamp::from_millis(SystemClock.timestamp().as_millis().saturating_add_signed(self.0))
+        Timestamp::from_millis(
+            SystemClock.timestamp().as_millis().saturating_add_signed(self.0.load(Ordering::SeqCst)),
+        )
     }
 }
 
