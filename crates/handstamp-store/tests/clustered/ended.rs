@@ -18,15 +18,20 @@ async fn take_over(cluster: &Cluster, node: &TestNode, record: &Record) {
     until("the node listens again", async || node.clustered.running()).await;
 }
 
+/// After another server has taken over, the session is over on this node at once, and soon in the store.
+async fn is_ended_again(cluster: &Cluster, node: &TestNode, record: &Record) {
+    take_over(cluster, node, record).await;
+    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
+    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_logged_out_is_logged_out_again() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
     assert!(node.delete(&record).await.unwrap());
-    take_over(&cluster, &node, &record).await;
-    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent, "on this node it is over at once");
-    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+    is_ended_again(&cluster, &node, &record).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,8 +42,7 @@ async fn what_has_moved_to_a_new_id_is_ended_again() {
     let retired = node.clustered.writes().retire(&record.key, record.revision, mark(), MAX_STALENESS).await;
     assert_eq!(retired.unwrap(), RetireOutcome::Retired);
     sleep(MAX_STALENESS).await;
-    take_over(&cluster, &node, &record).await;
-    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+    is_ended_again(&cluster, &node, &record).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,8 +68,7 @@ async fn k8_2_a_flood_of_logouts_displaces_no_other() {
     for _ in 0..100_000 {
         assert!(!node.delete(&dead).await.unwrap());
     }
-    take_over(&cluster, &node, &record).await;
-    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+    is_ended_again(&cluster, &node, &record).await;
 }
 
 /// K8.2: the primary carried it out, and its reply was lost. Asked again, it has no such session.
@@ -76,9 +79,7 @@ async fn k8_2_a_logout_whose_first_reply_was_lost_is_repeated_too() {
     let record = node.create().await;
     node.faults.lose_answers(1);
     assert!(!node.delete(&record).await.unwrap());
-    take_over(&cluster, &node, &record).await;
-    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
-    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+    is_ended_again(&cluster, &node, &record).await;
 }
 
 /// The session was logged out on another node just before. What this node has acknowledged, it stands by.
@@ -90,9 +91,7 @@ async fn what_another_node_has_ended_is_over_here_too_after_a_failover() {
     assert!(one.delete(&record).await.unwrap());
     until("two knows", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
     assert!(!two.delete(&record).await.unwrap());
-    take_over(&cluster, &two, &record).await;
-    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Absent);
-    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+    is_ended_again(&cluster, &two, &record).await;
 }
 
 /// K8.2: with more logouts after it than an outage may leave unacknowledged.
@@ -106,7 +105,5 @@ async fn k8_2_after_many_logouts_each_is_repeated() {
         let other = node.create().await;
         assert!(node.delete(&other).await.unwrap());
     }
-    take_over(&cluster, &node, &record).await;
-    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
-    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+    is_ended_again(&cluster, &node, &record).await;
 }
