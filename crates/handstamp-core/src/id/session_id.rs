@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn generated_ids_are_distinct_and_evenly_random() {
-        const COUNT: usize = 10_000;
+        // So many that the bound below is eight standard deviations: chance does not exceed it.
+        const COUNT: usize = 40_000;
         let mut ones = [0_u32; SessionId::LEN * 8];
         let mut seen = std::collections::HashSet::new();
         for _ in 0..COUNT {
