@@ -1,4 +1,5 @@
 use handstamp_testkit::RedisServer;
+use handstamp_testkit::redis::Value;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -83,6 +84,27 @@ async fn a_login_gives_a_new_id_and_a_new_visitor_nothing_of_the_old() {
     browser.login(&node, "mallory").await;
     assert_eq!(browser.me(&node).await["visits"], 0);
     assert_eq!(redis.keys().len(), 1);
+}
+
+/// K5.3, S27
+#[tokio::test]
+async fn k5_3_the_absolute_lifetime_counts_from_the_last_login() {
+    let redis = RedisServer::start().await;
+    // Shorter than the idle timeout, so that the record's time to live shows it.
+    let node = node_with(&redis, &[("SESSION_LIFETIME", "10m")]).await;
+    let mut browser = Browser::logged_in(&node, "ada").await;
+    let ends = || {
+        let [key] = &redis.keys()[..] else { panic!("not one key: {:?}", redis.keys()) };
+        match redis.command(&["PEXPIRETIME", key]) {
+            Value::Int(millis) => millis,
+            other => panic!("{other:?}"),
+        }
+    };
+    for username in ["ada", "bob"] {
+        let before = ends();
+        browser.login(&node, username).await;
+        assert!(ends() > before, "it has begun anew");
+    }
 }
 
 #[tokio::test]

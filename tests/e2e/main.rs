@@ -18,4 +18,5 @@ mod settings;
 mod shutdown;
 mod support;
 mod topologies;
+mod unreadable;
 mod write_path;

@@ -212,8 +212,7 @@ impl Store for RedisStore {
     }
 
     async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
-        let probe = &self.scripts.probe;
-        Ok(check_writes(&self.topology, probe, &self.namespace, shard, &self.told_on).await?)
+        Ok(check_writes(&self.topology, &self.scripts, &self.namespace, shard, &self.told_on).await?)
     }
 
     async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {

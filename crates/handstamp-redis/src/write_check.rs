@@ -7,7 +7,7 @@ use handstamp_store::Shard;
 
 use crate::driver::{Request, slot_of};
 use crate::limit::Limit;
-use crate::scripts::Script;
+use crate::scripts::Scripts;
 use crate::topology::Topology;
 use crate::{RedisError, Refusal, beside, name};
 
@@ -18,7 +18,7 @@ use crate::{RedisError, Refusal, beside, name};
 /// When some of it fails or is denied.
 pub(crate) async fn check_writes(
     topology: &Topology,
-    probe: &Script,
+    scripts: &Scripts,
     namespace: &Namespace,
     shard: Shard,
     channel: &Bytes,
@@ -30,7 +30,7 @@ pub(crate) async fn check_writes(
     let mut tries = 1..=MOST_REDIRECTIONS;
     loop {
         let (number, name) = beside::find(topology, namespace, PROBE, shard, first)?;
-        match try_on(topology, probe, shard, &name, channel).await {
+        match try_on(topology, scripts, shard, &name, channel).await {
             // The slot of the key moves elsewhere, and others stay.
             Err(RedisError::Refused(refusal))
                 if refusal.redirection().is_some() && topology.is_cluster() && tries.next().is_some() =>
@@ -44,12 +44,13 @@ pub(crate) async fn check_writes(
 
 async fn try_on(
     topology: &Topology,
-    probe: &Script,
+    scripts: &Scripts,
     shard: Shard,
     name: &Bytes,
     channel: &Bytes,
 ) -> Result<(), RedisError> {
-    match probe.run_aside(topology, shard, name, [channel.clone()]).await? {
+    let (outcome, was_lacking) = scripts.probe.run_aside(topology, shard, name, [channel.clone()]).await?;
+    match outcome {
         1 => {}
         0 => return Err(RedisError::Refused(Refusal::cannot_publish())),
         _ => return Err(RedisError::Protocol),
@@ -59,6 +60,10 @@ async fn try_on(
         // Waits for none, but has to be permitted.
         let wait = Request::new("WAIT").arg("0").arg("1");
         topology.call_aside(shard, wait, Limit::Write).await?;
+    }
+    if was_lacking {
+        // Then it lacks the others, too.
+        scripts.send(topology, shard, name).await;
     }
     Ok(())
 }

@@ -35,6 +35,9 @@ pub enum SessionError {
     Store(StoreError),
     /// The answer has left, and with it the last chance to send a cookie: no session can be created or renewed now.
     TooLate,
+    /// The request has more cookies than are examined, 180 of them and 16 KiB, and a session cookie among those that were
+    /// not.
+    TooManyCookies,
     /// The data is larger than allowed.
     TooLarge {
         /// Its size in bytes.
@@ -49,13 +52,14 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// The status to answer with: 503 where trying again may help, 409 for a conflict, 401 where the session is
+    /// The status to answer with: 431 where there are too many cookies, 503 where trying again may help, 409 for a conflict, 401 where the session is
     /// over, 500 where the application is at fault.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Conflict => StatusCode::CONFLICT,
             Self::Gone => StatusCode::UNAUTHORIZED,
+            Self::TooManyCookies => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Aborted
             | Self::Store(StoreError::Panicked | StoreError::Unwritable(_))
             | Self::TooLarge { .. }
@@ -100,6 +104,9 @@ impl fmt::Display for SessionError {
             Self::Store(error) => error.fmt(f),
             Self::TooLate => {
                 f.write_str("the answer has left: the browser cannot be given a session any more")
+            }
+            Self::TooManyCookies => {
+                f.write_str("the request has too many cookies to find its session cookie")
             }
             Self::TooLarge { size, limit } => {
                 write!(f, "the session's data takes {size} bytes, at most {limit} are allowed")

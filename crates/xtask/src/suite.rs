@@ -82,7 +82,7 @@ pub(crate) const SUITES: [Suite; 11] = [
     },
     suite(
         "torture-one",
-        "cargo run --package handstamp-tests --bin torture -- --topology one --minutes 2 --seed 1",
+        "cargo run --package handstamp-tests --bin torture -- --topology one --minutes 1 --seed 1",
     ),
     suite(
         "torture-sentinel",

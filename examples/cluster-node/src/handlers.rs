@@ -15,7 +15,7 @@ pub(crate) async fn login(
     session: Session<UserSession>,
     Login { username }: Login,
 ) -> Json<LoggedIn> {
-    session.renew();
+    session.renew_for_login();
     let name = username.clone();
     session.update(move |user| {
         if user.username.as_ref().is_some_and(|before| *before != name) {

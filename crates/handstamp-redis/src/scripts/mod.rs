@@ -1,8 +1,9 @@
 //! The steps that compare and write: one key each, and one round trip.
 //!
-//! A server keeps scripts until it restarts, and is told them when it turns out to lack one.
+//! A server keeps scripts until it restarts, and is sent them when it turns out to lack one.
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use handstamp_store::Shard;
 
 use crate::RedisError;
@@ -35,6 +36,27 @@ impl Scripts {
             unmark: Script::new(include_str!("unmark.lua")),
             probe: Script::new(include_str!("probe.lua")),
         }
+    }
+
+    /// Has the primary of a shard keep all scripts, by running each on a key that does not exist: without this, the first use
+    /// of each takes two round trips. Whether it succeeds is of no consequence.
+    ///
+    /// `SCRIPT LOAD` would need another permission.
+    pub(crate) async fn send(&self, topology: &Topology, shard: Shard, absent: &Bytes) {
+        let run = async |(script, arguments): (&Script, &[&'static str])| {
+            let arguments: Vec<_> = arguments.iter().map(|text| Bytes::from(*text)).collect();
+            topology.call_aside(shard, script.by_text(absent, &arguments), Limit::Write).await
+        };
+        // What this one leaves, the deletion removes.
+        let _ = run((&self.create, &["-", "", "1", ""])).await;
+        let others: [(&Script, &[&'static str]); 5] = [
+            (&self.delete, &["", "", "0"]),
+            (&self.save, &["-", "+", "", "1", "", ""]),
+            (&self.touch, &["1", ""]),
+            (&self.retire, &["-", "", "1", "", ""]),
+            (&self.unmark, &["-"]),
+        ];
+        join_all(others.map(run)).await;
     }
 }
 
@@ -93,20 +115,24 @@ impl Script {
         outcome(&reply?)
     }
 
-    /// What the script returns on the primary of a shard, past the limit of commands in flight and the breaker.
+    /// What the script returns on the primary of a shard, past the limit of commands in flight and the breaker; and whether the
+    /// server lacked the script until then. Runs it by its text, too, since either command may be denied.
     pub(crate) async fn run_aside<const N: usize>(
         &self,
         topology: &Topology,
         shard: Shard,
         key: &Bytes,
         arguments: [Bytes; N],
-    ) -> Result<i64, RedisError> {
+    ) -> Result<(i64, bool), RedisError> {
         let call = |request| topology.call_aside(shard, request, Limit::Write);
-        let reply = match call(self.by_hash(key, &arguments)).await {
-            Err(error) if is_unknown(&error) => call(self.by_text(key, &arguments)).await,
-            reply => reply,
+        let was_lacking = match call(self.by_hash(key, &arguments)).await {
+            Err(error) if is_unknown(&error) => true,
+            reply => {
+                reply?;
+                false
+            }
         };
-        outcome(&reply?)
+        Ok((outcome(&call(self.by_text(key, &arguments)).await?)?, was_lacking))
     }
 
     fn by_hash(&self, key: &Bytes, arguments: &[Bytes]) -> Request {

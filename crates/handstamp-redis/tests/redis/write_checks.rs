@@ -1,14 +1,17 @@
 //! Whether writes work is known before a request needs one.
 
+use bytes::Bytes;
+use handstamp_core::record::Mark;
 use handstamp_core::time::Timestamp;
 use handstamp_redis::{RedisConfig, RedisError, RedisStore, Transport, acl_rules};
-use handstamp_store::{Bus, Shard, Store, StoreError, Subscription};
+use handstamp_store::{Bus, RetireOutcome, SaveOutcome, Shard, Store, StoreError, Subscription};
 use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually, free_port};
 use tempfile::TempDir;
 
 use crate::harness::{
-    NAMESPACE, NEVER, PATIENCE, cause, channel, config, connected, connected_by, namespace, until_it_serves,
+    NAMESPACE, NEVER, PATIENCE, TTL, cause, changed, channel, config, connected, connected_by, created,
+    namespace, until_it_serves,
 };
 
 /// Why a write would fail.
@@ -36,6 +39,30 @@ async fn k11_writes_that_work_leave_nothing() {
         assert!(subscription.try_next().is_none(), "nobody is told");
         drop(subscription);
         server.command(&["FLUSHALL"]);
+    }
+}
+
+/// K6.1: with a slow server, the first use of a script would otherwise take longer than a budget that is right for all others.
+#[tokio::test]
+async fn k6_1_a_server_that_lacks_scripts_is_sent_all_of_them() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    for _ in 0..2 {
+        server.command(&["SCRIPT", "FLUSH"]);
+        store.check_writes(Shard::ONLY).await.expect("writes work");
+        assert!(server.keys().is_empty(), "{:?}", server.keys());
+        server.reset_command_counts();
+        let first = created(&store).await;
+        let second = changed(&first);
+        let saved = store.save(&second, first.revision, TTL, Bytes::new()).await;
+        assert_eq!(saved.expect("save"), SaveOutcome::Saved);
+        let _ = store.touch(&first.key, TTL).await.expect("touch");
+        let mark = Mark::new(second.revision.next().expect("random bytes"));
+        let retired = store.retire(&first.key, second.revision, mark, TTL, Bytes::new()).await;
+        assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+        store.unmark(&first.key, mark).await.expect("unmark");
+        assert!(!store.delete(&first.key, Bytes::new()).await.expect("delete"));
+        assert_eq!(server.command_counts().get("eval"), None, "all scripts were known");
     }
 }
 
@@ -86,8 +113,11 @@ async fn k11_a_missing_permission_is_found() {
         let rules = rules.iter().map(String::as_str).filter(|rule| *rule != missing);
         let user = ["ACL", "SETUSER", "app", "reset", "on", ">password"];
         server.command(&user.into_iter().chain(rules).collect::<Vec<_>>());
-        server.command(&["SCRIPT", "FLUSH"]);
     };
+    // A server that knows the scripts does not hide that others could not be sent to it.
+    permit("");
+    let (store, _bus) = connected_by(config(&server.url_as("app", "password")));
+    store.check_writes(Shard::ONLY).await.expect("writes work");
     let own_channel = format!("&{}", channel());
     for missing in [
         "+evalsha",

@@ -112,9 +112,12 @@ impl Node {
             }
             // Whatever it is, no node has written it as a session.
             Err(StoreError::Record(RecordError::Malformed)) => {
-                tracing::error!(
-                    "a key of a session holds something that is no session record: it is left as it is"
-                );
+                if let Some(more) = self.malformed.admit(now) {
+                    tracing::error!(
+                        more,
+                        "a key of a session holds something that is no session record: it is left as it is"
+                    );
+                }
                 (Cached::Unreadable, None, 0, UNREADABLE_TTL)
             }
             Err(error) => return Err(error.into()),

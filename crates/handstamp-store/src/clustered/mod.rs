@@ -26,12 +26,14 @@ mod writes;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use handstamp_core::cache::{CacheStats, Capacity, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::record::Revision;
+use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
 
 use self::coordinator::Coordinator;
@@ -105,6 +107,7 @@ impl ClusteredStore {
             lanes: Default::default(),
             deletes: Default::default(),
             full: Default::default(),
+            malformed: Throttle::new(Duration::from_secs(60)),
             messenger,
             time: SharedTime::new(clock.now()),
             clock,

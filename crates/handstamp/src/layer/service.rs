@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use handstamp_core::cookie::Presented;
 use http::header::{COOKIE, Entry};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tower_service::Service;
 
 use super::{ResponseFuture, Shared};
@@ -56,9 +56,27 @@ where
 }
 
 /// Whether the browser asks for something that the visitor may never see: that is no use of the session.
+///
+/// `Sec-Purpose` is that of the [Fetch standard](https://fetch.spec.whatwg.org/#sec-purpose-header); the others are those of older
+/// browsers.
 fn is_prefetch(headers: &HeaderMap) -> bool {
-    headers.get("sec-purpose").is_some_and(|purpose| purpose.as_bytes().starts_with(b"prefetch"))
+    [SEC_PURPOSE, PURPOSE, X_PURPOSE, X_MOZ]
+        .iter()
+        .any(|name| headers.get_all(name).iter().any(names_prefetch))
 }
+
+fn names_prefetch(purpose: &HeaderValue) -> bool {
+    let purpose = purpose.as_bytes().trim_ascii();
+    let begins_with = |word: &str| {
+        purpose.get(..word.len()).is_some_and(|first| first.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    begins_with("prefetch") || begins_with("preview")
+}
+
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+const PURPOSE: HeaderName = HeaderName::from_static("purpose");
+const X_PURPOSE: HeaderName = HeaderName::from_static("x-purpose");
+const X_MOZ: HeaderName = HeaderName::from_static("x-moz");
 
 /// Nothing behind this layer that logs headers is to log the session's credential.
 fn hide_cookies(headers: &mut HeaderMap) {

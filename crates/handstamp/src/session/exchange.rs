@@ -65,8 +65,12 @@ impl<T: SessionData> Exchange<T> {
     }
 
     /// Ends the session that the cookie names, without loading it first.
-    pub(crate) fn end(&self) {
+    pub(crate) fn end(&self) -> Result<(), SessionError> {
+        if self.presented == Presented::CutOff {
+            return Err(SessionError::TooManyCookies);
+        }
         self.destroy();
+        Ok(())
     }
 
     pub(crate) fn data(&self) -> Arc<T> {
@@ -194,7 +198,9 @@ impl<T: SessionData> Exchange<T> {
         match &self.presented {
             Presented::Valid(cookie) => Open::new(Some(cookie.clone()), Vec::new(), origin),
             Presented::Ambiguous(cookies) => Open::new(None, cookies.clone(), None),
-            Presented::Nothing | Presented::Refused(_) => Open::new(None, Vec::new(), None),
+            Presented::CutOff | Presented::Nothing | Presented::Refused(_) => {
+                Open::new(None, Vec::new(), None)
+            }
         }
     }
 

@@ -58,7 +58,8 @@ impl<T: SessionData, S: Sync> FromRequestParts<S> for Fresh<T> {
 /// A session that is read without keeping it alive: for requests that are not the visitor's own doing, such as a page that
 /// polls. A handler or middleware of the same request that extracts [`Session`] or [`Fresh`] keeps it alive all the same.
 ///
-/// Requests that a browser marks as a prefetch (`Sec-Purpose: prefetch`) never keep a session alive.
+/// Requests that a browser marks as a prefetch (`Sec-Purpose: prefetch`, or `Purpose`, `X-Purpose` or `X-Moz` of older
+/// browsers) never keep a session alive.
 ///
 /// ```
 /// use handstamp::Peek;
@@ -86,8 +87,7 @@ impl<T: SessionData, S: Sync> FromRequestParts<S> for Peek<T> {
 
 /// Ends the session of the request that has these extensions, without loading it.
 pub(crate) fn end_session<T: SessionData>(extensions: &Extensions) -> Result<(), SessionRejection> {
-    exchange_in::<T>(extensions)?.end();
-    Ok(())
+    Ok(exchange_in::<T>(extensions)?.end()?)
 }
 
 impl<T: SessionData, S: Sync> FromRequestParts<S> for Session<T> {

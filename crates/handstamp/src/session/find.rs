@@ -116,6 +116,7 @@ impl<T: SessionData> Exchange<T> {
             let origin = match &self.presented {
                 Presented::Valid(cookie) => self.shared.store().lookup(&self.key_of(cookie), now)?.into(),
                 Presented::Ambiguous(_) => return None,
+                Presented::CutOff => return Some(Err(SessionError::TooManyCookies)),
                 Presented::Nothing | Presented::Refused(_) => None,
             };
             let open = self.opened(origin);
@@ -137,6 +138,7 @@ impl<T: SessionData> Exchange<T> {
                 Found::Unknown(outage) => self.opened(None).in_outage(outage),
             }),
             Presented::Ambiguous(cookies) => self.disambiguate(cookies).await,
+            Presented::CutOff => Err(SessionError::TooManyCookies),
             Presented::Nothing | Presented::Refused(_) => Ok(self.opened(None)),
         };
         let mut found = Some(found);
@@ -161,7 +163,12 @@ impl<T: SessionData> Exchange<T> {
     /// Of several valid cookies, the one whose session is alive counts, if there is one such. Whose request it is cannot be
     /// said of two.
     async fn disambiguate(&self, cookies: &[Opened]) -> Result<Open<T>, SessionError> {
-        let found = join_all(cookies.iter().map(|cookie| self.load_or_make_do(cookie))).await;
+        let now = self.shared.now();
+        let find = async |cookie| match self.shared.store().lookup(&self.key_of(cookie), now) {
+            Some(lookup) => Ok(Found::Known(lookup)),
+            None => self.load_or_make_do(cookie).await,
+        };
+        let found = join_all(cookies.iter().map(find)).await;
         let mut alive = Vec::new();
         for (cookie, found) in cookies.iter().zip(found) {
             match found? {

@@ -244,6 +244,59 @@ async fn a_planted_second_cookie_achieves_nothing() {
     assert_eq!(me(&[other, good]).await, StatusCode::UNAUTHORIZED);
 }
 
+/// K10, F14: a logout that has not reached its session does not say that it has ended it.
+#[tokio::test]
+async fn k10_f14_a_session_behind_too_many_cookies_is_neither_nobody_nor_logged_out() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut ada = node.browser();
+    ada.login("ada").await;
+    let good = format!("__Host-id={}", ada.session());
+    let mut dead = Vec::new();
+    for _ in 0..9 {
+        let mut browser = node.browser();
+        browser.login("bob").await;
+        dead.push(format!("__Host-id={}; ", browser.session()));
+        browser.post("/logout", "").await;
+    }
+    let send = async |method: &str, path: &str, cookies: &str| {
+        let request = Request::builder().method(method).uri(path).header("cookie", cookies);
+        node.browser().send(request.body(Default::default()).unwrap()).await.status
+    };
+    for flood in ["a=b;".repeat(180), format!("a={};", "b".repeat(16 * 1024))] {
+        let cookies = format!("{flood}{good}");
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        assert_eq!(send("GET", "/me", &cookies).await, status);
+        assert_eq!(send("POST", "/logout", &cookies).await, status);
+    }
+    assert_eq!(ada.me().await.unwrap(), "ada 0");
+    let cookies = dead.concat() + &good;
+    assert_eq!(send("GET", "/me", &cookies).await, StatusCode::OK, "however many dead ones are there");
+    assert_eq!(send("POST", "/logout", &cookies).await, StatusCode::NO_CONTENT);
+    assert_eq!(ada.me().await, Err(StatusCode::UNAUTHORIZED));
+}
+
+/// K3.3, K10: several cookies make no difference to the cache.
+#[tokio::test]
+async fn k3_3_several_valid_cookies_are_read_from_the_cache() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let (mut ada, mut bob) = (node.browser(), node.browser());
+    ada.login("ada").await;
+    bob.login("bob").await;
+    let dead = bob.clone();
+    bob.post("/logout", "").await;
+    let cookies = format!("__Host-id={}; __Host-id={}", ada.session(), dead.session());
+    let me = async || {
+        let request = Request::get("/me").header("cookie", &cookies);
+        node.browser().send(request.body(Default::default()).unwrap()).await.status
+    };
+    assert_eq!(me().await, StatusCode::OK);
+    let calls = node.faults.calls();
+    assert_eq!(me().await, StatusCode::OK);
+    assert_eq!(node.faults.calls(), calls);
+}
+
 #[tokio::test]
 async fn keys_are_rotated_without_logging_anybody_out() {
     let cluster = Cluster::new();

@@ -223,9 +223,16 @@ async fn k5_6_prefetches_and_peeks_do_not_keep_a_session_alive() {
     for _ in 0..9 {
         cluster.wait(MINUTE).await;
         assert_eq!(browser.get("/peek").await.body, "ada");
-        let prefetch = http::Request::get("/me").header("sec-purpose", "prefetch;prerender");
-        let prefetch = prefetch.body(axum::body::Body::empty()).unwrap();
-        assert_eq!(browser.send(prefetch).await.status, StatusCode::OK);
+        for (name, purpose) in [
+            ("sec-purpose", "prefetch;prerender"),
+            ("purpose", "prefetch"),
+            ("x-purpose", "preview"),
+            ("x-moz", "Prefetch"),
+        ] {
+            let prefetch = http::Request::get("/me").header(name, purpose);
+            let prefetch = prefetch.body(axum::body::Body::empty()).unwrap();
+            assert_eq!(browser.send(prefetch).await.status, StatusCode::OK);
+        }
         node.runtime.clear();
     }
     cluster.wait(MINUTE).await;
