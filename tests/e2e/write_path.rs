@@ -34,12 +34,6 @@ fn faults() -> Vec<Fault> {
             "NOPERM: the user has no permission for this command, key or channel (evalsha)",
             rejected(),
         ),
-        // The scripts are known to the server, and the node that comes next has to find out all the same.
-        acl(
-            |server| permit(server, &["+eval"]),
-            "NOPERM: the user has no permission for this command, key or channel (eval)",
-            rejected(),
-        ),
         acl(|server| permit(server, &["+publish"]), PUBLISH, rejected()),
         acl(|server| permit(server, &["+set"]), "(a command in a script)", rejected()),
         acl(|server| permit(server, &["~handstamp:s:*"]), "(the keys of sessions)", rejected()),

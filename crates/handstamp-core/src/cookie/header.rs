@@ -26,8 +26,8 @@ impl CookieSigner {
     /// plants another cookie beside the right one achieves nothing.
     ///
     /// The work is bounded whatever a client sends: only the first 180 cookies of all names are examined, which is as many as
-    /// browsers keep for a site, and only the first 16 KiB of the headers. Whether our name occurs in the rest is found out,
-    /// so that a request whose session was not reached is not taken for one without a session.
+    /// browsers keep for a site, and only the first 16 KiB of the headers. Whether a cookie of our name and of the right length is in the rest is found out,
+    /// so that a request whose session may be there is not taken for one without a session.
     #[must_use]
     pub fn find<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Presented {
         let name = self.name().as_bytes();
@@ -36,7 +36,7 @@ impl CookieSigner {
         for header in headers {
             for pair in pairs_of(header) {
                 if pairs_left == 0 || pair.end > bytes_left {
-                    is_cut_off |= mentions(&header[pair.start..], name);
+                    is_cut_off |= may_be_in(&header[pair.start..], name);
                     break;
                 }
                 pairs_left -= 1;
@@ -77,11 +77,13 @@ fn pairs_of(header: &[u8]) -> impl Iterator<Item = Range<usize>> {
     ends.scan(0, |start, end| Some(std::mem::replace(start, end + 1)..end))
 }
 
-/// Whether there is a cookie of this name.
-fn mentions(cookies: &[u8], name: &[u8]) -> bool {
+/// Whether there is a cookie of this name that may be valid, as far as its length tells.
+fn may_be_in(cookies: &[u8], name: &[u8]) -> bool {
     memchr::memmem::find_iter(cookies, name).any(|start| {
         let before = cookies[..start].trim_ascii_end();
-        (before.is_empty() || before.ends_with(b";")) && cookies[start + name.len()..].starts_with(b"=")
+        let pair = cookies[start..].split(|&byte| byte == b';').next().unwrap_or_default();
+        (before.is_empty() || before.ends_with(b";"))
+            && value_of(pair, name).is_some_and(|value| value.len() == CookieSigner::VALUE_LEN)
     })
 }
 
@@ -202,6 +204,7 @@ mod tests {
         assert_eq!(find(&[&filler(MAX_BYTES), &good]), Presented::CutOff);
         assert_eq!(find(&[&filler(400_000), &good]), Presented::CutOff);
         assert_eq!(find(&[&filler(400_000), "other=x"]), Presented::Nothing);
+        assert_eq!(find(&[&format!("__Host-id={}", "x".repeat(400_000))]), Presented::Nothing);
     }
 
     #[test]

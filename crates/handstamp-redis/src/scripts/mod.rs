@@ -116,7 +116,7 @@ impl Script {
     }
 
     /// What the script returns on the primary of a shard, past the limit of commands in flight and the breaker; and whether the
-    /// server lacked the script until then. Runs it by its text, too, since either command may be denied.
+    /// server lacked the script until then.
     pub(crate) async fn run_aside<const N: usize>(
         &self,
         topology: &Topology,
@@ -125,14 +125,12 @@ impl Script {
         arguments: [Bytes; N],
     ) -> Result<(i64, bool), RedisError> {
         let call = |request| topology.call_aside(shard, request, Limit::Write);
-        let was_lacking = match call(self.by_hash(key, &arguments)).await {
-            Err(error) if is_unknown(&error) => true,
-            reply => {
-                reply?;
-                false
+        match call(self.by_hash(key, &arguments)).await {
+            Err(error) if is_unknown(&error) => {
+                Ok((outcome(&call(self.by_text(key, &arguments)).await?)?, true))
             }
-        };
-        Ok((outcome(&call(self.by_text(key, &arguments)).await?)?, was_lacking))
+            reply => Ok((outcome(&reply?)?, false)),
+        }
     }
 
     fn by_hash(&self, key: &Bytes, arguments: &[Bytes]) -> Request {
