@@ -265,7 +265,7 @@ impl ClusteredStore {
     pub async fn shutdown(&self) {
         self.coordinator.stop().await;
         let shards = self.node.store.shards().current();
-        join_all(shards.into_iter().map(|shard| self.node.send_pending_deletes(shard))).await;
+        join_all(shards.into_iter().map(|shard| self.node.send_pending_deletes(shard, 0))).await;
         let count = self.node.deletes.pending_len();
         if count > 0 {
             tracing::error!(count, "sessions could not be deleted: they will end with their time");

@@ -7,7 +7,7 @@ use handstamp_store::{CreateOutcome, Lookup, RetireOutcome, Store};
 use handstamp_testkit::until;
 use tokio::time::sleep;
 
-use crate::support::{Cluster, MAX_STALENESS, TTL, TestNode, found, mark};
+use crate::support::{Cluster, MAX_STALENESS, TTL, TestNode, found, mark, record};
 
 /// As if another server had taken over that still had the record.
 async fn take_over(cluster: &Cluster, node: &TestNode, record: &Record) {
@@ -106,4 +106,21 @@ async fn k8_2_after_many_logouts_each_is_repeated() {
         assert!(node.delete(&other).await.unwrap());
     }
     is_ended_again(&cluster, &node, &record).await;
+}
+
+/// As in a cluster where one slot has no server.
+#[tokio::test(start_paused = true)]
+async fn deletes_that_fail_by_themselves_do_not_block_others() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let ended = node.create().await;
+    // Many more than are sent at once.
+    let failing: Vec<_> = (0..1_000).map(|_| record().key).collect();
+    node.faults.fail_deletes_of(failing.iter().copied().chain([ended.key]));
+    for key in &failing {
+        assert!(node.clustered.writes().delete(key).await.is_err());
+    }
+    assert!(node.delete(&ended).await.is_err());
+    node.faults.fail_deletes_of(failing);
+    until("it is ended", async || cluster.store.is_empty()).await;
 }
