@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use handstamp_core::id::SessionKey;
 use parking_lot::Mutex;
 
-/// Sessions that this node has deleted, and serves no more, whatever the store says.
+/// Sessions that this node has deleted. It does not serve them, whatever the store says.
 ///
-/// A delete is *pending* until the store has acknowledged it, and is sent again. Once acknowledged, it
+/// A delete is *pending* until the store has confirmed it, and is sent again. Once confirmed, it
 /// is remembered for half a minute, because a primary replies before its replicas know: when one of them takes its place, a session
 /// that was logged out is there again. So whenever a subscription to a shard begins, the recent deletes there are pending again;
 /// a delete that was not undone is repeated without effect.
@@ -17,50 +17,61 @@ pub(super) struct Deletes(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     by_key: HashMap<SessionKey, Delete>,
-    /// Each key once at most: the time after which it may be forgotten.
+    /// Each key once at most, and since when its delete was remembered as it was put here.
     order: VecDeque<(Instant, SessionKey)>,
     pending: usize,
 }
 
 #[derive(Debug)]
 struct Delete {
-    pending: bool,
+    status: Status,
+    /// When it may have been done last: it is remembered from then on.
     since: Instant,
     queued: bool,
 }
 
-/// The reply of the store to a delete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Reply {
+enum Status {
+    Confirmed,
+    /// Pending because the store has not confirmed it. An attempt may still be carried out, however late.
+    Unconfirmed,
+    /// Pending again because it may have been undone.
+    Repeated,
+}
+
+/// What a node knows of a delete that it has sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Outcome {
     Deleted,
     /// There was no such session.
     Absent,
-    /// No reply arrived: the delete may have been done or not.
-    Lost,
+    /// The store was not reached, refused, or did not reply: the delete may have been done or not.
+    Unconfirmed,
 }
 
 impl Deletes {
     /// Remembers a delete. Returns whether there was room; where there is none, the older ones stay.
     ///
-    /// Absent sessions get half of the room, so that cookies of dead sessions, of which a client can have any number, keep no
-    /// session of anybody else out.
-    pub(super) fn remember(&self, key: SessionKey, reply: Reply, now: Instant) -> bool {
+    /// Sessions that are not known to have existed get half of the room, so that cookies of dead sessions, of which a client can
+    /// have any number, take no room from sessions that existed.
+    pub(super) fn remember(&self, key: SessionKey, outcome: Outcome, existed: bool, now: Instant) -> bool {
         let mut state = self.0.lock();
         state.forget_before(now.checked_sub(WINDOW));
-        let room = if reply == Reply::Absent { MAX_LEN / 2 } else { MAX_LEN };
-        let has_room = state.by_key.len() < room;
+        let has_room = state.by_key.len() < if existed { MAX_LEN } else { MAX_LEN / 2 };
         match state.by_key.entry(key) {
             Entry::Vacant(_) if !has_room => return false,
-            Entry::Vacant(vacant) => _ = vacant.insert(Delete { pending: false, since: now, queued: false }),
-            Entry::Occupied(_) => {}
+            entry => {
+                let new = Delete { status: Status::Confirmed, since: now, queued: false };
+                entry.or_insert(new).since = now;
+            }
         }
-        state.set(&key, reply, now);
+        state.set(&key, outcome, now);
         true
     }
 
-    /// The reply to a delete that was pending.
-    pub(super) fn replied(&self, key: &SessionKey, reply: Reply, now: Instant) {
-        self.0.lock().set(key, reply, now);
+    /// What has become of a delete that was pending, and was sent again.
+    pub(super) fn sent_again(&self, key: &SessionKey, outcome: Outcome, now: Instant) {
+        self.0.lock().set(key, outcome, now);
     }
 
     /// Whether this node has deleted the session.
@@ -70,11 +81,11 @@ impl Deletes {
         state.by_key.contains_key(key)
     }
 
-    /// Whether this node has deleted the session, and the store has acknowledged it.
-    pub(super) fn is_acknowledged(&self, key: &SessionKey, now: Instant) -> bool {
+    /// Whether this node has deleted the session, and the store has confirmed it.
+    pub(super) fn is_confirmed(&self, key: &SessionKey, now: Instant) -> bool {
         let mut state = self.0.lock();
         state.forget_before(now.checked_sub(WINDOW));
-        state.by_key.get(key).is_some_and(|delete| !delete.pending)
+        state.by_key.get(key).is_some_and(|delete| !delete.is_pending())
     }
 
     /// Makes recent deletes of these keys pending again, because they may have been undone.
@@ -82,13 +93,13 @@ impl Deletes {
         let mut state = self.0.lock();
         state.forget_before(now.checked_sub(WINDOW));
         let State { by_key, pending, .. } = &mut *state;
-        for (_, delete) in by_key.iter_mut().filter(|(key, delete)| !delete.pending && is_one(key)) {
-            delete.pending = true;
+        for (_, delete) in by_key.iter_mut().filter(|(key, delete)| !delete.is_pending() && is_one(key)) {
+            delete.status = Status::Repeated;
             *pending += 1;
         }
     }
 
-    /// The number of deletes that the store has not acknowledged.
+    /// The number of pending deletes.
     pub(super) fn pending_len(&self) -> usize {
         self.0.lock().pending
     }
@@ -99,22 +110,22 @@ impl Deletes {
         if state.pending == 0 {
             return Vec::new();
         }
-        let pending = state.by_key.iter().filter(|(_, delete)| delete.pending).map(|(key, _)| key);
+        let pending = state.by_key.iter().filter(|(_, delete)| delete.is_pending()).map(|(key, _)| key);
         pending.filter(|key| is_one(key)).copied().collect()
     }
 }
 
 impl State {
-    fn set(&mut self, key: &SessionKey, reply: Reply, now: Instant) {
+    fn set(&mut self, key: &SessionKey, outcome: Outcome, now: Instant) {
         let Some(delete) = self.by_key.get_mut(key) else { return };
-        let pending = reply == Reply::Lost;
-        self.pending = self.pending + usize::from(pending) - usize::from(delete.pending);
-        delete.pending = pending;
-        // Where nothing was there, nothing can be undone.
-        if reply == Reply::Deleted {
+        // Where nothing was there, nothing can be undone, unless an earlier attempt was carried out just before.
+        if outcome != Outcome::Absent || delete.status == Status::Unconfirmed {
             delete.since = now;
         }
-        if !pending && !delete.queued {
+        self.pending -= usize::from(delete.is_pending());
+        delete.status = if outcome == Outcome::Unconfirmed { Status::Unconfirmed } else { Status::Confirmed };
+        self.pending += usize::from(delete.is_pending());
+        if !delete.is_pending() && !delete.queued {
             delete.queued = true;
             self.order.push_back((delete.since, *key));
         }
@@ -129,7 +140,7 @@ impl State {
             let Entry::Occupied(mut occupied) = self.by_key.entry(key) else { continue };
             let delete = occupied.get_mut();
             delete.queued = false;
-            if delete.pending {
+            if delete.is_pending() {
                 continue;
             }
             if delete.since < begin {
@@ -143,9 +154,15 @@ impl State {
     }
 }
 
+impl Delete {
+    fn is_pending(&self) -> bool {
+        self.status != Status::Confirmed
+    }
+}
+
 /// Longer than servers take to replace one another.
 const WINDOW: Duration = Duration::from_secs(30);
-/// A bound on the memory, at some 2,000 logouts a second; 8 MB.
+/// A bound on the memory, at some 2,000 logouts a second: 11 MB.
 const MAX_LEN: usize = 65_536;
 
 #[cfg(test)]
@@ -165,11 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn acknowledged_deletes_are_remembered_for_a_while() {
+    fn confirmed_deletes_are_remembered_for_a_while() {
         let (start, deletes) = (start(), Deletes::default());
         let half = start + WINDOW / 2;
-        assert!(deletes.remember(key(1), Reply::Deleted, start));
-        assert!(deletes.remember(key(2), Reply::Absent, half));
+        assert!(deletes.remember(key(1), Outcome::Deleted, true, start));
+        assert!(deletes.remember(key(2), Outcome::Absent, false, half));
         let end = start + WINDOW;
         assert!(deletes.contains(&key(1), end) && deletes.contains(&key(2), end));
         let later = half + WINDOW;
@@ -180,26 +197,26 @@ mod tests {
     #[test]
     fn a_delete_is_pending_until_the_store_replies() {
         let (start, deletes) = (start(), Deletes::default());
-        assert!(deletes.remember(key(1), Reply::Lost, start));
+        assert!(deletes.remember(key(1), Outcome::Unconfirmed, false, start));
         let late = start + WINDOW * 10;
-        assert!(deletes.contains(&key(1), late) && !deletes.is_acknowledged(&key(1), late));
+        assert!(deletes.contains(&key(1), late) && !deletes.is_confirmed(&key(1), late));
         assert_eq!((deletes.pending_len(), deletes.pending(|_| true)), (1, vec![key(1)]));
-        deletes.replied(&key(1), Reply::Deleted, late);
+        deletes.sent_again(&key(1), Outcome::Deleted, late);
         assert_eq!(deletes.pending_len(), 0);
-        assert!(deletes.is_acknowledged(&key(1), late + WINDOW));
+        assert!(deletes.is_confirmed(&key(1), late + WINDOW));
         assert!(!deletes.contains(&key(1), late + WINDOW * 2));
     }
 
     #[test]
     fn recent_deletes_are_pending_again_and_live_no_longer_for_that() {
         let (start, deletes) = (start(), Deletes::default());
-        assert!(deletes.remember(key(1), Reply::Deleted, start));
-        assert!(deletes.remember(key(2), Reply::Deleted, start));
+        assert!(deletes.remember(key(1), Outcome::Deleted, true, start));
+        assert!(deletes.remember(key(2), Outcome::Deleted, true, start));
         for n in 1..=10 {
             let now = start + WINDOW / 20 * n;
             deletes.make_pending(now, |other| *other == key(1));
             assert_eq!(deletes.pending(|_| true), [key(1)]);
-            deletes.replied(&key(1), Reply::Absent, now);
+            deletes.sent_again(&key(1), Outcome::Absent, now);
         }
         assert!(deletes.contains(&key(1), start + WINDOW));
         assert!(!deletes.contains(&key(1), start + WINDOW * 2));
@@ -210,24 +227,43 @@ mod tests {
     fn a_session_deleted_twice_counts_from_the_second_time() {
         let (start, deletes) = (start(), Deletes::default());
         let half = start + WINDOW / 2;
-        assert!(deletes.remember(key(1), Reply::Deleted, start));
-        assert!(deletes.remember(key(1), Reply::Deleted, half));
+        assert!(deletes.remember(key(1), Outcome::Deleted, true, start));
+        assert!(deletes.remember(key(1), Outcome::Deleted, true, half));
         assert!(deletes.contains(&key(1), half + WINDOW));
         assert_eq!(deletes.0.lock().order.len(), 1);
+    }
+
+    #[test]
+    fn a_delete_that_was_unconfirmed_counts_from_when_it_is_confirmed() {
+        let (start, deletes) = (start(), Deletes::default());
+        assert!(deletes.remember(key(1), Outcome::Unconfirmed, true, start));
+        let late = start + WINDOW * 2;
+        deletes.sent_again(&key(1), Outcome::Absent, late);
+        assert!(deletes.is_confirmed(&key(1), late + WINDOW));
+        assert!(!deletes.contains(&key(1), late + WINDOW * 2));
+    }
+
+    #[test]
+    fn unconfirmed_deletes_leave_room_for_sessions_that_existed() {
+        let (start, deletes) = (start(), Deletes::default());
+        let keys = 0..MAX_LEN as u32 * 2;
+        let count = keys.filter(|n| deletes.remember(key(*n), Outcome::Unconfirmed, false, start)).count();
+        assert_eq!(count, MAX_LEN / 2);
+        assert!(deletes.remember(key(u32::MAX), Outcome::Unconfirmed, true, start));
     }
 
     /// K8.2, S93
     #[test]
     fn k8_2_a_flood_displaces_no_earlier_delete() {
         let (start, deletes) = (start(), Deletes::default());
-        assert!(deletes.remember(key(u32::MAX), Reply::Deleted, start));
-        let remember = |reply| {
+        assert!(deletes.remember(key(u32::MAX), Outcome::Deleted, true, start));
+        let remember = |outcome, existed| {
             let keys = 0..MAX_LEN as u32 * 2;
-            keys.filter(|n| deletes.remember(key(*n), reply, start)).count()
+            keys.filter(|n| deletes.remember(key(*n), outcome, existed, start)).count()
         };
-        assert_eq!(remember(Reply::Absent), MAX_LEN / 2 - 1, "sessions that were there have room left");
-        assert_eq!(remember(Reply::Deleted), MAX_LEN - 1, "those, and as many others");
+        assert_eq!(remember(Outcome::Absent, false), MAX_LEN / 2 - 1, "sessions that existed have room left");
+        assert_eq!(remember(Outcome::Deleted, true), MAX_LEN - 1, "those, and as many others");
         assert!(deletes.contains(&key(u32::MAX), start));
-        assert!(deletes.remember(key(0), Reply::Deleted, start + WINDOW * 2), "there is room again");
+        assert!(deletes.remember(key(0), Outcome::Deleted, true, start + WINDOW * 2), "there is room again");
     }
 }

@@ -104,7 +104,7 @@ impl ClusteredStore {
             flights: Default::default(),
             lanes: Default::default(),
             deletes: Default::default(),
-            full: Default::default(),
+            deletes_log: Default::default(),
             messenger,
             time: SharedTime::new(clock.now()),
             clock,
@@ -268,7 +268,10 @@ impl ClusteredStore {
         join_all(shards.into_iter().map(|shard| self.node.send_pending_deletes(shard, 0))).await;
         let count = self.node.deletes.pending_len();
         if count > 0 {
-            tracing::error!(count, "sessions could not be deleted: they will end with their time");
+            tracing::error!(
+                count,
+                "deletes are not confirmed by the store: what it has of these sessions ends with its time"
+            );
         }
         self.node.close();
         self.node.store.close().await;

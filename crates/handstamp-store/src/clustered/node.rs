@@ -12,7 +12,7 @@ use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
 
 use super::Settings;
-use super::deletes::{Deletes, Reply};
+use super::deletes::{Deletes, Outcome};
 use super::erased::{ErasedStore, Publisher};
 use super::flight::Flights;
 use super::lane::{Lane, Lanes};
@@ -31,8 +31,8 @@ pub(super) struct Node {
     /// Recent changes, where they must be known because replicas are asked.
     pub(super) lately: Option<Lately>,
     pub(super) deletes: Deletes,
-    /// The log lines about deletes that there is no room for.
-    pub(super) full: Throttle,
+    /// Limits the log lines about deletes that there is no room for.
+    pub(super) deletes_log: Throttle,
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) time: SharedTime,
@@ -75,15 +75,24 @@ impl Node {
         self.deletes.contains(key, self.clock.now())
     }
 
-    pub(super) fn remember_delete(&self, key: &SessionKey, reply: Reply) {
+    /// `held`: whether the cache had a copy of the session.
+    pub(super) fn remember_delete(&self, key: &SessionKey, outcome: Outcome, held: bool) {
         let now = self.clock.now();
-        if !self.deletes.remember(*key, reply, now)
-            && let Some(more) = self.full.admit(now)
+        let existed = held || outcome == Outcome::Deleted;
+        if !self.deletes.remember(*key, outcome, existed, now)
+            && let Some(more) = self.deletes_log.admit(now)
         {
-            tracing::error!(
-                more,
-                "too many sessions were deleted at once: one of them may be there again after a failover"
-            );
+            if outcome == Outcome::Unconfirmed {
+                tracing::error!(
+                    more,
+                    "too many deletes are not confirmed by the store: one is not sent again"
+                );
+            } else {
+                tracing::error!(
+                    more,
+                    "too many sessions were deleted at once: one of them may be there again after a failover"
+                );
+            }
         }
     }
 

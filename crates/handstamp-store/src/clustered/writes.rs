@@ -8,7 +8,7 @@ use handstamp_core::record::{Mark, Record, Revision};
 use tokio::time::{Instant, timeout_at};
 
 use super::decoded::CacheEntry;
-use super::deletes::Reply;
+use super::deletes::Outcome;
 use super::lane::Lane;
 use super::node::{Cached, Node};
 use super::retry::again_if_lost;
@@ -132,16 +132,16 @@ impl<'n> Writes<'n> {
     /// as soon as it can be reached, as long as this node lives.
     pub async fn delete(self, key: &SessionKey) -> Result<bool, StoreError> {
         let node = self.node;
-        if node.deletes.is_acknowledged(key, node.clock.now()) {
+        if node.deletes.is_confirmed(key, node.clock.now()) {
             return Ok(false);
         }
         let held = node.cache.holds(key);
-        let deleted = match self.delete_once(key).await {
+        let deleted = match self.delete_once(key, |_| true).await {
             // Something else than this library has removed it, so that nobody was told.
             Ok(false) if held => self.announce_delete(key).await.map(|()| false),
             deleted => deleted,
         };
-        node.remember_delete(key, reply_of(&deleted));
+        node.remember_delete(key, outcome_of(&deleted), held);
         node.forget(key, None);
         if deleted.is_ok() {
             node.remember_absence(key);
@@ -151,8 +151,9 @@ impl<'n> Writes<'n> {
 
     /// Repeats a delete that this node remembers.
     pub(super) async fn delete_again(self, key: &SessionKey) -> Result<bool, StoreError> {
-        let deleted = self.delete_once(key).await;
-        self.node.deletes.replied(key, reply_of(&deleted), self.node.clock.now());
+        // That nothing was there at the second attempt may be due to the first one, and is then to be heard once more.
+        let deleted = self.delete_once(key, |deleted| *deleted).await;
+        self.node.deletes.sent_again(key, outcome_of(&deleted), self.node.clock.now());
         self.node.forget(key, None);
         deleted
     }
@@ -160,7 +161,7 @@ impl<'n> Writes<'n> {
     /// Takes back a session of which nobody has heard, as far as that can be done: should it fail, the record goes with
     /// its time.
     pub async fn take_back(self, key: &SessionKey) {
-        let _ = self.delete_once(key).await;
+        let _ = self.delete_once(key, |_| true).await;
         self.node.forget(key, None);
     }
 
@@ -188,7 +189,7 @@ impl<'n> Writes<'n> {
         match outcome {
             Ok(outcome) => {
                 if outcome == RetireOutcome::Retired {
-                    node.remember_delete(key, Reply::Deleted);
+                    node.remember_delete(key, Outcome::Deleted, true);
                 }
                 node.forget(key, None);
             }
@@ -215,9 +216,9 @@ impl<'n> Writes<'n> {
         timeout_at(self.deadline, work).await.map_err(|_| StoreError::TimedOut)
     }
 
-    async fn delete_once(self, key: &SessionKey) -> Result<bool, StoreError> {
+    async fn delete_once(self, key: &SessionKey, tells: impl Fn(&bool) -> bool) -> Result<bool, StoreError> {
         let notice = self.node.message(&Invalidation::SessionDeleted(*key));
-        self.write(&self.node.lane_of(key), || self.node.store.delete(key, notice.clone()), |_| true).await
+        self.write(&self.node.lane_of(key), || self.node.store.delete(key, notice.clone()), tells).await
     }
 
     async fn announce_delete(self, key: &SessionKey) -> Result<(), StoreError> {
@@ -246,11 +247,11 @@ impl<'n> Writes<'n> {
     }
 }
 
-fn reply_of(deleted: &Result<bool, StoreError>) -> Reply {
+fn outcome_of(deleted: &Result<bool, StoreError>) -> Outcome {
     match deleted {
-        Ok(true) => Reply::Deleted,
-        Ok(false) => Reply::Absent,
-        Err(_) => Reply::Lost,
+        Ok(true) => Outcome::Deleted,
+        Ok(false) => Outcome::Absent,
+        Err(_) => Outcome::Unconfirmed,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use handstamp_core::record::Record;
 use handstamp_store::{CreateOutcome, Lookup, RetireOutcome, Store};
 use handstamp_testkit::until;
@@ -122,5 +123,37 @@ async fn deletes_that_fail_by_themselves_do_not_block_others() {
     }
     assert!(node.delete(&ended).await.is_err());
     node.faults.fail_deletes_of(failing);
+    until("it is ended", async || cluster.store.is_empty()).await;
+}
+
+/// A server stands still for longer than deletes are remembered, and carries out what it has received meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_logout_that_is_confirmed_late_is_remembered_from_then_on() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.faults.fail();
+    assert!(node.delete(&record).await.is_err());
+    sleep(Duration::from_secs(40)).await;
+    assert!(cluster.store.delete(&record.key, Bytes::new()).await.unwrap());
+    let calls = node.faults.calls();
+    node.faults.work();
+    until("the delete is repeated", async || node.faults.calls() > calls).await;
+    is_ended_again(&cluster, &node, &record).await;
+}
+
+/// K8.2, S93: a client with any number of dead cookies, while the store is away.
+#[tokio::test(start_paused = true)]
+async fn k8_2_a_flood_of_logouts_in_an_outage_leaves_room_for_others() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let ended = node.create().await;
+    node.faults.fail();
+    for _ in 0..70_000 {
+        assert!(node.clustered.writes().delete(&record().key).await.is_err());
+    }
+    assert!(node.delete(&ended).await.is_err());
+    node.faults.work();
+    assert_eq!(node.read(&ended.key).await.unwrap(), Lookup::Absent);
     until("it is ended", async || cluster.store.is_empty()).await;
 }
