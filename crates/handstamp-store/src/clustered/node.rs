@@ -15,7 +15,7 @@ use super::Settings;
 use super::deletes::{Deletes, Outcome};
 use super::erased::{ErasedStore, Publisher};
 use super::flight::Flights;
-use super::lane::{Lane, Lanes};
+use super::lane::{Lane, Lanes, Sent};
 use super::lately::Lately;
 use super::shared_time::SharedTime;
 use super::stats::BusCounters;
@@ -75,11 +75,17 @@ impl Node {
         self.deletes.contains(key, self.clock.now())
     }
 
+    /// Whether a delete of the session need not be sent: the server has confirmed one, and no other has taken over.
+    pub(super) fn is_delete_confirmed(&self, key: &SessionKey) -> bool {
+        let (lane, now) = (self.lane_of(key), self.clock.now());
+        lane.feed.is_recent(now) && self.deletes.is_confirmed(key, lane.shard, now)
+    }
+
     /// `held`: whether the cache had a copy of the session.
-    pub(super) fn remember_delete(&self, key: &SessionKey, outcome: Outcome, held: bool) {
+    pub(super) fn remember_delete(&self, key: &SessionKey, sent: &Sent, outcome: Outcome, held: bool) {
         let now = self.clock.now();
-        let existed = held || outcome == Outcome::Deleted;
-        if !self.deletes.remember(*key, outcome, existed, now)
+        let existed = held || matches!(outcome, Outcome::Deleted | Outcome::Retired);
+        if !self.deletes.remember(*key, sent.lane.shard, outcome, existed, now)
             && let Some(more) = self.deletes_log.admit(now)
         {
             if outcome == Outcome::Unconfirmed {
@@ -93,6 +99,15 @@ impl Node {
                     "too many sessions were deleted at once: one of them may be there again after a failover"
                 );
             }
+        }
+        self.repeat_if_switched(key, sent);
+    }
+
+    /// Has a delete sent again if its outcome says nothing of the server that is there now. To be called when the outcome is
+    /// remembered: a switch that comes later finds the delete there.
+    pub(super) fn repeat_if_switched(&self, key: &SessionKey, sent: &Sent) {
+        if !sent.counts_for(&self.lane_of(key)) {
+            self.deletes.repeat(key);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 
+use super::lane::Lane;
 use super::node::Node;
 use super::writes::Writes;
 use crate::Shard;
@@ -30,9 +31,11 @@ impl Node {
         0
     }
 
-    /// Has the recent deletes in a shard sent again, because they may have been undone.
-    pub(super) fn repeat_recent_deletes(&self, shard: Shard) {
-        self.deletes.make_pending(self.clock.now(), |key| self.store.shard_of(key) == shard);
+    /// Has the recent deletes in a shard sent again, because they may have been undone: another server may have taken over.
+    pub(super) fn repeat_recent_deletes(&self, lane: &Lane) {
+        // First: the outcome of a delete that is on its way is remembered after that, or found below.
+        lane.switched();
+        self.deletes.repeat_all(lane.shard, self.clock.now(), |key| self.lies_in(key, lane));
     }
 }
 
