@@ -6,8 +6,8 @@ use handstamp_store::{Bus, BusError, Heard, Proof, Shard, Subscription};
 use tokio::sync::watch;
 
 /// A bus that can go deaf on command: its subscriptions get no more messages and no fences, and no error either,
-/// like a connection whose other end has vanished. It can also stand still, like a server that is busy with something else.
-/// Otherwise it is the one inside.
+/// like a connection whose other end has vanished. It can also stand still, like a server that is busy with something else,
+/// or refuse subscriptions. Otherwise it is the one inside.
 #[derive(Clone, Debug)]
 pub struct DeafBus<B> {
     inner: B,
@@ -28,6 +28,7 @@ enum Hearing {
     Open,
     Deaf,
     Stalled,
+    Refused,
 }
 
 /// Commands whether a [`DeafBus`] hears.
@@ -43,6 +44,11 @@ impl Ears {
     /// From now on nothing arrives, until the bus is opened again: then all of it does.
     pub fn stall(&self) {
         self.0.send_replace(Hearing::Stalled);
+    }
+
+    /// From now on every subscription ends with an error, and there are no new ones. Messages can be published.
+    pub fn refuse(&self) {
+        self.0.send_replace(Hearing::Refused);
     }
 
     /// From now on subscriptions hear again. Those that went deaf have lost what came in between, and stay deaf.
@@ -74,12 +80,22 @@ async fn moving(mut ears: watch::Receiver<Hearing>) {
     let _ = ears.wait_for(|hearing| *hearing != Hearing::Stalled).await;
 }
 
+/// Resolves when the bus refuses subscriptions.
+async fn refused(mut ears: watch::Receiver<Hearing>) -> BusError {
+    let is_refused = ears.wait_for(|hearing| *hearing == Hearing::Refused).await.is_ok();
+    // Otherwise it will not change any more.
+    if is_refused { BusError::new("told to refuse") } else { std::future::pending().await }
+}
+
 impl<B: Bus> Bus for DeafBus<B> {
     type Subscription = DeafSubscription<B::Subscription>;
 
     async fn subscribe(&self, shard: Shard) -> Result<Self::Subscription, BusError> {
         let ears = self.ears.0.subscribe();
         moving(ears.clone()).await;
+        if *ears.borrow() == Hearing::Refused {
+            return Err(BusError::new("told to refuse"));
+        }
         Ok(DeafSubscription { inner: self.inner.subscribe(shard).await?, ears, deafened: Arc::default() })
     }
 
@@ -91,7 +107,11 @@ impl<B: Bus> Bus for DeafBus<B> {
 impl<S: Subscription> Subscription for DeafSubscription<S> {
     async fn next(&mut self) -> Result<Heard, BusError> {
         moving(self.ears.clone()).await;
-        let message = self.inner.next().await;
+        let message = tokio::select! {
+            biased;
+            error = refused(self.ears.clone()) => return Err(error),
+            message = self.inner.next() => message,
+        };
         if self.is_deaf() { std::future::pending().await } else { message }
     }
 

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +34,9 @@ impl<S> FaultyStore<S> {
             answers_to_lose: AtomicUsize::new(0),
             delay: Mutex::default(),
             retirements: Mutex::new(Box::new(std::iter::empty())),
-            held_load: Mutex::new(None),
+            undeletable: Mutex::default(),
+            held_load: Mutex::default(),
+            held_delete: Mutex::default(),
         }));
         (Self { inner, faults: faults.clone(), replica: None }, faults)
     }
@@ -68,8 +71,14 @@ struct Inner {
     delay: Mutex<Duration>,
     /// What becomes of the next retirements, one after the other. In the end they work.
     retirements: Mutex<Box<dyn Iterator<Item = Fault> + Send>>,
-    held_load: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
+    /// The sessions whose deletes fail.
+    undeletable: Mutex<HashSet<SessionKey>>,
+    held_load: Hold,
+    held_delete: Hold,
 }
+
+/// Where a call stops that is to be held.
+type Hold = Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {
@@ -80,9 +89,9 @@ enum Mode {
     Rejecting,
 }
 
-/// A load that has its answer, and has not returned it yet.
+/// A call that has its answer, and has not returned it yet.
 #[derive(Debug)]
-pub struct HeldLoad {
+pub struct HeldCall {
     reached: oneshot::Receiver<()>,
     release: oneshot::Sender<()>,
 }
@@ -118,7 +127,7 @@ impl Faults {
         self.0.mode.send_replace(Mode::Working);
     }
 
-    /// Loses the answers to the next `count` creates, saves and retirements: they are done, and fail.
+    /// Loses the answers to the next `count` creates, saves, deletes and retirements: they are done, and fail.
     pub fn lose_answers(&self, count: usize) {
         self.0.answers_to_lose.store(count, Ordering::SeqCst);
     }
@@ -136,11 +145,19 @@ impl Faults {
 
     /// Makes the next load stop between the store's answer and its return.
     #[must_use]
-    pub fn hold_next_load(&self) -> HeldLoad {
-        let (reached_sender, reached) = oneshot::channel();
-        let (release, release_receiver) = oneshot::channel();
-        *self.0.held_load.lock() = Some((reached_sender, release_receiver));
-        HeldLoad { reached, release }
+    pub fn hold_next_load(&self) -> HeldCall {
+        HeldCall::at(&self.0.held_load)
+    }
+
+    /// Makes the next delete stop between the store's answer and its return.
+    #[must_use]
+    pub fn hold_next_delete(&self) -> HeldCall {
+        HeldCall::at(&self.0.held_delete)
+    }
+
+    /// From now on deletes of these sessions fail, even where everything else works.
+    pub fn fail_deletes_of(&self, keys: impl IntoIterator<Item = SessionKey>) {
+        *self.0.undeletable.lock() = keys.into_iter().collect();
     }
 
     async fn call(&self) -> Result<(), StoreError> {
@@ -195,15 +212,30 @@ fn lost() -> StoreError {
     StoreError::unavailable("told to lose the answer")
 }
 
-impl HeldLoad {
-    /// Waits until the load has its answer.
-    pub async fn reached(&mut self) {
-        (&mut self.reached).await.expect("the load that was to be held was dropped");
+impl HeldCall {
+    fn at(hold: &Hold) -> Self {
+        let (reached_sender, reached) = oneshot::channel();
+        let (release, release_receiver) = oneshot::channel();
+        *hold.lock() = Some((reached_sender, release_receiver));
+        Self { reached, release }
     }
 
-    /// Lets the load return.
+    /// Waits until the call has its answer.
+    pub async fn reached(&mut self) {
+        (&mut self.reached).await.expect("the call that was to be held was dropped");
+    }
+
+    /// Lets the call return.
     pub fn release(self) {
         let _ = self.release.send(());
+    }
+}
+
+async fn until_released(hold: &Hold) {
+    let held = hold.lock().take();
+    if let Some((reached, release)) = held {
+        let _ = reached.send(());
+        let _ = release.await;
     }
 }
 
@@ -211,11 +243,7 @@ impl<S: Store> Store for FaultyStore<S> {
     async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
         self.faults.call().await?;
         let stored = self.inner.load(key).await;
-        let held = self.faults.0.held_load.lock().take();
-        if let Some((reached, release)) = held {
-            let _ = reached.send(());
-            let _ = release.await;
-        }
+        until_released(&self.faults.0.held_load).await;
         stored
     }
 
@@ -245,7 +273,11 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
         self.faults.write().await?;
+        if self.faults.0.undeletable.lock().contains(key) {
+            return Err(StoreError::unavailable("told to fail"));
+        }
         let deleted = self.inner.delete(key, notice).await;
+        until_released(&self.faults.0.held_delete).await;
         self.faults.answer(deleted)
     }
 

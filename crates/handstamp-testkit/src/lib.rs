@@ -33,7 +33,7 @@ pub use self::clock::ManualClock;
 pub use self::cluster::{ClusterOptions, RedisCluster};
 pub use self::deaf_bus::{DeafBus, DeafSubscription, Ears};
 pub use self::eventually::eventually;
-pub use self::faulty_store::{Fault, Faults, FaultyStore, HeldLoad};
+pub use self::faulty_store::{Fault, Faults, FaultyStore, HeldCall};
 pub use self::log::Log;
 pub use self::node::NodeProcess;
 pub use self::patience::PATIENCE;

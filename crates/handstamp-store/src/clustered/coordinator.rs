@@ -64,11 +64,11 @@ impl<B: Bus> Listeners<B> {
         let mut listeners: BTreeMap<Shard, AbortHandle> = BTreeMap::new();
         loop {
             let current = shards.current();
+            for (shard, listener) in listeners.iter().filter(|(shard, _)| !current.contains(shard)) {
+                listener.abort();
+                self.node.repeat_recent_deletes(&self.node.lane(*shard));
+            }
             self.node.lanes.retain(&current);
-            listeners
-                .iter()
-                .filter(|(shard, _)| !current.contains(shard))
-                .for_each(|(_, listener)| listener.abort());
             // Until one has ended, its shard gets no other.
             listeners.retain(|_, listener| !listener.is_finished());
             for shard in current {

@@ -10,10 +10,10 @@ use handstamp_core::id::SessionKey;
 use super::node::{Cached, Node};
 
 /// The loads in progress. A load runs as long as somebody awaits it, and is cancelled with its last waiter.
-pub(super) type Flights = cache::Flights<Departed>;
+pub(super) type Flights = cache::Flights<Running>;
 
 /// When a load began, and what its waiters share.
-pub(super) type Departed = (Instant, Option<WeakShared<Flight>>);
+pub(super) type Running = (Instant, Option<WeakShared<Flight>>);
 
 pub(super) type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
 

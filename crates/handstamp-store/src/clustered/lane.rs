@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use handstamp_core::cache::Feed;
@@ -17,6 +18,14 @@ pub(super) struct Lane {
     /// Loads that may be there at the same time.
     pub(super) loads: Semaphore,
     pub(super) writes: WriteLog,
+    /// How often another server may have taken over.
+    switches: AtomicU64,
+}
+
+/// A command, and the lane as it was when that was sent.
+pub(super) struct Sent {
+    pub(super) lane: Arc<Lane>,
+    switches: u64,
 }
 
 /// How the writes to a shard went.
@@ -32,7 +41,29 @@ pub(super) struct Lanes(RwLock<HashMap<Shard, Arc<Lane>>>);
 
 impl Lane {
     pub(super) fn new(shard: Shard, feed: Arc<Feed>) -> Self {
-        Self { shard, feed, loads: Semaphore::new(LOADS_AT_ONCE), writes: WriteLog::default() }
+        Self {
+            shard,
+            feed,
+            loads: Semaphore::new(LOADS_AT_ONCE),
+            writes: WriteLog::default(),
+            switches: AtomicU64::new(0),
+        }
+    }
+
+    /// A subscription has begun or ended: another server may have taken over.
+    pub(super) fn switched(&self) {
+        self.switches.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Sent {
+    pub(super) fn to(lane: Arc<Lane>) -> Self {
+        Self { switches: lane.switches.load(Ordering::Acquire), lane }
+    }
+
+    /// Whether the server that it was sent to is the one of `lane` now, as far as is known.
+    pub(super) fn counts_for(&self, lane: &Arc<Lane>) -> bool {
+        Arc::ptr_eq(&self.lane, lane) && self.switches == lane.switches.load(Ordering::Acquire)
     }
 }
 

@@ -68,6 +68,8 @@ impl<B: Bus> Listener<B> {
                     let reachable = self.monitor.check().await;
                     self.monitor.ask_time().await;
                     let lost = self.listen(live, reachable).await;
+                    // The next subscription may be long in coming.
+                    self.node.repeat_recent_deletes(&self.lane);
                     tracing::warn!(error = &lost as &dyn Error, "lost the invalidation bus");
                 }
                 Err(error) if !told => {
@@ -106,7 +108,7 @@ impl<B: Bus> Listener<B> {
         loop {
             // Messages from before may have been missed: nothing that is cached counts, and no load that has begun.
             self.node.cut(&self.lane.feed);
-            self.node.repeat_recent_deletes(self.shard);
+            self.node.repeat_recent_deletes(&self.lane);
             if reachable {
                 self.lane.feed.pass(live.fenced_at);
             }

@@ -9,7 +9,7 @@ use handstamp_core::record::RecordError;
 use tokio::time::timeout;
 
 use super::decoded::{CacheEntry, Decoded};
-use super::flight::{Departed, Flight, Landed, Landing};
+use super::flight::{Flight, Landed, Landing, Running};
 use super::node::{ABSENT_TTL, Cached, Node};
 use super::reads::two_types;
 use super::retry::again_if_lost;
@@ -37,12 +37,12 @@ impl Node {
         F: Fn(Stored) -> Result<Decoded<V>, E> + Send + Sync + 'static,
     {
         let begun = self.clock.now();
-        // A load that takes longer brings what this request must not be given: this process was suspended meanwhile.
-        let board = |(earlier, flight): &Departed| {
+        // A load takes longer if this process was suspended meanwhile: its result is too old for this request.
+        let recent = |(earlier, flight): &Running| {
             let age = begun.saturating_duration_since(*earlier);
             if age < self.settings.load_budget { flight.as_ref()?.upgrade() } else { None }
         };
-        let landed = self.flights.join(key, self.lane_of(key).feed.generation(), board, |number| {
+        let landed = self.flights.join(key, self.lane_of(key).feed.generation(), recent, |number| {
             let flight: Flight = Box::pin(run_load(self.clone(), Landing::new(self, key, number), decode));
             let flight = flight.shared();
             ((begun, flight.downgrade()), flight)
@@ -112,7 +112,7 @@ impl Node {
             }
             // Whatever it is, no node has written it as a session.
             Err(StoreError::Record(RecordError::Malformed)) => {
-                if let Some(more) = self.malformed.admit(now) {
+                if let Some(more) = self.malformed_log.admit(now) {
                     tracing::error!(
                         more,
                         "a key of a session holds something that is no session record: it is left as it is"

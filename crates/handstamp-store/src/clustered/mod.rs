@@ -106,8 +106,8 @@ impl ClusteredStore {
             flights: Default::default(),
             lanes: Default::default(),
             deletes: Default::default(),
-            full: Default::default(),
-            malformed: Throttle::new(Duration::from_secs(60)),
+            deletes_log: Default::default(),
+            malformed_log: Throttle::new(Duration::from_secs(60)),
             messenger,
             time: SharedTime::new(clock.now()),
             clock,
@@ -268,10 +268,13 @@ impl ClusteredStore {
     pub async fn shutdown(&self) {
         self.coordinator.stop().await;
         let shards = self.node.store.shards().current();
-        join_all(shards.into_iter().map(|shard| self.node.send_pending_deletes(shard))).await;
+        join_all(shards.into_iter().map(|shard| self.node.send_pending_deletes(shard, 0))).await;
         let count = self.node.deletes.pending_len();
         if count > 0 {
-            tracing::error!(count, "sessions could not be deleted: they will end with their time");
+            tracing::error!(
+                count,
+                "deletes are not confirmed by the store: what it has of these sessions ends with its time"
+            );
         }
         self.node.close();
         self.node.store.close().await;

@@ -163,14 +163,15 @@ impl Monitor {
         self.change(|status| status.clock_is_off = off);
     }
 
-    /// Tells the shard of deletes that it has not acknowledged, whenever it can be reached.
+    /// Tells the shard of deletes that it has not confirmed, whenever it can be reached.
     pub(super) async fn keep_sending_pending_deletes(&self) -> Infallible {
         let mut beat = interval(self.node.settings.beat());
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut from = 0;
         loop {
             beat.tick().await;
             if self.is_reachable() {
-                self.node.send_pending_deletes(self.shard).await;
+                from = self.node.send_pending_deletes(self.shard, from).await;
             }
         }
     }

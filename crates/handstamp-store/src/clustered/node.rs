@@ -12,10 +12,10 @@ use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
 
 use super::Settings;
-use super::deletes::{Deletes, Reply};
+use super::deletes::{Deletes, Outcome};
 use super::erased::{ErasedStore, Publisher};
 use super::flight::Flights;
-use super::lane::{Lane, Lanes};
+use super::lane::{Lane, Lanes, Sent};
 use super::lately::Lately;
 use super::shared_time::SharedTime;
 use super::stats::BusCounters;
@@ -31,10 +31,10 @@ pub(super) struct Node {
     /// Recent changes, where they must be known because replicas are asked.
     pub(super) lately: Option<Lately>,
     pub(super) deletes: Deletes,
-    /// The log lines about deletes that there is no room for.
-    pub(super) full: Throttle,
-    /// The log lines about keys of sessions that hold something else.
-    pub(super) malformed: Throttle,
+    /// Limits the log lines about deletes that there is no room for.
+    pub(super) deletes_log: Throttle,
+    /// Limits the log lines about keys of sessions that hold something else.
+    pub(super) malformed_log: Throttle,
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) time: SharedTime,
@@ -77,15 +77,39 @@ impl Node {
         self.deletes.contains(key, self.clock.now())
     }
 
-    pub(super) fn remember_delete(&self, key: &SessionKey, reply: Reply) {
+    /// Whether a delete of the session need not be sent: the server has confirmed one, and no other has taken over.
+    pub(super) fn is_delete_confirmed(&self, key: &SessionKey) -> bool {
+        let (lane, now) = (self.lane_of(key), self.clock.now());
+        lane.feed.is_recent(now) && self.deletes.is_confirmed(key, lane.shard, now)
+    }
+
+    /// `held`: whether the cache had a copy of the session.
+    pub(super) fn remember_delete(&self, key: &SessionKey, sent: &Sent, outcome: Outcome, held: bool) {
         let now = self.clock.now();
-        if !self.deletes.remember(*key, reply, now)
-            && let Some(more) = self.full.admit(now)
+        let existed = held || matches!(outcome, Outcome::Deleted | Outcome::Retired);
+        if !self.deletes.remember(*key, sent.lane.shard, outcome, existed, now)
+            && let Some(more) = self.deletes_log.admit(now)
         {
-            tracing::error!(
-                more,
-                "too many sessions were deleted at once: one of them may be there again after a failover"
-            );
+            if outcome == Outcome::Unconfirmed {
+                tracing::error!(
+                    more,
+                    "too many deletes are not confirmed by the store: one is not sent again"
+                );
+            } else {
+                tracing::error!(
+                    more,
+                    "too many sessions were deleted at once: one of them may be there again after a failover"
+                );
+            }
+        }
+        self.repeat_if_switched(key, sent);
+    }
+
+    /// Has a delete sent again if its outcome says nothing of the server that is there now. To be called when the outcome is
+    /// remembered: a switch that comes later finds the delete there.
+    pub(super) fn repeat_if_switched(&self, key: &SessionKey, sent: &Sent) {
+        if !sent.counts_for(&self.lane_of(key)) {
+            self.deletes.repeat(key);
         }
     }
 

@@ -2,14 +2,19 @@
 
 use futures_util::future::join_all;
 
+use super::lane::Lane;
 use super::node::Node;
 use super::writes::Writes;
 use crate::Shard;
 
 impl Node {
-    /// Tells a shard of the deletes that it has not acknowledged. Stops at the first failure.
-    pub(super) async fn send_pending_deletes(&self, shard: Shard) {
-        let pending = self.deletes.pending(|key| self.store.shard_of(key) == shard);
+    /// Tells a shard of the deletes that it has not confirmed, and stops when all of those that are sent together fail.
+    /// Begins at position `from`, and returns where to begin the next time, so that deletes which always fail do not block the
+    /// others.
+    pub(super) async fn send_pending_deletes(&self, shard: Shard, from: usize) -> usize {
+        let mut pending = self.deletes.pending(|key| self.store.shard_of(key) == shard);
+        let mut next = from.checked_rem(pending.len()).unwrap_or(0);
+        pending.rotate_left(next);
         for keys in pending.chunks(DELETES_AT_ONCE) {
             let writes = Writes::new(self);
             let sent = join_all(keys.iter().map(async |key| writes.delete_again(key).await)).await;
@@ -17,15 +22,20 @@ impl Node {
             if count > 0 {
                 tracing::info!(count, "deleted sessions again, or late");
             }
-            if sent.iter().any(Result::is_err) {
-                return;
+            // The others are no longer pending.
+            next += sent.iter().filter(|sent| sent.is_err()).count();
+            if sent.iter().all(Result::is_err) {
+                return next;
             }
         }
+        0
     }
 
-    /// Has the recent deletes in a shard sent again, because they may have been undone.
-    pub(super) fn repeat_recent_deletes(&self, shard: Shard) {
-        self.deletes.make_pending(self.clock.now(), |key| self.store.shard_of(key) == shard);
+    /// Has the recent deletes in a shard sent again, because they may have been undone: another server may have taken over.
+    pub(super) fn repeat_recent_deletes(&self, lane: &Lane) {
+        // First: the outcome of a delete that is on its way is remembered after that, or found below.
+        lane.switched();
+        self.deletes.repeat_all(lane.shard, self.clock.now(), |key| self.lies_in(key, lane));
     }
 }
 

@@ -8,8 +8,8 @@ use handstamp_core::record::{Mark, Record, Revision};
 use tokio::time::{Instant, timeout_at};
 
 use super::decoded::CacheEntry;
-use super::deletes::Reply;
-use super::lane::Lane;
+use super::deletes::Outcome;
+use super::lane::{Lane, Sent};
 use super::node::{Cached, Node};
 use super::retry::again_if_lost;
 use crate::{CreateOutcome, RetireOutcome, SaveOutcome, StoreError, TouchOutcome};
@@ -123,25 +123,27 @@ impl<'n> Writes<'n> {
 
     /// Ends a session, for all nodes and for good. Returns whether there was one.
     ///
-    /// Sends nothing for a session that this node itself has deleted in the last half minute. The cache is not asked: a failover
-    /// may have undone the delete of another node.
+    /// Sends nothing for a session that this node itself has deleted in the last half minute, as long as it is certain that no
+    /// other server has taken over. The cache is not asked: a failover may have undone the delete of another node.
     ///
     /// # Errors
     ///
-    /// When the store does not reply in time. The session is then over on this node at once, and the store is told
-    /// as soon as it can be reached, as long as this node lives.
+    /// When the store does not confirm it in time. The session is then over on this node at once, and the delete is sent again
+    /// until the store confirms it, as long as this node runs. If the node remembers too many deletes already, neither
+    /// is true, and an error is logged.
     pub async fn delete(self, key: &SessionKey) -> Result<bool, StoreError> {
         let node = self.node;
-        if node.deletes.is_acknowledged(key, node.clock.now()) {
+        if node.is_delete_confirmed(key) {
             return Ok(false);
         }
         let held = node.cache.holds(key);
-        let deleted = match self.delete_once(key).await {
+        let sent = Sent::to(node.lane_of(key));
+        let deleted = match self.delete_once(key, &sent.lane, |_| true).await {
             // Something else than this library has removed it, so that nobody was told.
             Ok(false) if held => self.announce_delete(key).await.map(|()| false),
             deleted => deleted,
         };
-        node.remember_delete(key, reply_of(&deleted));
+        node.remember_delete(key, &sent, outcome_of(&deleted), held);
         node.forget(key, None);
         if deleted.is_ok() {
             node.remember_absence(key);
@@ -151,16 +153,20 @@ impl<'n> Writes<'n> {
 
     /// Repeats a delete that this node remembers.
     pub(super) async fn delete_again(self, key: &SessionKey) -> Result<bool, StoreError> {
-        let deleted = self.delete_once(key).await;
-        self.node.deletes.replied(key, reply_of(&deleted), self.node.clock.now());
-        self.node.forget(key, None);
+        // That nothing was there at the second attempt may be due to the first one, and is then to be heard once more.
+        let node = self.node;
+        let sent = Sent::to(node.lane_of(key));
+        let deleted = self.delete_once(key, &sent.lane, |deleted| *deleted).await;
+        node.deletes.sent_again(key, sent.lane.shard, outcome_of(&deleted), node.clock.now());
+        node.repeat_if_switched(key, &sent);
+        node.forget(key, None);
         deleted
     }
 
     /// Takes back a session of which nobody has heard, as far as that can be done: should it fail, the record goes with
     /// its time.
     pub async fn take_back(self, key: &SessionKey) {
-        let _ = self.delete_once(key).await;
+        let _ = self.delete_once(key, &self.node.lane_of(key), |_| true).await;
         self.node.forget(key, None);
     }
 
@@ -184,11 +190,12 @@ impl<'n> Writes<'n> {
         let notice = node.message(&Invalidation::SessionDeleted(*key));
         // The mark tells whether it was done.
         let retire = || node.store.retire(key, revision, mark, ttl, notice.clone());
-        let outcome = self.write(&node.lane_of(key), retire, |_| true).await;
+        let sent = Sent::to(node.lane_of(key));
+        let outcome = self.write(&sent.lane, retire, |_| true).await;
         match outcome {
             Ok(outcome) => {
                 if outcome == RetireOutcome::Retired {
-                    node.remember_delete(key, Reply::Deleted);
+                    node.remember_delete(key, &sent, Outcome::Retired, true);
                 }
                 node.forget(key, None);
             }
@@ -215,9 +222,14 @@ impl<'n> Writes<'n> {
         timeout_at(self.deadline, work).await.map_err(|_| StoreError::TimedOut)
     }
 
-    async fn delete_once(self, key: &SessionKey) -> Result<bool, StoreError> {
+    async fn delete_once(
+        self,
+        key: &SessionKey,
+        lane: &Lane,
+        tells: impl Fn(&bool) -> bool,
+    ) -> Result<bool, StoreError> {
         let notice = self.node.message(&Invalidation::SessionDeleted(*key));
-        self.write(&self.node.lane_of(key), || self.node.store.delete(key, notice.clone()), |_| true).await
+        self.write(lane, || self.node.store.delete(key, notice.clone()), tells).await
     }
 
     async fn announce_delete(self, key: &SessionKey) -> Result<(), StoreError> {
@@ -246,11 +258,11 @@ impl<'n> Writes<'n> {
     }
 }
 
-fn reply_of(deleted: &Result<bool, StoreError>) -> Reply {
+fn outcome_of(deleted: &Result<bool, StoreError>) -> Outcome {
     match deleted {
-        Ok(true) => Reply::Deleted,
-        Ok(false) => Reply::Absent,
-        Err(_) => Reply::Lost,
+        Ok(true) => Outcome::Deleted,
+        Ok(false) => Outcome::Absent,
+        Err(_) => Outcome::Unconfirmed,
     }
 }
 

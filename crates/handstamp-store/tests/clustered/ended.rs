@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use handstamp_core::record::Record;
-use handstamp_store::{CreateOutcome, Lookup, RetireOutcome, Store};
+use handstamp_store::{CreateOutcome, Lookup, RetireOutcome, Settings, Store};
 use handstamp_testkit::until;
 use tokio::time::sleep;
 
-use crate::support::{Cluster, MAX_STALENESS, TTL, TestNode, found, mark};
+use crate::support::{Cluster, MAX_STALENESS, TTL, TestNode, found, mark, record};
 
 /// As if another server had taken over that still had the record.
 async fn take_over(cluster: &Cluster, node: &TestNode, record: &Record) {
@@ -106,4 +107,127 @@ async fn k8_2_after_many_logouts_each_is_repeated() {
         assert!(node.delete(&other).await.unwrap());
     }
     is_ended_again(&cluster, &node, &record).await;
+}
+
+/// As in a cluster where one slot has no server.
+#[tokio::test(start_paused = true)]
+async fn deletes_that_fail_by_themselves_do_not_block_others() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let ended = node.create().await;
+    // Many more than are sent at once.
+    let failing: Vec<_> = (0..1_000).map(|_| record().key).collect();
+    node.faults.fail_deletes_of(failing.iter().copied().chain([ended.key]));
+    for key in &failing {
+        assert!(node.clustered.writes().delete(key).await.is_err());
+    }
+    assert!(node.delete(&ended).await.is_err());
+    node.faults.fail_deletes_of(failing);
+    until("it is ended", async || cluster.store.is_empty()).await;
+}
+
+/// A server stands still for longer than deletes are remembered, and carries out what it has received meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_logout_that_is_confirmed_late_is_remembered_from_then_on() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    node.faults.fail();
+    assert!(node.delete(&record).await.is_err());
+    sleep(Duration::from_secs(40)).await;
+    assert!(cluster.store.delete(&record.key, Bytes::new()).await.unwrap());
+    let calls = node.faults.calls();
+    node.faults.work();
+    until("the delete is repeated", async || node.faults.calls() > calls).await;
+    is_ended_again(&cluster, &node, &record).await;
+}
+
+/// One server takes over, and deletes the session again without a reply. Then another one takes over.
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_again_without_a_reply_is_remembered_from_then_on() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    assert!(node.delete(&record).await.unwrap());
+    sleep(Duration::from_secs(20)).await;
+    node.faults.lose_answers(1);
+    is_ended_again(&cluster, &node, &record).await;
+    sleep(Duration::from_secs(20)).await;
+    is_ended_again(&cluster, &node, &record).await;
+}
+
+/// K8.2, S93: a client with any number of dead cookies, while the store is away.
+#[tokio::test(start_paused = true)]
+async fn k8_2_a_flood_of_logouts_in_an_outage_leaves_room_for_others() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let ended = node.create().await;
+    node.faults.fail();
+    for _ in 0..70_000 {
+        assert!(node.clustered.writes().delete(&record().key).await.is_err());
+    }
+    assert!(node.delete(&ended).await.is_err());
+    node.faults.work();
+    assert_eq!(node.read(&ended.key).await.unwrap(), Lookup::Absent);
+    until("it is ended", async || cluster.store.is_empty()).await;
+}
+
+/// Another server has taken over, and subscriptions to it fail while commands reach it.
+#[tokio::test(start_paused = true)]
+async fn what_was_logged_out_is_logged_out_again_without_a_subscription() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    assert!(node.delete(&record).await.unwrap());
+    node.faults.fail();
+    node.ears.refuse();
+    until("the node notices", async || !node.clustered.running()).await;
+    assert_eq!(cluster.store.create(&record, TTL).await.unwrap(), CreateOutcome::Created);
+    node.faults.work();
+    until("it is ended", async || cluster.store.is_empty()).await;
+}
+
+/// What the node has deleted counts for nothing once it may be another server that replies.
+#[tokio::test(start_paused = true)]
+async fn without_a_subscription_a_second_logout_is_sent() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    assert!(node.delete(&record).await.unwrap());
+    node.ears.refuse();
+    until("the node notices", async || !node.clustered.running()).await;
+    sleep(MAX_STALENESS).await;
+    assert_eq!(cluster.store.create(&record, TTL).await.unwrap(), CreateOutcome::Created);
+    assert!(node.delete(&record).await.unwrap());
+    assert!(cluster.store.is_empty());
+}
+
+/// Nobody has logged out before.
+#[tokio::test(start_paused = true)]
+async fn a_logout_with_an_id_that_was_replaced_is_sent() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let record = node.create().await;
+    let retired = node.clustered.writes().retire(&record.key, record.revision, mark(), TTL).await;
+    assert_eq!(retired.unwrap(), RetireOutcome::Retired);
+    let calls = node.faults.calls();
+    assert!(!node.delete(&record).await.unwrap());
+    assert_eq!(node.faults.calls(), calls + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_old_server_confirms_late_is_sent_to_the_new_one() {
+    let cluster = Cluster::new();
+    let patient = Settings { save_budget: Duration::from_secs(600), ..Settings::default() };
+    let node = cluster.node_with("one", patient).await;
+    let record = node.create().await;
+    let mut held = node.faults.hold_next_delete();
+    let (deleted, ()) = tokio::join!(node.delete(&record), async {
+        held.reached().await;
+        take_over(&cluster, &node, &record).await;
+        held.release();
+    });
+    assert!(deleted.unwrap());
+    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
+    until("it is ended", async || cluster.store.is_empty()).await;
 }

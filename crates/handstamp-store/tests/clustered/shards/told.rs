@@ -1,7 +1,7 @@
 //! Who tells whom: messages for all shards or one, and what ended while a shard was away.
 
 use handstamp_core::record::Record;
-use handstamp_store::{Bus, Settings, Shard, Store, Subscription};
+use handstamp_store::{Bus, Lookup, Settings, Shard, Store, Subscription};
 use handstamp_testkit::until;
 use tokio::time::Instant;
 
@@ -72,6 +72,52 @@ async fn at_the_end_every_shard_that_is_there_is_told_what_ended() {
         assert!(cluster.stores[shard].load(&records[shard].key).await.unwrap().is_some());
         node.faults[shard].work();
     }
+}
+
+/// The second shard takes over the sessions of the first without having received the delete.
+#[tokio::test(start_paused = true)]
+async fn what_ends_in_a_shard_while_another_takes_its_place_is_ended_there_too() {
+    for (is_gone, reply_is_lost) in [(true, false), (true, true), (false, false)] {
+        let cluster = ShardedCluster::new();
+        let node = cluster.patient_node("one").await;
+        let [ended, _] = node.create_two().await;
+        cluster.copy_to_second(&ended).await;
+        // Nothing is heard from the new one.
+        node.ears[1].refuse();
+        until("it is noticed", async || !node.clustered.running()).await;
+        let mut held = node.faults[0].hold_next_delete();
+        if reply_is_lost {
+            node.faults[0].lose_answers(1);
+            node.faults[1].fail();
+        }
+        let (deleted, ()) = tokio::join!(node.delete(&ended), async {
+            held.reached().await;
+            cluster.layout.give(&ended.key, SHARDS[1]);
+            if is_gone {
+                cluster.layout.remove(SHARDS[0]);
+            }
+            held.release();
+        });
+        assert_eq!(deleted.is_err(), reply_is_lost);
+        assert_eq!(node.read(&ended.key).await.unwrap(), Lookup::Absent);
+        node.faults[1].work();
+        until("it is ended", async || cluster.stores[1].load(&ended.key).await.unwrap().is_none()).await;
+    }
+}
+
+/// The same, after the delete was confirmed.
+#[tokio::test(start_paused = true)]
+async fn what_has_ended_in_a_shard_that_is_gone_is_ended_in_the_one_in_its_place_too() {
+    let cluster = ShardedCluster::new();
+    let node = cluster.node("one").await;
+    let [ended, _] = node.create_two().await;
+    cluster.copy_to_second(&ended).await;
+    node.ears[1].refuse();
+    until("it is noticed", async || !node.clustered.running()).await;
+    assert!(node.delete(&ended).await.unwrap());
+    cluster.layout.give(&ended.key, SHARDS[1]);
+    cluster.layout.remove(SHARDS[0]);
+    until("it is ended", async || cluster.stores[1].load(&ended.key).await.unwrap().is_none()).await;
 }
 
 /// A shard does not answer any more, and this session of it is ended meanwhile, and so are a thousand others: many more
