@@ -2,7 +2,6 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use handstamp_core::cookie::{Opened, Presented};
 use handstamp_core::id::SessionKey;
@@ -200,15 +199,6 @@ impl<T: SessionData> Exchange<T> {
 
     pub(super) fn key_of(&self, cookie: &Opened) -> SessionKey {
         self.shared.namespace().session_key(&cookie.id)
-    }
-
-    /// The session whose life is to be extended because of this request, if it is time for that.
-    pub(super) fn claim_touch(&self, open: &Open<T>, now: Instant) -> Option<Arc<Snapshot<T>>> {
-        if self.passive || open.destroy {
-            return None;
-        }
-        let origin = open.origin.as_ref()?;
-        origin.life.claim_touch(now, self.shared.timeouts()).then(|| origin.clone())
     }
 }
 

@@ -85,7 +85,7 @@ impl<T: SessionData> Exchange<T> {
             });
             Err(SessionError::Aborted)
         });
-        self.keep_alive();
+        drop(self.keep_alive());
         committed
     }
 

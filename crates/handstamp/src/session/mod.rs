@@ -14,6 +14,7 @@ mod renewal;
 mod sealed;
 mod snapshot;
 mod together;
+mod uses;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,9 +27,11 @@ pub use self::discard::DiscardSession;
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::extract::end_session;
 pub use self::extract::{Fresh, Peek, SessionRejection};
+use self::find::Use;
 pub(crate) use self::finish::{Finish, Outcome};
 pub(crate) use self::queue::Queues;
 pub(crate) use self::snapshot::{MAX_DECODED, Snapshot, Unreadable};
+pub(crate) use self::uses::{LastUse, Touch};
 use crate::{SessionData, SessionError};
 
 /// The session of a request, as an extractor.
@@ -164,7 +167,7 @@ impl<T: SessionData> Session<T> {
     ///
     /// Safe.
     pub async fn refresh(&self) -> Result<(), SessionError> {
-        self.exchange.refresh().await
+        self.exchange.refresh(Use::Peek).await
     }
 
     /// Puts `data` in the place of all that is there, whatever other requests have saved in between.
@@ -190,8 +193,8 @@ impl<T: SessionData> Session<T> {
     /// Keeps the session alive, as a request does: gives it its full idle timeout, within its absolute lifetime, and at most
     /// once in a tenth of the idle timeout. A session that is not stored stays so.
     ///
-    /// Requests do this when they arrive, and again and again while their handler works. What goes on after the response has
-    /// been sent, such as a WebSocket or a stream, has to call this for as long as the visitor is active.
+    /// Requests do this when they extract their session, and while their handler works. What goes on after the response has been
+    /// sent, such as a WebSocket or a stream, has to call this for as long as the visitor is active.
     ///
     /// # Errors
     ///

@@ -37,6 +37,8 @@ pub(super) struct Open<T> {
     pub(super) destroy: bool,
     /// Whether there is an origin is not known.
     pub(super) outage: Option<SessionError>,
+    /// Whether the request is a use of the session, which keeps it alive.
+    pub(super) counts: bool,
     /// Commits in progress.
     pub(super) committing: usize,
     /// The cookie that the response is to carry, from a commit that is done.
@@ -74,6 +76,7 @@ impl<T: SessionData> Open<T> {
             restart: false,
             destroy: false,
             outage: None,
+            counts: false,
             committing: 0,
             to_send: None,
             left: false,
