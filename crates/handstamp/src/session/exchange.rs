@@ -1,7 +1,6 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use handstamp_core::cookie::{Opened, Presented};
 use handstamp_core::id::SessionKey;
@@ -10,6 +9,7 @@ use parking_lot::ReentrantMutex;
 
 use super::change::{Change, changed};
 use super::open::Open;
+use super::progress::Progress;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
@@ -25,8 +25,7 @@ pub(crate) struct Exchange<T: SessionData> {
     /// Code of the application runs while this is locked, and never while it is borrowed: a change can read the session that
     /// it is made to, and sees it as it was before.
     state: ReentrantMutex<RefCell<State<T>>>,
-    /// Whether a handle of the session was dropped by a panic.
-    panicked: AtomicBool,
+    pub(super) progress: Progress,
     /// Commits of one request are carried out one after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
@@ -51,8 +50,8 @@ impl<T: SessionData> Exchange<T> {
         outer: Option<Arc<Self>>,
     ) -> Self {
         let state = ReentrantMutex::new(RefCell::new(State::Unopened));
-        let (panicked, turn) = (AtomicBool::new(false), tokio::sync::Mutex::default());
-        Self { shared, presented, passive, outer, state, panicked, turn }
+        let (progress, turn) = (Progress::default(), tokio::sync::Mutex::default());
+        Self { shared, presented, passive, outer, state, progress, turn }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
@@ -118,20 +117,12 @@ impl<T: SessionData> Exchange<T> {
     /// meantime, that commit fails, because the changes cannot be made again.
     pub(crate) fn abandon(&self) {
         self.with_state(|state| {
-            if let State::Open(open) = state {
-                open.abandoned = !open.left;
-                open.forget_if_abandoned();
+            if self.progress.abandon()
+                && let State::Open(open) = state
+            {
+                open.forget_closures();
             }
         });
-    }
-
-    /// A handle of the session is dropped by a panic: the handler's, or another's that does not matter to the response.
-    pub(super) fn note_panic(&self) {
-        self.panicked.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn has_panicked(&self) -> bool {
-        self.panicked.load(Ordering::Relaxed)
     }
 
     pub(super) fn with_open<R>(&self, act: impl FnOnce(&mut Open<T>) -> R) -> R {
@@ -227,7 +218,7 @@ impl<T: SessionData> Drop for Changing<'_, T> {
 impl<T: SessionData> Drop for Exchange<T> {
     fn drop(&mut self) {
         if let State::Open(open) = self.state.get_mut().get_mut()
-            && open.left
+            && self.progress.has_left()
             && open.has_work()
         {
             self.shared.report_lost_change();

@@ -9,6 +9,7 @@ mod guard;
 mod life;
 mod missing_layer;
 mod open;
+mod progress;
 mod queue;
 mod renewal;
 mod sealed;
@@ -84,7 +85,8 @@ impl<T: SessionData> Session<T> {
     /// `change` may read this session, and sees it as it was before. If it panics, the data is as it was before.
     ///
     /// `change` is dropped when it has been committed or discarded, or when the request is given up. One that is made after the
-    /// response, and that owns a clone of this session, has to be committed or discarded: until then, it keeps itself alive.
+    /// response, or after the request was given up, and that owns a clone of this session, has to be committed or discarded: until
+    /// then, it keeps itself alive.
     ///
     /// # Panics
     ///
@@ -145,8 +147,8 @@ impl<T: SessionData> Session<T> {
     /// # Errors
     ///
     /// When it could not be done. The handler then decides what to answer, and what could not be done is forgotten. After
-    /// [`SessionError::Store`] it is unknown whether it was done. Once the answer has left, a session can be neither
-    /// created nor renewed: [`SessionError::TooLate`].
+    /// [`SessionError::Store`] it is unknown whether it was done. Once the answer has left, or the request was given up, a
+    /// session can be neither created nor renewed: [`SessionError::TooLate`].
     ///
     /// # Cancel safety
     ///
@@ -272,7 +274,7 @@ impl<T: SessionData> Clone for Session<T> {
 impl<T: SessionData> Drop for Session<T> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.exchange.note_panic();
+            self.exchange.progress.note_panic();
         }
     }
 }

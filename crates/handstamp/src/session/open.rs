@@ -43,10 +43,6 @@ pub(super) struct Open<T> {
     pub(super) committing: usize,
     /// The cookie that the response is to carry, from a commit that is done.
     pub(super) to_send: Option<HeaderValue>,
-    /// Whether the response has been sent, and with it the last chance to set a cookie.
-    pub(super) left: bool,
-    /// Whether the request was given up before it had a response.
-    pub(super) abandoned: bool,
     /// Whether a change is being made.
     pub(super) changing: bool,
     /// Whether the session that the request came with existed.
@@ -79,8 +75,6 @@ impl<T: SessionData> Open<T> {
             counts: false,
             committing: 0,
             to_send: None,
-            left: false,
-            abandoned: false,
             changing: false,
             ended: false,
             batch: 0,
@@ -137,12 +131,6 @@ impl<T: SessionData> Open<T> {
 
     pub(super) fn has_work(&self) -> bool {
         self.destroy || self.renew || !self.changes.is_empty()
-    }
-
-    /// The response is sent. Intents without effect, such as renewing a session that does not exist, are dropped.
-    pub(super) fn leave(&mut self) {
-        self.take_back_intents();
-        self.left = true;
     }
 
     /// The headers that the response needs.
@@ -243,15 +231,15 @@ impl<T: SessionData> Open<T> {
         self.lost.is_some()
     }
 
-    /// Drops the closures of changes that nobody will make again. A commit in progress may yet take them.
-    pub(super) fn forget_if_abandoned(&mut self) {
-        if self.abandoned && self.committing == 0 && !self.changes.is_empty() {
+    /// Drops the closures of changes, which then cannot be made again. A commit in progress may still take them.
+    pub(super) fn forget_closures(&mut self) {
+        if self.committing == 0 && !self.changes.is_empty() {
             self.drop_changes();
             self.changes.push(Change::Forgotten);
         }
     }
 
-    fn take_back_intents(&mut self) {
+    pub(super) fn take_back_intents(&mut self) {
         self.drop_changes();
         (self.renew, self.restart, self.destroy) = (false, false, false);
     }
