@@ -133,14 +133,19 @@ impl<T: SessionData> Exchange<T> {
             Some(cookie) => self.shared.load_fresh(&self.key_of(&cookie)).await?,
             None => Lookup::Absent,
         };
-        let is_open = self.with_state(|state| {
-            if let State::Open(_) = state {
-                return true;
+        let has_changed = self.with_state(|state| match (state, &found) {
+            // The changes need not be made again, which may not be possible any more.
+            (State::Open(open), Lookup::Found(fresh)) if open.is_at(fresh) => {
+                open.refresh(fresh.clone());
+                false
             }
-            *state = State::Open(self.opened(Option::from(found.clone())));
-            false
+            (State::Open(_), _) => true,
+            (state, _) => {
+                *state = State::Open(self.opened(Option::from(found.clone())));
+                false
+            }
         });
-        if is_open {
+        if has_changed {
             self.rebase(|open| match found {
                 Lookup::Found(fresh) => open.refresh(fresh),
                 Lookup::Absent | Lookup::Unreadable if open.origin.is_some() => {

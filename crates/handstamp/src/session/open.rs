@@ -183,6 +183,11 @@ impl<T: SessionData> Open<T> {
         }
     }
 
+    /// Whether the origin has this revision.
+    pub(super) fn is_at(&self, fresh: &Snapshot<T>) -> bool {
+        self.origin.as_ref().is_some_and(|origin| origin.envelope.revision == fresh.envelope.revision)
+    }
+
     /// `fresh` is what is in the store now.
     pub(super) fn refresh(&mut self, fresh: Arc<Snapshot<T>>) {
         self.outage = None;

@@ -73,6 +73,20 @@ async fn k8_a_task_can_commit_what_a_request_that_was_given_up_has_changed() {
     }
 }
 
+/// Nothing has changed elsewhere.
+#[tokio::test(start_paused = true)]
+async fn k8_a_refresh_keeps_what_a_request_that_was_given_up_has_changed() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    let kept = Kept::default();
+    give_up(&node, &browser, &Arc::new(()), Some(kept.clone())).await;
+    let session = kept.lock().take().unwrap();
+    session.refresh().await.unwrap();
+    assert_eq!(session.get().visits, 1);
+    session.commit().await.unwrap();
+    assert_eq!(browser.me().await.unwrap(), "ada 1");
+}
+
 /// The browser never gets the new id, so it keeps the old one.
 #[tokio::test(start_paused = true)]
 async fn k8_a_task_cannot_renew_or_create_a_session_for_a_request_that_was_given_up() {
