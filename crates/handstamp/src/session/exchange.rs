@@ -114,15 +114,27 @@ impl<T: SessionData> Exchange<T> {
     /// handle of the session, and with it this exchange, which holds the closure.
     ///
     /// The data stays as it is, since a task may have a handle, too, and commit. If the session was changed elsewhere in the
-    /// meantime, that commit fails, because the changes cannot be made again.
+    /// meantime, that commit fails, because the changes cannot be made again. After a panic it always fails: the changes may be
+    /// incomplete.
     pub(crate) fn abandon(&self) {
+        self.note_panic();
         self.with_state(|state| {
             if self.progress.abandon()
                 && let State::Open(open) = state
             {
+                if self.progress.has_panicked() {
+                    open.lose_changes(SessionError::Aborted);
+                }
                 open.forget_closures();
             }
         });
+    }
+
+    /// To be called where a panic of the handler would be passing by.
+    pub(crate) fn note_panic(&self) {
+        if std::thread::panicking() {
+            self.progress.note_panic();
+        }
     }
 
     pub(super) fn with_open<R>(&self, act: impl FnOnce(&mut Open<T>) -> R) -> R {

@@ -273,9 +273,7 @@ impl<T: SessionData> Clone for Session<T> {
 /// A panic may be made a response of before it reaches the layer.
 impl<T: SessionData> Drop for Session<T> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.exchange.progress.note_panic();
-        }
+        self.exchange.note_panic();
     }
 }
 

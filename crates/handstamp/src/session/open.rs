@@ -228,6 +228,14 @@ impl<T: SessionData> Open<T> {
         self.lost = Some(why);
     }
 
+    /// Forgets the changes and the renewal that have not been committed. The next commit reports that.
+    pub(super) fn lose_changes(&mut self, why: SessionError) {
+        if self.renew || !self.changes.is_empty() {
+            self.discard_changes();
+            self.lost = Some(why);
+        }
+    }
+
     pub(super) fn take_lost(&mut self) -> Option<SessionError> {
         self.lost.take()
     }
