@@ -22,8 +22,8 @@ pub(crate) struct Exchange<T: SessionData> {
     pub(super) passive: bool,
     /// That of the next layer further out for sessions of this type, under another cookie.
     outer: Option<Arc<Self>>,
-    /// Code of the application runs while this is locked, and never while it is borrowed: a change can read the session that
-    /// it is made to, and sees it as it was before.
+    /// Changes of the application are made while this is locked, and never while it is borrowed: a change can read the session
+    /// that it is made to, and sees it as it was before. Of the application's code, only `T::default` runs while it is borrowed.
     state: ReentrantMutex<RefCell<State<T>>>,
     pub(super) progress: Progress,
     /// Commits of one request are carried out one after the other.
