@@ -16,7 +16,8 @@ use crate::layer::respond::error_response;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The task that wrote the session died: encoding or changing the data panicked, or the runtime was shut down.
+    /// The task that wrote the session died: encoding or changing the data panicked, or the runtime was shut down. Or the handler
+    /// panicked, or its request was given up, so that its changes are incomplete or cannot be made again.
     Aborted,
     /// Other requests kept changing the session, until there was no time left. Nothing was changed.
     Conflict,
@@ -33,7 +34,8 @@ pub enum SessionError {
     Random(RandomError),
     /// The store failed.
     Store(StoreError),
-    /// The answer has left, and with it the last chance to send a cookie: no session can be created or renewed now.
+    /// The answer has left, or the request was given up, and no cookie can be sent any more: no session can be created or renewed
+    /// now.
     TooLate,
     /// The request has more cookies than are examined, 180 of them and 16 KiB, and a session cookie among those that were
     /// not.
@@ -103,7 +105,7 @@ impl fmt::Display for SessionError {
             Self::Random(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::TooLate => {
-                f.write_str("the answer has left: the browser cannot be given a session any more")
+                f.write_str("there is no response any more that could give the browser a session")
             }
             Self::TooManyCookies => {
                 f.write_str("the request has too many cookies to find its session cookie")

@@ -42,24 +42,25 @@ impl Report {
     }
 }
 
-/// Failures that have the same cause, as in an outage, are one line a minute.
+/// Failures that have the same cause, as in an outage, are one line a minute, also when several causes alternate.
 #[derive(Debug, Default)]
 struct Failures {
-    told: Option<(String, Instant)>,
+    /// The causes of the lines of the last minute, and when these were logged. The last one is the latest.
+    told: Vec<(String, Instant)>,
     suppressed: u64,
 }
 
 impl Failures {
     fn admit(&mut self, cause: String, now: Instant) -> Option<u64> {
-        let is_told = |(told, at): &(String, Instant)| {
-            let pause = if *told == cause { SAME_CAUSE_PAUSE } else { OTHER_CAUSE_PAUSE };
-            now.saturating_duration_since(*at) < pause
-        };
-        if self.told.as_ref().is_some_and(is_told) {
+        let age = |at: Instant| now.saturating_duration_since(at);
+        self.told.retain(|(_, at)| age(*at) < SAME_CAUSE_PAUSE);
+        let is_too_soon = self.told.last().is_some_and(|(_, at)| age(*at) < OTHER_CAUSE_PAUSE);
+        let is_told = self.told.iter().any(|(told, _)| *told == cause);
+        if is_too_soon || is_told || self.told.len() >= MOST_CAUSES {
             self.suppressed += 1;
             return None;
         }
-        self.told = Some((cause, now));
+        self.told.push((cause, now));
         Some(std::mem::take(&mut self.suppressed))
     }
 }
@@ -71,6 +72,9 @@ fn cause_of(error: &dyn Error) -> String {
 
 const SAME_CAUSE_PAUSE: Duration = Duration::from_secs(60);
 const OTHER_CAUSE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Lines in a minute, whatever the causes contain.
+const MOST_CAUSES: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -87,7 +91,21 @@ mod tests {
         assert_eq!(admit("no memory", 1), None);
         assert_eq!(admit("no memory", 59), None);
         assert_eq!(admit("no memory", 60), Some(2));
-        assert_eq!(admit("a replica", 60), None, "causes that take turns are one line a second");
+        assert_eq!(admit("a replica", 60), None, "there is one line a second at most");
         assert_eq!(admit("a replica", 61), Some(1));
+        assert_eq!(admit("no memory", 62), None, "causes that alternate are one line a minute each");
+        assert_eq!(admit("a replica", 63), None);
+        assert_eq!(admit("no memory", 120), Some(2));
+    }
+
+    #[test]
+    fn k8_the_causes_that_are_remembered_are_bounded() {
+        let (begin, mut failures) = (SystemClock.now(), Failures::default());
+        let mut admit = |seconds| {
+            let at = begin + Duration::from_secs(seconds);
+            failures.admit(format!("cause {seconds}"), at).is_some()
+        };
+        assert_eq!((0..60).filter(|seconds| admit(*seconds)).count(), MOST_CAUSES);
+        assert!(admit(60));
     }
 }

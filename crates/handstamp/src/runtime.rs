@@ -122,8 +122,8 @@ impl Runtime {
     }
 
     /// Whether the store could be reached when it was last asked, all shards of it, half a second ago as a rule, and takes
-    /// writes. That is tried at once when a write has failed, and when none was made for ten seconds. This
-    /// asks nobody, so probes may call it as often as they like.
+    /// writes. A write is tried the next time that the store is asked after one has failed, and when none was made for ten seconds.
+    /// This asks nobody, so probes may call it as often as they like.
     #[must_use]
     pub fn healthy(&self) -> bool {
         self.store().healthy()

@@ -55,7 +55,11 @@ async fn what_ended_long_ago_is_left_alone() {
     sleep(Duration::from_secs(60)).await;
     take_over(&cluster, &node, &record).await;
     sleep(MAX_STALENESS).await;
-    assert_eq!(node.read(&record.key).await.unwrap(), found("first"), "that is another's affair");
+    assert_eq!(
+        node.read(&record.key).await.unwrap(),
+        found("first"),
+        "it was deleted so long ago that the record must be from elsewhere"
+    );
 }
 
 /// K8.2, S93: one client with one dead cookie.
@@ -83,7 +87,7 @@ async fn k8_2_a_logout_whose_first_reply_was_lost_is_repeated_too() {
     is_ended_again(&cluster, &node, &record).await;
 }
 
-/// The session was logged out on another node just before. What this node has acknowledged, it stands by.
+/// The session was logged out on another node just before. This node has acknowledged a logout of it, too, and keeps to that.
 #[tokio::test(start_paused = true)]
 async fn what_another_node_has_ended_is_over_here_too_after_a_failover() {
     let cluster = Cluster::new();

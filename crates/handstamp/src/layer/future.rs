@@ -21,7 +21,8 @@ pin_project! {
     /// the session. Dropped later, the session is still written: a commit that has begun is finished.
     ///
     /// A task that has a [`Session`](crate::Session) of the request can commit the handler's changes after that, unless the
-    /// session was changed elsewhere in the meantime: their closures have been dropped, and cannot run again.
+    /// handler has panicked, or the session was changed elsewhere in the meantime: their closures have been dropped, and cannot run
+    /// again. It can neither create nor renew a session, since the browser would not get the cookie.
     pub struct ResponseFuture<F, T: SessionData, B> {
         #[pin]
         state: State<F, T, B>,
@@ -73,7 +74,10 @@ where
         loop {
             match state.as_mut().project() {
                 StateProj::Handle { handler, exchange, keep_alive } => {
-                    let Poll::Ready(response) = handler.poll(cx) else {
+                    let passing = NotePanic(exchange);
+                    let response = handler.poll(cx);
+                    drop(passing);
+                    let Poll::Ready(response) = response else {
                         keep_alive.poll(exchange, cx);
                         return Poll::Pending;
                     };
@@ -109,6 +113,15 @@ where
                 StateProj::Nested { handler } => return handler.poll(cx),
             }
         }
+    }
+}
+
+/// Notes a panic that passes through the layer, also if the handler has given its session away.
+struct NotePanic<'e, T: SessionData>(&'e Exchange<T>);
+
+impl<T: SessionData> Drop for NotePanic<'_, T> {
+    fn drop(&mut self) {
+        self.0.note_panic();
     }
 }
 

@@ -51,9 +51,9 @@ use crate::{Outage, Runtime, SessionData};
 ///   the handler has set a `Clear-Site-Data`.
 /// - A response in place of the handler's keeps the headers of CORS: `Access-Control-*` and `Vary`.
 ///
-/// Several layers can stand on one router if each has its own `T` and its own
-/// [`cookie_name`](Self::cookie_name). A layer inside of another for the same sessions, such as on a nested router, takes the
-/// session of the outer one.
+/// Several layers can stand on one router if each has its own [`cookie_name`](Self::cookie_name), and its own `T`: of layers with
+/// the same `T`, extractors take the session of the innermost one. A layer inside of another for the same sessions, such as on a
+/// nested router, takes the session of the outer one.
 ///
 /// # Where it belongs
 ///

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use handstamp_core::cookie::Presented;
 use http::header::{COOKIE, Entry};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tower_service::Service;
 
 use super::{ResponseFuture, Shared};
@@ -39,19 +39,47 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let outer = request.extensions().get::<Arc<Exchange<T>>>().cloned();
+        let newest = newest::<T>(request.extensions());
         let same = |exchange: &&Arc<Exchange<T>>| exchange.shared().is_same_session(&self.shared);
-        if let Some(exchange) = successors(outer.as_ref(), |exchange| exchange.outer()).find(same) {
-            // A layer for another cookie may stand between the two.
-            request.extensions_mut().insert(exchange.clone());
+        if let Some(exchange) = successors(newest.as_ref(), |exchange| exchange.outer()).find(same) {
+            use_again(request.extensions_mut(), exchange, newest.as_ref());
             return ResponseFuture::nested(self.inner.call(request));
         }
         let presented = self.shared.cookie().find(request.headers());
         let passive = !matches!(presented, Presented::Nothing) && is_prefetch(request.headers());
         hide_cookies(request.headers_mut());
-        let exchange = Arc::new(Exchange::new(self.shared.clone(), presented, passive, outer));
-        request.extensions_mut().insert(exchange.clone());
+        let exchange = Arc::new(Exchange::new(self.shared.clone(), presented, passive, newest));
+        add(request.extensions_mut(), exchange.clone());
         ResponseFuture::new(self.inner.call(request), exchange)
+    }
+}
+
+/// The newest exchange of a request, where one of a layer further out is in use again.
+#[derive(Clone)]
+struct Newest<T: SessionData>(Arc<Exchange<T>>);
+
+/// The newest exchange of a request for sessions of this type, from which all others can be reached.
+fn newest<T: SessionData>(extensions: &Extensions) -> Option<Arc<Exchange<T>>> {
+    let in_use = extensions.get::<Arc<Exchange<T>>>()?;
+    Some(extensions.get::<Newest<T>>().map_or(in_use, |newest| &newest.0).clone())
+}
+
+fn add<T: SessionData>(extensions: &mut Extensions, exchange: Arc<Exchange<T>>) {
+    if exchange.outer().is_some() {
+        extensions.remove::<Newest<T>>();
+    }
+    extensions.insert(exchange);
+}
+
+/// Makes extractors take the session of this exchange, as those before a layer for another cookie did.
+fn use_again<T: SessionData>(
+    extensions: &mut Extensions,
+    exchange: &Arc<Exchange<T>>,
+    newest: Option<&Arc<Exchange<T>>>,
+) {
+    extensions.insert(exchange.clone());
+    if let Some(newest) = newest {
+        extensions.insert(Newest(newest.clone()));
     }
 }
 

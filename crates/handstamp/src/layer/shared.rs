@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::cookie::{InvalidCookieName, SameSite, SessionCookie};
 use super::respond::{CacheControl, Statuses};
-use crate::session::{Queues, Snapshot, Unreadable};
+use crate::session::{Queues, Snapshot, Touch, Unreadable};
 use crate::{Outage, Runtime, SessionData, SessionError};
 
 /// What all requests of a layer have in common.
@@ -200,25 +200,22 @@ impl<T: SessionData> Shared<T> {
         self.runtime.report().lost_change(self.now());
     }
 
-    /// Extends the life of a session at which no handler has looked yet, if it is time for that.
-    pub(crate) async fn count_use(self: &Arc<Self>, key: &SessionKey) {
+    /// Extends the life of a session that has not been extracted yet, if it is time for that.
+    pub(crate) async fn count_use(self: &Arc<Self>, key: &SessionKey) -> Result<(), SessionError> {
         let known = match self.store().lookup(key, self.now()) {
-            Some(known) => Ok(known),
-            None => self.load(key).await,
+            Some(known) => known,
+            None => self.load(key).await?,
         };
-        // Should it fail, it is for the handler to find out.
-        if let Ok(Lookup::Found(session)) = known
-            && session.life.claim_touch(self.now(), self.timeouts())
-        {
-            let _ = self.spawn_touch(session).await;
+        match known {
+            Lookup::Found(session) if session.life.claim_touch(self.now(), self.timeouts()) => {
+                self.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted))
+            }
+            Lookup::Found(_) | Lookup::Absent | Lookup::Unreadable => Ok(()),
         }
     }
 
     /// Extends the session's life while the request goes on.
-    pub(crate) fn spawn_touch(
-        self: &Arc<Self>,
-        session: Arc<Snapshot<T>>,
-    ) -> JoinHandle<Result<(), SessionError>> {
+    pub(crate) fn spawn_touch(self: &Arc<Self>, session: Arc<Snapshot<T>>) -> Touch {
         let shared = self.clone();
         self.spawn(async move {
             let store = shared.store();

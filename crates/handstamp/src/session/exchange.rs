@@ -1,8 +1,6 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use handstamp_core::cookie::{Opened, Presented};
 use handstamp_core::id::SessionKey;
@@ -11,6 +9,7 @@ use parking_lot::ReentrantMutex;
 
 use super::change::{Change, changed};
 use super::open::Open;
+use super::progress::Progress;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
@@ -23,11 +22,10 @@ pub(crate) struct Exchange<T: SessionData> {
     pub(super) passive: bool,
     /// That of the next layer further out for sessions of this type, under another cookie.
     outer: Option<Arc<Self>>,
-    /// Code of the application runs while this is locked, and never while it is borrowed: a change can read the session that
-    /// it is made to, and sees it as it was before.
+    /// Changes of the application are made while this is locked, and never while it is borrowed: a change can read the session
+    /// that it is made to, and sees it as it was before. Of the application's code, only `T::default` runs while it is borrowed.
     state: ReentrantMutex<RefCell<State<T>>>,
-    /// Whether a handle of the session was dropped by a panic.
-    panicked: AtomicBool,
+    pub(super) progress: Progress,
     /// Commits of one request are carried out one after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
@@ -52,8 +50,8 @@ impl<T: SessionData> Exchange<T> {
         outer: Option<Arc<Self>>,
     ) -> Self {
         let state = ReentrantMutex::new(RefCell::new(State::Unopened));
-        let (panicked, turn) = (AtomicBool::new(false), tokio::sync::Mutex::default());
-        Self { shared, presented, passive, outer, state, panicked, turn }
+        let (progress, turn) = (Progress::default(), tokio::sync::Mutex::default());
+        Self { shared, presented, passive, outer, state, progress, turn }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
@@ -120,23 +118,27 @@ impl<T: SessionData> Exchange<T> {
     /// handle of the session, and with it this exchange, which holds the closure.
     ///
     /// The data stays as it is, since a task may have a handle, too, and commit. If the session was changed elsewhere in the
-    /// meantime, that commit fails, because the changes cannot be made again.
+    /// meantime, that commit fails, because the changes cannot be made again. After a panic it always fails: the changes may be
+    /// incomplete.
     pub(crate) fn abandon(&self) {
+        self.note_panic();
         self.with_state(|state| {
-            if let State::Open(open) = state {
-                open.abandoned = !open.left;
-                open.forget_if_abandoned();
+            if self.progress.abandon()
+                && let State::Open(open) = state
+            {
+                if self.progress.has_panicked() {
+                    open.lose_changes(SessionError::Aborted);
+                }
+                open.forget_closures();
             }
         });
     }
 
-    /// A handle of the session is dropped by a panic: the handler's, or another's that does not matter to the response.
-    pub(super) fn note_panic(&self) {
-        self.panicked.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn has_panicked(&self) -> bool {
-        self.panicked.load(Ordering::Relaxed)
+    /// To be called where a panic of the handler would be passing by.
+    pub(crate) fn note_panic(&self) {
+        if std::thread::panicking() {
+            self.progress.note_panic();
+        }
     }
 
     pub(super) fn with_open<R>(&self, act: impl FnOnce(&mut Open<T>) -> R) -> R {
@@ -207,15 +209,6 @@ impl<T: SessionData> Exchange<T> {
     pub(super) fn key_of(&self, cookie: &Opened) -> SessionKey {
         self.shared.namespace().session_key(&cookie.id)
     }
-
-    /// The session whose life is to be extended because of this request, if it is time for that.
-    pub(super) fn claim_touch(&self, open: &Open<T>, now: Instant) -> Option<Arc<Snapshot<T>>> {
-        if self.passive || open.destroy {
-            return None;
-        }
-        let origin = open.origin.as_ref()?;
-        origin.life.claim_touch(now, self.shared.timeouts()).then(|| origin.clone())
-    }
 }
 
 /// A change to the data is being made. Other threads wait until it is done.
@@ -243,7 +236,7 @@ impl<T: SessionData> Drop for Changing<'_, T> {
 impl<T: SessionData> Drop for Exchange<T> {
     fn drop(&mut self) {
         if let State::Open(open) = self.state.get_mut().get_mut()
-            && open.left
+            && self.progress.has_left()
             && open.has_work()
         {
             self.shared.report_lost_change();

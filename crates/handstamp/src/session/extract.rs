@@ -50,13 +50,17 @@ impl<T: SessionData, S: Sync> FromRequestParts<S> for Fresh<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
         let exchange = exchange_in::<T>(&parts.extensions)?;
-        exchange.refresh().await?;
+        exchange.refresh(Use::Counts).await?;
         Ok(Self(Session::of(exchange)))
     }
 }
 
 /// A session that is read without keeping it alive: for requests that are not the visitor's own doing, such as a page that
 /// polls. A handler or middleware of the same request that extracts [`Session`] or [`Fresh`] keeps it alive all the same.
+///
+/// This has to be extracted early: a request that waits longer than a second, or a twentieth of the idle timeout, before any
+/// session is extracted counts as a use, since the layer cannot know yet that this one follows. Middleware that waits, such as for
+/// an upload, comes after the extraction.
 ///
 /// Requests that a browser marks as a prefetch (`Sec-Purpose: prefetch`, or `Purpose`, `X-Purpose` or `X-Moz` of older
 /// browsers) never keep a session alive.

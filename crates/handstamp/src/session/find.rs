@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use handstamp_core::cookie::{Opened, Presented};
@@ -11,12 +11,12 @@ use super::open::Open;
 use super::snapshot::Snapshot;
 use crate::{Outage, SessionData, SessionError};
 
-/// How a session is used that is found.
+/// Whether a session is found in order to be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Use {
-    /// As one that keeps the session alive.
+    /// It is, which keeps it alive.
     Counts,
-    /// As one that does not.
+    /// It is only looked at.
     Peek,
 }
 
@@ -38,72 +38,6 @@ impl<T: SessionData> Exchange<T> {
         Ok(())
     }
 
-    /// Extends the session's life if it is time for that. A request counts when it arrives, however long it takes then.
-    pub(crate) fn keep_alive(&self) {
-        let now = self.shared.now();
-        let claimed = self.with_state(|state| match state {
-            State::Open(open) => self.claim_touch(open, now),
-            State::Unopened | State::Failed(_) => None,
-        });
-        if let Some(session) = claimed {
-            drop(self.shared.spawn_touch(session));
-        }
-    }
-
-    /// The request is still in progress, which counts as a use, whether a handler has looked at the session yet or not.
-    pub(crate) fn count_use(self: &Arc<Self>) {
-        let Presented::Valid(cookie) = &self.presented else { return self.keep_alive() };
-        if self.is_unopened() {
-            let (shared, key) = (self.shared.clone(), self.key_of(cookie));
-            drop(self.shared.spawn(async move { shared.count_use(&key).await }));
-        } else {
-            self.keep_alive();
-        }
-    }
-
-    /// How long to wait until that counts. `None` if it is of no use.
-    ///
-    /// The first time it is soon, for a session whose time is nearly up when the request arrives. But not at once: most
-    /// requests look at their session soon, and some never do.
-    pub(crate) fn next_use(&self, is_first: bool) -> Option<Duration> {
-        self.with_state(|state| match state {
-            _ if self.passive => None,
-            State::Unopened => matches!(self.presented, Presented::Valid(_)).then(|| {
-                let idle = self.shared.timeouts().idle;
-                let wait = if is_first { (idle / 20).min(LONGEST_FIRST_WAIT) } else { idle / 2 };
-                wait.max(SHORTEST_WAIT)
-            }),
-            State::Open(open) => {
-                let origin = open.origin.as_ref().filter(|_| !open.destroy)?;
-                let idle_until = origin.life.idle_until();
-                if idle_until >= origin.envelope.expires_at {
-                    return None;
-                }
-                let left = idle_until.since(self.shared.store().timestamp());
-                Some((left / 2).max(SHORTEST_WAIT))
-            }
-            State::Failed(_) => None,
-        })
-    }
-
-    fn is_unopened(&self) -> bool {
-        self.with_state(|state| matches!(state, State::Unopened))
-    }
-
-    /// Extends the session's life if it is time for that, and waits until it is done.
-    pub(crate) async fn touch(&self) -> Result<(), SessionError> {
-        let now = self.shared.now();
-        let (over, claimed) = self.with_open(|open| {
-            let over = open.origin.as_ref().is_some_and(|origin| origin.life.is_over());
-            (over, self.claim_touch(open, now))
-        });
-        match claimed {
-            _ if over => Err(SessionError::Gone),
-            Some(session) => self.shared.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted)),
-            None => Ok(()),
-        }
-    }
-
     /// `None` when only the store can tell.
     fn open_without_store(&self, purpose: Use) -> Option<Result<ToTouch<T>, SessionError>> {
         self.with_state(|state| {
@@ -119,14 +53,15 @@ impl<T: SessionData> Exchange<T> {
                 Presented::CutOff => return Some(Err(SessionError::TooManyCookies)),
                 Presented::Nothing | Presented::Refused(_) => None,
             };
-            let open = self.opened(origin);
-            let claimed = self.claim_touch_for(purpose, &open, now);
+            let mut open = self.opened(origin);
+            let claimed = self.claim_touch_for(purpose, &mut open, now);
             *state = State::Open(open);
             Some(Ok(claimed))
         })
     }
 
-    fn claim_touch_for(&self, purpose: Use, open: &Open<T>, now: Instant) -> ToTouch<T> {
+    fn claim_touch_for(&self, purpose: Use, open: &mut Open<T>, now: Instant) -> ToTouch<T> {
+        open.counts |= purpose == Use::Counts;
         if purpose == Use::Counts { self.claim_touch(open, now) } else { None }
     }
 
@@ -187,13 +122,13 @@ impl<T: SessionData> Exchange<T> {
         })
     }
 
-    /// Reads the session from the store, whatever was known of it, and makes this request's changes again on what is
+    /// Reads the session from the store, past the local cache. If it has changed, makes this request's changes again on what is
     /// found.
-    pub(crate) async fn refresh(&self) -> Result<(), SessionError> {
+    pub(crate) async fn refresh(&self, purpose: Use) -> Result<(), SessionError> {
         self.refuse_inside_of_change();
         let _turn = self.turn.lock().await;
         if let Presented::Ambiguous(_) = self.presented {
-            // Which of the cookies counts has to be found out first.
+            // Which of the cookies counts has to be known first.
             Box::pin(self.open(Use::Peek)).await?;
         }
         let cookie = self.with_state(|state| match (state, &self.presented) {
@@ -205,14 +140,19 @@ impl<T: SessionData> Exchange<T> {
             Some(cookie) => self.shared.load_fresh(&self.key_of(&cookie)).await?,
             None => Lookup::Absent,
         };
-        let is_open = self.with_state(|state| {
-            if let State::Open(_) = state {
-                return true;
+        let has_changed = self.with_state(|state| match (state, &found) {
+            // The changes need not be made again, which may not be possible any more.
+            (State::Open(open), Lookup::Found(fresh)) if open.is_at(fresh) => {
+                open.refresh(fresh.clone());
+                false
             }
-            *state = State::Open(self.opened(Option::from(found.clone())));
-            false
+            (State::Open(_), _) => true,
+            (state, _) => {
+                *state = State::Open(self.opened(Option::from(found.clone())));
+                false
+            }
         });
-        if is_open {
+        if has_changed {
             self.rebase(|open| match found {
                 Lookup::Found(fresh) => open.refresh(fresh),
                 Lookup::Absent | Lookup::Unreadable if open.origin.is_some() => {
@@ -221,7 +161,8 @@ impl<T: SessionData> Exchange<T> {
                 Lookup::Absent | Lookup::Unreadable => open.outage = None,
             });
         }
-        self.keep_alive();
+        self.with_open(|open| open.counts |= purpose == Use::Counts);
+        drop(self.keep_alive());
         Ok(())
     }
 
@@ -253,6 +194,3 @@ enum Found<T> {
     /// Whether there is a session is not known, because of this outage, and the visitor is treated as one without.
     Unknown(SessionError),
 }
-
-const SHORTEST_WAIT: Duration = Duration::from_millis(20);
-const LONGEST_FIRST_WAIT: Duration = Duration::from_secs(1);

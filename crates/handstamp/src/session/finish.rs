@@ -33,6 +33,7 @@ impl<T: SessionData> Exchange<T> {
     pub(crate) fn finish<B>(&self, response: &Response<B>) -> Finish {
         self.with_state(|state| {
             let State::Open(open) = state else {
+                self.progress.leave();
                 let untouched = matches!(state, State::Unopened);
                 return if untouched { Finish::Untouched } else { Finish::Done(Marks::default()) };
             };
@@ -46,7 +47,9 @@ impl<T: SessionData> Exchange<T> {
             if store_step != StoreStep::Nothing {
                 return Finish::Commit;
             }
-            open.leave();
+            // Without effect, such as renewing a session that does not exist.
+            open.take_back_intents();
+            self.progress.leave();
             open.to_send = self.without_store(open, cookie_step);
             Finish::Done(open.take_marks())
         })
@@ -55,7 +58,7 @@ impl<T: SessionData> Exchange<T> {
     /// Whether the handler has not come to its end. A panic that a layer has made a response of is known by the handle of the
     /// session that it dropped, and by the status: one in another task does not matter.
     fn gave_up<B>(&self, response: &Response<B>) -> bool {
-        let panicked = self.has_panicked() && response.status().is_server_error();
+        let panicked = self.progress.has_panicked() && response.status().is_server_error();
         panicked || response.extensions().get::<DiscardSession>().is_some()
     }
 
@@ -74,7 +77,9 @@ impl<T: SessionData> Exchange<T> {
             // Another commit may have taken along what this one is for.
             exchange.with_open(|open| {
                 open.committing -= 1;
-                open.forget_if_abandoned();
+                if exchange.progress.is_abandoned() {
+                    open.forget_closures();
+                }
                 committed.and(open.result_of(batch))
             })
         });
@@ -85,7 +90,7 @@ impl<T: SessionData> Exchange<T> {
             });
             Err(SessionError::Aborted)
         });
-        self.keep_alive();
+        drop(self.keep_alive());
         committed
     }
 
@@ -94,7 +99,7 @@ impl<T: SessionData> Exchange<T> {
         let _turn = self.turn.lock().await;
         let result = self.carry_out().await;
         let marks = self.with_open(|open| {
-            open.left = true;
+            self.progress.leave();
             open.take_marks()
         });
         Outcome { marks, result }
@@ -122,7 +127,8 @@ impl<T: SessionData> Exchange<T> {
             if let StoreStep::Delete | StoreStep::DeleteThenCreate = step {
                 open.ended = true;
             }
-            let impossible = open.outage.clone().or(open.left.then_some(SessionError::TooLate));
+            let too_late = self.progress.is_too_late().then_some(SessionError::TooLate);
+            let impossible = open.outage.clone().or(too_late);
             let restart = open.restart;
             let (data, changes) = open.take_changes();
             if let Some(error) = impossible.filter(|_| makes_a_session) {

@@ -9,11 +9,13 @@ mod guard;
 mod life;
 mod missing_layer;
 mod open;
+mod progress;
 mod queue;
 mod renewal;
 mod sealed;
 mod snapshot;
 mod together;
+mod uses;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,9 +28,11 @@ pub use self::discard::DiscardSession;
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::extract::end_session;
 pub use self::extract::{Fresh, Peek, SessionRejection};
+use self::find::Use;
 pub(crate) use self::finish::{Finish, Outcome};
 pub(crate) use self::queue::Queues;
 pub(crate) use self::snapshot::{MAX_DECODED, Snapshot, Unreadable};
+pub(crate) use self::uses::{LastUse, Touch};
 use crate::{SessionData, SessionError};
 
 /// The session of a request, as an extractor.
@@ -81,7 +85,8 @@ impl<T: SessionData> Session<T> {
     /// `change` may read this session, and sees it as it was before. If it panics, the data is as it was before.
     ///
     /// `change` is dropped when it has been committed or discarded, or when the request is given up. One that is made after the
-    /// response, and that owns a clone of this session, has to be committed or discarded: until then, it keeps itself alive.
+    /// response, or after the request was given up, and that owns a clone of this session, has to be committed or discarded: until
+    /// then, it keeps itself alive.
     ///
     /// # Panics
     ///
@@ -142,8 +147,8 @@ impl<T: SessionData> Session<T> {
     /// # Errors
     ///
     /// When it could not be done. The handler then decides what to answer, and what could not be done is forgotten. After
-    /// [`SessionError::Store`] it is unknown whether it was done. Once the answer has left, a session can be neither
-    /// created nor renewed: [`SessionError::TooLate`].
+    /// [`SessionError::Store`] it is unknown whether it was done. Once the answer has left, or the request was given up, a
+    /// session can be neither created nor renewed: [`SessionError::TooLate`].
     ///
     /// # Cancel safety
     ///
@@ -164,7 +169,7 @@ impl<T: SessionData> Session<T> {
     ///
     /// Safe.
     pub async fn refresh(&self) -> Result<(), SessionError> {
-        self.exchange.refresh().await
+        self.exchange.refresh(Use::Peek).await
     }
 
     /// Puts `data` in the place of all that is there, whatever other requests have saved in between.
@@ -190,8 +195,8 @@ impl<T: SessionData> Session<T> {
     /// Keeps the session alive, as a request does: gives it its full idle timeout, within its absolute lifetime, and at most
     /// once in a tenth of the idle timeout. A session that is not stored stays so.
     ///
-    /// Requests do this when they arrive, and again and again while their handler works. What goes on after the response has
-    /// been sent, such as a WebSocket or a stream, has to call this for as long as the visitor is active.
+    /// Requests do this when they extract their session, and while their handler works. What goes on after the response has been
+    /// sent, such as a WebSocket or a stream, has to call this for as long as the visitor is active.
     ///
     /// # Errors
     ///
@@ -268,9 +273,7 @@ impl<T: SessionData> Clone for Session<T> {
 /// A panic may be made a response of before it reaches the layer.
 impl<T: SessionData> Drop for Session<T> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.exchange.note_panic();
-        }
+        self.exchange.note_panic();
     }
 }
 

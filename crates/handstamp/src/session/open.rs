@@ -37,14 +37,12 @@ pub(super) struct Open<T> {
     pub(super) destroy: bool,
     /// Whether there is an origin is not known.
     pub(super) outage: Option<SessionError>,
+    /// Whether the request is a use of the session, which keeps it alive.
+    pub(super) counts: bool,
     /// Commits in progress.
     pub(super) committing: usize,
     /// The cookie that the response is to carry, from a commit that is done.
     pub(super) to_send: Option<HeaderValue>,
-    /// Whether the response has been sent, and with it the last chance to set a cookie.
-    pub(super) left: bool,
-    /// Whether the request was given up before it had a response.
-    pub(super) abandoned: bool,
     /// Whether a change is being made.
     pub(super) changing: bool,
     /// Whether the session that the request came with existed.
@@ -74,10 +72,9 @@ impl<T: SessionData> Open<T> {
             restart: false,
             destroy: false,
             outage: None,
+            counts: false,
             committing: 0,
             to_send: None,
-            left: false,
-            abandoned: false,
             changing: false,
             ended: false,
             batch: 0,
@@ -136,12 +133,6 @@ impl<T: SessionData> Open<T> {
         self.destroy || self.renew || !self.changes.is_empty()
     }
 
-    /// The response is sent. Intents without effect, such as renewing a session that does not exist, are dropped.
-    pub(super) fn leave(&mut self) {
-        self.take_back_intents();
-        self.left = true;
-    }
-
     /// The headers that the response needs.
     pub(super) fn take_marks(&mut self) -> Marks {
         Marks { cookie: self.to_send.take(), existed: self.existed, ended: self.ended }
@@ -192,6 +183,11 @@ impl<T: SessionData> Open<T> {
         }
     }
 
+    /// Whether the origin has this revision.
+    pub(super) fn is_at(&self, fresh: &Snapshot<T>) -> bool {
+        self.origin.as_ref().is_some_and(|origin| origin.envelope.revision == fresh.envelope.revision)
+    }
+
     /// `fresh` is what is in the store now.
     pub(super) fn refresh(&mut self, fresh: Arc<Snapshot<T>>) {
         self.outage = None;
@@ -232,6 +228,14 @@ impl<T: SessionData> Open<T> {
         self.lost = Some(why);
     }
 
+    /// Forgets the changes and the renewal that have not been committed. The next commit reports that.
+    pub(super) fn lose_changes(&mut self, why: SessionError) {
+        if self.renew || !self.changes.is_empty() {
+            self.discard_changes();
+            self.lost = Some(why);
+        }
+    }
+
     pub(super) fn take_lost(&mut self) -> Option<SessionError> {
         self.lost.take()
     }
@@ -240,15 +244,15 @@ impl<T: SessionData> Open<T> {
         self.lost.is_some()
     }
 
-    /// Drops the closures of changes that nobody will make again. A commit in progress may yet take them.
-    pub(super) fn forget_if_abandoned(&mut self) {
-        if self.abandoned && self.committing == 0 && !self.changes.is_empty() {
+    /// Drops the closures of changes, which then cannot be made again. A commit in progress may still take them.
+    pub(super) fn forget_closures(&mut self) {
+        if self.committing == 0 && !self.changes.is_empty() {
             self.drop_changes();
             self.changes.push(Change::Forgotten);
         }
     }
 
-    fn take_back_intents(&mut self) {
+    pub(super) fn take_back_intents(&mut self) {
         self.drop_changes();
         (self.renew, self.restart, self.destroy) = (false, false, false);
     }

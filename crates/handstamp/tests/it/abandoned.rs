@@ -8,9 +8,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
 use futures_util::FutureExt;
-use handstamp::{Session, SessionError};
+use handstamp::{Session, SessionError, SessionLayer};
 use handstamp_testkit::until;
-use http::Request;
+use http::{Extensions, Request};
 use parking_lot::Mutex;
 use tower::ServiceExt;
 
@@ -31,7 +31,7 @@ async fn wait(State((token, kept)): State<(Arc<()>, Option<Kept>)>, session: Ses
 /// Sends a request to that handler, and gives it up.
 async fn give_up(node: &Node, browser: &Browser, token: &Arc<()>, kept: Option<Kept>) {
     let routes = Router::new().route("/wait", post(wait)).with_state((token.clone(), kept));
-    let app = routes.layer(handstamp::SessionLayer::<User>::new(&node.runtime));
+    let app = routes.layer(SessionLayer::<User>::new(&node.runtime));
     let cookie = format!("__Host-id={}", browser.session());
     let request = Request::post("/wait").header("cookie", cookie).body(Body::empty()).unwrap();
     let mut response = app.oneshot(request).boxed();
@@ -71,4 +71,88 @@ async fn k8_a_task_can_commit_what_a_request_that_was_given_up_has_changed() {
         let expected = if interference { "ada 2" } else { "ada 1" };
         assert_eq!(browser.me().await.unwrap(), expected);
     }
+}
+
+/// Nothing has changed elsewhere.
+#[tokio::test(start_paused = true)]
+async fn k8_a_refresh_keeps_what_a_request_that_was_given_up_has_changed() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    let kept = Kept::default();
+    give_up(&node, &browser, &Arc::new(()), Some(kept.clone())).await;
+    let session = kept.lock().take().unwrap();
+    session.refresh().await.unwrap();
+    assert_eq!(session.get().visits, 1);
+    session.commit().await.unwrap();
+    assert_eq!(browser.me().await.unwrap(), "ada 1");
+}
+
+/// The browser never gets the new id, so it keeps the old one.
+#[tokio::test(start_paused = true)]
+async fn k8_a_task_cannot_renew_or_create_a_session_for_a_request_that_was_given_up() {
+    let cluster = Cluster::new();
+    let (node, mut browser) = logged_in(&cluster).await;
+    let stranger = node.browser();
+    for browser in [&browser, &stranger] {
+        let kept = Kept::default();
+        give_up_login(&node, browser, &kept).await;
+        let session = kept.lock().take().unwrap();
+        assert!(matches!(session.commit().await, Err(SessionError::TooLate)));
+    }
+    assert_eq!(browser.me().await.unwrap(), "ada 0");
+    assert_eq!(cluster.store.len(), 1);
+}
+
+/// Sends a login to a handler that never responds, and gives the request up.
+async fn give_up_login(node: &Node, browser: &Browser, kept: &Kept) {
+    let keep = kept.clone();
+    let handler = post(async move |session: Session<User>| {
+        login(session.clone(), "bob".to_owned()).await;
+        *keep.lock() = Some(session);
+        pending::<()>().await;
+    });
+    let app = Router::new().route("/", handler).layer(SessionLayer::<User>::new(&node.runtime));
+    let mut response = app.oneshot(request(browser)).boxed();
+    until("the login is made", async || {
+        assert!((&mut response).now_or_never().is_none());
+        kept.lock().is_some()
+    })
+    .await;
+}
+
+/// A task extracts the session when the request has a response, or was given up, without having done so itself.
+#[tokio::test(start_paused = true)]
+async fn k8_a_session_that_is_extracted_after_the_request_cannot_be_created() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    for responds in [true, false] {
+        let kept = Arc::new(Mutex::new(None));
+        let keep = kept.clone();
+        let handler = post(async move |extensions: Extensions| {
+            *keep.lock() = Some(extensions);
+            if !responds {
+                pending::<()>().await;
+            }
+        });
+        let app = Router::new().route("/", handler).layer(SessionLayer::<User>::new(&node.runtime));
+        let mut response = app.oneshot(request(&node.browser())).boxed();
+        let mut responded = false;
+        until("the extensions are kept", async || {
+            responded = (&mut response).now_or_never().is_some();
+            kept.lock().is_some()
+        })
+        .await;
+        assert_eq!(responded, responds);
+        drop(response);
+        let extensions = kept.lock().take().unwrap();
+        let session = Session::<User>::from_extensions(&extensions).await.unwrap();
+        session.update(|user| user.visits += 1);
+        assert!(matches!(session.commit().await, Err(SessionError::TooLate)), "responds: {responds}");
+    }
+    assert!(cluster.store.is_empty());
+}
+
+fn request(browser: &Browser) -> Request<Body> {
+    let cookie = browser.cookie("__Host-id").map(|value| format!("__Host-id={value}"));
+    Request::post("/").header("cookie", cookie.unwrap_or_default()).body(Body::empty()).unwrap()
 }

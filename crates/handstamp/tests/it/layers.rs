@@ -132,3 +132,37 @@ async fn k10_a_layer_takes_the_session_of_one_further_out() {
     }
     assert_eq!(cluster.store.len(), 2);
 }
+
+/// Layers for two cookies around layers for the same two, all of the same type: the session in use is that of the innermost one.
+#[tokio::test]
+async fn k10_two_layers_inside_of_the_same_two_make_no_other_session() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let one = SessionLayer::<User>::new(&node.runtime);
+    let two = one.clone().cookie_name("two").unwrap();
+    let visit = || post(async |session: Session<User>| session.update(|user| user.visits += 1));
+    let count = from_fn(async |session: Session<User>, request: Request, next: Next| {
+        session.update(|user| user.visits += 10);
+        next.run(request).await
+    });
+    let three = one.clone().cookie_name("three").unwrap();
+    let both = |router: Router| router.layer(one.clone()).layer(two.clone());
+    let nested = both(Router::new().route("/visit", visit()));
+    let router = both(Router::new().route("/visit", visit()).nest("/nested", nested)).layer(count.clone());
+    let reads = get(async |session: Session<User>| session.get().visits.to_string());
+    let app = both(router.route("/", reads));
+    let mut browser = Node { app, ..node.clone() }.browser();
+    for (path, expected) in [("/visit", "11"), ("/nested/visit", "22"), ("/visit", "33")] {
+        let answer = browser.post(path, "").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        let cookies = answer.headers.get_all("set-cookie").iter().count();
+        assert_eq!(cookies, usize::from(expected == "11"), "{path}");
+        assert_eq!(browser.get("/").await.body, expected, "{path}");
+    }
+    assert_eq!(cluster.store.len(), 1);
+    let router = Router::new().route("/visit", visit()).layer(three.clone()).layer(count).layer(three);
+    let app = both(router.layer(one.clone())).layer(one);
+    let answer = Node { app, ..node }.browser().post("/visit", "").await;
+    assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 1, "a third cookie");
+    assert_eq!(cluster.store.len(), 2);
+}

@@ -9,6 +9,7 @@ mod concurrency;
 mod config;
 mod cookies;
 mod extraction;
+mod keep_alive;
 mod layers;
 mod lifecycle;
 mod outages;

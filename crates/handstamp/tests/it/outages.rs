@@ -247,7 +247,7 @@ async fn all_who_write_to_one_session_hear_that_the_store_is_away() {
     assert!(started.elapsed() <= Duration::from_millis(510), "{:?}", started.elapsed());
 }
 
-/// K3.2: the panic is as good as an error, and a visitor of a newer node is no stranger.
+/// K3.2: the panic counts as an error of decoding, and a session that a newer node has stored is not treated as none.
 #[tokio::test]
 async fn k3_2_data_of_a_newer_schema_that_panics_is_an_error_and_no_logout() {
     #[derive(Clone, Default, Serialize)]

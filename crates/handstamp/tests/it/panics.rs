@@ -1,14 +1,17 @@
 //! K4: panics, in handlers, in changes, and in the application's data.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use handstamp::{DiscardSession, Session, SessionData, SessionLayer};
+use handstamp::{DiscardSession, Session, SessionData, SessionError, SessionLayer};
 use http::StatusCode;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -99,6 +102,37 @@ async fn k4_3_a_panic_that_is_caught_outside_of_the_layer_keeps_nothing_wherever
     let mut other = browser.on(&Node { app, ..node.clone() });
     assert_eq!(other.post("/do", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(browser.get("/coins").await.body, "10");
+}
+
+/// A task has a handle of the session, and commits after the panic has passed through the layer.
+#[tokio::test]
+async fn k4_3_a_task_cannot_commit_what_a_handler_that_panicked_has_changed() {
+    type Kept = Arc<Mutex<Option<Session<Purse>>>>;
+    async fn panics(State((kept, keeps_handle)): State<(Kept, bool)>, session: Session<Purse>) {
+        session.update(|purse| purse.coins += 100);
+        let _handle = keeps_handle.then(|| session.clone());
+        *kept.lock() = Some(session);
+        panic!("on purpose");
+    }
+    for keeps_handle in [true, false] {
+        let cluster = Cluster::new();
+        let node = node(&cluster, get(async || ())).await;
+        let kept = Kept::default();
+        let app = Router::new()
+            .route("/do", post(panics))
+            .with_state((kept.clone(), keeps_handle))
+            .layer(SessionLayer::<Purse>::new(&node.runtime))
+            .layer(CatchPanicLayer::new());
+        let mut browser = node.browser();
+        browser.post("/ten", "").await;
+        let mut other = browser.on(&Node { app, ..node.clone() });
+        assert_eq!(other.post("/do", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let session = kept.lock().take().unwrap();
+        assert_eq!(session.get().coins, 10);
+        assert!(matches!(session.commit().await, Err(SessionError::Aborted)));
+        assert_eq!(session.update_now(|purse| purse.coins += 1).await.map_err(drop), Ok(()));
+        assert_eq!(browser.get("/coins").await.body, "11");
+    }
 }
 
 /// For middleware inside of the layer that makes a response of something else than a handler's result.
@@ -359,12 +393,12 @@ async fn k4_4_a_commit_or_a_renewal_inside_of_a_change_panics() {
 struct Reader {
     visits: u64,
     #[serde(skip)]
-    on_drop: Option<std::sync::Arc<ReadOnDrop>>,
+    on_drop: Option<Arc<ReadOnDrop>>,
 }
 
 impl SessionData for Reader {}
 
-struct ReadOnDrop(Session<Reader>, std::sync::Arc<std::sync::atomic::AtomicUsize>);
+struct ReadOnDrop(Session<Reader>, Arc<AtomicUsize>);
 
 impl Drop for ReadOnDrop {
     fn drop(&mut self) {
@@ -375,7 +409,7 @@ impl Drop for ReadOnDrop {
 
 #[tokio::test]
 async fn k4_4_values_that_read_the_session_when_they_are_dropped_can() {
-    let dropped = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let dropped = Arc::new(AtomicUsize::new(0));
     let ways: [fn(&Session<Reader>); 4] = [
         |session| session.update(|reader| reader.on_drop = None),
         Session::destroy,
@@ -385,9 +419,9 @@ async fn k4_4_values_that_read_the_session_when_they_are_dropped_can() {
     let counter = dropped.clone();
     let handler = async move |session: Session<Reader>| {
         for act in ways {
-            let in_data = std::sync::Arc::new(ReadOnDrop(session.clone(), counter.clone()));
+            let in_data = Arc::new(ReadOnDrop(session.clone(), counter.clone()));
             let captured = ReadOnDrop(session.clone(), counter.clone());
-            let given = parking_lot::Mutex::new(Some(in_data));
+            let given = Mutex::new(Some(in_data));
             session.update(move |reader| {
                 let _captured = &captured;
                 reader.visits += 1;

@@ -145,7 +145,7 @@ async fn k5_1_a_request_that_arrives_in_time_keeps_its_session_however_long_it_t
     }
 }
 
-/// K5.1: the handler does not look at the session again, and blocks so that nothing else of the request can run.
+/// K5.1: the handler responds at once, and does not wait for the touch.
 #[tokio::test(start_paused = true)]
 async fn k5_1_a_request_counts_as_a_use_when_it_arrives() {
     let cluster = Cluster::new();
@@ -316,7 +316,7 @@ async fn k5_4_a_wrong_clock_of_a_node_changes_no_max_age() {
     }
 }
 
-/// K5.2: the first touch hears it from the store, and later ones know.
+/// K5.2: the store tells the first touch, and later ones do not ask it again.
 #[tokio::test(start_paused = true)]
 async fn k5_2_a_touch_of_a_session_that_has_ended_says_so_each_time() {
     let cluster = Cluster::new();
