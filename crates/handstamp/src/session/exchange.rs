@@ -1,13 +1,13 @@
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
 use handstamp_core::cookie::{Opened, Presented};
 use handstamp_core::id::SessionKey;
 use handstamp_core::time::Timestamp;
-use parking_lot::ReentrantMutex;
+use parking_lot::Mutex;
 
 use super::change::{Change, changed};
+use super::changer::{Changer, Changing};
 use super::open::Open;
 use super::progress::Progress;
 use super::snapshot::Snapshot;
@@ -22,9 +22,10 @@ pub(crate) struct Exchange<T: SessionData> {
     pub(super) passive: bool,
     /// That of the next layer further out for sessions of this type, under another cookie.
     outer: Option<Arc<Self>>,
-    /// Changes of the application are made while this is locked, and never while it is borrowed: a change can read the session
-    /// that it is made to, and sees it as it was before. Of the application's code, only `T::default` runs while it is borrowed.
-    state: ReentrantMutex<RefCell<State<T>>>,
+    /// Of the application's code, only `T::default` runs while this is locked: a change can read the session that it is made to,
+    /// and sees it as it was before.
+    state: Mutex<State<T>>,
+    changer: Changer,
     pub(super) progress: Progress,
     /// Commits of one request are carried out one after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
@@ -49,9 +50,9 @@ impl<T: SessionData> Exchange<T> {
         passive: bool,
         outer: Option<Arc<Self>>,
     ) -> Self {
-        let state = ReentrantMutex::new(RefCell::new(State::Unopened));
+        let (state, changer) = (Mutex::new(State::Unopened), Changer::default());
         let (progress, turn) = (Progress::default(), tokio::sync::Mutex::default());
-        Self { shared, presented, passive, outer, state, progress, turn }
+        Self { shared, presented, passive, outer, state, changer, progress, turn }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
@@ -86,32 +87,28 @@ impl<T: SessionData> Exchange<T> {
 
     /// Makes a change, on a copy: if it panics, the data is as it was.
     pub(crate) fn update<R>(&self, change: impl Fn(&mut T) -> R + Send + 'static) -> R {
-        let changing = Changing::begin(self);
-        let mut data = T::clone(&self.data());
-        let returned = change(&mut data);
-        self.with_open(|open| open.changed(data, Change::new(move |data| _ = change(data))));
-        drop(changing);
-        returned
+        self.change(|| {
+            let mut data = T::clone(&self.data());
+            let returned = change(&mut data);
+            self.with_open(|open| open.changed(data, Change::new(move |data| _ = change(data))));
+            returned
+        })
     }
 
     pub(crate) fn renew(&self) {
-        let _changing = Changing::begin(self);
-        self.with_open(|open| open.renew = true);
+        self.change(|| self.with_open(|open| open.renew = true));
     }
 
     pub(crate) fn renew_for_login(&self) {
-        let _changing = Changing::begin(self);
-        self.with_open(|open| (open.renew, open.restart) = (true, true));
+        self.change(|| self.with_open(|open| (open.renew, open.restart) = (true, true)));
     }
 
     pub(crate) fn destroy(&self) {
-        let _changing = Changing::begin(self);
-        self.with_open(Open::destroy);
+        self.change(|| self.with_open(Open::destroy));
     }
 
     pub(crate) fn discard(&self) {
-        let _changing = Changing::begin(self);
-        self.with_open(Open::discard);
+        self.change(|| self.with_open(Open::discard));
     }
 
     /// Lets go of the closures of the changes, if the request was given up before it had a response: a closure may hold a
@@ -154,46 +151,48 @@ impl<T: SessionData> Exchange<T> {
         })
     }
 
-    /// What `act` leaves behind is dropped when nothing is borrowed any more: a `Drop` of the application may use the session.
+    /// What `act` leaves behind is dropped when nothing is locked any more: a `Drop` of the application may use the session.
     pub(super) fn with_state<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
-        let lock = self.state.lock();
-        let mut state = lock.borrow_mut();
+        let mut state = self.state.lock();
         let returned = act(&mut state);
         let leftovers = match &mut *state {
-            State::Open(open) if !open.changing => std::mem::take(&mut open.leftovers),
+            // Not inside of a change, where it may read the session only.
+            State::Open(open) if !open.leftovers.is_empty() && !self.changer.is_this_thread() => {
+                std::mem::take(&mut open.leftovers)
+            }
             State::Unopened | State::Failed(_) | State::Open(_) => Vec::new(),
         };
         drop(state);
-        drop(lock);
         drop(leftovers);
         returned
     }
 
-    /// Panics inside of a change. Another thread's change is waited for.
-    #[expect(
-        clippy::panic,
-        reason = "a mistake in the application, which would otherwise lose one of the changes, or wait for itself"
-    )]
+    /// Panics inside of a change.
     pub(super) fn refuse_inside_of_change(&self) {
-        if self.with_state(|state| matches!(state, State::Open(open) if open.changing)) {
-            panic!("a change to a session was made inside of another change to the same session");
-        }
+        self.changer.refuse_inside_of_change();
+    }
+
+    /// Makes a change while no other thread makes one.
+    fn change<R>(&self, make: impl FnOnce() -> R) -> R {
+        let _in_progress = InProgress { exchange: self, changing: Some(self.changer.begin()) };
+        make()
     }
 
     /// Changes what the data is made from, and makes again on that what has not been committed.
     pub(super) fn rebase<R>(&self, change: impl FnOnce(&mut Open<T>) -> R) -> R {
-        let _changing = Changing::begin(self);
-        let (returned, base, changes) = self.with_open(|open| {
-            let returned = change(open);
-            (returned, open.base(), open.take_pending())
-        });
-        let data = if changes.is_empty() { Ok(base) } else { changed(&*base, &changes).map(Arc::new) };
-        self.with_open(|open| match data {
-            Ok(data) => open.rebased(data, changes),
-            // The changes are lost, and the request must not succeed as if they were not.
-            Err(panicked) => open.lose(panicked, changes),
-        });
-        returned
+        self.change(|| {
+            let (returned, base, changes) = self.with_open(|open| {
+                let returned = change(open);
+                (returned, open.base(), open.take_pending())
+            });
+            let data = if changes.is_empty() { Ok(base) } else { changed(&*base, &changes).map(Arc::new) };
+            self.with_open(|open| match data {
+                Ok(data) => open.rebased(data, changes),
+                // The changes are lost, and the request must not succeed as if they were not.
+                Err(panicked) => open.lose(panicked, changes),
+            });
+            returned
+        })
     }
 
     pub(super) fn opened(&self, origin: Option<Arc<Snapshot<T>>>) -> Open<T> {
@@ -211,31 +210,23 @@ impl<T: SessionData> Exchange<T> {
     }
 }
 
-/// A change to the data is being made. Other threads wait until it is done.
-struct Changing<'e, T: SessionData> {
+/// A change that is being made. What it leaves behind is dropped at its end, also when it panics.
+struct InProgress<'e, T: SessionData> {
     exchange: &'e Exchange<T>,
-    _lock: parking_lot::ReentrantMutexGuard<'e, RefCell<State<T>>>,
+    changing: Option<Changing<'e>>,
 }
 
-impl<'e, T: SessionData> Changing<'e, T> {
-    fn begin(exchange: &'e Exchange<T>) -> Self {
-        let lock = exchange.state.lock();
-        exchange.refuse_inside_of_change();
-        exchange.with_open(|open| open.changing = true);
-        Self { exchange, _lock: lock }
-    }
-}
-
-impl<T: SessionData> Drop for Changing<'_, T> {
+impl<T: SessionData> Drop for InProgress<'_, T> {
     fn drop(&mut self) {
-        self.exchange.with_open(|open| open.changing = false);
+        self.changing = None;
+        self.exchange.with_state(|_| ());
     }
 }
 
 /// Changes that were made after the response was sent, and that no commit has saved, are lost.
 impl<T: SessionData> Drop for Exchange<T> {
     fn drop(&mut self) {
-        if let State::Open(open) = self.state.get_mut().get_mut()
+        if let State::Open(open) = self.state.get_mut()
             && self.progress.has_left()
             && open.has_work()
         {

@@ -1,4 +1,5 @@
 mod change;
+mod changer;
 mod commit;
 mod discard;
 mod exchange;

@@ -43,8 +43,6 @@ pub(super) struct Open<T> {
     pub(super) committing: usize,
     /// The cookie that the response is to carry, from a commit that is done.
     pub(super) to_send: Option<HeaderValue>,
-    /// Whether a change is being made.
-    pub(super) changing: bool,
     /// Whether the session that the request came with existed.
     existed: bool,
     /// Whether the request has ended the session.
@@ -52,7 +50,7 @@ pub(super) struct Open<T> {
     /// Which batch of changes is being gathered: they are committed together.
     pub(super) batch: u64,
     changes: Vec<Change<T>>,
-    /// What is to be dropped as soon as this is not borrowed.
+    /// What is to be dropped as soon as this is not locked.
     pub(super) leftovers: Vec<Leftover<T>>,
     /// The last batches that could not be committed.
     failures: VecDeque<(u64, SessionError)>,
@@ -75,7 +73,6 @@ impl<T: SessionData> Open<T> {
             counts: false,
             committing: 0,
             to_send: None,
-            changing: false,
             ended: false,
             batch: 0,
             changes: Vec::new(),

@@ -193,6 +193,18 @@ async fn k4_4_a_change_can_read_its_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn k4_4_a_change_can_wait_for_another_thread_that_reads_its_session() {
+    let waited = done(post(async |session: Session<Purse>| {
+        let same = session.clone();
+        session.update(move |purse| {
+            let same = same.clone();
+            purse.coins += std::thread::spawn(move || same.get().coins).join().unwrap();
+        });
+    }));
+    assert_eq!(waited.await, (StatusCode::OK, "20".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn k4_4_a_change_inside_of_a_change_panics() {
     for act in [
         (|session: &Session<Purse>| session.update(|purse| purse.coins += 1)) as fn(&Session<Purse>),

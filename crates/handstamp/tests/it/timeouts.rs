@@ -333,6 +333,24 @@ async fn k5_2_a_touch_of_a_session_that_has_ended_says_so_each_time() {
     assert!(session.is_new());
 }
 
+/// K5.2: also where it is not time for a touch yet.
+#[tokio::test(start_paused = true)]
+async fn k5_2_a_touch_after_a_logout_on_any_node_says_so() {
+    let cluster = Cluster::new();
+    let (node, other) = (cluster.node().await, cluster.node().await);
+    for place in [&node, &other] {
+        let mut browser = node.browser();
+        browser.login("ada").await;
+        let session = browser.take_session().await;
+        session.touch().await.unwrap();
+        browser.on(place).post("/logout", "").await;
+        handstamp_testkit::until("the node has heard of it", async || {
+            matches!(session.touch().await, Err(handstamp::SessionError::Gone))
+        })
+        .await;
+    }
+}
+
 /// K5.6: a cookie that is left over makes no use of a prefetch.
 #[tokio::test(start_paused = true)]
 async fn k5_6_a_prefetch_with_two_cookies_does_not_keep_a_session_alive() {
