@@ -344,7 +344,7 @@ async fn k5_2_a_touch_after_a_logout_on_any_node_says_so() {
         let session = browser.take_session().await;
         session.touch().await.unwrap();
         browser.on(place).post("/logout", "").await;
-        handstamp_testkit::until("the node has heard of it", async || {
+        until("the node has heard of it", async || {
             matches!(session.touch().await, Err(handstamp::SessionError::Gone))
         })
         .await;
