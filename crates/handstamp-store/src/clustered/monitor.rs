@@ -32,12 +32,17 @@ impl Monitor {
         let checked = timeout(self.node.settings.fence_timeout(), self.node.store.check(self.shard));
         let checked = checked.await.unwrap_or(Err(StoreError::TimedOut));
         let reachable = checked.is_ok();
-        let before = self.status.borrow().of(self.shard).reachable;
+        let before = self.status.borrow().of(self.shard);
         match checked {
-            Err(error) if before != Some(false) => {
-                tracing::warn!(error = &error as &dyn Error, "cannot reach the session store");
+            // A write that hangs holds up what comes behind it on its connection, and that writes hang has been said.
+            _ if before.writes_hang => {}
+            Err(error) if before.reachable != Some(false) => {
+                let server = self.server();
+                tracing::warn!(server, error = &error as &dyn Error, "cannot reach the session store");
             }
-            Ok(()) if before == Some(false) => tracing::info!("the session store is back"),
+            Ok(()) if before.reachable == Some(false) => {
+                tracing::info!(server = self.server(), "the session store is back");
+            }
             _ => {}
         }
         self.change(|status| status.reachable = Some(reachable));
@@ -66,10 +71,28 @@ impl Monitor {
     /// Keeps an eye on the writes: at once, when one has failed, and when none has succeeded for a while.
     pub(super) async fn watch_writes(&self) -> Infallible {
         let mut told = None;
+        // Checks in a row that had no reply.
+        let mut unanswered = 0;
         loop {
             // Of a shard that cannot be reached, the other check tells.
             self.until_found_reachable().await;
-            if !self.check_writes(&mut told).await {
+            let checked = timeout(WRITES_TIMEOUT, self.node.store.check_writes(self.shard)).await;
+            let checked = checked.unwrap_or(Err(StoreError::TimedOut));
+            unanswered = if matches!(checked, Err(StoreError::TimedOut)) { unanswered + 1 } else { 0 };
+            let failed = checked.is_err();
+            match checked {
+                Ok(()) => self.writes_work(&mut told),
+                Err(error @ StoreError::Refused(_)) if self.is_reachable() => {
+                    self.writes_do_not_work(&error, false, &mut told);
+                }
+                // A single one may be that of a connection that has just died.
+                Err(error) if unanswered > 1 && self.is_reachable() => {
+                    self.writes_do_not_work(&error, true, &mut told);
+                }
+                // That is for the other check to say.
+                Err(_) => {}
+            }
+            if failed {
                 sleep(RETRY_PAUSE).await;
                 continue;
             }
@@ -100,32 +123,27 @@ impl Monitor {
         }
     }
 
-    /// Whether a write was tried with success. `told` is the reason against it that has been logged.
-    async fn check_writes(&self, told: &mut Option<String>) -> bool {
-        let checked = timeout(WRITES_TIMEOUT, self.node.store.check_writes(self.shard));
-        match checked.await.unwrap_or(Err(StoreError::TimedOut)) {
-            Ok(()) => {
-                if told.take().is_some() {
-                    tracing::info!("the session store takes writes again");
-                }
-                self.node.has_written.store(true, Ordering::Relaxed);
-                self.change(|status| status.writable = Some(true));
-                return true;
-            }
-            Err(error @ StoreError::Refused(_)) if self.is_reachable() => {
-                let reason = error.source().map(ToString::to_string);
-                if *told == reason {
-                    tracing::debug!(error = &error as &dyn Error, "the session store still rejects writes");
-                } else {
-                    tracing::warn!(error = &error as &dyn Error, "the session store rejects writes");
-                    *told = reason;
-                }
-                self.change(|status| status.writable = Some(false));
-            }
-            // That is for the other check to say.
-            Err(_) => {}
+    fn writes_work(&self, told: &mut Option<String>) {
+        if told.take().is_some() {
+            tracing::info!(server = self.server(), "the session store takes writes again");
         }
-        false
+        self.node.has_written.store(true, Ordering::Relaxed);
+        self.change(|status| (status.writable, status.writes_hang) = (Some(true), false));
+    }
+
+    /// `told` is the reason that has been logged.
+    fn writes_do_not_work(&self, error: &StoreError, hang: bool, told: &mut Option<String>) {
+        let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        let (server, error) = (self.server(), error as &dyn Error);
+        if told.as_ref() == Some(&reason) {
+            tracing::debug!(server, error, "the session store still takes no writes");
+        } else if hang {
+            tracing::warn!(server, error, "the session store does not reply to writes");
+        } else {
+            tracing::warn!(server, error, "the session store rejects writes");
+        }
+        *told = Some(reason);
+        self.change(|status| (status.writable, status.writes_hang) = (Some(false), hang));
     }
 
     /// Keeps up with the shard's time.
@@ -179,6 +197,11 @@ impl Monitor {
     pub(super) fn stop(&self) {
         self.node.time.forget(self.shard);
         self.status.send_modify(|status| status.remove(self.shard));
+    }
+
+    /// The name of the shard's server, for the log.
+    fn server(&self) -> Option<String> {
+        self.node.store.server_of(self.shard)
     }
 
     fn change(&self, change: impl FnOnce(&mut ShardStatus)) {
