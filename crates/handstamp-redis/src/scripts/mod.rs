@@ -3,11 +3,11 @@
 //! A server keeps scripts until it restarts, and is told them when it turns out to lack one.
 
 use bytes::Bytes;
-use handstamp_store::Shard;
 
 use crate::RedisError;
 use crate::driver::{Reply, Request, sha1_hex};
 use crate::limit::Limit;
+use crate::server::WriteProbe;
 use crate::task::Task;
 use crate::topology::Topology;
 
@@ -93,15 +93,14 @@ impl Script {
         outcome(&reply?)
     }
 
-    /// What the script returns on the primary of a shard, past the limit of commands in flight and the breaker.
+    /// What the script returns to a check of writes.
     pub(crate) async fn run_aside<const N: usize>(
         &self,
-        topology: &Topology,
-        shard: Shard,
+        writes: &WriteProbe<'_>,
         key: &Bytes,
         arguments: [Bytes; N],
     ) -> Result<i64, RedisError> {
-        let call = |request| topology.call_aside(shard, request, Limit::Write);
+        let call = |request| writes.call(request, Limit::Write);
         let reply = match call(self.by_hash(key, &arguments)).await {
             Err(error) if is_unknown(&error) => call(self.by_text(key, &arguments)).await,
             reply => reply,
