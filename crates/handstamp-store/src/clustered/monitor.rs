@@ -70,29 +70,11 @@ impl Monitor {
 
     /// Keeps an eye on the writes: at once, when one has failed, and when none has succeeded for a while.
     pub(super) async fn watch_writes(&self) -> Infallible {
-        let mut told = None;
-        // Checks in a row that had no reply.
-        let mut unanswered = 0;
+        let mut objections = Objections::default();
         loop {
             // Of a shard that cannot be reached, the other check tells.
             self.until_found_reachable().await;
-            let checked = timeout(WRITES_TIMEOUT, self.node.store.check_writes(self.shard)).await;
-            let checked = checked.unwrap_or(Err(StoreError::TimedOut));
-            unanswered = if matches!(checked, Err(StoreError::TimedOut)) { unanswered + 1 } else { 0 };
-            let failed = checked.is_err();
-            match checked {
-                Ok(()) => self.writes_work(&mut told),
-                Err(error @ StoreError::Refused(_)) if self.is_reachable() => {
-                    self.writes_do_not_work(&error, false, &mut told);
-                }
-                // A single one may be that of a connection that has just died.
-                Err(error) if unanswered > 1 && self.is_reachable() => {
-                    self.writes_do_not_work(&error, true, &mut told);
-                }
-                // That is for the other check to say.
-                Err(_) => {}
-            }
-            if failed {
+            if !self.check_writes(&mut objections).await {
                 sleep(RETRY_PAUSE).await;
                 continue;
             }
@@ -123,27 +105,43 @@ impl Monitor {
         }
     }
 
-    fn writes_work(&self, told: &mut Option<String>) {
-        if told.take().is_some() {
-            tracing::info!(server = self.server(), "the session store takes writes again");
+    /// Whether a write was tried with success.
+    async fn check_writes(&self, objections: &mut Objections) -> bool {
+        let checked = timeout(WRITES_TIMEOUT, self.node.store.check_writes(self.shard));
+        match checked.await.unwrap_or(Err(StoreError::TimedOut)) {
+            Ok(()) => {
+                if std::mem::take(objections).told.is_some() {
+                    tracing::info!(server = self.server(), "the session store takes writes again");
+                }
+                self.node.has_written.store(true, Ordering::Relaxed);
+                self.change(|status| (status.writable, status.writes_hang) = (Some(true), false));
+                return true;
+            }
+            Err(error) => {
+                let hang = objections.is_repeated_silence(&error);
+                // Otherwise that is for the other check to say.
+                if self.is_reachable() && (hang || matches!(error, StoreError::Refused(_))) {
+                    self.tell_objection(&error, hang, objections);
+                    self.change(|status| (status.writable, status.writes_hang) = (Some(false), hang));
+                }
+            }
         }
-        self.node.has_written.store(true, Ordering::Relaxed);
-        self.change(|status| (status.writable, status.writes_hang) = (Some(true), false));
+        false
     }
 
-    /// `told` is the reason that has been logged.
-    fn writes_do_not_work(&self, error: &StoreError, hang: bool, told: &mut Option<String>) {
+    fn tell_objection(&self, error: &StoreError, hang: bool, objections: &mut Objections) {
         let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        let is_news = objections.told.as_ref() != Some(&reason);
         let (server, error) = (self.server(), error as &dyn Error);
-        if told.as_ref() == Some(&reason) {
-            tracing::debug!(server, error, "the session store still takes no writes");
-        } else if hang {
-            tracing::warn!(server, error, "the session store does not reply to writes");
-        } else {
-            tracing::warn!(server, error, "the session store rejects writes");
+        match (is_news, hang) {
+            (true, false) => tracing::warn!(server, error, "the session store rejects writes"),
+            (true, true) => tracing::warn!(server, error, "the session store does not reply to writes"),
+            (false, false) => tracing::debug!(server, error, "the session store still rejects writes"),
+            (false, true) => {
+                tracing::debug!(server, error, "the session store still does not reply to writes");
+            }
         }
-        *told = Some(reason);
-        self.change(|status| (status.writable, status.writes_hang) = (Some(false), hang));
+        objections.told = Some(reason);
     }
 
     /// Keeps up with the shard's time.
@@ -206,6 +204,23 @@ impl Monitor {
 
     fn change(&self, change: impl FnOnce(&mut ShardStatus)) {
         self.status.send_modify(|status| status.change(self.shard, change));
+    }
+}
+
+/// What there is against writes to a shard.
+#[derive(Debug, Default)]
+struct Objections {
+    /// The reason that has been logged.
+    told: Option<String>,
+    /// Checks in a row that had no reply.
+    silent: u32,
+}
+
+impl Objections {
+    /// A single check without a reply may be that of a connection that has just died.
+    fn is_repeated_silence(&mut self, error: &StoreError) -> bool {
+        self.silent = if matches!(error, StoreError::TimedOut) { self.silent.saturating_add(1) } else { 0 };
+        self.silent > 1
     }
 }
 
