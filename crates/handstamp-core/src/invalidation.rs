@@ -57,6 +57,9 @@ impl Messenger {
     /// The longest message that is looked at, in bytes. Today's have 182 at most; the rest is for those to come.
     pub const MAX_LEN: usize = 512;
 
+    /// How many bytes at the end of a message, of whatever version, are its tag.
+    pub const TAG_LEN: usize = TAG_LEN;
+
     /// The messenger of the node called `node`.
     #[must_use]
     pub fn new(ring: &KeyRing, node: NodeId) -> Self {

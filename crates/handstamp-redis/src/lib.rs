@@ -37,7 +37,8 @@
 //! ```
 //!
 //! [`acl_rules`] writes it for any namespace and channel. Two of these can be left out: without `client|setname`,
-//! connections have no name in `CLIENT LIST`; without `role`, the role of a server is read from `INFO`. Besides, a database other than 0 needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
+//! connections have no name in `CLIENT LIST`; without `role`, the role of a server is read from `INFO`; without `info` as well, it
+//! counts as a primary. Besides, a database other than 0 needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
 //! `+readonly` to read from replicas; waiting for replicas `+wait`; tracking `+client|tracking`.
 //!
 //! # When a server is away
@@ -165,7 +166,7 @@ pub fn connect(config: RedisConfig, namespace: Namespace, channel: Channel) -> (
 }
 
 /// Like [`connect`], over a client that is there already: commands go over its connection, and whoever made it looks after
-/// it. Only subscriptions have connections of their own, and writes that [wait for
+/// it. Only subscriptions have connections of their own, checks of writes, and writes that [wait for
 /// replicas](RedisConfig::wait_replicas); those are made as `config` says, which has to name the
 /// same server or Sentinels, and the same database.
 ///

@@ -9,6 +9,7 @@ pub(crate) enum Purpose {
     Invalidations,
     ReplicaReads,
     Sentinel,
+    WriteChecks,
 }
 
 impl Purpose {
@@ -34,6 +35,7 @@ impl fmt::Display for Purpose {
             Self::Invalidations => "invalidations",
             Self::ReplicaReads => "replica-reads",
             Self::Sentinel => "sentinel",
+            Self::WriteChecks => "write-checks",
         })
     }
 }

@@ -207,12 +207,20 @@ impl Store for RedisStore {
         self.topology.shard_of(|| self.name(key))
     }
 
+    fn server_of(&self, shard: Shard) -> Option<String> {
+        self.topology.name_of(shard)
+    }
+
     async fn check(&self, shard: Shard) -> Result<(), StoreError> {
         Ok(self.topology.check(shard).await?)
     }
 
     async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
-        Ok(check_writes(&self.topology, &self.scripts, &self.namespace, shard, &self.told_on).await?)
+        match check_writes(&self.topology, &self.scripts, &self.namespace, shard, &self.told_on).await {
+            // Nobody asked for this write: what counts is that others would not count.
+            Err(error @ RedisError::NotReplicated) => Err(StoreError::refused(error)),
+            checked => Ok(checked?),
+        }
     }
 
     async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {

@@ -110,7 +110,16 @@ impl Topology {
     }
 
     pub(crate) fn waits_for_replicas(&self) -> bool {
-        self.shared.config.wait_replicas > 0
+        self.replicas_to_wait_for() > 0
+    }
+
+    pub(crate) fn replicas_to_wait_for(&self) -> u32 {
+        self.shared.config.wait_replicas
+    }
+
+    /// The name of the primary of a shard, for the log.
+    pub(crate) fn name_of(&self, shard: Shard) -> Option<String> {
+        self.primary(shard).ok().map(|primary| primary.server().name())
     }
 
     pub(crate) fn reads_from_replicas(&self) -> bool {
@@ -203,7 +212,7 @@ impl Topology {
         }
     }
 
-    fn primary(&self, shard: Shard) -> Result<Arc<Primary>, RedisError> {
+    pub(crate) fn primary(&self, shard: Shard) -> Result<Arc<Primary>, RedisError> {
         match &self.kind {
             Kind::One(primary) => Ok(primary.clone()),
             Kind::Cluster(cluster) => Ok(cluster.member(shard)?.primary.clone()),

@@ -8,10 +8,12 @@ use handstamp_store::Shard;
 use crate::driver::{Request, slot_of};
 use crate::limit::Limit;
 use crate::scripts::Scripts;
+use crate::server::WriteProbe;
 use crate::topology::Topology;
 use crate::{RedisError, Refusal, beside, name};
 
-/// Does what a store does to records, in this shard, past the limit of commands in flight and the breaker.
+/// Does what a store does to records, in this shard, past the limit of commands in flight and the breaker, and on a connection of
+/// its own; and waits for replicas as it does.
 ///
 /// # Errors
 ///
@@ -26,11 +28,28 @@ pub(crate) async fn check_writes(
     if topology.is_cluster_unawares() {
         read_everywhere(topology, namespace, shard).await?;
     }
+    let primary = topology.primary(shard)?;
+    let writes = primary.server().write_probe().await?;
+    let checked = try_writes(topology, &writes, scripts, namespace, shard, channel).await;
+    if matches!(checked, Ok(()) | Err(RedisError::Refused(_) | RedisError::NotReplicated)) {
+        writes.keep();
+    }
+    checked
+}
+
+async fn try_writes(
+    topology: &Topology,
+    writes: &WriteProbe<'_>,
+    scripts: &Scripts,
+    namespace: &Namespace,
+    shard: Shard,
+    channel: &Bytes,
+) -> Result<(), RedisError> {
     let mut first = 0;
     let mut tries = 1..=MOST_REDIRECTIONS;
     loop {
         let (number, name) = beside::find(topology, namespace, PROBE, shard, first)?;
-        match try_on(topology, scripts, shard, &name, channel).await {
+        match try_on(topology, writes, scripts, &name, channel).await {
             // The slot of the key moves elsewhere, and others stay.
             Err(RedisError::Refused(refusal))
                 if refusal.redirection().is_some() && topology.is_cluster() && tries.next().is_some() =>
@@ -44,28 +63,26 @@ pub(crate) async fn check_writes(
 
 async fn try_on(
     topology: &Topology,
+    writes: &WriteProbe<'_>,
     scripts: &Scripts,
-    shard: Shard,
     name: &Bytes,
     channel: &Bytes,
 ) -> Result<(), RedisError> {
-    let (outcome, was_lacking) = scripts.probe.run_aside(topology, shard, name, [channel.clone()]).await?;
+    let (outcome, was_lacking) = scripts.probe.run_aside(writes, name, [channel.clone()]).await?;
     match outcome {
         1 => {}
         0 => return Err(RedisError::Refused(Refusal::cannot_publish())),
         _ => return Err(RedisError::Protocol),
     }
-    topology.call_aside(shard, Request::Load(name.clone()), Limit::Read).await?;
-    if topology.waits_for_replicas() {
-        // Waits for none, but has to be permitted.
-        let wait = Request::new("WAIT").arg("0").arg("1");
-        topology.call_aside(shard, wait, Limit::Write).await?;
-    }
+    writes.call(Request::Load(name.clone()), Limit::Read).await?;
     if was_lacking {
         // Then it lacks the others, too.
-        scripts.send(topology, shard, name).await;
+        scripts.send(writes, name).await;
     }
-    Ok(())
+    match topology.replicas_to_wait_for() {
+        0 => Ok(()),
+        replicas => writes.replicated(replicas).await,
+    }
 }
 
 /// Reads keys from all over the slots: a server of a cluster that has only some of the slots redirects the others.

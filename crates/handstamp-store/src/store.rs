@@ -104,6 +104,11 @@ pub trait Store: Send + Sync + 'static {
         Shard::ONLY
     }
 
+    /// The name of the server behind a shard, for the log; `None` where there is none, or nobody knows it.
+    fn server_of(&self, _shard: Shard) -> Option<String> {
+        None
+    }
+
     /// Whether the shard can be reached, and is the one to write to. Called about once a second, so it has to be cheap.
     fn check(&self, shard: Shard) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -113,7 +118,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When a write would be rejected, with the reason.
+    /// When a write would be rejected, with the reason; that is [`StoreError::Refused`]. [`StoreError::TimedOut`] when one would
+    /// have no reply: twice in a row, the shard counts as one that takes no writes.
     fn check_writes(&self, _shard: Shard) -> impl Future<Output = Result<(), StoreError>> + Send {
         std::future::ready(Ok(()))
     }

@@ -87,6 +87,7 @@ enum Mode {
     Hanging,
     Conflicting,
     Rejecting,
+    HangingInWrites,
 }
 
 /// A call that has its answer, and has not returned it yet.
@@ -115,6 +116,11 @@ impl Faults {
     /// From now on every write is rejected, as by a server without memory. Reads work.
     pub fn reject_writes(&self) {
         self.0.mode.send_replace(Mode::Rejecting);
+    }
+
+    /// From now on no write returns, until another mode is commanded. Reads work.
+    pub fn hang_in_writes(&self) {
+        self.0.mode.send_replace(Mode::HangingInWrites);
     }
 
     /// From now on every call takes this long.
@@ -172,12 +178,15 @@ impl Faults {
     /// A call that changes something.
     async fn write(&self) -> Result<(), StoreError> {
         self.call().await?;
-        self.writable()
+        self.writable().await
     }
 
-    fn writable(&self) -> Result<(), StoreError> {
-        match *self.0.mode.borrow() {
-            Mode::Rejecting => Err(StoreError::refused("told to reject writes")),
+    async fn writable(&self) -> Result<(), StoreError> {
+        let mut mode = self.0.mode.subscribe();
+        // The sender lives as long as `self`.
+        let mode = mode.wait_for(|mode| *mode != Mode::HangingInWrites).await.map(|mode| *mode);
+        match mode {
+            Ok(Mode::Rejecting) => Err(StoreError::refused("told to reject writes")),
             _ => Ok(()),
         }
     }
@@ -196,7 +205,7 @@ impl Faults {
         // The sender lives as long as `self`.
         let mode = mode.wait_for(|mode| *mode != Mode::Hanging).await.map(|mode| *mode);
         match mode {
-            Ok(Mode::Working | Mode::Conflicting | Mode::Rejecting) => Ok(()),
+            Ok(Mode::Working | Mode::Conflicting | Mode::Rejecting | Mode::HangingInWrites) => Ok(()),
             _ => Err(StoreError::unavailable("told to fail")),
         }
     }
@@ -324,6 +333,10 @@ impl<S: Store> Store for FaultyStore<S> {
         self.replica.is_some() || self.inner.reads_from_replicas()
     }
 
+    fn server_of(&self, shard: Shard) -> Option<String> {
+        self.inner.server_of(shard)
+    }
+
     async fn check(&self, shard: Shard) -> Result<(), StoreError> {
         self.faults.in_working_order().await?;
         self.inner.check(shard).await
@@ -331,7 +344,7 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
         self.faults.in_working_order().await?;
-        self.faults.writable()?;
+        self.faults.writable().await?;
         self.inner.check_writes(shard).await
     }
 

@@ -219,6 +219,10 @@ impl<S: Store> Store for ShardedStore<S> {
         self.layout.shard_of(key)
     }
 
+    fn server_of(&self, shard: Shard) -> Option<String> {
+        part(&self.parts, shard).server_of(Shard::ONLY)
+    }
+
     async fn check(&self, shard: Shard) -> Result<(), StoreError> {
         part(&self.parts, shard).check(Shard::ONLY).await
     }

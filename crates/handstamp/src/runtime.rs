@@ -121,8 +121,8 @@ impl Runtime {
         self.store().running()
     }
 
-    /// Whether the store could be reached when it was last asked, all shards of it, half a second ago as a rule, and takes
-    /// writes. A write is tried the next time that the store is asked after one has failed, and when none was made for ten seconds.
+    /// Whether the store could be reached when it was last asked, all shards of it, half a second ago as a rule, and is known to
+    /// take writes. A write is tried the next time that the store is asked after one has failed, and when none was made for ten seconds.
     /// This asks nobody, so probes may call it as often as they like.
     #[must_use]
     pub fn healthy(&self) -> bool {
@@ -145,7 +145,7 @@ impl Runtime {
 
     /// Whether this node should be sent requests: the store is there, in part at least, or the policy for
     /// [outages](Outage) covers its absence so far; and no shutdown has begun. A node that has never found the store to take
-    /// writes is not ready. This goes by the policy of the settings, and not by that of a layer.
+    /// writes is not ready, from the moment on that it reaches it. This goes by the policy of the settings, and not by that of a layer.
     #[must_use]
     pub fn ready(&self) -> bool {
         let covered = match self.outage() {
@@ -303,7 +303,7 @@ impl Runtime {
 
     async fn wait_until_settled(&self) {
         if tokio::time::timeout(PATIENCE_AT_START, self.store().settled()).await.is_err() {
-            match (self.healthy(), self.running()) {
+            match (self.store().reachable(), self.running()) {
                 (false, _) => tracing::warn!("cannot reach the session store yet: starting without it"),
                 (true, false) => {
                     tracing::warn!("cannot listen for invalidations yet: every read asks the store");

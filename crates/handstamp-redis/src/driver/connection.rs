@@ -86,6 +86,11 @@ impl Connection {
         &self.info
     }
 
+    /// Whether the connection is no more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.caller.ended.borrow().is_some()
+    }
+
     /// Resolves when the connection is no more, with the cause.
     ///
     /// # Cancel safety

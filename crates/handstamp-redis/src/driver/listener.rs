@@ -39,11 +39,11 @@ impl Listener {
         let connection = Connection::open(target, name).await?;
         let client = connection.caller().client();
         // Its setting for this makes all of its channels larger, and those of one client would take ten megabytes.
-        let channel_of_messages = broadcast::Sender::new(CAPACITY);
+        let channel_of_messages = broadcast::Sender::new(MESSAGES);
         client.inner().notifications.pubsub.store(Arc::new(channel_of_messages));
         // First the receiver: messages without one are dropped.
         if transport == Transport::Tracking {
-            let channel_of_changes = broadcast::Sender::new(CAPACITY);
+            let channel_of_changes = broadcast::Sender::new(CHANGES);
             client.inner().notifications.invalidations.store(Arc::new(channel_of_changes));
         }
         let (messages, changes) = (client.message_rx(), client.invalidation_rx());
@@ -149,5 +149,8 @@ fn there_already<T>(received: Result<T, TryRecvError>) -> Option<Result<T, Redis
     }
 }
 
-/// A listener that is this many messages behind has lost some, and is told so. That many take two thirds of a megabyte.
-const CAPACITY: usize = 4_096;
+/// A listener that is this many messages behind has lost some, and is told so. The client library reads up to a megabyte before the
+/// listener has its turn, which is this many of the shortest messages. The places for them take five megabytes.
+const MESSAGES: usize = 32_768;
+/// Only servers send those.
+const CHANGES: usize = 4_096;

@@ -4,11 +4,11 @@
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use handstamp_store::Shard;
 
 use crate::RedisError;
 use crate::driver::{Reply, Request, sha1_hex};
 use crate::limit::Limit;
+use crate::server::WriteProbe;
 use crate::task::Task;
 use crate::topology::Topology;
 
@@ -42,10 +42,10 @@ impl Scripts {
     /// of each takes two round trips. Whether it succeeds is of no consequence.
     ///
     /// `SCRIPT LOAD` would need another permission.
-    pub(crate) async fn send(&self, topology: &Topology, shard: Shard, absent: &Bytes) {
+    pub(crate) async fn send(&self, writes: &WriteProbe<'_>, absent: &Bytes) {
         let run = async |(script, arguments): (&Script, &[&'static str])| {
             let arguments: Vec<_> = arguments.iter().map(|text| Bytes::from(*text)).collect();
-            topology.call_aside(shard, script.by_text(absent, &arguments), Limit::Write).await
+            writes.call(script.by_text(absent, &arguments), Limit::Write).await
         };
         // What this one leaves, the deletion removes.
         let _ = run((&self.create, &["-", "", "1", ""])).await;
@@ -115,16 +115,14 @@ impl Script {
         outcome(&reply?)
     }
 
-    /// What the script returns on the primary of a shard, past the limit of commands in flight and the breaker; and whether the
-    /// server lacked the script until then.
+    /// What the script returns to a check of writes, and whether the server lacked it until then.
     pub(crate) async fn run_aside<const N: usize>(
         &self,
-        topology: &Topology,
-        shard: Shard,
+        writes: &WriteProbe<'_>,
         key: &Bytes,
         arguments: [Bytes; N],
     ) -> Result<(i64, bool), RedisError> {
-        let call = |request| topology.call_aside(shard, request, Limit::Write);
+        let call = |request| writes.call(request, Limit::Write);
         match call(self.by_hash(key, &arguments)).await {
             Err(error) if is_unknown(&error) => {
                 Ok((outcome(&call(self.by_text(key, &arguments)).await?)?, true))

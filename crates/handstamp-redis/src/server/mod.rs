@@ -9,6 +9,7 @@ mod role_query;
 mod rounds;
 mod told;
 mod trial;
+mod write_probe;
 
 use std::fmt;
 use std::pin::pin;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -32,6 +34,8 @@ use self::role_query::RoleQuery;
 use self::rounds::Rounds;
 pub(crate) use self::told::Told;
 use self::trial::Trial;
+use self::write_probe::Kept;
+pub(crate) use self::write_probe::WriteProbe;
 use crate::driver::{Caller, Listener, Reply, Request, ServerInfo};
 use crate::limit::Limit;
 use crate::purpose::Purpose;
@@ -51,6 +55,8 @@ pub(crate) struct Server {
     roles: Arc<RoleQuery>,
     told: Arc<Told>,
     in_flight: Semaphore,
+    /// The connection for checks of writes, while there is no such check.
+    kept: Mutex<Option<Kept>>,
     supervisor: AbortOnDropHandle<()>,
 }
 
@@ -89,6 +95,7 @@ impl Server {
             circuit,
             roles,
             told,
+            kept: Mutex::default(),
         }
     }
 
@@ -143,17 +150,33 @@ impl Server {
     /// Waits until so many replicas have what was written over this connection. Many wait together: while the server waits,
     /// it does nothing else for this connection.
     async fn replicated(&self, connection: u64, replicas: u32) -> Result<(), RedisError> {
-        let limit = self.config.limit(Limit::Write) / 4;
         let wait = || async {
-            let wait =
-                Request::new("WAIT").arg(replicas.to_string()).arg(limit.as_millis().max(1).to_string());
-            self.call(wait, Limit::Write).await?.as_integer().ok_or(RedisError::Protocol)
+            self.call(self.wait(replicas), Limit::Write).await?.as_integer().ok_or(RedisError::Protocol)
         };
         // Whatever becomes of the `WAIT`, the write before it was done.
         let acknowledged = self.rounds.join(wait).await.map_err(|_| RedisError::NotReplicated)?;
         // Another connection would say so of what it has written itself, which may be nothing.
         let same = self.lives.borrow().connections == connection;
         if same && acknowledged >= i64::from(replicas) { Ok(()) } else { Err(RedisError::NotReplicated) }
+    }
+
+    fn wait(&self, replicas: u32) -> Request {
+        let limit = self.config.limit(Limit::Write) / 4;
+        Request::new("WAIT").arg(replicas.to_string()).arg(limit.as_millis().max(1).to_string())
+    }
+
+    /// What writes are checked with. It gets through as [`check`](Self::check) does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: whatever was begun ends with the future.
+    pub(crate) async fn write_probe(&self) -> Result<WriteProbe<'_>, RedisError> {
+        WriteProbe::open(self).await
+    }
+
+    /// Where the server is, for the log.
+    pub(crate) fn name(&self) -> String {
+        self.place.to_string()
     }
 
     /// Whether the server answers, and is what it should be. This gets through however many commands wait, and while
@@ -286,6 +309,7 @@ impl Server {
         if let Link::Up(live) = self.link.send_replace(Link::Closed) {
             let _ = timeout(self.config.connect_timeout, live.caller.quit()).await;
         }
+        *self.kept.lock() = None;
         Lives::leave_server(&self.lives);
         self.supervisor.abort();
     }

@@ -62,7 +62,7 @@ impl Place {
     /// Whether the server at the other end is what is to be found here: one that was demoted goes on answering.
     pub(super) async fn check(&self, caller: &Caller, roles: &RoleQuery) -> Result<(), RedisError> {
         let expected = if matches!(self, Self::Replica { .. }) { Role::Replica } else { Role::Primary };
-        if roles.ask(caller).await? == expected { Ok(()) } else { Err(RedisError::NotPrimary) }
+        if roles.ask(caller, self).await? == expected { Ok(()) } else { Err(RedisError::NotPrimary) }
     }
 
     async fn connect(

@@ -169,6 +169,31 @@ async fn k11_without_permission_for_role_the_role_is_known_all_the_same() {
     assert_eq!(denials(&server), 1, "it is asked once, and never again");
 }
 
+/// K11: a server that says nothing of its role, and carries out commands.
+#[tokio::test]
+async fn k11_without_permission_for_role_and_info_the_server_counts_as_a_primary() {
+    let (log, _guard) = Log::listen();
+    let server = RedisServer::start().await;
+    let fewer: Vec<_> = rules().into_iter().filter(|rule| rule != "+role" && rule != "+info").collect();
+    permit(&server, &fewer);
+    let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
+    for _ in 0..5 {
+        store.check(Shard::ONLY).await.expect("a primary");
+    }
+    created(&store).await;
+    store.check_writes(Shard::ONLY).await.expect("writes work");
+    bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");
+    let told = warnings(&log, "");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("permit +role and +info"), "{told:?}");
+    assert!(told[0].contains(&server.port().to_string()), "{told:?}");
+    // With the permissions, the role is known from then on.
+    permit(&server, &rules());
+    server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    let error = store.check(Shard::ONLY).await.expect_err("a replica");
+    assert_eq!(cause(&error), &RedisError::NotPrimary);
+}
+
 #[tokio::test]
 async fn k11_where_role_has_another_name_the_role_is_known_all_the_same() {
     let args = ["--rename-command", "ROLE", ""].map(str::to_owned).to_vec();

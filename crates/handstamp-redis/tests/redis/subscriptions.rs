@@ -139,14 +139,30 @@ async fn whoever_is_too_slow_is_told() {
     let server = RedisServer::start().await;
     let (_store, bus) = connected(&server);
     let mut subscription = subscribed(&bus).await;
-    for _ in 0..5 {
-        let publish = (0..1_000).map(|_| bus.publish(Shard::ONLY, Bytes::new()));
-        try_join_all(publish).await.expect("publish");
-    }
+    publish_at_once(&server, 33_000);
     subscription.fence().await.expect("fence");
     let next = subscription.try_next().expect("a message or an error");
     let error = next.expect_err("a loss");
-    assert_eq!(cause(&error), &RedisError::Lagged(5_000 - 4_096));
+    assert_eq!(cause(&error), &RedisError::Lagged(33_000 - 32_768));
+}
+
+/// K9, F10: more than anybody takes while they come in.
+#[tokio::test]
+async fn k9_f10_a_burst_of_messages_is_no_loss() {
+    let server = RedisServer::start().await;
+    let (_store, bus) = connected(&server);
+    let mut subscription = subscribed(&bus).await;
+    for _ in 0..8 {
+        publish_at_once(&server, 20_000);
+        subscription.fence().await.expect("fence");
+        let heard: Result<Vec<_>, _> = std::iter::from_fn(|| subscription.try_next()).collect();
+        assert_eq!(heard.expect("messages").len(), 20_000);
+    }
+}
+
+fn publish_at_once(server: &RedisServer, count: usize) {
+    let script = "for _ = 1, ARGV[2] do redis.call('PUBLISH', ARGV[1], 'xxxxxxxx') end";
+    server.command(&["EVAL", script, "0", channel().as_str(), &count.to_string()]);
 }
 
 /// K6.2: a connection for commands that was replaced is no gap where both lead to the same run of the server.

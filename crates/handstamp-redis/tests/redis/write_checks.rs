@@ -1,6 +1,7 @@
 //! Whether writes work is known before a request needs one.
 
 use bytes::Bytes;
+use futures_util::future::join;
 use handstamp_core::record::Mark;
 use handstamp_core::time::Timestamp;
 use handstamp_redis::{RedisConfig, RedisError, RedisStore, Transport, acl_rules};
@@ -8,9 +9,10 @@ use handstamp_store::{Bus, RetireOutcome, SaveOutcome, Shard, Store, StoreError,
 use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually, free_port};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use crate::harness::{
-    NAMESPACE, NEVER, PATIENCE, TTL, cause, changed, channel, config, connected, connected_by, created,
+    NAMESPACE, NEVER, PATIENCE, TTL, at_once, cause, changed, channel, config, connected, connected_by, created,
     namespace, until_it_serves,
 };
 
@@ -203,10 +205,68 @@ async fn k11_a_write_check_has_a_limit() {
     let server = RedisServer::start().await;
     let short = NEVER / 2_000;
     let (store, _bus) = connected_by(RedisConfig { save_timeout: short, ..config(&server.url()) });
-    until_it_serves(&store).await;
+    eventually("writes work", PATIENCE, async || store.check_writes(Shard::ONLY).await).await;
     server.pause();
     let error = store.check_writes(Shard::ONLY).await.expect_err("nobody answers");
     assert!(matches!(error, StoreError::TimedOut), "{error:?}");
+}
+
+/// K11: while writes hang, a check of them holds up nothing else.
+#[tokio::test]
+async fn k11_a_write_check_that_hangs_costs_no_connection_for_commands() {
+    let server = RedisServer::start().await;
+    let short = NEVER / 2_000;
+    let (store, _bus) = connected_by(RedisConfig { save_timeout: short, ..config(&server.url()) });
+    let record = created(&store).await;
+    store.check_writes(Shard::ONLY).await.expect("writes work");
+    let commands = server.clients_named("handstamp:commands");
+    server.command(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+    for _ in 0..3 {
+        let asked = async {
+            for _ in 0..20 {
+                store.check(Shard::ONLY).await.expect("a primary");
+                assert!(store.load(&record.key).await.expect("load").is_some());
+            }
+        };
+        let (checked, ()) = join(store.check_writes(Shard::ONLY), at_once(asked)).await;
+        assert!(matches!(checked, Err(StoreError::TimedOut)), "{checked:?}");
+    }
+    server.command(&["CLIENT", "UNPAUSE"]);
+    eventually("writes work", PATIENCE, async || store.check_writes(Shard::ONLY).await).await;
+    assert_eq!(server.clients_named("handstamp:commands"), commands, "it was never replaced");
+    assert_eq!(server.clients_named("handstamp:write-checks").len(), 1, "it is kept");
+}
+
+/// K11: writes that would not count, because too few replicas have them.
+#[tokio::test]
+async fn k11_too_few_replicas_are_found() {
+    let server = RedisServer::start().await;
+    let mut replica = RedisServer::start().await;
+    let waiting = RedisConfig { wait_replicas: 1, save_timeout: PATIENCE, ..config(&server.url()) };
+    let (patient, _bus) = connected_by(waiting.clone());
+    let (store, _bus) = connected_by(RedisConfig { save_timeout: NEVER / 600, ..waiting });
+    until_it_serves(&store).await;
+    assert!(refusal(&store).await.contains("too few replicas"));
+    replica.command(&["REPLICAOF", "127.0.0.1", &server.port().to_string()]);
+    eventually("the replica has it", PATIENCE, async || patient.check_writes(Shard::ONLY).await).await;
+    replica.kill();
+    let told = eventually("the replica is missed", PATIENCE, async || {
+        store.check_writes(Shard::ONLY).await.map_or_else(Ok, |()| Err("writes work"))
+    })
+    .await;
+    assert_eq!(cause(&told), &RedisError::NotReplicated);
+}
+
+/// K11: a check of writes needs no room for a connection of its own.
+#[tokio::test]
+async fn k11_a_write_check_finds_room() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected(&server);
+    until_it_serves(&store).await;
+    server.command(&["CONFIG", "SET", "maxclients", "2"]);
+    let others = TcpStream::connect(("127.0.0.1", server.port())).await.expect("the last place");
+    store.check_writes(Shard::ONLY).await.expect("writes work");
+    drop(others);
 }
 
 /// K5.4, K11: the clock that all nodes share.

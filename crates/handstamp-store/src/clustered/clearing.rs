@@ -1,5 +1,8 @@
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
+use handstamp_core::invalidation::Messenger;
+use lru::LruCache;
 use tokio::time::sleep_until;
 
 /// When a feed is cut because a message asks for it.
@@ -14,6 +17,8 @@ pub(super) struct Clearing {
     /// Since when a request waits.
     requested_at: Option<Instant>,
     suspicion: Suspicion,
+    /// The tags of authentic messages that could not be read.
+    unread: LruCache<[u8; Messenger::TAG_LEN], ()>,
 }
 
 /// A pause after each doubtful request, twice as long each time, until there has been none for as long again.
@@ -24,9 +29,10 @@ struct Suspicion {
 }
 
 impl Clearing {
-    pub(super) const fn new(interval: Duration) -> Self {
+    pub(super) fn new(interval: Duration) -> Self {
         let suspicion = Suspicion { pause: SHORTEST_PAUSE, until: None };
-        Self { interval, last: None, due: None, requested_at: None, suspicion }
+        let unread = LruCache::new(UNREAD);
+        Self { interval, last: None, due: None, requested_at: None, suspicion, unread }
     }
 
     /// A node asks for it. Returns whether it is to be done at once; otherwise it is done when it is [due](Self::due).
@@ -44,6 +50,15 @@ impl Clearing {
     /// A message asks for it that anybody may have sent. Returns whether it is to be done; otherwise it is not done at all.
     pub(super) fn request_of_unknown_origin(&mut self, now: Instant) -> bool {
         self.suspicion.admits(now) && self.request(now)
+    }
+
+    /// An authentic message may ask for it that cannot be read, be it that somebody who can publish has repeated it. Returns as
+    /// the other two.
+    pub(super) fn request_by_unread(&mut self, message: &[u8], now: Instant) -> bool {
+        match message.last_chunk() {
+            Some(tag) if self.unread.put(*tag, ()).is_none() => self.request(now),
+            _ => self.request_of_unknown_origin(now),
+        }
     }
 
     /// It was done, for whatever reason.
@@ -85,6 +100,7 @@ impl Suspicion {
 
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const UNREAD: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 
 #[cfg(test)]
 mod tests {
@@ -144,6 +160,23 @@ mod tests {
         );
         clearing.done(start + SECOND * 800);
         assert!(clearing.request_of_unknown_origin(start + SECOND * 801));
+    }
+
+    #[test]
+    fn k9_f10_a_repeated_message_that_cannot_be_read_is_doubtful() {
+        let start = start();
+        let mut clearing = Clearing::new(SECOND);
+        let (one, other) = ([1; 100], [2; 100]);
+        // Once a second for a minute.
+        let granted = (0..60).map(|n| start + SECOND * n).filter(|now| {
+            let granted = clearing.request_by_unread(&one, *now);
+            if granted {
+                clearing.done(*now);
+            }
+            granted
+        });
+        assert_eq!(granted.count(), 7, "at 0, 1, 2, 4, 8, 16 and 32 seconds");
+        assert!(clearing.request_by_unread(&other, start + SECOND * 60), "this one is new");
     }
 
     #[test]

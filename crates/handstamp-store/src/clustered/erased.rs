@@ -59,6 +59,8 @@ pub(super) trait ErasedStore: Send + Sync {
 
     fn shard_of(&self, key: &SessionKey) -> Shard;
 
+    fn server_of(&self, shard: Shard) -> Option<String>;
+
     fn check(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>>;
 
     fn check_writes(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>>;
@@ -128,6 +130,10 @@ impl<S: Store> ErasedStore for S {
 
     fn shard_of(&self, key: &SessionKey) -> Shard {
         Store::shard_of(self, key)
+    }
+
+    fn server_of(&self, shard: Shard) -> Option<String> {
+        Store::server_of(self, shard)
     }
 
     fn check(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>> {

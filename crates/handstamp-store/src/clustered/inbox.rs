@@ -59,7 +59,7 @@ impl Inbox {
                 let now = node.clock.now();
                 let clears = match reason {
                     // Authentic, so that a node of ours says something that this one cannot read.
-                    MessageError::UnknownVersion => self.clearing.request(now),
+                    MessageError::UnknownVersion => self.clearing.request_by_unread(message, now),
                     MessageError::UnknownKey => self.clearing.request_of_unknown_origin(now),
                     MessageError::Forged | MessageError::Malformed | MessageError::Oversize => false,
                 };

@@ -208,7 +208,7 @@ impl ClusteredStore {
         self.coordinator.status(Status::is_running)
     }
 
-    /// Whether the store could be reached when it was last asked, all shards of it, and takes writes. It is asked several
+    /// Whether the store could be reached when it was last asked, all shards of it, and is known to take writes. It is asked several
     /// times within `max_staleness`, and by nothing that this does.
     #[must_use]
     pub fn healthy(&self) -> bool {
@@ -219,6 +219,12 @@ impl ClusteredStore {
     #[must_use]
     pub fn healthy_in_part(&self) -> bool {
         self.coordinator.status(Status::is_healthy_in_part)
+    }
+
+    /// Whether all shards of the store could be reached, be it that they take no writes.
+    #[must_use]
+    pub fn reachable(&self) -> bool {
+        self.coordinator.status(Status::is_reachable)
     }
 
     /// Whether at least one shard of the store could be reached, be it that it takes no writes.
@@ -233,10 +239,11 @@ impl ClusteredStore {
         self.coordinator.status(Status::is_writable_in_part)
     }
 
-    /// Whether writes are known to be rejected, and none has ever succeeded: then this node is of no use.
+    /// Whether no write has ever been found to work, although the store can be reached or is known to take none: then this
+    /// node is of no use, or not yet.
     #[must_use]
     pub fn has_never_taken_writes(&self) -> bool {
-        self.coordinator.status(Status::rejects_writes) && !self.node.has_written.load(Ordering::Relaxed)
+        self.coordinator.status(Status::lacks_writes) && !self.node.has_written.load(Ordering::Relaxed)
     }
 
     /// Whether this node's wall clock differs from the store's by five seconds or more. Sessions go by the store's.

@@ -32,12 +32,17 @@ impl Monitor {
         let checked = timeout(self.node.settings.fence_timeout(), self.node.store.check(self.shard));
         let checked = checked.await.unwrap_or(Err(StoreError::TimedOut));
         let reachable = checked.is_ok();
-        let before = self.status.borrow().of(self.shard).reachable;
+        let before = self.status.borrow().of(self.shard);
         match checked {
-            Err(error) if before != Some(false) => {
-                tracing::warn!(error = &error as &dyn Error, "cannot reach the session store");
+            // A write that hangs holds up what comes behind it on its connection, and that writes hang has been said.
+            _ if before.writes_hang => {}
+            Err(error) if before.reachable != Some(false) => {
+                let server = self.server();
+                tracing::warn!(server, error = &error as &dyn Error, "cannot reach the session store");
             }
-            Ok(()) if before == Some(false) => tracing::info!("the session store is back"),
+            Ok(()) if before.reachable == Some(false) => {
+                tracing::info!(server = self.server(), "the session store is back");
+            }
             _ => {}
         }
         self.change(|status| status.reachable = Some(reachable));
@@ -65,11 +70,11 @@ impl Monitor {
 
     /// Keeps an eye on the writes: at once, when one has failed, and when none has succeeded for a while.
     pub(super) async fn watch_writes(&self) -> Infallible {
-        let mut told = None;
+        let mut objections = Objections::default();
         loop {
             // Of a shard that cannot be reached, the other check tells.
             self.until_found_reachable().await;
-            if !self.check_writes(&mut told).await {
+            if !self.check_writes(&mut objections).await {
                 sleep(RETRY_PAUSE).await;
                 continue;
             }
@@ -100,32 +105,43 @@ impl Monitor {
         }
     }
 
-    /// Whether a write was tried with success. `told` is the reason against it that has been logged.
-    async fn check_writes(&self, told: &mut Option<String>) -> bool {
+    /// Whether a write was tried with success.
+    async fn check_writes(&self, objections: &mut Objections) -> bool {
         let checked = timeout(WRITES_TIMEOUT, self.node.store.check_writes(self.shard));
         match checked.await.unwrap_or(Err(StoreError::TimedOut)) {
             Ok(()) => {
-                if told.take().is_some() {
-                    tracing::info!("the session store takes writes again");
+                if std::mem::take(objections).told.is_some() {
+                    tracing::info!(server = self.server(), "the session store takes writes again");
                 }
                 self.node.has_written.store(true, Ordering::Relaxed);
-                self.change(|status| status.writable = Some(true));
+                self.change(|status| (status.writable, status.writes_hang) = (Some(true), false));
                 return true;
             }
-            Err(error @ StoreError::Refused(_)) if self.is_reachable() => {
-                let reason = error.source().map(ToString::to_string);
-                if *told == reason {
-                    tracing::debug!(error = &error as &dyn Error, "the session store still rejects writes");
-                } else {
-                    tracing::warn!(error = &error as &dyn Error, "the session store rejects writes");
-                    *told = reason;
+            Err(error) => {
+                let hang = objections.is_repeated_silence(&error);
+                // Otherwise that is for the other check to say.
+                if self.is_reachable() && (hang || matches!(error, StoreError::Refused(_))) {
+                    self.tell_objection(&error, hang, objections);
+                    self.change(|status| (status.writable, status.writes_hang) = (Some(false), hang));
                 }
-                self.change(|status| status.writable = Some(false));
             }
-            // That is for the other check to say.
-            Err(_) => {}
         }
         false
+    }
+
+    fn tell_objection(&self, error: &StoreError, hang: bool, objections: &mut Objections) {
+        let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        let is_news = objections.told.as_ref() != Some(&reason);
+        let (server, error) = (self.server(), error as &dyn Error);
+        match (is_news, hang) {
+            (true, false) => tracing::warn!(server, error, "the session store rejects writes"),
+            (true, true) => tracing::warn!(server, error, "the session store does not reply to writes"),
+            (false, false) => tracing::debug!(server, error, "the session store still rejects writes"),
+            (false, true) => {
+                tracing::debug!(server, error, "the session store still does not reply to writes");
+            }
+        }
+        objections.told = Some(reason);
     }
 
     /// Keeps up with the shard's time.
@@ -182,8 +198,30 @@ impl Monitor {
         self.status.send_modify(|status| status.remove(self.shard));
     }
 
+    /// The name of the shard's server, for the log.
+    fn server(&self) -> Option<String> {
+        self.node.store.server_of(self.shard)
+    }
+
     fn change(&self, change: impl FnOnce(&mut ShardStatus)) {
         self.status.send_modify(|status| status.change(self.shard, change));
+    }
+}
+
+/// What there is against writes to a shard.
+#[derive(Debug, Default)]
+struct Objections {
+    /// The reason that has been logged.
+    told: Option<String>,
+    /// Checks in a row that had no reply.
+    silent: u32,
+}
+
+impl Objections {
+    /// A single check without a reply may be that of a connection that has just died.
+    fn is_repeated_silence(&mut self, error: &StoreError) -> bool {
+        self.silent = if matches!(error, StoreError::TimedOut) { self.silent.saturating_add(1) } else { 0 };
+        self.silent > 1
     }
 }
 

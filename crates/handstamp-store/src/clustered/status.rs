@@ -17,6 +17,8 @@ pub(super) struct ShardStatus {
     pub(super) reachable: Option<bool>,
     /// Whether writes worked when that was last found out; `None` before the first time.
     pub(super) writable: Option<bool>,
+    /// Whether they do not work because the shard does not reply to them.
+    pub(super) writes_hang: bool,
     /// Whether this node's wall clock is far from the shard's.
     pub(super) clock_is_off: bool,
 }
@@ -39,12 +41,12 @@ impl Status {
         self.all(|shard| shard.running)
     }
 
-    /// Whether all shards could be reached, and take writes.
+    /// Whether all shards could be reached, and are known to take writes.
     pub(super) fn is_healthy(&self) -> bool {
         self.all(ShardStatus::is_healthy)
     }
 
-    /// Whether a shard could be reached, and takes writes.
+    /// Whether a shard could be reached, and is known to take writes.
     pub(super) fn is_healthy_in_part(&self) -> bool {
         self.shards.values().any(ShardStatus::is_healthy)
     }
@@ -64,9 +66,13 @@ impl Status {
         self.shards.values().any(|shard| shard.writable == Some(true))
     }
 
-    /// Whether a shard is known to reject writes, and none to take them.
-    pub(super) fn rejects_writes(&self) -> bool {
-        !self.is_writable_in_part() && self.shards.values().any(|shard| shard.writable == Some(false))
+    /// Whether a shard can be reached or is known to take no writes, and none is known to take them.
+    pub(super) fn lacks_writes(&self) -> bool {
+        let of_no_use = |shard: &ShardStatus| match shard.writable {
+            Some(writable) => !writable,
+            None => shard.reachable == Some(true),
+        };
+        !self.is_writable_in_part() && self.shards.values().any(of_no_use)
     }
 
     /// Whether there is a live subscription to every shard, and it is known whether all can be reached and written to.
@@ -91,6 +97,6 @@ impl Status {
 
 impl ShardStatus {
     fn is_healthy(&self) -> bool {
-        self.reachable == Some(true) && self.writable != Some(false)
+        self.reachable == Some(true) && self.writable == Some(true)
     }
 }

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use handstamp_core::invalidation::Invalidation;
 use handstamp_core::time::Timestamp;
 use handstamp_store::{Bus, Clock, ClusteredStore, Lookup, Settings, Shard, Store, StoreError, SystemClock};
-use handstamp_testkit::{FaultyStore, PATIENCE, eventually, until};
+use handstamp_testkit::{FaultyStore, Log, PATIENCE, eventually, until};
 use tokio::time::{Instant, sleep};
+use tracing::Level;
 
 use crate::support::*;
 
@@ -284,6 +285,56 @@ async fn a_store_that_rejects_writes_is_not_healthy() {
     let late = cluster.node_on(store, faults, "late", Settings::default());
     late.clustered.settled().await;
     assert!(!late.clustered.healthy(), "known as soon as it has settled");
+}
+
+/// K11: a store that replies to all but writes.
+#[tokio::test(start_paused = true)]
+async fn k11_a_store_that_does_not_reply_to_writes_is_not_healthy() {
+    let (log, _guard) = Log::listen();
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    node.faults.hang_in_writes();
+    until("it is noticed", async || !node.clustered.healthy()).await;
+    let (store, faults) = FaultyStore::new(cluster.store.clone());
+    faults.hang_in_writes();
+    let late = cluster.node_on(store, faults, "late", Settings::default());
+    until("the store is reached", async || late.clustered.reachable()).await;
+    assert!(!late.clustered.healthy() && late.clustered.has_never_taken_writes(), "that is not known yet");
+    // As long as it has been so.
+    for _ in 0..1_000 {
+        sleep(Duration::from_millis(20)).await;
+        assert!(node.clustered.reachable() && !node.clustered.healthy());
+        assert!(late.clustered.reachable() && late.clustered.has_never_taken_writes());
+    }
+    assert!(!node.clustered.has_never_taken_writes(), "it has, before");
+    let lines = log.lines(Level::WARN, "handstamp_store");
+    assert_eq!(lines.len(), 2, "one for each node: {lines:?}");
+    assert!(lines.iter().all(|line| line.contains("does not reply to writes")), "{lines:?}");
+    for node in [&node, &late] {
+        node.faults.work();
+        until("it is healthy again", async || node.clustered.healthy()).await;
+        assert!(!node.clustered.has_never_taken_writes());
+    }
+}
+
+/// K11: the reply to a single check may be lost with its connection.
+#[tokio::test(start_paused = true)]
+async fn k11_one_check_without_a_reply_is_no_fault() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let well_for = async |tenths| {
+        for _ in 0..tenths {
+            sleep(Duration::from_millis(100)).await;
+            assert!(node.clustered.healthy());
+        }
+    };
+    for _ in 0..30 {
+        node.faults.hang_in_writes();
+        // Longer than a check waits, and not until the next one begins.
+        well_for(29).await;
+        node.faults.work();
+        well_for(10).await;
+    }
 }
 
 /// K5.4, S30: one node's clock is a day ahead, the other's is a minute behind.
