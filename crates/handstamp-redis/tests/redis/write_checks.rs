@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::harness::{
-    NAMESPACE, NEVER, PATIENCE, TTL, at_once, cause, changed, channel, config, connected, connected_by, created,
-    namespace, until_it_serves,
+    NAMESPACE, NEVER, PATIENCE, TTL, at_once, cause, changed, channel, config, connected, connected_by,
+    created, namespace, until_it_serves,
 };
 
 /// Why a write would fail.
