@@ -39,6 +39,12 @@ impl Timeouts {
         deadline.min(self.deadline(created_at)).min(self.deadline(now))
     }
 
+    /// Whether a record needs a new time to live, because `remaining` is longer than today's idle timeout, or there is none.
+    #[must_use]
+    pub fn outlives_idle(&self, remaining: Option<Duration>) -> bool {
+        remaining.is_none_or(|left| left > self.idle.saturating_add(ROUNDING))
+    }
+
     /// How long a session lives unless it is used, by the `remaining` time to live of its record. A record that has lost its
     /// time to live counts from when it was saved.
     #[must_use]
@@ -82,6 +88,8 @@ impl Default for Timeouts {
 }
 
 const TOUCHES_PER_IDLE_TIMEOUT: u32 = 10;
+/// Times to live are stored in whole milliseconds, rounded up.
+const ROUNDING: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {
@@ -119,6 +127,16 @@ mod tests {
         assert_eq!(clamped(10, 50_000, 51_000), at(1_010), "it began under a wrong clock");
         assert_eq!(TIMEOUTS.idle_left(at(10), at(0), Some(secs(70))), secs(70));
         assert_eq!(TIMEOUTS.idle_left(at(10), at(0), Some(secs(7_000))), secs(100));
+    }
+
+    /// K5.4: nodes with the same settings find nothing to correct.
+    #[test]
+    fn k5_4_what_is_to_be_corrected_lies_beyond_a_tolerance() {
+        let millis = Duration::from_millis;
+        for (remaining, longer) in [(99_999, false), (100_000, false), (100_001, false), (100_002, true)] {
+            assert_eq!(TIMEOUTS.outlives_idle(Some(millis(remaining))), longer, "{remaining} ms");
+        }
+        assert!(TIMEOUTS.outlives_idle(None));
     }
 
     /// K5.4, F19, S28

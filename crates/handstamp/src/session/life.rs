@@ -64,7 +64,7 @@ impl Life {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// The next use is to extend it, since it could not be extended, or the record has no limit.
+    /// The next use is to extend it, since it could not be extended, or the record has another limit.
     pub(crate) fn touch_at_once(&self) {
         self.touch_at.store(0, Ordering::Relaxed);
     }

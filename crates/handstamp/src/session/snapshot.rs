@@ -80,7 +80,7 @@ impl<T: SessionData> Snapshot<T> {
             }
         };
         let entry = Self::new(&record, data, heap_size, idle, now, at, timeouts);
-        if remaining.is_none() {
+        if timeouts.outlives_idle(remaining) {
             entry.value.life.touch_at_once();
         }
         Ok(Decoded::Session { entry, left })
