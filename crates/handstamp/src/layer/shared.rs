@@ -6,7 +6,7 @@ use std::time::Instant;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::Encoding;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{ClusteredStore, Decoded, Lookup, Stored, TouchOutcome};
+use handstamp_store::{ClusteredStore, Decoded, Lookup, SaveOutcome, Stored, TouchOutcome};
 use http::StatusCode;
 use tokio::task::JoinHandle;
 
@@ -221,29 +221,41 @@ impl<T: SessionData> Shared<T> {
     ) -> JoinHandle<Result<(), SessionError>> {
         let shared = self.clone();
         self.spawn(async move {
-            let store = shared.store();
-            let now = store.timestamp();
-            let Some(ttl) = shared.timeouts().time_to_live(now, session.envelope.expires_at) else {
-                session.life.end();
-                return Err(SessionError::Gone);
-            };
-            match store.writes().touch(&session.envelope.key, ttl).await {
-                Ok(TouchOutcome::Touched) => {
-                    session.life.extended(ttl, now);
-                    Ok(())
-                }
+            match shared.extend(&session).await {
+                Ok(TouchOutcome::Touched) => Ok(()),
                 // It has ended meanwhile, and this node knows now.
-                Ok(TouchOutcome::Gone) => {
+                Ok(TouchOutcome::Gone) | Err(SessionError::Gone) => {
                     session.life.end();
                     Err(SessionError::Gone)
                 }
                 Err(error) => {
                     session.life.touch_at_once();
                     tracing::debug!(error = &error as &dyn Error, "a session's life could not be extended");
-                    Err(error.into())
+                    Err(error)
                 }
             }
         })
+    }
+
+    async fn extend(&self, session: &Snapshot<T>) -> Result<TouchOutcome, SessionError> {
+        let writes = self.store().writes();
+        if session.life.is_outdated() {
+            match session.rewrite(self, writes).await? {
+                SaveOutcome::Saved => return Ok(TouchOutcome::Touched),
+                SaveOutcome::Gone => return Ok(TouchOutcome::Gone),
+                // A save that was faster has replaced the record.
+                SaveOutcome::Conflict => {}
+            }
+        }
+        let now = self.store().timestamp();
+        let Some(ttl) = self.timeouts().time_to_live(now, session.envelope.expires_at) else {
+            return Ok(TouchOutcome::Gone);
+        };
+        let touched = writes.touch(&session.envelope.key, ttl).await?;
+        if touched == TouchOutcome::Touched {
+            session.life.extended(ttl, now);
+        }
+        Ok(touched)
     }
 }
 

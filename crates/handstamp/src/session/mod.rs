@@ -11,6 +11,7 @@ mod missing_layer;
 mod open;
 mod queue;
 mod renewal;
+mod rewrite;
 mod sealed;
 mod snapshot;
 mod together;

@@ -56,7 +56,12 @@ impl<T: SessionData> Snapshot<T> {
         report: impl FnOnce(&Unreadable),
     ) -> Result<Decoded<Self>, SessionError> {
         let Stored { mut record, remaining } = stored;
-        record.expires_at = timeouts.clamped_deadline(now, record.created_at, record.expires_at);
+        // Once a session begins now, it ends. Else its deadline would go on with every load.
+        let ahead = Timeouts::begins_ahead(now, record.created_at);
+        if ahead {
+            record.created_at = now;
+        }
+        record.expires_at = timeouts.clamped_deadline(record.created_at, record.expires_at);
         let idle = timeouts.idle_left(now, record.saved_at, remaining);
         let left = idle.min(record.expires_at.since(now));
         if left.is_zero() {
@@ -80,7 +85,9 @@ impl<T: SessionData> Snapshot<T> {
             }
         };
         let entry = Self::new(&record, data, heap_size, idle, now, at, timeouts);
-        if timeouts.outlives_idle(remaining) {
+        if ahead {
+            entry.value.life.rewrite_at_once();
+        } else if timeouts.outlives_idle(remaining) {
             entry.value.life.touch_at_once();
         }
         Ok(Decoded::Session { entry, left })

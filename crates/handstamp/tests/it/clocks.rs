@@ -2,13 +2,91 @@
 
 use std::time::Duration;
 
-use handstamp::store::Store;
+use bytes::Bytes;
+use handstamp::store::{SaveOutcome, Store};
+use handstamp_core::record::Record;
+use handstamp_core::time::Timestamp;
 use handstamp_testkit::until;
 use http::StatusCode;
 
-use crate::support::{Cluster, config};
+use crate::support::{Browser, Cluster, config};
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+impl Cluster {
+    async fn record(&self, browser: &Browser) -> Record {
+        self.store.load(&browser.session_key()).await.unwrap().expect("a record").record
+    }
+
+    async fn time(&self) -> Timestamp {
+        let shard = self.store.shard_of(&handstamp_testkit::record().key);
+        self.store.time(shard).await.unwrap().expect("a clock")
+    }
+
+    /// Has the record say that the session begins a day from now.
+    async fn put_ahead(&self, browser: &Browser, ttl: Duration) {
+        let before = self.record(browser).await;
+        let created_at = self.time().await.saturating_add(Duration::from_secs(86_400));
+        let revision = before.revision.next().unwrap();
+        let expires_at = created_at.saturating_add(60 * MINUTE);
+        let ahead = Record { revision, created_at, expires_at, ..before.clone() };
+        let saved = self.store.save(&ahead, before.revision, ttl, Bytes::new()).await.unwrap();
+        assert_eq!(saved, SaveOutcome::Saved);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k5_4_a_session_that_begins_in_the_future_ends_with_its_lifetime() {
+    for ttl in [10 * MINUTE, 10_000 * MINUTE] {
+        let cluster = Cluster::new();
+        let limits = config().session_timeout(10 * MINUTE).session_lifetime(60 * MINUTE);
+        let nodes = [cluster.node_with(limits.clone()).await, cluster.node_with(limits).await];
+        let mut browser = nodes[0].browser();
+        browser.login("ada").await;
+        cluster.put_ahead(&browser, ttl).await;
+        let first_seen = cluster.time().await;
+        for minutes in 0..60 {
+            for node in &nodes {
+                node.runtime.clear();
+                let seen = browser.on(node).me().await;
+                assert_eq!(seen.as_deref(), Ok("ada 0"), "after {minutes} minutes");
+            }
+            cluster.clock.advance(MINUTE);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if minutes < 59 {
+                let record = cluster.record(&browser).await;
+                assert_eq!(record.created_at, first_seen);
+                assert_eq!(record.expires_at, first_seen.saturating_add(60 * MINUTE));
+            }
+        }
+        for node in &nodes {
+            node.runtime.clear();
+            assert_eq!(browser.on(node).me().await, Err(StatusCode::UNAUTHORIZED));
+        }
+        assert!(cluster.store.is_empty());
+    }
+}
+
+/// K5.4: the record is written anew while a request changes the session, or a stream holds it.
+#[tokio::test(start_paused = true)]
+async fn k5_4_a_session_that_begins_in_the_future_loses_no_change() {
+    let cluster = Cluster::new();
+    let limits = config().session_timeout(10 * MINUTE).session_lifetime(60 * MINUTE);
+    let node = cluster.node_with(limits).await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    cluster.put_ahead(&browser, 10 * MINUTE).await;
+    node.runtime.clear();
+    let stream = browser.take_session().await;
+    for visits in 1..=20_u32 {
+        assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
+        stream.touch().await.unwrap();
+        assert_eq!(browser.me().await.unwrap(), format!("ada {visits}"));
+        cluster.clock.advance(MINUTE);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(cluster.record(&browser).await.created_at < cluster.time().await);
+}
 
 /// K5.4, S84: of a time to live that was set under a longer idle timeout, the present one is what counts, once it is used.
 #[tokio::test(start_paused = true)]
