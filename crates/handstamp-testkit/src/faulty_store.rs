@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,6 +34,7 @@ impl<S> FaultyStore<S> {
             delay: Mutex::default(),
             retirements: Mutex::new(Box::new(std::iter::empty())),
             held_load: Mutex::new(None),
+            refuses_time: AtomicBool::new(false),
         }));
         (Self { inner, faults: faults.clone(), replica: None }, faults)
     }
@@ -69,6 +70,7 @@ struct Inner {
     /// What becomes of the next retirements, one after the other. In the end they work.
     retirements: Mutex<Box<dyn Iterator<Item = Fault> + Send>>,
     held_load: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
+    refuses_time: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,6 +113,11 @@ impl Faults {
     /// From now on every call takes this long.
     pub fn delay(&self, delay: Duration) {
         *self.0.delay.lock() = delay;
+    }
+
+    /// Whether the store refuses to tell its time, in whatever mode it is.
+    pub fn refuse_time(&self, refuse: bool) {
+        self.0.refuses_time.store(refuse, Ordering::SeqCst);
     }
 
     /// From now on everything works.
@@ -305,6 +312,9 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
         self.faults.in_working_order().await?;
+        if self.faults.0.refuses_time.load(Ordering::SeqCst) {
+            return Err(StoreError::refused("told to refuse the time"));
+        }
         self.inner.time(shard).await
     }
 }

@@ -143,9 +143,16 @@ impl Runtime {
         self.store().clock_is_off()
     }
 
+    /// Whether the store has told its time. Until it does, a node creates and changes no session, and only the time to live of
+    /// a record tells whether its session has ended.
+    #[must_use]
+    pub fn knows_time(&self) -> bool {
+        self.store().knows_time()
+    }
+
     /// Whether this node should be sent requests: the store is there, in part at least, or the policy for
     /// [outages](Outage) covers its absence so far; and no shutdown has begun. A node that has never found the store to take
-    /// writes is not ready. This goes by the policy of the settings, and not by that of a layer.
+    /// writes, or that cannot learn its time, is not ready. This goes by the policy of the settings, and not by that of a layer.
     #[must_use]
     pub fn ready(&self) -> bool {
         let covered = match self.outage() {
@@ -154,7 +161,7 @@ impl Runtime {
             Outage::Anonymous => true,
         };
         let of_use = !self.store().has_never_taken_writes() && !self.is_draining();
-        of_use && (self.store().reachable_in_part() || covered)
+        of_use && if self.store().reachable_in_part() { self.knows_time() } else { covered }
     }
 
     /// The circuits of the Redis servers that the [settings](Self::start) name: whether one is open because its server

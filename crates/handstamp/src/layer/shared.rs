@@ -186,7 +186,8 @@ impl<T: SessionData> Shared<T> {
 
     fn decode(&self, stored: Stored) -> Result<Decoded<Snapshot<T>>, SessionError> {
         let report = |unreadable: &Unreadable| self.runtime.report().unreadable(unreadable, self.now());
-        Snapshot::decode(stored, self.store().timestamp(), self.now(), self.timeouts(), report)
+        let (store, now) = (self.store(), self.store().timestamp());
+        Snapshot::decode(stored, now, store.knows_time(), self.now(), self.timeouts(), report)
     }
 
     /// A response of the handler was replaced because of this error.
@@ -239,6 +240,7 @@ impl<T: SessionData> Shared<T> {
 
     async fn extend(&self, session: &Snapshot<T>) -> Result<TouchOutcome, SessionError> {
         let writes = self.store().writes();
+        writes.learn_time().await?;
         if session.life.is_outdated() {
             match session.rewrite(self, writes).await? {
                 SaveOutcome::Saved => return Ok(TouchOutcome::Touched),

@@ -1,4 +1,4 @@
-//! K5.4: clocks that are wrong, and settings that have changed.
+//! K5.4: clocks that are wrong, and a time that is not known.
 
 use std::time::Duration;
 
@@ -6,12 +6,14 @@ use bytes::Bytes;
 use handstamp::store::{SaveOutcome, Store};
 use handstamp_core::record::Record;
 use handstamp_core::time::Timestamp;
-use handstamp_testkit::until;
+use handstamp_testkit::{Faults, Log, until};
 use http::StatusCode;
+use tracing::Level;
 
 use crate::support::{Browser, Cluster, config};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: i64 = 24 * 3_600_000;
 
 impl Cluster {
     async fn record(&self, browser: &Browser) -> Record {
@@ -32,6 +34,68 @@ impl Cluster {
         let ahead = Record { revision, created_at, expires_at, ..before.clone() };
         let saved = self.store.save(&ahead, before.revision, ttl, Bytes::new()).await.unwrap();
         assert_eq!(saved, SaveOutcome::Saved);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k5_4_a_node_that_begins_in_an_outage_judges_nothing_by_its_own_clock() {
+    for offset in [-DAY, DAY] {
+        let cluster = Cluster::new();
+        let limits = config().session_timeout(10 * MINUTE).session_lifetime(60 * MINUTE);
+        let right = cluster.node_with(limits.clone()).await;
+        let mut browser = right.browser();
+        browser.login("ada").await;
+        let wrong = cluster.faulty_node_with_clock_off_by(limits, offset, Faults::fail).await;
+        let mut elsewhere = browser.on(&wrong);
+        assert_eq!(elsewhere.me().await, Err(StatusCode::SERVICE_UNAVAILABLE));
+        wrong.faults.work();
+        assert_eq!(elsewhere.me().await.unwrap(), "ada 0", "{offset} ms off");
+
+        let wrong = cluster.faulty_node_with_clock_off_by(config(), offset, Faults::fail).await;
+        let mut browser = wrong.browser();
+        wrong.faults.work();
+        browser.login("bob").await;
+        assert_eq!(cluster.record(&browser).await.created_at, cluster.time().await, "{offset} ms off");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k5_4_without_the_time_sessions_are_read_and_ended_but_not_made() {
+    for offset in [-DAY, 0, DAY] {
+        let (log, _guard) = Log::listen();
+        let cluster = Cluster::new();
+        let limits = config().session_timeout(10 * MINUTE).session_lifetime(60 * MINUTE);
+        let right = cluster.node_with(limits.clone()).await;
+        let mut browser = right.browser();
+        browser.login("ada").await;
+        let wrong =
+            cluster.faulty_node_with_clock_off_by(limits, offset, |faults| faults.refuse_time(true)).await;
+        let mut elsewhere = browser.on(&wrong);
+        for _ in 0..9 {
+            assert_eq!(elsewhere.me().await.unwrap(), "ada 0", "{offset} ms off");
+            cluster.clock.advance(MINUTE);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        for path in ["/login", "/visit", "/renew"] {
+            assert_eq!(elsewhere.post(path, "bob").await.status, unavailable, "{path}");
+            assert_eq!(wrong.browser().post("/login", "bob").await.status, unavailable);
+        }
+        assert_eq!(browser.on(&wrong).post("/logout", "").await.status, StatusCode::NO_CONTENT);
+        assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
+
+        let health = wrong.browser().get("/health").await;
+        assert_eq!(health.status, StatusCode::OK);
+        let expected = r#"{"status":"degraded","redis":true,"coordinator_running":true,"cache_size":"#;
+        assert!(health.body.starts_with(expected), "{}", health.body);
+        assert_eq!(wrong.browser().get("/health/ready").await.status, unavailable);
+        let warnings = log.lines(Level::WARN, "handstamp_store");
+        assert!(matches!(&warnings[..], [one] if one.contains("told to refuse the time")), "{warnings:?}");
+
+        wrong.faults.refuse_time(false);
+        until("the time is known", async || wrong.runtime.knows_time()).await;
+        wrong.browser().login("bob").await;
+        assert_eq!(wrong.browser().get("/health/ready").await.status, StatusCode::OK);
     }
 }
 
