@@ -33,10 +33,23 @@ impl Timeouts {
     }
 
     /// The absolute deadline that counts for a session with a stored `deadline`: not later than today's settings allow, be it
-    /// that they were longer when the session began, or that a clock was wrong.
+    /// that they were longer when the session began, or that a clock was wrong. A session that
+    /// [begins ahead](Self::begins_ahead) counts as one that begins now.
     #[must_use]
-    pub fn clamped_deadline(&self, now: Timestamp, created_at: Timestamp, deadline: Timestamp) -> Timestamp {
-        deadline.min(self.deadline(created_at)).min(self.deadline(now))
+    pub fn clamped_deadline(&self, created_at: Timestamp, deadline: Timestamp) -> Timestamp {
+        deadline.min(self.deadline(created_at))
+    }
+
+    /// Whether a stored `created_at` lies in the future, beyond what the clocks of nodes may differ by: then a clock was wrong.
+    #[must_use]
+    pub fn begins_ahead(now: Timestamp, created_at: Timestamp) -> bool {
+        created_at.since(now) > CLOCK_TOLERANCE
+    }
+
+    /// Whether a record needs a new time to live, because `remaining` is longer than today's idle timeout, or there is none.
+    #[must_use]
+    pub fn outlives_idle(&self, remaining: Option<Duration>) -> bool {
+        remaining.is_none_or(|left| left > self.idle.saturating_add(ROUNDING))
     }
 
     /// How long a session lives unless it is used, by the `remaining` time to live of its record. A record that has lost its
@@ -82,6 +95,10 @@ impl Default for Timeouts {
 }
 
 const TOUCHES_PER_IDLE_TIMEOUT: u32 = 10;
+/// Nodes go by the same clock, and each reads it over a network.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
+/// Times to live are stored in whole milliseconds, rounded up.
+const ROUNDING: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {
@@ -111,14 +128,25 @@ mod tests {
     /// K5.4, S84
     #[test]
     fn k5_4_stored_deadlines_count_only_as_far_as_todays_settings_go() {
-        let clamped =
-            |now, created_at, deadline| TIMEOUTS.clamped_deadline(at(now), at(created_at), at(deadline));
-        assert_eq!(clamped(10, 0, 1_000), at(1_000));
-        assert_eq!(clamped(10, 0, 500), at(500), "it began under shorter settings");
-        assert_eq!(clamped(10, 0, 5_000), at(1_000), "it began under longer settings");
-        assert_eq!(clamped(10, 50_000, 51_000), at(1_010), "it began under a wrong clock");
+        let clamped = |created_at, deadline| TIMEOUTS.clamped_deadline(at(created_at), at(deadline));
+        assert_eq!(clamped(0, 1_000), at(1_000));
+        assert_eq!(clamped(0, 500), at(500), "it began under shorter settings");
+        assert_eq!(clamped(0, 5_000), at(1_000), "it began under longer settings");
         assert_eq!(TIMEOUTS.idle_left(at(10), at(0), Some(secs(70))), secs(70));
         assert_eq!(TIMEOUTS.idle_left(at(10), at(0), Some(secs(7_000))), secs(100));
+    }
+
+    /// K5.4: nodes with the same settings and nearly the same time find nothing to correct.
+    #[test]
+    fn k5_4_what_is_to_be_corrected_lies_beyond_a_tolerance() {
+        for (created_at, ahead) in [(0, false), (10, false), (11, false), (12, true), (90_000, true)] {
+            assert_eq!(Timeouts::begins_ahead(at(10), at(created_at)), ahead, "created at {created_at}");
+        }
+        let millis = Duration::from_millis;
+        for (remaining, longer) in [(99_999, false), (100_000, false), (100_001, false), (100_002, true)] {
+            assert_eq!(TIMEOUTS.outlives_idle(Some(millis(remaining))), longer, "{remaining} ms");
+        }
+        assert!(TIMEOUTS.outlives_idle(None));
     }
 
     /// K5.4, F19, S28

@@ -38,7 +38,7 @@
 //!
 //! [`acl_rules`] writes it for any namespace and channel. Two of these can be left out: without `client|setname`,
 //! connections have no name in `CLIENT LIST`; without `role`, the role of a server is read from `INFO`; without `info` as well, it
-//! counts as a primary. Besides, a database other than 0 needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
+//! counts as a primary. Where `info` is denied, the time is that of `TIME`; where that is denied, too, nodes go by their own clocks. Besides, a database other than 0 needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
 //! `+readonly` to read from replicas; waiting for replicas `+wait`; tracking `+client|tracking`.
 //!
 //! # When a server is away

@@ -224,7 +224,7 @@ impl Store for RedisStore {
     }
 
     async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.topology.info(shard).await?.time)
+        Ok(Some(self.topology.time(shard).await?))
     }
 
     async fn close(&self) {

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use handstamp_core::time::Timestamp;
 use handstamp_store::{Backoff, Shard, Shards};
 use tokio::sync::broadcast;
 use tokio::time::sleep;
 
 use crate::cluster::{Cluster, SlotFence};
-use crate::driver::{Listener, Reply, Request, ServerInfo, SharedClient, UnfitClient};
+use crate::driver::{Listener, Reply, Request, SharedClient, UnfitClient};
 use crate::limit::Limit;
 use crate::primary::Primary;
 use crate::sentinel::Sentinel;
@@ -151,9 +152,9 @@ impl Topology {
         self.primary(shard)?.server().call_patiently(request).await
     }
 
-    /// What the primary of a shard says of itself now.
-    pub(crate) async fn info(&self, shard: Shard) -> Result<ServerInfo, RedisError> {
-        self.primary(shard)?.server().info().await
+    /// The time of the primary of a shard.
+    pub(crate) async fn time(&self, shard: Shard) -> Result<Timestamp, RedisError> {
+        self.primary(shard)?.server().time().await
     }
 
     pub(crate) fn is_cluster(&self) -> bool {

@@ -124,8 +124,12 @@ pub trait Store: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// The time by the clock that all nodes share, which is that of the shard; `None` if it has none of its own.
-    /// Called about once a minute.
+    /// The time by the clock that all nodes share, which is that of the shard; `None` if it has none of its own, and nodes go
+    /// by theirs. Called about once a minute. Until it is known, nodes create and change no session.
+    ///
+    /// # Errors
+    ///
+    /// When the shard has a clock, and does not tell its time.
     fn time(&self, _shard: Shard) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send {
         std::future::ready(Ok(None))
     }

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,6 +37,7 @@ impl<S> FaultyStore<S> {
             undeletable: Mutex::default(),
             held_load: Mutex::default(),
             held_delete: Mutex::default(),
+            refuses_time: AtomicBool::new(false),
         }));
         (Self { inner, faults: faults.clone(), replica: None }, faults)
     }
@@ -75,6 +76,7 @@ struct Inner {
     undeletable: Mutex<HashSet<SessionKey>>,
     held_load: Hold,
     held_delete: Hold,
+    refuses_time: AtomicBool,
 }
 
 /// Where a call stops that is to be held.
@@ -126,6 +128,11 @@ impl Faults {
     /// From now on every call takes this long.
     pub fn delay(&self, delay: Duration) {
         *self.0.delay.lock() = delay;
+    }
+
+    /// Whether the store refuses to tell its time, in whatever mode it is.
+    pub fn refuse_time(&self, refuse: bool) {
+        self.0.refuses_time.store(refuse, Ordering::SeqCst);
     }
 
     /// From now on everything works.
@@ -350,6 +357,9 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
         self.faults.in_working_order().await?;
+        if self.faults.0.refuses_time.load(Ordering::SeqCst) {
+            return Err(StoreError::refused("told to refuse the time"));
+        }
         self.inner.time(shard).await
     }
 }

@@ -143,6 +143,13 @@ impl Runtime {
         self.store().clock_is_off()
     }
 
+    /// Whether the store has told its time. Until it does, only the time to live of a record tells whether its session has ended.
+    /// Where the store refuses to tell it, new sessions begin by the clock of this node.
+    #[must_use]
+    pub fn knows_time(&self) -> bool {
+        self.store().knows_time()
+    }
+
     /// Whether this node should be sent requests: the store is there, in part at least, or the policy for
     /// [outages](Outage) covers its absence so far; and no shutdown has begun. A node that has never found the store to take
     /// writes is not ready, from the moment on that it reaches it. This goes by the policy of the settings, and not by that of a layer.

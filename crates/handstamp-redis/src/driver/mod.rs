@@ -22,7 +22,7 @@ mod target;
 pub(crate) use self::connection::{Caller, Connection};
 pub(crate) use self::listener::{Listener, Received};
 pub(crate) use self::message::{Reply, Request};
-pub(crate) use self::server_info::{Role, ServerInfo};
+pub(crate) use self::server_info::{Role, ServerInfo, time_of};
 pub(crate) use self::shared_client::SharedClient;
 pub use self::shared_client::UnfitClient;
 pub(crate) use self::target::{Protocol, Target};

@@ -24,6 +24,13 @@ pub(crate) enum Role {
     Other,
 }
 
+/// What a reply to `TIME` says, if it is one.
+pub(crate) fn time_of(reply: &Reply) -> Option<Timestamp> {
+    let [seconds, micros] = reply.as_list()? else { return None };
+    let [seconds, micros] = [seconds, micros].map(|part| part.as_text()?.parse::<u64>().ok());
+    Some(Timestamp::from_millis(seconds?.checked_mul(1_000)?.checked_add(micros? / 1_000)?))
+}
+
 impl ServerInfo {
     /// The command for one of the sections that [`read`](Self::read) understands: `server` and `replication`.
     pub(crate) fn request(section: &'static str) -> Request {
@@ -92,6 +99,18 @@ mod tests {
         let valkey = info(&["server_name:valkey\r\nserver_mode:cluster\r\nrun_id:abc\r\n", "role:slave\r\n"]);
         assert!(valkey.is_cluster && valkey.role == Some(Role::Replica) && valkey.time.is_none());
         assert!(valkey.is_same_process(&redis));
+    }
+
+    #[test]
+    fn the_reply_to_time_is_understood() {
+        let reply = |parts: &[&'static str]| {
+            time_of(&Reply::List(parts.iter().map(|part| Reply::Bytes((*part).into())).collect()))
+        };
+        assert_eq!(reply(&["1795605260", "896866"]), Some(Timestamp::from_millis(1_795_605_260_896)));
+        for other in [&["1795605260"][..], &["1795605260", "x"], &["18446744073709551615", "0"]] {
+            assert_eq!(reply(other), None, "{other:?}");
+        }
+        assert_eq!(time_of(&Reply::Nil), None);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
+use handstamp_core::time::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio::time::timeout;
@@ -36,7 +37,7 @@ pub(crate) use self::told::Told;
 use self::trial::Trial;
 use self::write_probe::Kept;
 pub(crate) use self::write_probe::WriteProbe;
-use crate::driver::{Caller, Listener, Reply, Request, ServerInfo};
+use crate::driver::{Caller, Listener, Reply, Request, ServerInfo, time_of};
 use crate::limit::Limit;
 use crate::purpose::Purpose;
 use crate::{Channel, RedisConfig, RedisError, Transport};
@@ -229,10 +230,21 @@ impl Server {
         self.or_probe(limit / 2, caller.call(request)).await
     }
 
-    /// What the server says of itself now.
-    pub(crate) async fn info(&self) -> Result<ServerInfo, RedisError> {
-        let reply = self.call_aside(ServerInfo::request("server"), Limit::Probe).await?;
-        Ok(ServerInfo::read([&reply]))
+    /// The server's time, as `INFO` tells it; `TIME` is asked only where that does not, and may be denied.
+    pub(crate) async fn time(&self) -> Result<Timestamp, RedisError> {
+        let denied = match self.call_aside(ServerInfo::request("server"), Limit::Probe).await {
+            Ok(info) => match ServerInfo::read([&info]).time {
+                Some(time) => return Ok(time),
+                None => None,
+            },
+            Err(error @ RedisError::Refused(_)) => Some(error),
+            Err(error) => return Err(error),
+        };
+        match self.call_aside(Request::new("TIME"), Limit::Probe).await {
+            Ok(reply) => time_of(&reply).ok_or(RedisError::Protocol),
+            // What is denied is the command that permissions are meant to name.
+            Err(error) => Err(denied.unwrap_or(error)),
+        }
     }
 
     /// Whether the server is part of a cluster, as far as it said so when the connection was made.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use handstamp_core::record::Mark;
 use handstamp_redis::{ReadFrom, RedisConfig, RedisError, Transport, acl_rules};
-use handstamp_store::{Bus, CreateOutcome, Shard, Store, Subscription, conformance};
+use handstamp_store::{Bus, Clock, CreateOutcome, Shard, Store, Subscription, SystemClock, conformance};
 use handstamp_testkit::redis::{Value, from_redis_value};
 use handstamp_testkit::{Log, RedisCluster, RedisServer, ServerOptions, eventually, free_port};
 
@@ -214,6 +214,21 @@ async fn k11_without_permission_for_names_connections_have_none() {
     bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");
     assert!(server.clients_named("handstamp").is_empty());
     assert!(warnings(&log, "").is_empty(), "{:?}", warnings(&log, ""));
+}
+
+/// K5.4
+#[tokio::test]
+async fn k5_4_without_permission_for_info_the_time_is_that_of_time() {
+    let server = RedisServer::start().await;
+    let fewer: Vec<_> = rules().into_iter().filter(|rule| rule != "+info").collect();
+    permit(&server, &[&fewer[..], &["+time".to_owned()]].concat());
+    let (store, _bus) = connected_by(config(&server.url_as(USER, "password")));
+    let told = store.time(Shard::ONLY).await.expect("permitted").expect("a clock");
+    let ours = SystemClock.timestamp();
+    assert!(ours.since(told).max(told.since(ours)) < PATIENCE, "{told:?} is not {ours:?}");
+    permit(&server, &fewer);
+    let error = store.time(Shard::ONLY).await.expect_err("both are denied");
+    assert!(cause(&error).to_string().contains("(info)"), "{}", cause(&error));
 }
 
 /// Whether the server or we are quicker.

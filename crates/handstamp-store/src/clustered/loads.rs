@@ -102,6 +102,8 @@ impl Node {
             Ok(None) => (Cached::Absent, None, 0, ABSENT_TTL),
             Ok(Some(stored)) => {
                 let revision = Some(stored.record.revision);
+                // Without it the deadline says nothing, and only the time to live of the record counts.
+                let _ = self.learn_time().await;
                 match decode(stored)? {
                     Decoded::Session { entry: CacheEntry { value, size }, left } => {
                         (Cached::Present(value), revision, size, left)

@@ -110,6 +110,7 @@ impl ClusteredStore {
             malformed_log: Throttle::new(Duration::from_secs(60)),
             messenger,
             time: SharedTime::new(clock.now()),
+            unknown_time_told: Default::default(),
             clock,
             settings,
             counters: Default::default(),
@@ -189,11 +190,18 @@ impl ClusteredStore {
         &*self.node.clock
     }
 
-    /// The wall-clock time that all nodes share: that of the store, as far as it has told it, and otherwise this node's own.
-    /// Deadlines go by this.
+    /// The wall-clock time that all nodes share: that of the store, and this node's own if the store has no clock, or has not
+    /// told its time yet. Deadlines go by this, as far as the [time is known](Self::knows_time).
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
         self.node.timestamp()
+    }
+
+    /// Whether the store has told its time since this node began, or has no clock of its own. Otherwise
+    /// [`timestamp`](Self::timestamp) may be wrong, and nothing may be judged by it.
+    #[must_use]
+    pub fn knows_time(&self) -> bool {
+        self.node.time.is_known()
     }
 
     /// The name of this node.

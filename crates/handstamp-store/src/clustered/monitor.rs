@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use handstamp_core::time::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
@@ -149,20 +150,44 @@ impl Monitor {
         loop {
             self.until_found_reachable().await;
             self.ask_time().await;
-            sleep(TIME_INTERVAL).await;
+            let known = self.node.time.is_known();
+            sleep(if known { TIME_INTERVAL } else { self.node.settings.beat() }).await;
         }
     }
 
     pub(super) async fn ask_time(&self) {
         let node = &self.node;
-        let asked = node.clock.now();
-        let time = timeout(node.settings.fence_timeout(), node.store.time(self.shard)).await;
-        let Ok(Ok(Some(time))) = time else { return };
-        // In the middle of the round trip, most likely.
-        let now = node.clock.now();
-        let at = asked + now.saturating_duration_since(asked) / 2;
-        node.time.told(self.shard, time, at);
-        let (ours, theirs) = (node.clock.timestamp(), time.saturating_add(now.saturating_duration_since(at)));
+        let asked = timeout(node.settings.fence_timeout(), node.ask_time(self.shard)).await;
+        match asked.unwrap_or(Err(StoreError::TimedOut)) {
+            Ok(time) => {
+                if node.unknown_time_told.lock().take().is_some() {
+                    tracing::info!("the session store tells its time now");
+                }
+                time.into_iter().for_each(|time| self.compare_clocks(time));
+            }
+            Err(error) if !node.time.is_known() && self.is_reachable() => self.tell_unknown_time(&error),
+            // What is known goes on.
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn Error, "the session store does not tell its time");
+            }
+        }
+    }
+
+    /// Once for each cause.
+    fn tell_unknown_time(&self, error: &StoreError) {
+        let cause = Some(error.source().map_or_else(|| error.to_string(), ToString::to_string));
+        let mut told = self.node.unknown_time_told.lock();
+        if *told != cause {
+            tracing::warn!(
+                error = error as &dyn Error,
+                "the session store does not tell its time: until it does, new sessions begin by the clock of this node"
+            );
+            *told = cause;
+        }
+    }
+
+    fn compare_clocks(&self, theirs: Timestamp) {
+        let ours = self.node.clock.timestamp();
         let off_by = ours.since(theirs).max(theirs.since(ours));
         let (off, before) = (off_by >= FAR_OFF, self.status.borrow().of(self.shard).clock_is_off);
         if off && !before {

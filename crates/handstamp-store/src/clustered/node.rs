@@ -10,6 +10,7 @@ use handstamp_core::invalidation::{Invalidation, Messenger};
 use handstamp_core::record::Revision;
 use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
+use parking_lot::Mutex;
 
 use super::Settings;
 use super::deletes::{Deletes, Outcome};
@@ -38,6 +39,8 @@ pub(super) struct Node {
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) time: SharedTime,
+    /// Why the time is not known, as far as the log says so.
+    pub(super) unknown_time_told: Mutex<Option<String>>,
     pub(super) settings: Settings,
     pub(super) counters: BusCounters,
     pub(super) closed: AtomicBool,
@@ -164,7 +167,7 @@ impl Node {
         self.messenger.write(invalidation, self.timestamp())
     }
 
-    /// The wall-clock time that all nodes share, or this node's own as long as no other is known.
+    /// The wall-clock time that all nodes share, or this node's own as long as that is not known.
     pub(super) fn timestamp(&self) -> Timestamp {
         self.time.at(self.clock.now()).unwrap_or_else(|| self.clock.timestamp())
     }

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use futures_util::future::select_ok;
 use handstamp_core::time::Timestamp;
 use parking_lot::Mutex;
 
-use crate::Shard;
+use super::node::Node;
+use crate::{Shard, StoreError};
 
 /// The wall-clock time that all nodes share: that of the store, carried on by this node's monotonic clock.
 ///
@@ -16,12 +18,24 @@ pub(super) struct SharedTime {
     origin: Instant,
     /// The shared time at the origin, in milliseconds since the Unix epoch, plus one. Zero: not known.
     at_origin: AtomicU64,
+    /// Whether the store has no clock of its own, so that every node goes by its own.
+    is_ours: AtomicBool,
     shards: Mutex<BTreeMap<Shard, u64>>,
 }
 
 impl SharedTime {
     pub(super) fn new(origin: Instant) -> Self {
-        Self { origin, at_origin: AtomicU64::new(0), shards: Mutex::default() }
+        Self {
+            origin,
+            at_origin: AtomicU64::new(0),
+            is_ours: AtomicBool::new(false),
+            shards: Mutex::default(),
+        }
+    }
+
+    /// Whether it is known by which clock to go.
+    pub(super) fn is_known(&self) -> bool {
+        self.at_origin.load(Ordering::Relaxed) != 0 || self.is_ours.load(Ordering::Relaxed)
     }
 
     /// `None` as long as no shard has told it.
@@ -31,9 +45,14 @@ impl SharedTime {
     }
 
     /// A shard says that its time was `time` at the instant `at`.
-    pub(super) fn told(&self, shard: Shard, time: Timestamp, at: Instant) {
+    fn told(&self, shard: Shard, time: Timestamp, at: Instant) {
         let at_origin = time.saturating_sub(at.saturating_duration_since(self.origin)).as_millis();
         self.change(|shards| _ = shards.insert(shard, at_origin));
+    }
+
+    /// A shard says that it has no clock.
+    fn has_none(&self) {
+        self.is_ours.store(true, Ordering::Relaxed);
     }
 
     /// The shard is no more.
@@ -52,6 +71,42 @@ impl SharedTime {
         times.sort_unstable();
         let middle = times.get(times.len() / 2).map_or(0, |time| time.saturating_add(1));
         self.at_origin.store(middle, Ordering::Relaxed);
+    }
+}
+
+impl Node {
+    /// Asks a shard for its time. Returns what that is now; `None` if it has no clock of its own.
+    pub(super) async fn ask_time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
+        let asked = self.clock.now();
+        let Some(time) = self.store.time(shard).await? else {
+            self.time.has_none();
+            return Ok(None);
+        };
+        // In the middle of the round trip, most likely.
+        let half = self.clock.now().saturating_duration_since(asked) / 2;
+        self.time.told(shard, time, asked + half);
+        Ok(Some(time.saturating_add(half)))
+    }
+
+    /// Asks for the time, unless it is known. Nothing is judged by a clock that may be wrong. A store that refuses to tell its
+    /// time leaves nodes to their own clocks.
+    ///
+    /// # Errors
+    ///
+    /// When no shard replies.
+    pub(super) async fn learn_time(&self) -> Result<(), StoreError> {
+        if self.time.is_known() {
+            return Ok(());
+        }
+        let shards = self.store.shards().current();
+        if shards.is_empty() {
+            return Err(StoreError::unavailable("no shard of the store is known"));
+        }
+        let asked = shards.into_iter().map(|shard| Box::pin(self.ask_time(shard)));
+        match select_ok(asked).await {
+            Ok(_) | Err(StoreError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -75,11 +130,18 @@ mod tests {
         let origin = start();
         let time = SharedTime::new(origin);
         let after = |secs| origin + Duration::from_secs(secs);
-        assert_eq!(time.at(origin), None);
+        assert!(time.at(origin).is_none() && !time.is_known());
         time.told(Shard::ONLY, at(1_000), after(10));
         assert_eq!((time.at(after(10)), time.at(after(70))), (Some(at(1_000)), Some(at(1_060))));
         time.forget(Shard::ONLY);
         assert_eq!(time.at(after(70)), Some(at(1_060)), "better than none");
+    }
+
+    #[test]
+    fn a_store_without_a_clock_leaves_nodes_to_their_own() {
+        let time = SharedTime::new(start());
+        time.has_none();
+        assert!(time.is_known() && time.at(start()).is_none());
     }
 
     #[test]

@@ -39,6 +39,15 @@ impl<'n> Writes<'n> {
         Instant::now() >= self.deadline
     }
 
+    /// Makes sure that the time is known, by which deadlines are set and judged.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not tell it in time.
+    pub async fn learn_time(self) -> Result<(), StoreError> {
+        self.within_budget(self.node.learn_time()).await?
+    }
+
     /// Keeps a new session. Its key is not known to anybody else yet.
     ///
     /// # Errors

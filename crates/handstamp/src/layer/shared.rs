@@ -6,7 +6,7 @@ use std::time::Instant;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::Encoding;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{ClusteredStore, Decoded, Lookup, Stored, TouchOutcome};
+use handstamp_store::{ClusteredStore, Decoded, Lookup, SaveOutcome, Stored, TouchOutcome};
 use http::StatusCode;
 use tokio::task::JoinHandle;
 
@@ -186,7 +186,8 @@ impl<T: SessionData> Shared<T> {
 
     fn decode(&self, stored: Stored) -> Result<Decoded<Snapshot<T>>, SessionError> {
         let report = |unreadable: &Unreadable| self.runtime.report().unreadable(unreadable, self.now());
-        Snapshot::decode(stored, self.store().timestamp(), self.now(), self.timeouts(), report)
+        let (store, now) = (self.store(), self.store().timestamp());
+        Snapshot::decode(stored, now, store.knows_time(), self.now(), self.timeouts(), report)
     }
 
     /// A response of the handler was replaced because of this error.
@@ -218,29 +219,42 @@ impl<T: SessionData> Shared<T> {
     pub(crate) fn spawn_touch(self: &Arc<Self>, session: Arc<Snapshot<T>>) -> Touch {
         let shared = self.clone();
         self.spawn(async move {
-            let store = shared.store();
-            let now = store.timestamp();
-            let Some(ttl) = shared.timeouts().time_to_live(now, session.envelope.expires_at) else {
-                session.life.end();
-                return Err(SessionError::Gone);
-            };
-            match store.writes().touch(&session.envelope.key, ttl).await {
-                Ok(TouchOutcome::Touched) => {
-                    session.life.extended(ttl, now);
-                    Ok(())
-                }
+            match shared.extend(&session).await {
+                Ok(TouchOutcome::Touched) => Ok(()),
                 // It has ended meanwhile, and this node knows now.
-                Ok(TouchOutcome::Gone) => {
+                Ok(TouchOutcome::Gone) | Err(SessionError::Gone) => {
                     session.life.end();
                     Err(SessionError::Gone)
                 }
                 Err(error) => {
                     session.life.touch_at_once();
                     tracing::debug!(error = &error as &dyn Error, "a session's life could not be extended");
-                    Err(error.into())
+                    Err(error)
                 }
             }
         })
+    }
+
+    async fn extend(&self, session: &Snapshot<T>) -> Result<TouchOutcome, SessionError> {
+        let writes = self.store().writes();
+        writes.learn_time().await?;
+        if session.life.is_outdated() {
+            match session.rewrite(self, writes).await? {
+                SaveOutcome::Saved => return Ok(TouchOutcome::Touched),
+                SaveOutcome::Gone => return Ok(TouchOutcome::Gone),
+                // A save that was faster has replaced the record.
+                SaveOutcome::Conflict => {}
+            }
+        }
+        let now = self.store().timestamp();
+        let Some(ttl) = self.timeouts().time_to_live(now, session.envelope.expires_at) else {
+            return Ok(TouchOutcome::Gone);
+        };
+        let touched = writes.touch(&session.envelope.key, ttl).await?;
+        if touched == TouchOutcome::Touched {
+            session.life.extended(ttl, now);
+        }
+        Ok(touched)
     }
 }
 

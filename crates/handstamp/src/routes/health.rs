@@ -31,6 +31,7 @@ struct Probe {
 fn health(runtime: &Runtime) -> Response {
     let (redis, coordinator_running) = (runtime.healthy(), runtime.running());
     let status = match (redis, coordinator_running) {
+        (true, true) if !runtime.knows_time() => "degraded",
         // Sessions go by the store's clock; but all else on this machine does not.
         (true, true) if runtime.clock_is_off() => "degraded",
         (true, true) => "ok",

@@ -89,6 +89,7 @@ impl<T: SessionData> Commit<T> {
 
     /// Keeps a new session under a new id.
     async fn create(&mut self, writes: Writes<'_>) -> Result<Done<T>, SessionError> {
+        writes.learn_time().await?;
         let shared = &self.shared;
         let now = shared.store().timestamp();
         for _ in 0..MAX_CREATE_ATTEMPTS {
@@ -117,6 +118,7 @@ impl<T: SessionData> Commit<T> {
 
     /// Saves over the record that was read.
     async fn save(&mut self, writes: Writes<'_>) -> Result<Done<T>, SessionError> {
+        writes.learn_time().await?;
         let origin = self.origin.clone().ok_or(SessionError::Gone)?;
         let changes = std::mem::take(&mut self.changes);
         Queues::save(&self.shared, writes, origin, self.data.clone(), changes).await.map(Done::Saved)
@@ -124,6 +126,7 @@ impl<T: SessionData> Commit<T> {
 
     /// Moves the session to a new id.
     async fn renew(&mut self, writes: Writes<'_>) -> Result<Done<T>, NotRenewed<T>> {
+        writes.learn_time().await.map_err(SessionError::from)?;
         let origin = self.origin.clone().ok_or(SessionError::Gone)?;
         let changes = std::mem::take(&mut self.changes);
         let renewal = Renewal::run(&self.shared, writes, origin, self.data.clone(), changes, self.restart);

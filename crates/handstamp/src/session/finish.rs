@@ -157,7 +157,8 @@ impl<T: SessionData> Exchange<T> {
                 open.ended = true;
                 Some(self.shared.cookie().removal())
             }
-            (CookieStep::Set, Some(cookie), Some(origin)) => {
+            // The time decides how long the browser keeps it.
+            (CookieStep::Set, Some(cookie), Some(origin)) if self.shared.store().knows_time() => {
                 let left = origin.time_left(self.shared.store().timestamp());
                 Some(self.shared.cookie().set(&cookie.id, left))
             }

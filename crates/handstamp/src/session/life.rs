@@ -14,6 +14,8 @@ pub(crate) struct Life {
     idle_until: AtomicU64,
     /// Whether a touch has found that the session has ended.
     over: AtomicBool,
+    /// Whether the record is to be written anew when the life is extended.
+    outdated: AtomicBool,
 }
 
 impl Life {
@@ -30,6 +32,7 @@ impl Life {
             touch_at: AtomicU64::new(nanos(timeouts.touch_due_in(now, deadline, remaining))),
             idle_until: AtomicU64::new(now.saturating_add(remaining).as_millis()),
             over: AtomicBool::new(false),
+            outdated: AtomicBool::new(false),
         }
     }
 
@@ -64,7 +67,22 @@ impl Life {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// The next use is to extend it, since it could not be extended, or the record has no limit.
+    /// The next use is to write the record anew: what it says was corrected when it was decoded.
+    pub(super) fn rewrite_at_once(&self) {
+        self.outdated.store(true, Ordering::Relaxed);
+        self.touch_at_once();
+    }
+
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
+    }
+
+    /// There is a newer record.
+    pub(super) fn rewritten(&self) {
+        self.outdated.store(false, Ordering::Relaxed);
+    }
+
+    /// The next use is to extend it, since it could not be extended, or the record has another limit.
     pub(crate) fn touch_at_once(&self) {
         self.touch_at.store(0, Ordering::Relaxed);
     }

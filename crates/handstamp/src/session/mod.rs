@@ -13,6 +13,7 @@ mod open;
 mod progress;
 mod queue;
 mod renewal;
+mod rewrite;
 mod sealed;
 mod snapshot;
 mod together;

@@ -45,20 +45,28 @@ pub(crate) struct Unreadable {
 impl<T: SessionData> Snapshot<T> {
     /// The session in a record, at the time `now`, which is the instant `at` of the monotonic clock.
     ///
+    /// Unless that is a `trusted` time, nothing but the time to live of the record counts, and the session is not cached.
+    ///
     /// # Errors
     ///
     /// When the record is in good order, and not for this node: its schema is newer.
     pub(crate) fn decode(
         stored: Stored,
         now: Timestamp,
+        trusted: bool,
         at: Instant,
         timeouts: &Timeouts,
         report: impl FnOnce(&Unreadable),
     ) -> Result<Decoded<Self>, SessionError> {
         let Stored { mut record, remaining } = stored;
-        record.expires_at = timeouts.clamped_deadline(now, record.created_at, record.expires_at);
+        // Once a session begins now, it ends. Else its deadline would go on with every load.
+        let ahead = trusted && Timeouts::begins_ahead(now, record.created_at);
+        if ahead {
+            record.created_at = now;
+        }
+        record.expires_at = timeouts.clamped_deadline(record.created_at, record.expires_at);
         let idle = timeouts.idle_left(now, record.saved_at, remaining);
-        let left = idle.min(record.expires_at.since(now));
+        let left = if trusted { idle.min(record.expires_at.since(now)) } else { idle };
         if left.is_zero() {
             return Ok(Decoded::Expired);
         }
@@ -80,10 +88,12 @@ impl<T: SessionData> Snapshot<T> {
             }
         };
         let entry = Self::new(&record, data, heap_size, idle, now, at, timeouts);
-        if remaining.is_none() {
+        if ahead {
+            entry.value.life.rewrite_at_once();
+        } else if timeouts.outlives_idle(remaining) {
             entry.value.life.touch_at_once();
         }
-        Ok(Decoded::Session { entry, left })
+        Ok(Decoded::Session { entry, left: if trusted { left } else { Duration::ZERO } })
     }
 
     /// The entry of the local cache for `record`, in which `data` is encoded, and which lives for `remaining` from `now` on.

@@ -4,6 +4,7 @@
 
 mod abandoned;
 mod caching;
+mod clocks;
 mod commits;
 mod concurrency;
 mod config;

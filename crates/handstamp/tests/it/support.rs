@@ -97,7 +97,27 @@ impl Cluster {
     }
 
     async fn node_with_clock(&self, config: Config, clock: Arc<dyn Clock>) -> Node {
-        let (store, faults) = FaultyStore::new(self.store.clone());
+        self.node_on(config, FaultyStore::new(self.store.clone()), clock).await
+    }
+
+    /// A node that begins while its store has these faults.
+    pub(crate) async fn faulty_node_with_clock_off_by(
+        &self,
+        config: Config,
+        offset: i64,
+        fault: impl FnOnce(&Faults),
+    ) -> Node {
+        let faulty = FaultyStore::new(self.store.clone());
+        fault(&faulty.1);
+        self.node_on(config, faulty, Arc::new(Skewed { clock: self.clock.clone(), offset })).await
+    }
+
+    async fn node_on(
+        &self,
+        config: Config,
+        (store, faults): (FaultyStore<MemoryStore>, Faults),
+        clock: Arc<dyn Clock>,
+    ) -> Node {
         let runtime = Runtime::start_with_clock(config, store, self.bus.clone(), clock).await.unwrap();
         let app = app(&runtime).layer(SessionLayer::<User>::new(&runtime));
         Node { runtime, app, faults }

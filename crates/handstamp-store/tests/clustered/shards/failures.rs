@@ -37,6 +37,21 @@ async fn a_shard_that_hangs_costs_the_others_no_time() {
     assert!(waited.iter().all(|loaded| matches!(loaded, Err(StoreError::TimedOut))), "they were to wait");
 }
 
+/// K5.4: the time of one shard is enough, and that of a shard that hangs is not waited for.
+#[tokio::test(start_paused = true)]
+async fn k5_4_one_shard_tells_the_time() {
+    let cluster = ShardedCluster::new();
+    let node = cluster.begin("one", Settings::default());
+    node.faults[0].hang();
+    node.faults[1].refuse_time(true);
+    let writes = node.clustered.writes();
+    assert!(matches!(writes.learn_time().await, Err(StoreError::TimedOut)));
+    assert!(!node.clustered.knows_time());
+    node.faults[1].refuse_time(false);
+    node.clustered.writes().learn_time().await.unwrap();
+    assert!(node.clustered.knows_time());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_comes_from_the_others_stays_cached_while_a_shard_hangs() {
     let cluster = ShardedCluster::new();

@@ -1,0 +1,24 @@
+use handstamp_store::{SaveOutcome, Writes};
+
+use super::sealed::Sealed;
+use super::snapshot::Snapshot;
+use crate::layer::Shared;
+use crate::{SessionData, SessionError};
+
+impl<T: SessionData> Snapshot<T> {
+    /// Writes the record as it was corrected when it was decoded. Returns what became of that.
+    pub(crate) async fn rewrite(
+        &self,
+        shared: &Shared<T>,
+        writes: Writes<'_>,
+    ) -> Result<SaveOutcome, SessionError> {
+        self.check_writable()?;
+        let Sealed { record, entry, ttl } = Sealed::new(shared, self.envelope.next()?, &self.data)?;
+        let outcome = writes.save(&record, self.envelope.revision, ttl, entry).await?;
+        self.life.rewritten();
+        if outcome == SaveOutcome::Saved {
+            self.life.extended(ttl, record.saved_at);
+        }
+        Ok(outcome)
+    }
+}
