@@ -1,10 +1,11 @@
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::Encoding;
+use handstamp_core::time::Timestamp;
 use handstamp_core::timeouts::Timeouts;
 use handstamp_store::{ClusteredStore, Decoded, Lookup, SaveOutcome, Stored, TouchOutcome};
 use http::StatusCode;
@@ -132,6 +133,16 @@ impl<T: SessionData> Shared<T> {
         self.runtime.timeouts()
     }
 
+    /// How long a record that is written `now` may be kept; `None` when its absolute deadline has passed. Without the store's
+    /// time, the deadline says nothing.
+    pub(crate) fn time_to_live(&self, now: Timestamp, deadline: Timestamp) -> Option<Duration> {
+        if self.store().knows_time() {
+            self.timeouts().time_to_live(now, deadline)
+        } else {
+            Some(self.timeouts().idle)
+        }
+    }
+
     pub(crate) fn encoding(&self) -> Encoding {
         self.runtime.encoding()
     }
@@ -247,7 +258,7 @@ impl<T: SessionData> Shared<T> {
             }
         }
         let now = self.store().timestamp();
-        let Some(ttl) = self.timeouts().time_to_live(now, session.envelope.expires_at) else {
+        let Some(ttl) = self.time_to_live(now, session.envelope.expires_at) else {
             return Ok(TouchOutcome::Gone);
         };
         let touched = writes.touch(&session.envelope.key, ttl).await?;

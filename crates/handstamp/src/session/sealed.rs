@@ -26,7 +26,7 @@ impl<T: SessionData> Sealed<T> {
         let timeouts = shared.timeouts();
         let Envelope { revision, key, handle, created_at, expires_at } = envelope;
         let saved_at = shared.store().timestamp();
-        let ttl = timeouts.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
+        let ttl = shared.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
         let encoding = shared.encoding();
         let payload = guarded(|| encode(encoding, data))?.map_err(unencodable)?;
         let limit = shared.max_size();
