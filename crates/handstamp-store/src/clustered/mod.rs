@@ -26,12 +26,14 @@ mod writes;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use handstamp_core::cache::{CacheStats, Capacity, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::record::Revision;
+use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
 
 use self::coordinator::Coordinator;
@@ -105,6 +107,7 @@ impl ClusteredStore {
             lanes: Default::default(),
             deletes: Default::default(),
             full: Default::default(),
+            strange: Throttle::new(STRANGE_INTERVAL),
             messenger,
             time: SharedTime::new(clock.now()),
             clock,
@@ -284,3 +287,6 @@ impl fmt::Debug for ClusteredStore {
             .finish_non_exhaustive()
     }
 }
+
+/// A warning that anybody with access to the channel can cause.
+const STRANGE_INTERVAL: Duration = Duration::from_secs(60);

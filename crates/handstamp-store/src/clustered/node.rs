@@ -33,6 +33,8 @@ pub(super) struct Node {
     pub(super) deletes: Deletes,
     /// The log lines about deletes that there is no room for.
     pub(super) full: Throttle,
+    /// The log lines about messages under unknown keys.
+    pub(super) strange: Throttle,
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) time: SharedTime,
