@@ -63,8 +63,9 @@ use crate::outage::OutageSetting;
 /// # The secret
 ///
 /// `openssl rand -base64 48`, `openssl rand -hex 32`, 32 random letters and digits, or eight words drawn at random with
-/// something between them. Placeholders, templates that were not expanded, published secrets, and secrets of fewer than
-/// 80 bits by a rough estimate are refused.
+/// something between them. Placeholders, templates that were not expanded, published secrets, secrets of fewer than
+/// 80 bits by a rough estimate, and secrets with a quote at either end, a semicolon or a comment after them or `SESSION_SECRET=`
+/// before them are refused.
 ///
 /// # Redis
 ///

@@ -216,6 +216,37 @@ async fn k11_f16_errors_do_not_repeat_long_values() {
         "SESSION_COMPRESS",
         "SESSION_TRUSTED_ORIGINS",
         "LOCAL_CACHE_TTL",
+/// K11: a secret with a part of the line that it was copied from was accepted as another secret.
+#[tokio::test]
+async fn k11_a_secret_with_more_than_itself_is_refused() {
+    let secret = secret();
+    let refused = [
+        (format!("\"{secret}"), "a quote"),
+        (format!("{secret}\""), "a quote"),
+        (format!("{secret}'"), "a quote"),
+        (format!("\"{secret}\" # prod"), "a quote"),
+        (format!("\\\"{secret}\\\""), "a quote"),
+        (format!("«{secret}»"), "a quote"),
+        (format!("„{secret}“"), "a quote"),
+        (format!("”{secret}”"), "a quote"),
+        (format!("{secret};"), "the semicolon"),
+        (format!("{secret} # prod"), "the comment"),
+        (format!("{secret}\t#prod, new"), "the comment"),
+        (format!("SESSION_SECRET={secret}"), "the name"),
+        (format!("export SESSION_SECRET = {secret}"), "the name"),
+    ];
+    for (value, reason) in refused {
+        for value in [value.clone(), format!("{secret},{value}")] {
+            let error = start(&[("SESSION_SECRET", &value)]).await.unwrap_err();
+            assert!(error.settings().all(|setting| setting == "SESSION_SECRET"), "{error}");
+            assert!(error.to_string().contains(reason) && !error.to_string().contains(secret), "{error}");
+        }
+    }
+    for value in ["'#", "\"#", "#;=", ";#"].map(|inside| format!("{secret}{inside}{secret}")) {
+        start(&[("SESSION_SECRET", &value)]).await.unwrap();
+    }
+}
+
         "LOCAL_CACHE_MAX_SIZE",
         "LOCAL_CACHE_MAX_BYTES",
         "LOCAL_CACHE_MAX_STALENESS",
