@@ -145,6 +145,15 @@ impl Config {
         self
     }
 
+    /// The namespace of this program where neither `SESSION_NAMESPACE` nor [`session_namespace`](Self::session_namespace) gives one.
+    ///
+    /// Programs that share a Redis and a secret take each other's sessions for their own unless their namespaces differ.
+    #[must_use]
+    pub fn or_session_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.session_namespace.get_or_insert_with(|| namespace.into());
+        self
+    }
+
     /// The name of this node, of at most 90 visible ASCII characters.
     #[must_use]
     pub fn node_id(mut self, node_id: impl Into<String>) -> Self {

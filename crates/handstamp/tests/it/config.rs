@@ -103,6 +103,26 @@ async fn a_channel_names_the_namespace_unless_that_is_named_too() {
     start(&[("SESSION_CHANNEL", "{shop}"), ("SESSION_NAMESPACE", "shop")]).await.unwrap();
 }
 
+/// F6: two programs with the same settings shared their sessions.
+#[tokio::test]
+async fn k9_f6_a_program_has_a_namespace_of_its_own_unless_the_settings_name_one() {
+    for (vars, expected) in [
+        (&[][..], "quickstart"),
+        (&[("SESSION_NAMESPACE", "shop")], "shop"),
+        (&[("SESSION_CHANNEL", "gossip")], "quickstart"),
+    ] {
+        let vars: HashMap<_, _> = vars.iter().copied().collect();
+        let config = Config::from_vars(|name| vars.get(name).map(|value: &&str| (*value).to_owned()));
+        let config = config.or_session_namespace("quickstart");
+        assert!(
+            format!("{config:?}").contains(&format!("session_namespace: Some({expected:?})")),
+            "{config:?}"
+        );
+    }
+    let error = Runtime::start(Config::new().or_session_namespace("{shop}")).await.unwrap_err();
+    assert_eq!(error.settings().collect::<Vec<_>>(), ["SESSION_NAMESPACE"]);
+}
+
 #[tokio::test]
 async fn every_secret_of_a_list_is_checked_and_none_repeated() {
     let error =
