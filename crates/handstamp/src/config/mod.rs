@@ -125,7 +125,7 @@ impl Config {
         self
     }
 
-    /// Whether these settings name a Redis, be it one server or several, or try to with `REDIS_HOST`, which
+    /// Whether these settings name a Redis, be it one server or several, or try to with a variable such as `REDIS_HOST`, which
     /// [`Runtime::start`](crate::Runtime::start) refuses. Otherwise sessions live in this process.
     #[must_use]
     pub fn names_redis(&self) -> bool {

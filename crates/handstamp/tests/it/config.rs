@@ -216,26 +216,6 @@ async fn k11_a_value_in_quotes_is_refused() {
     }
 }
 
-/// F16: an error repeated a secret that had been put into the wrong variable.
-#[tokio::test]
-async fn k11_f16_errors_do_not_repeat_long_values() {
-    let long = "a-value-of-17-chs";
-    for name in [
-        "SESSION_SECRET",
-        "NODE_ID",
-        "SESSION_TIMEOUT",
-        "SESSION_LIFETIME",
-        "SESSION_NAMESPACE",
-        "SESSION_CHANNEL",
-        "SESSION_MAX_SIZE",
-        "SESSION_LOAD_BUDGET",
-        "SESSION_SAVE_BUDGET",
-        "SESSION_OUTAGE",
-        "SESSION_INSECURE_PLAIN_HTTP",
-        "SESSION_ENCRYPT",
-        "SESSION_COMPRESS",
-        "SESSION_TRUSTED_ORIGINS",
-        "LOCAL_CACHE_TTL",
 /// K11: a secret with a part of the line that it was copied from was accepted as another secret.
 #[tokio::test]
 async fn k11_a_secret_with_more_than_itself_is_refused() {
@@ -267,6 +247,26 @@ async fn k11_a_secret_with_more_than_itself_is_refused() {
     }
 }
 
+/// F16: an error repeated a secret that had been put into the wrong variable.
+#[tokio::test]
+async fn k11_f16_errors_do_not_repeat_long_values() {
+    let long = "a-value-of-17-chs";
+    for name in [
+        "SESSION_SECRET",
+        "NODE_ID",
+        "SESSION_TIMEOUT",
+        "SESSION_LIFETIME",
+        "SESSION_NAMESPACE",
+        "SESSION_CHANNEL",
+        "SESSION_MAX_SIZE",
+        "SESSION_LOAD_BUDGET",
+        "SESSION_SAVE_BUDGET",
+        "SESSION_OUTAGE",
+        "SESSION_INSECURE_PLAIN_HTTP",
+        "SESSION_ENCRYPT",
+        "SESSION_COMPRESS",
+        "SESSION_TRUSTED_ORIGINS",
+        "LOCAL_CACHE_TTL",
         "LOCAL_CACHE_MAX_SIZE",
         "LOCAL_CACHE_MAX_BYTES",
         "LOCAL_CACHE_MAX_STALENESS",
@@ -303,6 +303,11 @@ async fn k11_host_and_port_without_a_url_are_refused() {
         &[("REDIS_HOST", "redis"), ("REDIS_PORT", "6379")],
         &[("REDIS_HOST", "redis"), ("REDIS_PORT", "tcp://10.0.0.1:6379")],
         &[("REDIS_HOST", "a-value-of-more-than-16-characters")],
+        &[("VALKEY_URL", "redis://a-value")],
+        &[("VALKEY_HOST", "valkey"), ("VALKEY_PORT", "6379")],
+        &[("REDISHOST", "redis"), ("REDISPORT", "6379")],
+        &[("redis_url", "redis://a-value")],
+        &[("valkey_url", "valkey://a-value")],
     ] {
         let error = start(vars).await.unwrap_err();
         assert!(error.settings().all(|setting| vars.iter().any(|(name, _)| *name == setting)), "{error}");
@@ -321,6 +326,8 @@ async fn k11_the_variables_of_kubernetes_do_no_harm() {
         ("REDIS_PORT", "tcp://10.0.0.1:6379"),
         ("REDIS_PORT_6379_TCP", "tcp://10.0.0.1:6379"),
         ("REDIS_NODE_1_PORT", "tcp://10.0.0.1:6379"),
+        ("VALKEY_SERVICE_HOST", "10.0.0.1"),
+        ("VALKEY_PORT", "tcp://10.0.0.1:6379"),
     ])
     .await
     .unwrap();
