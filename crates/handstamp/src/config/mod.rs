@@ -51,7 +51,7 @@ use crate::outage::OutageSetting;
 /// | `SESSION_TRUSTED_ORIGINS` | whose pages may log visitors out, besides the site that the request is sent to: `https://shop.example,https://admin.example:8443` | none |
 /// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
 /// | `LOCAL_CACHE_MAX_SIZE` | how many sessions the local cache holds; `0`: none | `10000` |
-/// | `LOCAL_CACHE_MAX_BYTES` | how many bytes these sessions may take, at least `SESSION_MAX_SIZE`; `0`: no cache | `67108864` |
+/// | `LOCAL_CACHE_MAX_BYTES` | how many bytes these sessions may take, at least 1,024 and three times `SESSION_MAX_SIZE`; `0`: no cache | `67108864` |
 /// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most, while Redis is there: `250ms` to `1m` | `2s` |
 ///
 /// Durations are written as `500ms`, `30s`, `15m`, `24h`, `7d` or `2w`; months and years are refused, as `30M` would be
@@ -253,8 +253,8 @@ impl Config {
         self
     }
 
-    /// How many bytes the sessions in the local cache may take. Zero does without it; otherwise at least one session of
-    /// [`session_max_size`](Self::session_max_size) must fit. Default: 67,108,864 (64 MiB).
+    /// How many bytes the sessions in the local cache may take. Zero does without it; otherwise one session of
+    /// [`session_max_size`](Self::session_max_size) must fit, which takes three times its encoded length and up to 1,024 bytes. Default: 67,108,864 (64 MiB).
     #[must_use]
     pub fn local_cache_max_bytes(mut self, bytes: usize) -> Self {
         self.local_cache_max_bytes = Some(bytes);

@@ -342,6 +342,7 @@ async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
     let vars = [
         ("REDIS_HOST", "10.77.0.1"),
         ("REDIS_PORT", "6379"),
+        ("VALKEY_URL", "redis://10.77.0.1"),
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("SESSION_SECRET", secret()),
     ];
@@ -352,7 +353,9 @@ async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
     }
     let log = log.text();
     assert_eq!(log.matches("resemble settings").count(), 1, "{log}");
-    assert!(log.contains("REDIS_HOST (meant: REDIS_URL?), REDIS_PORT (meant: REDIS_URL?)"), "{log}");
+    let warning =
+        ["REDIS_HOST", "REDIS_PORT", "VALKEY_URL"].map(|name| format!("{name} (meant: REDIS_URL?)"));
+    assert!(log.contains(&warning.join(", ")), "{log}");
     assert!(!log.contains("10.77.0.1"), "{log}");
 }
 
@@ -360,17 +363,17 @@ async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
 async fn the_bytes_of_the_local_cache_can_be_bounded() {
     let runtime = start(&[]).await.unwrap();
     assert!(format!("{runtime:?}").contains("cache_max_bytes: 67108864"), "{runtime:?}");
-    let runtime = start(&[("LOCAL_CACHE_MAX_BYTES", "65536")]).await.unwrap();
-    assert!(format!("{runtime:?}").contains("cache_max_bytes: 65536"), "{runtime:?}");
+    let runtime = start(&[("LOCAL_CACHE_MAX_BYTES", "197632")]).await.unwrap();
+    assert!(format!("{runtime:?}").contains("cache_max_bytes: 197632"), "{runtime:?}");
     start(&[("LOCAL_CACHE_MAX_BYTES", "0")]).await.unwrap();
-    start(&[("LOCAL_CACHE_MAX_BYTES", "1024"), ("SESSION_MAX_SIZE", "1024")]).await.unwrap();
+    start(&[("LOCAL_CACHE_MAX_BYTES", "4096"), ("SESSION_MAX_SIZE", "1024")]).await.unwrap();
 }
 
 #[tokio::test]
 async fn settings_of_the_cache_that_contradict_others_are_refused() {
     for (setting, vars) in [
-        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "65535")][..]),
-        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "1024"), ("SESSION_MAX_SIZE", "1025")]),
+        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "197631")][..]),
+        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "4096"), ("SESSION_MAX_SIZE", "1025")]),
         ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "64MiB")]),
         ("LOCAL_CACHE_MAX_STALENESS", &[("LOCAL_CACHE_MAX_STALENESS", "249ms")]),
         ("SESSION_OUTAGE", &[("SESSION_OUTAGE", "serve:20s"), ("LOCAL_CACHE_TTL", "0s")]),
