@@ -151,3 +151,27 @@ async fn other_sites_can_neither_log_in_nor_out() {
         browser.request(Method::POST, &node.base_url(), "/logout").header("origin", node.base_url());
     assert_eq!(browser.send(own_page).await.status(), StatusCode::NO_CONTENT);
 }
+
+/// The setting had no effect: a layer around the routes refused what the logout route would have admitted.
+#[tokio::test]
+async fn k10_pages_of_trusted_origins_log_in_and_out() {
+    let redis = RedisServer::start().await;
+    let node = node_with(&redis, &[("SESSION_TRUSTED_ORIGINS", "https://shop.example")]).await;
+    let mut browser = Browser::logged_in(&node, "ada").await;
+    let post = |browser: &Browser, path, origin| {
+        let request = browser.request(Method::POST, &node.base_url(), path);
+        request
+            .header("origin", origin)
+            .header("sec-fetch-site", "cross-site")
+            .json(&json!({ "username": "ada" }))
+    };
+    for path in ["/login", "/logout"] {
+        let refused = post(&browser, path, "https://evil.example");
+        assert_eq!(browser.send(refused).await.status(), StatusCode::FORBIDDEN, "{path}");
+    }
+    let login = post(&browser, "/login", "https://shop.example");
+    assert_eq!(browser.send(login).await.status(), StatusCode::OK);
+    let logout = post(&browser, "/logout", "https://shop.example");
+    assert_eq!(browser.send(logout).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(browser.cookie, None);
+}

@@ -5,7 +5,7 @@ use crate::keys::KeyAge;
 /// What is known when the handler has answered.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Exchange {
-    /// The valid cookie that came with the request, by the age of its key.
+    /// The valid cookie that came with the request, by the age of its key. Where the session is to end, any cookie that came.
     pub cookie: Option<KeyAge>,
     /// Whether that cookie's session exists.
     pub found: bool,

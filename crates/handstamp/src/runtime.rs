@@ -172,6 +172,13 @@ impl Runtime {
         self.0.circuits.as_ref()
     }
 
+    /// The origins in `SESSION_TRUSTED_ORIGINS`, which the logout route trusts. A layer around more than these routes, such as
+    /// `tower_http::csrf::CsrfLayer`, has to be told of them, or it refuses what that route would admit.
+    #[must_use]
+    pub fn trusted_origins(&self) -> &[Origin] {
+        &self.0.settings.trusted_origins
+    }
+
     /// How many sessions the local cache holds.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -256,10 +263,6 @@ impl Runtime {
 
     pub(crate) fn outage(&self) -> Outage {
         self.0.settings.outage
-    }
-
-    pub(crate) fn trusted_origins(&self) -> &[Origin] {
-        &self.0.settings.trusted_origins
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -42,5 +42,12 @@ pub(crate) fn app(runtime: &Runtime, others: &[u16]) -> Router {
         .layer(SessionLayer::<UserSession>::new(runtime))
         .route("/plain", get(async || "ok"))
         // Another site's page must not log a visitor in either, as somebody else.
-        .layer(CsrfLayer::new())
+        .layer(csrf_layer(runtime))
+}
+
+fn csrf_layer(runtime: &Runtime) -> CsrfLayer {
+    runtime.trusted_origins().iter().fold(CsrfLayer::new(), |layer, origin| {
+        // It was accepted once, when the origin was parsed.
+        layer.clone().add_trusted_origin(origin.as_str()).unwrap_or(layer)
+    })
 }

@@ -13,7 +13,9 @@ pub(crate) fn parse(
     port: Option<String>,
 ) -> Result<Arguments, String> {
     let port: u16 = match port.filter(|port| !port.is_empty()) {
-        Some(port) => port.parse().map_err(|_| format!("PORT: {port:?} is not a port from 0 to 65535"))?,
+        Some(port) => {
+            port.parse().map_err(|_| format!("PORT: {} is not a port from 0 to 65535", shown(&port)))?
+        }
         None => 3000,
     };
     let mut arguments = arguments.into_iter();
@@ -27,6 +29,14 @@ pub(crate) fn parse(
         _ => return Err(USAGE.to_owned()),
     };
     Ok(Arguments { addresses })
+}
+
+/// A long value may be a secret that was put into the wrong variable, so it is not repeated.
+fn shown(value: &str) -> String {
+    match value.chars().count() {
+        0..=16 => format!("{value:?}"),
+        length => format!("a value of {length} characters"),
+    }
 }
 
 pub(crate) const USAGE: &str = "usage: cluster-node [--nodes COUNT]   (COUNT from 1 to 100)";
@@ -58,5 +68,12 @@ mod tests {
         }
         assert!(check(&["--nodes", "3"], Some("65534")).is_err());
         assert_eq!(check(&[], Some("http")).unwrap_err(), "PORT: \"http\" is not a port from 0 to 65535");
+    }
+
+    /// F16: an error repeated a secret that had been put into the wrong variable.
+    #[test]
+    fn k11_f16_a_long_port_is_not_repeated() {
+        let refusal = check(&[], Some("a-value-of-17-chs")).unwrap_err();
+        assert_eq!(refusal, "PORT: a value of 17 characters is not a port from 0 to 65535");
     }
 }

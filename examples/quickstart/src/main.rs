@@ -19,8 +19,10 @@ async fn home(session: Session<UserSession>) -> String {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt::init();
+    // Another program on the same Redis must not take these sessions for its own.
+    let config = Config::from_env().or_session_namespace("quickstart");
     // Plain http is for development: without this line the cookie is for https only.
-    let config = Config::from_env().session_insecure_plain_http(true);
+    let config = config.session_insecure_plain_http(true);
     let runtime = Runtime::start(config).await?;
     let app = Router::new()
         .route("/", get(home))

@@ -21,10 +21,13 @@ fn is_template(text: &str) -> bool {
         || text.strip_prefix('$').is_some_and(is_variable)
 }
 
-/// A URL of a vault, the name of a secret elsewhere, or a secret that is still encrypted.
+/// A URL of a vault, the name or the path of a secret elsewhere, or a secret that is still encrypted.
 fn is_reference(text: &str) -> bool {
     text.contains("://")
-        || ["$ANSIBLE_VAULT;", "ENC[", "arn:", "vault:"].iter().any(|start| text.starts_with(start))
+        || text.contains("secrets/")
+        || ["$ANSIBLE_VAULT;", "@Microsoft.KeyVault(", "ENC[", "arn:", "vault:"]
+            .iter()
+            .any(|start| text.starts_with(start))
 }
 
 fn has_phrase(text: &str) -> bool {
@@ -38,7 +41,7 @@ fn letters(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-const PHRASES: [&str; 36] = [
+const PHRASES: [&str; 40] = [
     "changebefore",
     "changein",
     "changeit",
@@ -56,11 +59,13 @@ const PHRASES: [&str; 36] = [
     "forexample",
     "generateasecret",
     "goeshere",
+    "goesinto",
     "insecuresecret",
     "keyboardcat",
     "loremipsum",
     "mustbechanged",
     "notasecret",
+    "opensslrand",
     "placeholder",
     "putasecret",
     "quickbrownfox",
@@ -69,6 +74,8 @@ const PHRASES: [&str; 36] = [
     "replacethis",
     "replacewith",
     "samplesecret",
+    "secretstokenhex",
+    "secretstokenurlsafe",
     "somesecret",
     "thisisasecret",
     "thisismysecret",

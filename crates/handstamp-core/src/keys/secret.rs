@@ -37,9 +37,13 @@ impl Secret {
     /// is accepted does not prove that it is a good secret.
     pub fn parse(text: &str) -> Result<Self, WeakSecret> {
         let text = text.trim();
-        if is_published(text) {
+        if is_published(text, &decode(text)) {
             return Err(WeakSecret::Published);
         }
+        Self::parse_unpublished(text)
+    }
+
+    fn parse_unpublished(text: &str) -> Result<Self, WeakSecret> {
         if is_placeholder(text) {
             return Err(WeakSecret::Placeholder);
         }
@@ -94,7 +98,7 @@ pub enum WeakSecret {
     /// It is a placeholder, a template that was not expanded, or the name of a secret that is kept elsewhere.
     #[error("a placeholder, not a secret: make one with `openssl rand -base64 48`")]
     Placeholder,
-    /// It stands in the documentation or the tests of this library, or is the built-in default of another.
+    /// It stands in the documentation or the tests of this library or another, or is the hash of a common word.
     #[error("published, and therefore known: make one with `openssl rand -base64 48`")]
     Published,
     /// Hardly any two of its bytes differ.
@@ -133,19 +137,20 @@ mod tests {
 
     #[test]
     fn hexadecimal_base64_and_plain_text_are_read() {
-        let bytes: Vec<u8> = (0..33_u8).map(|n| n.wrapping_mul(n).wrapping_mul(101) ^ 0x5a).collect();
+        let mut bytes = [0; 33];
+        getrandom::fill(&mut bytes).unwrap();
         let hex = hex(&bytes);
         for text in [
             hex.clone(),
             hex.to_uppercase(),
             format!(" {hex}\n"),
-            BASE64_STANDARD.encode(&bytes),
-            BASE64_URL_SAFE_NO_PAD.encode(&bytes),
+            BASE64_STANDARD.encode(bytes),
+            BASE64_URL_SAFE_NO_PAD.encode(bytes),
         ] {
             assert_eq!(Secret::parse(&text).unwrap().as_bytes(), bytes, "{text}");
         }
         let phrase = "walnut-gravel-cobalt-ferret-plywood-sonnet-tundra-quiver";
-        assert_eq!(Secret::parse(phrase).unwrap().as_bytes(), phrase.as_bytes());
+        assert_eq!(Secret::parse_unpublished(phrase).unwrap().as_bytes(), phrase.as_bytes());
     }
 
     #[test]
@@ -187,6 +192,8 @@ mod tests {
             "vault:secret/data/production/handstamp#session",
             "arn:aws:secretsmanager:eu-central-1:123456789012:secret:session",
             "ENC[AES256_GCM,data:qZf2nXk8,iv:7Hs1,tag:aa,type:str]",
+            "projects/my-project/secrets/session-secret/versions/latest",
+            "/run/secrets/production-handstamp-session-q7w2",
             // Phrases.
             "changeme-changeme-changeme-changeme",
             "Please_Change_This_Before_Deploying_0",
@@ -201,6 +208,9 @@ mod tests {
             "placeholder-8f3k2m9x7q1w5z4v6b0n1c2d3",
             "correct horse battery staple walnut gravel ferret tundra",
             "keyboard cat keyboard cat keyboard cat",
+            "openssl-rand-base64-48-goes-into-this-variable",
+            "Run openssl rand -base64 48 and paste the result here",
+            "please choose a long random secret before you deploy this",
             // Words.
             "secretsecretsecretsecretsecretsecret",
             "passwordpasswordpasswordpassword",
@@ -213,6 +223,9 @@ mod tests {
             "handstamp-session-secret-for-local-development",
             "walnut-gravel-walnut-gravel-walnut-gravel",
             "test-test-test-test-test-test-test-test",
+            "thisisaverylongsecretkeyforsessions1234567890",
+            "acme-shop-prod-session-secret-2026-rotation-1",
+            "to be or not to be that is the question whether",
             // Repetitions and sequences.
             "0123456789abcdef0123456789abcdef",
             "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -220,6 +233,11 @@ mod tests {
             "abcdefghijklmnopqrstuvwxyz0123456789",
             "qwertyuiopasdfghjklzxcvbnm1234567890",
             "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.",
+            "!QAZ@WSX#EDC$RFV%TGB^YHN&UJM*IK<(OL>",
+            "1q2w3e4r5t6y7u8i9o0p1q2w3e4r5t6y7u8i9o0p",
+            "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
+            "a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9a0b1",
+            "abcd1234efgh5678ijkl9012mnop3456qrst7890",
             "aB3$xY7!aB3$xY7!aB3$xY7!aB3$xY7!aB3$xY7!",
             &counting,
             &BASE64_STANDARD.encode((1..=48).collect::<Vec<u8>>()),
@@ -251,7 +269,9 @@ mod tests {
             "cleft cam synod lacy yr wok gaunt tulip",
             "salzwasser-kirschkern-fahrrad-donner-ziegel-lampe-wolke-habicht",
         ] {
-            Secret::parse(text).unwrap_or_else(|weakness| panic!("{text}: {weakness}"));
+            Secret::parse_unpublished(text).unwrap_or_else(|weakness| panic!("{text}: {weakness}"));
+            // As good as they were before they were written down here.
+            assert_eq!(Secret::parse(text).unwrap_err(), WeakSecret::Published, "{text}");
         }
     }
 

@@ -60,7 +60,15 @@ impl Inbox {
                 let clears = match reason {
                     // Authentic, so that a node of ours says something that this one cannot read.
                     MessageError::UnknownVersion => self.clearing.request_by_unread(message, now),
-                    MessageError::UnknownKey => self.clearing.request_of_unknown_origin(now),
+                    MessageError::UnknownKey => {
+                        if let Some(more) = node.unknown_key_log.admit(now) {
+                            tracing::warn!(
+                                more,
+                                "another node signs with a secret that this node does not have"
+                            );
+                        }
+                        self.clearing.request_of_unknown_origin(now)
+                    }
                     MessageError::Forged | MessageError::Malformed | MessageError::Oversize => false,
                 };
                 if clears {

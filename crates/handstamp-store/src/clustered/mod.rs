@@ -107,7 +107,8 @@ impl ClusteredStore {
             lanes: Default::default(),
             deletes: Default::default(),
             deletes_log: Default::default(),
-            malformed_log: Throttle::new(Duration::from_secs(60)),
+            malformed_log: Throttle::new(A_MINUTE),
+            unknown_key_log: Throttle::new(A_MINUTE),
             messenger,
             time: SharedTime::new(clock.now()),
             unknown_time_told: Default::default(),
@@ -305,3 +306,6 @@ impl fmt::Debug for ClusteredStore {
             .finish_non_exhaustive()
     }
 }
+
+/// Between two log lines that anybody with access to the store can cause.
+const A_MINUTE: Duration = Duration::from_secs(60);

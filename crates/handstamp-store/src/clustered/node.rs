@@ -36,6 +36,8 @@ pub(super) struct Node {
     pub(super) deletes_log: Throttle,
     /// Limits the log lines about keys of sessions that hold something else.
     pub(super) malformed_log: Throttle,
+    /// Limits the log lines about messages under unknown keys.
+    pub(super) unknown_key_log: Throttle,
     pub(super) messenger: Messenger,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) time: SharedTime,

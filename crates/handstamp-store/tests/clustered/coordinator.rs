@@ -163,6 +163,36 @@ async fn k9_f10_messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
     assert_eq!(node.lookup(&record.key), Some(found("first")), "in between the cache is trusted");
 }
 
+/// K11: nothing told of a node whose secret differs from that of the others.
+#[tokio::test(start_paused = true)]
+async fn k11_a_node_with_another_secret_is_warned_of_once_a_minute() {
+    let (log, _guard) = Log::listen();
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let warnings = || {
+        let lines = log.lines(Level::WARN, "handstamp_store");
+        lines.iter().filter(|line| line.contains("a secret that this node does not have")).count()
+    };
+    let other = messenger("two", SECRET);
+    cluster
+        .bus
+        .publish(Shard::ONLY, other.write(&Invalidation::CacheClear, SystemClock.timestamp()))
+        .await
+        .unwrap();
+    until("it is received", async || node.clustered.bus_stats().received == 1).await;
+    assert_eq!(warnings(), 0);
+    let stranger = messenger("three", "another-secret-of-more-than-thirty-two-characters");
+    let message = stranger.write(&Invalidation::CacheClear, SystemClock.timestamp());
+    for round in 1..=2 {
+        for _ in 0..10 {
+            cluster.bus.publish(Shard::ONLY, message.clone()).await.unwrap();
+        }
+        until("all are rejected", async || node.clustered.bus_stats().unknown_key == round * 10).await;
+        assert_eq!(warnings(), usize::try_from(round).unwrap());
+        sleep(Duration::from_secs(60)).await;
+    }
+}
+
 /// K9, F10, S73
 #[tokio::test(start_paused = true)]
 async fn k9_f10_a_clear_that_is_sent_again_clears_nothing() {

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::redis::MISNAMED;
+
 /// Variables that are set, resemble a setting, and are read by nothing here: most likely a mistake that would otherwise
 /// go unnoticed.
 #[derive(Clone, Default)]
@@ -42,18 +44,34 @@ impl Lookalikes {
 
 impl Lookalike {
     fn of(name: String, settings: &[String]) -> Option<Self> {
-        let ours = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        if !ours || name.len() > LONGEST || settings.contains(&name) {
+        if name.len() > LONGEST || MISNAMED.contains(&&*name) || settings.contains(&name) {
             return None;
         }
-        let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|&(_, meant)| meant.to_owned());
-        let meant = alias.or_else(|| {
-            let nearest = settings.iter().min_by_key(|setting| strsim::osa_distance(&name, setting))?;
-            let most = if name.len() < 12 { 1 } else { 2 };
-            (strsim::osa_distance(&name, nearest) <= most).then(|| nearest.clone())
-        })?;
+        let meant = other_name(&name).map(str::to_owned).or_else(|| nearest(&name, settings))?;
         Some(Self { name, meant })
     }
+}
+
+/// The setting that has this name in another system, in lower case, or with Valkey in place of Redis.
+fn other_name(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_uppercase();
+    if !PREFIXES.iter().chain(&["REDIS", "VALKEY_"]).any(|prefix| name.starts_with(prefix)) {
+        return None;
+    }
+    let name = name.replacen("VALKEY", "REDIS", 1);
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|&(_, meant)| meant);
+    let misnamed = || MISNAMED.contains(&&*name).then_some("REDIS_URL");
+    alias.or_else(misnamed).or_else(|| SETTINGS.into_iter().find(|setting| *setting == name))
+}
+
+/// The setting that has nearly this name.
+fn nearest(name: &str, settings: &[String]) -> Option<String> {
+    if !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+        return None;
+    }
+    let nearest = settings.iter().min_by_key(|setting| strsim::osa_distance(name, setting))?;
+    let most = if name.len() < 12 { 1 } else { 2 };
+    (strsim::osa_distance(name, nearest) <= most).then(|| nearest.clone())
 }
 
 /// The names of all settings.
@@ -69,7 +87,7 @@ const PREFIXES: [&str; 3] = ["SESSION_", "LOCAL_CACHE_", "REDIS_"];
 /// Comparing takes time, and a longer name resembles none of ours.
 const LONGEST: usize = 40;
 
-const SETTINGS: [&str; 31] = [
+const SETTINGS: [&str; 29] = [
     "LOCAL_CACHE_MAX_BYTES",
     "LOCAL_CACHE_MAX_SIZE",
     "LOCAL_CACHE_MAX_STALENESS",
@@ -78,12 +96,9 @@ const SETTINGS: [&str; 31] = [
     "REDIS_CA_FILE",
     "REDIS_CERT_FILE",
     "REDIS_CLUSTER_NODES",
-    // Read only to be refused or warned of.
-    "REDIS_HOST",
     "REDIS_INVALIDATION",
     "REDIS_KEY_FILE",
     "REDIS_PASSWORD",
-    "REDIS_PORT",
     "REDIS_READ_FROM",
     "REDIS_TLS",
     "REDIS_URL",
@@ -105,13 +120,16 @@ const SETTINGS: [&str; 31] = [
 ];
 
 /// Names of the same settings in other systems.
-const ALIASES: [(&str, &str); 36] = [
+const ALIASES: [(&str, &str); 40] = [
     ("LOCAL_CACHE_BYTES", "LOCAL_CACHE_MAX_BYTES"),
     ("LOCAL_CACHE_MAX_AGE", "LOCAL_CACHE_TTL"),
     ("LOCAL_CACHE_MAX_ENTRIES", "LOCAL_CACHE_MAX_SIZE"),
     ("LOCAL_CACHE_SIZE", "LOCAL_CACHE_MAX_SIZE"),
     ("LOCAL_CACHE_STALENESS", "LOCAL_CACHE_MAX_STALENESS"),
     ("LOCAL_CACHE_TIMEOUT", "LOCAL_CACHE_TTL"),
+    ("REDISPASSWORD", "REDIS_PASSWORD"),
+    ("REDISURL", "REDIS_URL"),
+    ("REDISUSER", "REDIS_USERNAME"),
     ("REDIS_ADDR", "REDIS_URL"),
     ("REDIS_ADDRESS", "REDIS_URL"),
     ("REDIS_AUTH", "REDIS_PASSWORD"),
@@ -130,6 +148,7 @@ const ALIASES: [(&str, &str); 36] = [
     ("REDIS_SERVER", "REDIS_URL"),
     ("REDIS_SSL", "REDIS_TLS"),
     ("REDIS_TLS_URL", "REDIS_URL"),
+    ("REDIS_URI", "REDIS_URL"),
     ("REDIS_USER", "REDIS_USERNAME"),
     ("SESSION_ABSOLUTE_TIMEOUT", "SESSION_LIFETIME"),
     ("SESSION_EXPIRY", "SESSION_LIFETIME"),
@@ -171,6 +190,15 @@ mod tests {
             ("REDIS_CLUSTER_NODE", "REDIS_CLUSTER_NODES"),
             ("REDIS_NODE_01_HOST", "REDIS_NODE_1_HOST"),
             ("REDIS_USER", "REDIS_USERNAME"),
+            ("REDISUSER", "REDIS_USERNAME"),
+            ("VALKEY_URI", "REDIS_URL"),
+            ("VALKEY_PASSWORD", "REDIS_PASSWORD"),
+            ("VALKEY_CLUSTER_NODES", "REDIS_CLUSTER_NODES"),
+            ("redis_host", "REDIS_URL"),
+            ("valkey_port", "REDIS_URL"),
+            ("redis_password", "REDIS_PASSWORD"),
+            ("session_secret", "SESSION_SECRET"),
+            ("Session_Ttl", "SESSION_TIMEOUT"),
         ] {
             assert_eq!(meant(name).as_deref(), Some(expected), "{name}");
         }
@@ -199,6 +227,12 @@ mod tests {
             "REDIS_CLUSTER_PORT",
             "REDIS_NODE_1_SERVICE_HOST",
             "REDIS_NODE_1_PORT_6379_TCP",
+            "VALKEY_SERVICE_HOST",
+            "VALKEY_PORT_6379_TCP",
+            "VALKEY_CLUSTER_PORT",
+            "VALKEY_NODE_1_PORT",
+            "VALKEY_VERSION",
+            "REDISCLOUD_URL",
             "REDIS_VERSION",
             "REDIS_DOWNLOAD_URL",
             "REDIS_MAX_CONNECTIONS",
@@ -215,7 +249,8 @@ mod tests {
             read.borrow_mut().insert(name.to_owned());
             None
         });
-        let (read, known) = (read.into_inner(), settings().collect::<BTreeSet<_>>());
+        let known: BTreeSet<_> = settings().chain(MISNAMED.map(str::to_owned)).collect();
+        let read = read.into_inner();
         assert_eq!(read.symmetric_difference(&known).next(), None);
         for (alias, meant) in ALIASES {
             assert!(!known.contains(alias) && known.contains(meant), "{alias}: {meant}");

@@ -51,7 +51,7 @@ use crate::outage::OutageSetting;
 /// | `SESSION_TRUSTED_ORIGINS` | whose pages may log visitors out, besides the site that the request is sent to: `https://shop.example,https://admin.example:8443` | none |
 /// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
 /// | `LOCAL_CACHE_MAX_SIZE` | how many sessions the local cache holds; `0`: none | `10000` |
-/// | `LOCAL_CACHE_MAX_BYTES` | how many bytes these sessions may take, at least `SESSION_MAX_SIZE`; `0`: no cache | `67108864` |
+/// | `LOCAL_CACHE_MAX_BYTES` | how many bytes these sessions may take, at least 1,024 and three times `SESSION_MAX_SIZE`; `0`: no cache | `67108864` |
 /// | `LOCAL_CACHE_MAX_STALENESS` | how long a session that was ended elsewhere may be served here at most, while Redis is there: `250ms` to `1m` | `2s` |
 ///
 /// Durations are written as `500ms`, `30s`, `15m`, `24h`, `7d` or `2w`; months and years are refused, as `30M` would be
@@ -63,8 +63,9 @@ use crate::outage::OutageSetting;
 /// # The secret
 ///
 /// `openssl rand -base64 48`, `openssl rand -hex 32`, 32 random letters and digits, or eight words drawn at random with
-/// something between them. Placeholders, templates that were not expanded, published secrets, and secrets of fewer than
-/// 80 bits by a rough estimate are refused.
+/// something between them. Placeholders, templates that were not expanded, published secrets, secrets of fewer than
+/// 80 bits by a rough estimate, and secrets with a quote at either end, a semicolon or a comment after them or `SESSION_SECRET=`
+/// before them are refused.
 ///
 /// # Redis
 ///
@@ -124,7 +125,7 @@ impl Config {
         self
     }
 
-    /// Whether these settings name a Redis, be it one server or several, or try to with `REDIS_HOST`, which
+    /// Whether these settings name a Redis, be it one server or several, or try to with a variable such as `REDIS_HOST`, which
     /// [`Runtime::start`](crate::Runtime::start) refuses. Otherwise sessions live in this process.
     #[must_use]
     pub fn names_redis(&self) -> bool {
@@ -141,6 +142,15 @@ impl Config {
                 Err(error) => self.problems.push(error::Problem::new("SESSION_SECRET", error)),
             }
         }
+        self
+    }
+
+    /// The namespace of this program where neither `SESSION_NAMESPACE` nor [`session_namespace`](Self::session_namespace) gives one.
+    ///
+    /// Programs that share a Redis and a secret take each other's sessions for their own unless their namespaces differ.
+    #[must_use]
+    pub fn or_session_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.session_namespace.get_or_insert_with(|| namespace.into());
         self
     }
 
@@ -243,8 +253,8 @@ impl Config {
         self
     }
 
-    /// How many bytes the sessions in the local cache may take. Zero does without it; otherwise at least one session of
-    /// [`session_max_size`](Self::session_max_size) must fit. Default: 67,108,864 (64 MiB).
+    /// How many bytes the sessions in the local cache may take. Zero does without it; otherwise one session of
+    /// [`session_max_size`](Self::session_max_size) must fit, which takes three times its encoded length and up to 1,024 bytes. Default: 67,108,864 (64 MiB).
     #[must_use]
     pub fn local_cache_max_bytes(mut self, bytes: usize) -> Self {
         self.local_cache_max_bytes = Some(bytes);

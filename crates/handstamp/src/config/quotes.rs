@@ -6,6 +6,13 @@ pub(super) fn without_quotes(text: &str) -> Option<&str> {
     QUOTES.iter().find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close))
 }
 
+/// Whether a text begins or ends with a quote of any kind, be it escaped: one may be lost where only part of a line was copied.
+pub(super) fn has_quote_at_an_end(text: &str) -> bool {
+    let is_quote =
+        |letter| matches!(letter, '"' | '\'' | '`' | '´' | '‘'..='‟' | '«' | '»' | '‹' | '›' | '＂' | '＇');
+    text.trim_start_matches('\\').starts_with(is_quote) || text.ends_with(is_quote)
+}
+
 const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’')];
 
 #[cfg(test)]
@@ -29,6 +36,18 @@ mod tests {
             ("\"ä\"", Some("ä")),
         ] {
             assert_eq!(without_quotes(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn k11_quotes_on_one_side_are_noticed() {
+        for text in
+            ["\"a", "a\"", "'a", "a'", r#"\"a\""#, r#"\"a"#, "«a»", "»a«", "„a“", "”a”", "‹a›", "`a`", "’a"]
+        {
+            assert!(has_quote_at_an_end(text), "{text}");
+        }
+        for text in ["", "a", "a\"a", "a'a", r"\a\", "a’a"] {
+            assert!(!has_quote_at_an_end(text), "{text}");
         }
     }
 }

@@ -197,9 +197,11 @@ impl Config {
 
     /// Settings of the cache that contradict others.
     fn check_cache(&self, node: &Settings, max_size: usize, problems: &mut Vec<Problem>) {
-        if (1..max_size).contains(&node.cache_max_bytes) {
+        let largest = max_size.saturating_mul(3).saturating_add(BESIDE_THE_DATA);
+        if (1..largest).contains(&node.cache_max_bytes) {
             let complaint = format_args!(
-                "one session may take {max_size} bytes (SESSION_MAX_SIZE): allow at least as many, or 0 for no cache"
+                "one session may take {largest} bytes, 1024 and three times SESSION_MAX_SIZE: allow at least as many, \
+                 or 0 for no cache"
             );
             problems.push(Problem::new("LOCAL_CACHE_MAX_BYTES", complaint));
         }
@@ -259,5 +261,9 @@ fn within(
         problems.push(Problem::new(setting, format_args!("{value} is not from {shortest} to {longest}")));
     }
 }
+
+/// What an entry of the cache takes beside the data of the session: 600 bytes, and the type itself, which is smaller than the
+/// rest as a rule.
+const BESIDE_THE_DATA: usize = 1_024;
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);

@@ -2,7 +2,7 @@ use handstamp_core::keys::Secret;
 use zeroize::Zeroizing;
 
 use super::error::{Problem, QUOTED};
-use super::quotes::without_quotes;
+use super::quotes::{has_quote_at_an_end, without_quotes};
 use super::resolve::noting;
 
 /// The secrets of a comma-separated list, in order. Every one that is wrong is named, by its place in the list.
@@ -13,8 +13,8 @@ pub(super) fn secrets_in(list: &str, problems: &mut Vec<Problem>) -> Option<Vec<
     }
     let count = list.split(',').count();
     let secrets = (1..).zip(list.split(',')).map(|(number, text)| {
-        let parsed = match without_quotes(text.trim()) {
-            Some(_) => Err(QUOTED.to_owned()),
+        let parsed = match copied_too_much(text.trim()) {
+            Some(complaint) => Err(complaint.to_owned()),
             None => Secret::parse(text).map_err(|weakness| weakness.to_string()),
         };
         let which = |complaint| match count {
@@ -25,6 +25,25 @@ pub(super) fn secrets_in(list: &str, problems: &mut Vec<Problem>) -> Option<Vec<
     });
     // To the end, so that every secret that is wrong is named.
     secrets.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// What is wrong with a secret that brings along a part of the line that it was copied from. On another node, where the line
+/// was read as it was meant, it is another secret.
+fn copied_too_much(text: &str) -> Option<&'static str> {
+    let assigned = text.strip_prefix("export ").unwrap_or(text).strip_prefix(SECRET);
+    if without_quotes(text).is_some() {
+        Some(QUOTED)
+    } else if has_quote_at_an_end(text) {
+        Some("a quote at the beginning or the end is part of the value: write it without quotes")
+    } else if assigned.is_some_and(|rest| rest.trim_start().starts_with('=')) {
+        Some("the name is part of the value: write only what is behind the =")
+    } else if text.ends_with(';') {
+        Some("the semicolon at the end is part of the value: write it without one")
+    } else if [" #", "\t#"].iter().any(|comment| text.contains(comment)) {
+        Some("the comment is part of the value: write it into a line of its own")
+    } else {
+        None
+    }
 }
 
 /// 32 random bytes in hexadecimal digits.

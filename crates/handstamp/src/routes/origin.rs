@@ -9,7 +9,7 @@ use tower_http::csrf::CsrfLayer;
 /// ```
 /// use handstamp::Origin;
 ///
-/// assert_eq!("https://Shop.example".parse(), "https://shop.example".parse::<Origin>());
+/// assert_eq!("https://Shop.example".parse::<Origin>().unwrap().as_str(), "https://shop.example");
 /// assert!("shop.example".parse::<Origin>().is_err());
 /// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -29,6 +29,14 @@ pub(super) fn csrf_layer(origins: &[Origin]) -> CsrfLayer {
         // It was accepted once, when the origin was parsed.
         layer.clone().add_trusted_origin(origin).unwrap_or(layer)
     })
+}
+
+impl Origin {
+    /// The origin as browsers write it, in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl FromStr for Origin {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use handstamp_core::cookie::Presented;
 use handstamp_core::keys::KeyAge;
 use handstamp_core::plan::{self, CookieStep, StoreStep, plan};
 use http::{HeaderValue, Response};
@@ -43,7 +44,7 @@ impl<T: SessionData> Exchange<T> {
             if open.committing > 0 || open.has_lost_changes() {
                 return Finish::Commit;
             }
-            let (store_step, cookie_step) = plan_for(open);
+            let (store_step, cookie_step) = self.plan_for(open);
             if store_step != StoreStep::Nothing {
                 return Finish::Commit;
             }
@@ -117,7 +118,7 @@ impl<T: SessionData> Exchange<T> {
             if let Some(lost) = open.take_lost() {
                 return Err(lost);
             }
-            let (step, cookie_step) = plan_for(open);
+            let (step, cookie_step) = self.plan_for(open);
             if step == StoreStep::Nothing {
                 open.to_send = self.without_store(open, cookie_step);
                 return Ok(None);
@@ -165,14 +166,17 @@ impl<T: SessionData> Exchange<T> {
             (CookieStep::Set | CookieStep::Nothing, ..) => to_send,
         }
     }
-}
 
-fn plan_for<T: SessionData>(open: &Open<T>) -> (StoreStep, CookieStep) {
-    let key_age = open.cookie.as_ref().map(|cookie| cookie.key_age);
-    let cookie = key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
-    plan(plan::Exchange {
-        cookie,
-        found: open.origin.is_some() || (open.destroy && cookie.is_some()),
-        intent: open.intent(),
-    })
+    fn plan_for(&self, open: &Open<T>) -> (StoreStep, CookieStep) {
+        let key_age = open.cookie.as_ref().map(|cookie| cookie.key_age);
+        let cookie =
+            key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
+        // There is nothing to delete, but after a logout the browser should have no cookie.
+        let refused = open.destroy && matches!(self.presented, Presented::Refused(_));
+        plan(plan::Exchange {
+            cookie: cookie.or(refused.then_some(KeyAge::Current)),
+            found: open.origin.is_some() || (open.destroy && cookie.is_some()),
+            intent: open.intent(),
+        })
+    }
 }

@@ -103,6 +103,26 @@ async fn a_channel_names_the_namespace_unless_that_is_named_too() {
     start(&[("SESSION_CHANNEL", "{shop}"), ("SESSION_NAMESPACE", "shop")]).await.unwrap();
 }
 
+/// F6: two programs with the same settings shared their sessions.
+#[tokio::test]
+async fn k9_f6_a_program_has_a_namespace_of_its_own_unless_the_settings_name_one() {
+    for (vars, expected) in [
+        (&[][..], "quickstart"),
+        (&[("SESSION_NAMESPACE", "shop")], "shop"),
+        (&[("SESSION_CHANNEL", "gossip")], "quickstart"),
+    ] {
+        let vars: HashMap<_, _> = vars.iter().copied().collect();
+        let config = Config::from_vars(|name| vars.get(name).map(|value: &&str| (*value).to_owned()));
+        let config = config.or_session_namespace("quickstart");
+        assert!(
+            format!("{config:?}").contains(&format!("session_namespace: Some({expected:?})")),
+            "{config:?}"
+        );
+    }
+    let error = Runtime::start(Config::new().or_session_namespace("{shop}")).await.unwrap_err();
+    assert_eq!(error.settings().collect::<Vec<_>>(), ["SESSION_NAMESPACE"]);
+}
+
 #[tokio::test]
 async fn every_secret_of_a_list_is_checked_and_none_repeated() {
     let error =
@@ -196,6 +216,37 @@ async fn k11_a_value_in_quotes_is_refused() {
     }
 }
 
+/// K11: a secret with a part of the line that it was copied from was accepted as another secret.
+#[tokio::test]
+async fn k11_a_secret_with_more_than_itself_is_refused() {
+    let secret = secret();
+    let refused = [
+        (format!("\"{secret}"), "a quote"),
+        (format!("{secret}\""), "a quote"),
+        (format!("{secret}'"), "a quote"),
+        (format!("\"{secret}\" # prod"), "a quote"),
+        (format!("\\\"{secret}\\\""), "a quote"),
+        (format!("«{secret}»"), "a quote"),
+        (format!("„{secret}“"), "a quote"),
+        (format!("”{secret}”"), "a quote"),
+        (format!("{secret};"), "the semicolon"),
+        (format!("{secret} # prod"), "the comment"),
+        (format!("{secret}\t#prod, new"), "the comment"),
+        (format!("SESSION_SECRET={secret}"), "the name"),
+        (format!("export SESSION_SECRET = {secret}"), "the name"),
+    ];
+    for (value, reason) in refused {
+        for value in [value.clone(), format!("{secret},{value}")] {
+            let error = start(&[("SESSION_SECRET", &value)]).await.unwrap_err();
+            assert!(error.settings().all(|setting| setting == "SESSION_SECRET"), "{error}");
+            assert!(error.to_string().contains(reason) && !error.to_string().contains(secret), "{error}");
+        }
+    }
+    for value in ["'#", "\"#", "#;=", ";#"].map(|inside| format!("{secret}{inside}{secret}")) {
+        start(&[("SESSION_SECRET", &value)]).await.unwrap();
+    }
+}
+
 /// F16: an error repeated a secret that had been put into the wrong variable.
 #[tokio::test]
 async fn k11_f16_errors_do_not_repeat_long_values() {
@@ -252,6 +303,11 @@ async fn k11_host_and_port_without_a_url_are_refused() {
         &[("REDIS_HOST", "redis"), ("REDIS_PORT", "6379")],
         &[("REDIS_HOST", "redis"), ("REDIS_PORT", "tcp://10.0.0.1:6379")],
         &[("REDIS_HOST", "a-value-of-more-than-16-characters")],
+        &[("VALKEY_URL", "redis://a-value")],
+        &[("VALKEY_HOST", "valkey"), ("VALKEY_PORT", "6379")],
+        &[("REDISHOST", "redis"), ("REDISPORT", "6379")],
+        &[("redis_url", "redis://a-value")],
+        &[("valkey_url", "valkey://a-value")],
     ] {
         let error = start(vars).await.unwrap_err();
         assert!(error.settings().all(|setting| vars.iter().any(|(name, _)| *name == setting)), "{error}");
@@ -270,6 +326,8 @@ async fn k11_the_variables_of_kubernetes_do_no_harm() {
         ("REDIS_PORT", "tcp://10.0.0.1:6379"),
         ("REDIS_PORT_6379_TCP", "tcp://10.0.0.1:6379"),
         ("REDIS_NODE_1_PORT", "tcp://10.0.0.1:6379"),
+        ("VALKEY_SERVICE_HOST", "10.0.0.1"),
+        ("VALKEY_PORT", "tcp://10.0.0.1:6379"),
     ])
     .await
     .unwrap();
@@ -284,6 +342,7 @@ async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
     let vars = [
         ("REDIS_HOST", "10.77.0.1"),
         ("REDIS_PORT", "6379"),
+        ("VALKEY_URL", "redis://10.77.0.1"),
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("SESSION_SECRET", secret()),
     ];
@@ -294,7 +353,9 @@ async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
     }
     let log = log.text();
     assert_eq!(log.matches("resemble settings").count(), 1, "{log}");
-    assert!(log.contains("REDIS_HOST (meant: REDIS_URL?), REDIS_PORT (meant: REDIS_URL?)"), "{log}");
+    let warning =
+        ["REDIS_HOST", "REDIS_PORT", "VALKEY_URL"].map(|name| format!("{name} (meant: REDIS_URL?)"));
+    assert!(log.contains(&warning.join(", ")), "{log}");
     assert!(!log.contains("10.77.0.1"), "{log}");
 }
 
@@ -302,17 +363,17 @@ async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
 async fn the_bytes_of_the_local_cache_can_be_bounded() {
     let runtime = start(&[]).await.unwrap();
     assert!(format!("{runtime:?}").contains("cache_max_bytes: 67108864"), "{runtime:?}");
-    let runtime = start(&[("LOCAL_CACHE_MAX_BYTES", "65536")]).await.unwrap();
-    assert!(format!("{runtime:?}").contains("cache_max_bytes: 65536"), "{runtime:?}");
+    let runtime = start(&[("LOCAL_CACHE_MAX_BYTES", "197632")]).await.unwrap();
+    assert!(format!("{runtime:?}").contains("cache_max_bytes: 197632"), "{runtime:?}");
     start(&[("LOCAL_CACHE_MAX_BYTES", "0")]).await.unwrap();
-    start(&[("LOCAL_CACHE_MAX_BYTES", "1024"), ("SESSION_MAX_SIZE", "1024")]).await.unwrap();
+    start(&[("LOCAL_CACHE_MAX_BYTES", "4096"), ("SESSION_MAX_SIZE", "1024")]).await.unwrap();
 }
 
 #[tokio::test]
 async fn settings_of_the_cache_that_contradict_others_are_refused() {
     for (setting, vars) in [
-        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "65535")][..]),
-        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "1024"), ("SESSION_MAX_SIZE", "1025")]),
+        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "197631")][..]),
+        ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "4096"), ("SESSION_MAX_SIZE", "1025")]),
         ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "64MiB")]),
         ("LOCAL_CACHE_MAX_STALENESS", &[("LOCAL_CACHE_MAX_STALENESS", "249ms")]),
         ("SESSION_OUTAGE", &[("SESSION_OUTAGE", "serve:20s"), ("LOCAL_CACHE_TTL", "0s")]),

@@ -342,3 +342,21 @@ async fn an_ended_session_is_not_re_issued() {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(answer.set_cookie(), None);
 }
+
+/// A logout left the cookie of a retired key in the browser.
+#[tokio::test]
+async fn k10_a_logout_removes_a_cookie_that_was_refused() {
+    let cluster = Cluster::new();
+    let old = cluster.node_with(config().session_secret(random_secret())).await;
+    let new = cluster.node_with(config().session_secret(random_secret())).await;
+    let mut browser = old.browser();
+    browser.login("ada").await;
+    let mut stale = browser.on(&new);
+    assert_eq!(stale.get("/me").await.set_cookie(), None);
+    let answer = stale.post("/logout", "").await;
+    assert!(answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")), "{answer:?}");
+    assert_eq!(answer.header("clear-site-data"), Some("\"cache\""));
+    assert_eq!(browser.me().await.unwrap(), "ada 0", "nothing else has ended");
+    let answer = new.browser().post("/logout", "").await;
+    assert_eq!(answer.set_cookie(), None, "there was no cookie to remove");
+}

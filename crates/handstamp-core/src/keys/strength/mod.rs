@@ -1,11 +1,12 @@
 //! How hard a secret is to guess: the number of bits that the shortest description of it takes.
 //!
-//! A description is a row of parts: single characters, common words, other words, sequences such as `abcd` or `qwerty`,
-//! and copies of earlier parts. Guessing programs try short descriptions first. The estimate is on the low side for
+//! A description is a row of parts: single characters, common words, other words, years, sequences such as `abcd`, `a1b2c3`
+//! or `qwerty`, and copies of earlier parts. Guessing programs try short descriptions first. The estimate is on the low side for
 //! random text and never above what its length allows; it errs on the high side for patterns that are no part here, such as a
 //! line of a poem.
 
 mod parts;
+mod sequences;
 mod symbols;
 mod words;
 
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 use self::parts::parts_at;
 use self::symbols::Symbols;
+pub(super) use self::words::common_words;
 
 /// The estimate for a text that people have written or generated.
 pub(super) fn bits_of_text(text: &str) -> f64 {
@@ -63,6 +65,20 @@ mod tests {
             ("qwertzuiop", 8.0, 10.0),
             ("1qaz2wsx3edc", 8.0, 13.0),
             ("................................", 0.0, 10.0),
+            // Sequences in turns, and sequences that go on after others.
+            ("a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6", 8.0, 15.0),
+            ("a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5", 8.0, 15.0),
+            ("z9-y8-x7-w6-v5-u4-t3-s2-r1-q0", 8.0, 20.0),
+            ("abcd1234efgh5678ijkl9012mnop3456", 8.0, 20.0),
+            ("azbycxdwevfugt", 8.0, 15.0),
+            ("112233445566", 8.0, 15.0),
+            ("1q2w3e4r5t6y7u8i9o0p", 8.0, 15.0),
+            ("!QAZ@WSX#EDC", 8.0, 13.0),
+            ("zaq12wsxcde34rfv", 8.0, 13.0),
+            // Short words among other letters, and years.
+            ("whataretheyfor", 15.0, 35.0),
+            ("kestrel-2026", 20.0, 24.0),
+            ("kestrel-2926", 26.0, 31.0),
             // Characters without a pattern.
             ("xkqvbz", 15.0, 16.0),
             ("7k2q9xw4", 21.0, 24.0),

@@ -1,3 +1,4 @@
+use super::sequences::sequences;
 use super::symbols::Symbols;
 use super::words::{CommonWords, is_like_a_word};
 
@@ -11,10 +12,11 @@ pub(super) struct Part {
 pub(super) fn parts_at(symbols: &Symbols, start: usize, mut take: impl FnMut(Part)) {
     take(Part { length: 1, bits: single(symbols, start) });
     copies(symbols, start, &mut take);
-    sequence(symbols, start, &mut take);
+    sequences(symbols, start, &mut take);
     if let Some(words) = symbols.words() {
         known_words(symbols, start, words, &mut take);
         other_word(symbols, start, &mut take);
+        year(symbols, start, &mut take);
     }
 }
 
@@ -27,7 +29,7 @@ fn single(symbols: &Symbols, position: usize) -> f64 {
         return alone;
     }
     match (0..position).rev().find(is_separator) {
-        Some(last) if symbols.exact()[last] == symbols.exact()[position] => alone.min(1.0),
+        Some(last) if symbols.exact()[last] == symbols.exact()[position] => alone.min(0.5),
         _ => alone,
     }
 }
@@ -42,43 +44,8 @@ fn copies(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     }
 }
 
-/// Symbols that follow each other in the alphabet or on a keyboard; of bytes, in equal steps.
-fn sequence(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
-    let folded = &symbols.folded()[start..];
-    let first = symbols.bits_alone(start);
-    let mut longest = |length: usize, choices: f64| {
-        for length in SHORTEST..=length {
-            take(Part { length, bits: first + choices + log2(length) });
-        }
-    };
-    if !symbols.is_text() {
-        longest(run(folded, |a, b| Some(b.wrapping_sub(a) & 0xff)), 8.0);
-        return;
-    }
-    longest(run(folded, |a, b| Some(b.wrapping_sub(a)).filter(|step| step.wrapping_add(1) <= 2)), 1.5);
-    for keys in KEYBOARD {
-        let place = |symbol: u32| keys.bytes().position(|key| u32::from(key) == symbol);
-        longest(
-            run(folded, |a, b| {
-                Some(place(b)?.wrapping_sub(place(a)?)).filter(|step| step.wrapping_add(1) <= 2)
-            }),
-            3.0,
-        );
-    }
-}
-
-/// How many symbols follow each other by one and the same step.
-fn run<S: PartialEq>(symbols: &[u32], step: impl Fn(u32, u32) -> Option<S>) -> usize {
-    let steps = symbols.windows(2).map(|pair| step(pair[0], pair[1]));
-    let mut steps = steps.map_while(|step| step);
-    match steps.next() {
-        Some(first) => 2 + steps.take_while(|step| *step == first).count(),
-        None => 1,
-    }
-}
-
-/// Words from the list, the commonest of which take the least. Short ones count by themselves only: in random text they
-/// occur by chance.
+/// Words from the list, the commonest of which take the least. Short ones among other letters take more: in random text
+/// they occur by chance.
 fn known_words(symbols: &Symbols, start: usize, words: &CommonWords, take: &mut impl FnMut(Part)) {
     let Some(first) = symbols.ascii(start) else { return };
     let run = run_of_letters(symbols, start);
@@ -93,8 +60,10 @@ fn known_words(symbols: &Symbols, start: usize, words: &CommonWords, take: &mut 
                 disguised = 2.0;
                 written_as(found).contains(&letter)
             });
-            if matches && (word.len() > 3 || run == Some(word.len())) {
-                take(Part { length: word.len(), bits: log2(place + 8) + disguised });
+            let alone = run == Some(word.len());
+            if matches && (word.len() > 1 || alone) {
+                let among_others = if word.len() > 3 || alone { 0.0 } else { 2.0 };
+                take(Part { length: word.len(), bits: log2(place + 8) + disguised + among_others });
             }
         }
     }
@@ -114,6 +83,16 @@ fn other_word(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     }
     if is_like_a_word((start..end).filter_map(|position| symbols.ascii(position))) {
         take(Part { length, bits: BITS_OF_A_WORD });
+    }
+}
+
+/// A year of these times: four digits by themselves.
+fn year(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
+    let digit = |position| symbols.ascii(position).filter(u8::is_ascii_digit);
+    let digits = [0, 1, 2, 3].map(|offset| digit(start + offset));
+    let recent = matches!(digits, [Some(b'1'), Some(b'9'), ..] | [Some(b'2'), Some(b'0'), ..]);
+    if recent && digits[3].is_some() && digit(start.wrapping_sub(1)).or(digit(start + 4)).is_none() {
+        take(Part { length: 4, bits: BITS_OF_A_YEAR });
     }
 }
 
@@ -148,18 +127,18 @@ const fn written_as(sign: u8) -> &'static [u8] {
     }
 }
 
-fn log2(number: usize) -> f64 {
+pub(super) fn log2(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX)).log2()
 }
 
 /// Shorter parts cost as much as their symbols.
-const SHORTEST: usize = 3;
+pub(super) const SHORTEST: usize = 3;
 
 /// As many words as in the lists that passphrases are made of: 2 to the power of 13.
 const BITS_OF_A_WORD: f64 = 13.0;
 
+/// Of a hundred years.
+const BITS_OF_A_YEAR: f64 = 6.6;
+
 /// A longer run of letters is several words without separators, or random.
 const LONGEST_WORD: usize = 12;
-
-const KEYBOARD: [&str; 5] =
-    ["qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p"];

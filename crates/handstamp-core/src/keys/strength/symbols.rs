@@ -10,6 +10,8 @@ pub(super) struct Symbols {
     exact: Zeroizing<Vec<u32>>,
     /// The same in lower case.
     folded: Zeroizing<Vec<u32>>,
+    /// The keys that they are typed with.
+    keys: Zeroizing<Vec<u32>>,
     /// The words that a text may consist of; none for bytes.
     words: Option<CommonWords>,
     /// The bits of a symbol without a pattern: log2 of the number of different symbols in the secret.
@@ -42,6 +44,10 @@ impl Symbols {
         &self.folded
     }
 
+    pub(super) fn keys(&self) -> &[u32] {
+        &self.keys
+    }
+
     pub(super) fn words(&self) -> Option<&CommonWords> {
         self.words.as_ref()
     }
@@ -68,8 +74,16 @@ impl Symbols {
     fn new(exact: Vec<u32>, folded: Vec<u32>, words: Option<CommonWords>) -> Self {
         let distinct = exact.iter().collect::<HashSet<_>>().len();
         let bits_each = f64::from(u32::try_from(distinct).unwrap_or(u32::MAX)).log2();
-        Self { exact: Zeroizing::new(exact), folded: Zeroizing::new(folded), words, bits_each }
+        let keys = Zeroizing::new(folded.iter().copied().map(key_of).collect());
+        Self { exact: Zeroizing::new(exact), folded: Zeroizing::new(folded), keys, words, bits_each }
     }
+}
+
+/// The digit on the key of a sign, on the keyboards of most countries that have `qwerty`.
+fn key_of(symbol: u32) -> u32 {
+    const SIGNS: &str = ")!@#$%^&*(";
+    let digit = SIGNS.chars().zip('0'..='9').find(|(sign, _)| u32::from(*sign) == symbol);
+    digit.map_or(symbol, |(_, digit)| u32::from(digit))
 }
 
 /// A longer secret is judged by its beginning, so that judging takes no time to speak of.

@@ -54,7 +54,7 @@ pub(super) struct CommonWords([Vec<(usize, &'static str)>; 26]);
 impl CommonWords {
     pub(super) fn new() -> Self {
         let mut words = Self(Default::default());
-        for (place, word) in WORDS.split_ascii_whitespace().enumerate() {
+        for (place, word) in common_words().enumerate() {
             if let Some(index) = word.bytes().next().and_then(index) {
                 words.0[index].push((place, word));
             }
@@ -67,6 +67,11 @@ impl CommonWords {
     }
 }
 
+/// The commonest first.
+pub(in crate::keys) fn common_words() -> impl Iterator<Item = &'static str> {
+    WORDS.split_ascii_whitespace()
+}
+
 fn index(letter: u8) -> Option<usize> {
     letter.is_ascii_alphabetic().then(|| usize::from(letter.to_ascii_lowercase() - b'a'))
 }
@@ -74,7 +79,7 @@ fn index(letter: u8) -> Option<usize> {
 /// Common words of English and of secrets that people make up, in about the order in which they would be tried.
 const WORDS: &str = "
     secret password key the a my this is session token for of to and in test your production change me please you
-    it not that with on our admin default pass passwd auth login user be example demo dev development staging
+    it not that with on our admin default pass passwd auth login user be example demo dev prod development staging
     local random secure very super long strong some string here insert put set use generate make new old real
     private public signing sign signed cookie cookies app application api server service secrets keys master main
     web site hello world welcome letmein dragon monkey football baseball iloveyou sunshine princess shadow freedom
@@ -104,4 +109,28 @@ const WORDS: &str = "
     lorem ipsum dolor temp temporary dummy sample placeholder todo fixme none null empty unknown undefined true
     false failover failovers torture canary insecure unsafe guess guessable forget forgotten lost crypto
     encryption encrypted encrypt hmac hash salt pepper
+    choose chosen paste runs goes acme rotation rotate rotated versions latest projects sessions whether nobody
+    somebody anybody nothing something anything everything everyone someone ever maybe perhaps might shall its ours
+    yours mine him hers herself himself itself myself yourself whom whose upon above below behind beside near far
+    away around across along among toward inside outside still yet already often sometimes later soon early late ago
+    since till though although unless either neither nor else instead however therefore thus hence rather quite
+    almost even much less half whole full fast slow hard soft easy simple difficult hot cold warm dark light heavy
+    young rich poor happy sad angry free busy ready sure sorry afraid alone together different important possible
+    wrong been being having doing going gone came went said says told made makes making took taken given gave got
+    gotten saw seen knew known thought found kept held brought began begun shown wrote written sent built understood
+    paid spoke spoken chose eat drink sleep dream wake talk laugh cry smile sing song dance play game games music
+    book books paper letter page pages line lines picture movie film color gold silver iron stone wood glass door
+    window wall floor table chair bed kitchen garden street road bridge village town ocean sea river lake mountain
+    hill forest field grass leaf body head face hair ear nose mouth hands arm leg foot feet heart blood bone brother
+    sister son daughter baby boy men women king queen prince lord doctor soldier captain hero noble mind suffer
+    slings arrows outrageous fortune born forever eternal truth beauty hope fear hate peace death dead alive soul
+    spirit ghost devil angel heaven hell magic wizard robot ninja pirate keyboard mouse screen mobile tablet
+    internet online browser click button link search download upload install update upgrade delete remove copy save
+    edit print close log logs debug error warning info account accounts administrator root sudo guest member members
+    customer customers clients product products order orders cart payment invoice price market bank business support
+    help contact access permission role roles groups policy security vault certificate signature verify valid
+    validate invalid expire expires timeout lifetime duration randomly generated generator unique identifier uuid
+    backend frontend gateway proxy worker queue stack cloud amazon azure google github gitlab microsoft oracle
+    postgres mysql mongo sqlite nginx apache linux ubuntu debian windows java python ruby golang nodejs express
+    django flask rails laravel react angular jwt oauth bearer csrf xsrf
 ";

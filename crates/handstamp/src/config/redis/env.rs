@@ -1,5 +1,5 @@
 use super::super::vars::{NotUtf8, Vars};
-use super::{MAX_NODES, NumberedNode, RedisSettings};
+use super::{MAX_NODES, MISNAMED, NumberedNode, RedisSettings};
 
 impl RedisSettings {
     pub(in crate::config) fn read<F>(vars: &mut Vars<F>) -> Self
@@ -43,17 +43,17 @@ impl NumberedNode {
     }
 }
 
-/// Host and port of a server, which belong into `REDIS_URL`.
+/// What belongs into `REDIS_URL`. Where the names of variables have no case, `redis_url` is that one.
 fn misnamed<F>(vars: &mut Vars<F>) -> Vec<&'static str>
 where
     F: Fn(&str) -> Result<Option<String>, NotUtf8>,
 {
     let mut is_set = |name: &&str| vars.raw(name).is_some_and(|value| !is_of_kubernetes(&value));
-    ["REDIS_HOST", "REDIS_PORT"].into_iter().filter(|name| is_set(name)).collect()
+    MISNAMED.into_iter().filter(|name| !(cfg!(windows) && *name == "redis_url") && is_set(name)).collect()
 }
 
 /// For a service called `redis`, Kubernetes sets `REDIS_PORT=tcp://10.0.0.1:6379` in every container of its namespace,
-/// and `REDIS_NODE_1_PORT` for one called `redis-node-1`.
+/// and likewise `VALKEY_PORT`, and `REDIS_NODE_1_PORT` for one called `redis-node-1`.
 fn is_of_kubernetes(port: &str) -> bool {
     ["tcp://", "udp://", "sctp://"].iter().any(|scheme| port.starts_with(scheme))
 }

@@ -26,7 +26,7 @@ pub(super) struct RedisSettings {
     read_from: Option<String>,
     wait_replicas: Option<u32>,
     invalidation: Option<String>,
-    /// `REDIS_HOST` and `REDIS_PORT`, which are not settings, as far as they are set.
+    /// Those of [`MISNAMED`] that are set.
     misnamed: Vec<&'static str>,
 }
 
@@ -44,7 +44,7 @@ impl RedisSettings {
         self.sources().next().is_some()
     }
 
-    /// `REDIS_HOST` and `REDIS_PORT`, which are not settings, as far as they are set.
+    /// Those of [`MISNAMED`] that are set.
     pub(super) fn misnamed(&self) -> &[&'static str] {
         &self.misnamed
     }
@@ -93,6 +93,19 @@ impl NumberedNode {
         format!("REDIS_NODE_{}_PORT", self.number)
     }
 }
+
+/// Where other programs look for the server. These are not settings, and are read only to be refused or warned of.
+pub(super) const MISNAMED: [&str; 9] = [
+    "REDISHOST",
+    "REDISPORT",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "VALKEY_HOST",
+    "VALKEY_PORT",
+    "VALKEY_URL",
+    "redis_url",
+    "valkey_url",
+];
 
 /// The highest number of a node in `REDIS_NODE_1_HOST` and its like.
 pub(super) const MAX_NODES: u32 = 99;
