@@ -4,8 +4,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::{Fuse, FusedFuture};
+use futures_util::future::Fuse;
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
@@ -92,10 +93,11 @@ impl<B: Bus> Listener<B> {
 
     /// A subscription that is known to be live.
     async fn subscribe(&self) -> Result<Live<B::Subscription>, BusError> {
-        let subscription =
-            timeout(SUBSCRIBE_TIMEOUT, self.bus.subscribe(self.shard)).await.map_err(BusError::new)??;
+        let settings = &self.node.settings;
+        let subscribed = timeout(settings.subscribe_timeout(), self.bus.subscribe(self.shard)).await;
+        let subscription = subscribed.map_err(BusError::new)??;
         let fenced_at = self.node.clock.now();
-        let fence = timeout(self.node.settings.fence_timeout(), subscription.fence());
+        let fence = timeout(settings.fence_timeout(), subscription.fence());
         fence.await.map_err(BusError::new)??;
         Ok(Live { subscription, fenced_at })
     }
@@ -131,32 +133,31 @@ impl<B: Bus> Listener<B> {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beat.tick().await;
         let mut proofs = Proofs::default();
-        let (mut fence_sent_at, mut check_begun_at) = (self.node.clock.now(), self.node.clock.now());
-        let mut fence = pin!(Fuse::terminated());
-        let mut check = pin!(Fuse::terminated());
+        let (mut fences, mut checks) = (FuturesOrdered::new(), FuturesOrdered::new());
         let mut replacement = pin!(Fuse::terminated());
         loop {
             tokio::select! {
                 // Messages last: in a flood of them, all others would never have their turn.
                 biased;
-                proof = &mut fence => {
+                Some((sent_at, proof)) = fences.next() => {
                     let proof = proof?;
-                    replacement.set(Fuse::terminated());
+                    let last = fences.is_empty();
+                    replacement.set(if last { Fuse::terminated() } else { self.replacement().fuse() });
                     // The fence promises that the messages before it have arrived, not that they have been applied.
                     apply_all(&mut subscription, &mut inbox)?;
                     if proof == Proof::Shrunk {
                         inbox.clear();
                     }
                     self.monitor.set_running(true);
-                    proofs.fenced(fence_sent_at);
+                    proofs.fenced(sent_at);
                     self.trust(&proofs, &inbox);
                     // The reply to a late fence proves too little, and the next one is not late, as a rule.
-                    if self.is_too_old(fence_sent_at) {
+                    if last && self.is_too_old(sent_at) {
                         beat.reset_immediately();
                     }
                 }
-                reachable = &mut check => {
-                    proofs.checked(check_begun_at, reachable);
+                Some((begun_at, reachable)) = checks.next() => {
+                    proofs.checked(begun_at, reachable);
                     // An error here means that the fence was on a server that commands no longer go to.
                     apply_all(&mut subscription, &mut inbox)?;
                     self.trust(&proofs, &inbox);
@@ -164,15 +165,16 @@ impl<B: Bus> Listener<B> {
                 other = &mut replacement => return Ok(other),
                 _ = beat.tick() => {
                     let now = self.node.clock.now();
-                    // Together, so that the one counts for the other. While a fence is late, checks go on.
-                    if fence.is_terminated() && check.is_terminated() {
-                        fence_sent_at = now;
-                        fence.set(subscription.fence().fuse());
-                        replacement.set(self.replacement().fuse());
+                    // Together, so that the one counts for the other. While fences are late, checks go on.
+                    if fences.len() < MOST_IN_FLIGHT {
+                        if fences.is_empty() {
+                            replacement.set(self.replacement().fuse());
+                        }
+                        let fence = subscription.fence();
+                        fences.push_back(async move { (now, fence.await) });
                     }
-                    if check.is_terminated() {
-                        check_begun_at = now;
-                        check.set(self.monitor.check().fuse());
+                    if checks.len() < MOST_IN_FLIGHT {
+                        checks.push_back(async move { (now, self.monitor.check().await) });
                     }
                 }
                 () = inbox.clearing.due() => inbox.clear(),
@@ -191,7 +193,7 @@ impl<B: Bus> Listener<B> {
         self.node.clock.now().saturating_duration_since(sent_at) >= self.node.settings.max_staleness
     }
 
-    /// Another subscription, once the fence on the present one is late. A server that stands still replies on neither; one
+    /// Another subscription, once a fence on the present one is late. A server that stands still replies on neither; one
     /// that replies on a new connection only shows that the old one is dead.
     async fn replacement(&self) -> Live<B::Subscription> {
         sleep(self.node.settings.fence_timeout()).await;
@@ -231,4 +233,5 @@ impl<B> Drop for Listener<B> {
     }
 }
 
-const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// As many fences as are sent within `max_staleness`: where replies take that long, one of them is always recent enough.
+const MOST_IN_FLIGHT: usize = 4;
