@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::Fuse;
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, StreamExt};
+use handstamp_core::throttle::Throttle;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
@@ -25,6 +26,8 @@ pub(super) struct Listener<B> {
     shard: Shard,
     lane: Arc<Lane>,
     monitor: Monitor,
+    /// The log lines about subscriptions that end as soon as they have begun.
+    ends: Throttle,
 }
 
 /// A subscription, and when a fence on it was sent that has come back.
@@ -41,7 +44,7 @@ impl<B: Bus> Listener<B> {
         status: Arc<watch::Sender<Status>>,
     ) -> Self {
         let monitor = Monitor::new(node.clone(), shard, status);
-        Self { lane: node.lane(shard), node, bus, shard, monitor }
+        Self { lane: node.lane(shard), node, bus, shard, monitor, ends: Throttle::new(QUIET) }
     }
 
     /// Listens, and looks after the shard, whether it can be listened to or not.
@@ -61,15 +64,21 @@ impl<B: Bus> Listener<B> {
     async fn keep_listening(&self) -> Infallible {
         let mut backoff = Backoff::new();
         // Once is enough: attempts go on, and nothing new happens.
-        let mut told = false;
+        let (mut told, mut told_end) = (false, true);
         loop {
             match self.subscribe().await {
                 Ok(live) => {
-                    (backoff, told) = (Backoff::new(), false);
+                    let since = self.node.clock.now();
                     let reachable = self.monitor.check().await;
                     self.monitor.ask_time().await;
+                    self.tell_begin(told_end);
                     let lost = self.listen(live, reachable).await;
-                    tracing::warn!(error = &lost as &dyn Error, "lost the invalidation bus");
+                    let lasted = self.node.clock.now().saturating_duration_since(since);
+                    // One that ends at once may end at once again.
+                    if lasted >= STABLE {
+                        (backoff, told) = (Backoff::new(), false);
+                    }
+                    told_end = self.tell_end(&lost, lasted);
                 }
                 Err(error) if !told => {
                     tracing::warn!(error = &error as &dyn Error, "cannot listen to the invalidation bus");
@@ -89,6 +98,28 @@ impl<B: Bus> Listener<B> {
             self.monitor.check().await;
             sleep(backoff.next_wait()).await;
         }
+    }
+
+    fn tell_begin(&self, told_end: bool) {
+        let node = self.node.messenger.node();
+        if told_end {
+            tracing::info!(%node, "listening to the invalidation bus");
+        } else {
+            tracing::debug!(%node, "listening to the invalidation bus again");
+        }
+    }
+
+    /// Returns whether those who do not look closer are told.
+    fn tell_end(&self, cause: &BusError, lasted: Duration) -> bool {
+        let error = cause as &dyn Error;
+        let admitted = self.ends.admit(self.node.clock.now());
+        let tells = lasted >= STABLE || admitted.is_some();
+        if tells {
+            tracing::warn!(error, more = admitted.unwrap_or(0), "lost the invalidation bus");
+        } else {
+            tracing::debug!(error, "lost the invalidation bus again");
+        }
+        tells
     }
 
     /// A subscription that is known to be live.
@@ -113,7 +144,6 @@ impl<B: Bus> Listener<B> {
                 self.lane.feed.pass(live.fenced_at);
             }
             self.monitor.set_running(true);
-            tracing::info!(node = %self.node.messenger.node(), "listening to the invalidation bus");
             match self.listen_to(live.subscription).await {
                 Ok(other) => (live, reachable) = (other, true),
                 Err(lost) => return lost,
@@ -233,5 +263,9 @@ impl<B> Drop for Listener<B> {
     }
 }
 
+/// A subscription that has lasted so long does not end for a reason that ends the next one at once.
+const STABLE: Duration = Duration::from_secs(1);
+/// How long nothing is told of the ends of others.
+const QUIET: Duration = Duration::from_secs(60);
 /// As many fences as are sent within `max_staleness`: where replies take that long, one of them is always recent enough.
 const MOST_IN_FLIGHT: usize = 4;

@@ -12,8 +12,9 @@ use handstamp_store::{
     Bus, BusError, ClusteredStore, CreateOutcome, Heard, MemoryBus, MemoryStore, Proof, RetireOutcome,
     SaveOutcome, Settings, Shard, Store, StoreError, Stored, Subscription, SystemClock, TouchOutcome,
 };
-use handstamp_testkit::until;
+use handstamp_testkit::{Log, until};
 use tokio::time::{Instant, sleep};
+use tracing::Level;
 
 use crate::support::*;
 
@@ -49,10 +50,14 @@ impl Seen {
 const NEVER: Duration = Duration::from_secs(1_000_000);
 
 fn node(fence: Duration, reply: Duration, settings: Settings) -> TestNode<(), Seen> {
+    ending_node(fence, reply, NEVER, settings)
+}
+
+fn ending_node(fence: Duration, reply: Duration, end: Duration, settings: Settings) -> TestNode<(), Seen> {
     let cluster = Cluster::new();
     let store = SlowStore(cluster.store, reply);
     let seen = Seen::default();
-    let bus = SlowBus { inner: cluster.bus, reply: fence, end: NEVER, seen: seen.clone() };
+    let bus = SlowBus { inner: cluster.bus, reply: fence, end, seen: seen.clone() };
     let messenger = messenger("one", SECRET);
     let clustered = ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), settings);
     TestNode { clustered, faults: (), ears: seen }
@@ -104,6 +109,38 @@ async fn k6_1_replies_slower_than_max_staleness_are_served_from_the_store() {
         assert!(node.clustered.running() && node.clustered.healthy());
     }
     assert_eq!(node.ears.subscriptions(), 1, "one subscription is enough");
+}
+
+/// A subscription that ends as soon as it has begun, again and again, fills no log, and is not made anew at once.
+#[tokio::test(start_paused = true)]
+async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
+    let (log, _guard) = Log::listen();
+    let quick = Duration::from_millis(1);
+    let node = ending_node(quick, quick, Duration::from_millis(50), Settings::default());
+    until("some have ended", async || node.ears.subscriptions() > 30).await;
+    let before = node.ears.subscriptions();
+    sleep(Duration::from_secs(10)).await;
+    let count = node.ears.subscriptions() - before;
+    assert!(count < 60, "{count} in ten seconds");
+    let warnings = log.lines(Level::WARN, "handstamp_store");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    sleep(Duration::from_secs(60)).await;
+    let warnings = log.lines(Level::WARN, "handstamp_store");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(!warnings[1].contains("more=0"), "{warnings:?}");
+}
+
+/// One that lasted is a matter of its own.
+#[tokio::test(start_paused = true)]
+async fn k6_4_every_subscription_that_lasted_is_logged() {
+    let (log, _guard) = Log::listen();
+    let quick = Duration::from_millis(1);
+    let node = ending_node(quick, quick, Duration::from_secs(5), Settings::default());
+    until("some have ended", async || node.ears.subscriptions() == 4).await;
+    for (level, text) in [(Level::WARN, "lost the"), (Level::INFO, "listening to the")] {
+        let lines = log.lines(level, "handstamp_store");
+        assert!(lines.iter().filter(|line| line.contains(text)).count() >= 3, "{lines:?}");
+    }
 }
 
 impl Bus for SlowBus {
