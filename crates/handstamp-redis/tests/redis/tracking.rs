@@ -8,6 +8,7 @@ use handstamp_store::{
 use handstamp_testkit::{RedisCluster, RedisServer, eventually};
 
 use crate::harness::{PATIENCE, TTL, changed, config, connected_by, created, hasty, record, until_it_serves};
+use crate::refusals::{busy, end_script, lose_disk, with_a_disk_to_lose};
 
 async fn tracking(url: &str) -> (RedisStore, RedisBus) {
     let pair = connected_by(RedisConfig { invalidation: Transport::Tracking, ..config(url) });
@@ -202,6 +203,54 @@ async fn k6_2_a_stall_ends_no_subscription() {
         assert_eq!(changes_of(&heard(&mut subscription).await, &there.key), 1);
         assert_eq!(server.clients_named("handstamp:commands"), before);
     }
+}
+
+/// K6.2: a server that cannot write to its disk refuses `PING`, too, and serves reads as ever.
+#[tokio::test]
+async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
+    let server = with_a_disk_to_lose().await;
+    let (store, bus) = tracking(&server.url()).await;
+    let record = created(&store).await;
+    let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    lose_disk(&server).await;
+    let (late, late_bus) = tracking(&server.url()).await;
+    late.load(&record.key).await.expect("load").expect("the record");
+    let late_subscription = late_bus.subscribe(Shard::ONLY).await.expect("subscribe");
+    for _ in 0..3 {
+        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+        assert_eq!(late_subscription.fence().await.expect("fence"), Proof::Complete);
+    }
+    // Where no canary can be left, a fence cannot tell whether everything is gone.
+    server.command(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]);
+    server.command(&["FLUSHALL"]);
+    server.command(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "yes"]);
+    lose_disk(&server).await;
+    for _ in 0..3 {
+        assert!(may_be_gone(&subscription).await);
+    }
+    server.command(&["CONFIG", "SET", "save", ""]);
+    let subscription = eventually("a canary is left", PATIENCE, async || {
+        let subscription = bus.subscribe(Shard::ONLY).await.map_err(|error| error.to_string())?;
+        let found = subscription.fence().await.is_ok() && !server.keys().is_empty();
+        if found { Ok(subscription) } else { Err("not yet".to_owned()) }
+    })
+    .await;
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+}
+
+/// K6.2: while a script runs, nothing is known; afterwards everything is.
+#[tokio::test]
+async fn k6_2_a_script_ends_no_subscription() {
+    let server = RedisServer::start().await;
+    let (store, bus) = tracking(&server.url()).await;
+    let record = created(&store).await;
+    let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    let script = busy(&server, &store, &record).await;
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Pending);
+    end_script(&server, script).await;
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
 }
 
 /// The server cannot tell of changes where nobody listens any more, and says so: nobody takes that for an answer.

@@ -129,8 +129,10 @@ impl<B: Bus> Listener<B> {
         let subscription = subscribed.map_err(BusError::new)??;
         let fenced_at = self.node.clock.now();
         let fence = timeout(settings.fence_timeout(), subscription.fence());
-        fence.await.map_err(BusError::new)??;
-        Ok(Live { subscription, fenced_at })
+        match fence.await.map_err(BusError::new)?? {
+            Proof::Complete | Proof::Shrunk => Ok(Live { subscription, fenced_at }),
+            Proof::Pending => Err(BusError::new("the shard cannot prove anything at present")),
+        }
     }
 
     /// Listens until something goes wrong, on this subscription and those that take its place.
@@ -179,8 +181,10 @@ impl<B: Bus> Listener<B> {
                         inbox.clear();
                     }
                     self.monitor.set_running(true);
-                    proofs.fenced(sent_at);
-                    self.trust(&proofs, &inbox);
+                    if proof != Proof::Pending {
+                        proofs.fenced(sent_at);
+                        self.trust(&proofs, &inbox);
+                    }
                     // The reply to a late fence proves too little, and the next one is not late, as a rule.
                     if last && self.is_too_old(sent_at) {
                         beat.reset_immediately();

@@ -1,7 +1,7 @@
-//! A store whose replies take long.
+//! A store whose replies take long, or say nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,12 +33,15 @@ struct SlowSubscription<S> {
     inner: S,
     reply: Duration,
     end: Instant,
+    busy: Arc<AtomicBool>,
 }
 
 /// What becomes of the bus of a node.
 #[derive(Clone, Default)]
 struct Seen {
     subscriptions: Arc<AtomicUsize>,
+    /// Fences prove nothing at present.
+    busy: Arc<AtomicBool>,
 }
 
 impl Seen {
@@ -111,6 +114,25 @@ async fn k6_1_replies_slower_than_max_staleness_are_served_from_the_store() {
     assert_eq!(node.ears.subscriptions(), 1, "one subscription is enough");
 }
 
+/// K6.2: a server that says that it cannot say anything at present has lost nothing.
+#[tokio::test(start_paused = true)]
+async fn k6_2_a_pending_proof_takes_trust_away_and_not_the_cache() {
+    let quick = Duration::from_millis(1);
+    let node = node(quick, quick, patient());
+    until("it is well", async || node.clustered.running() && node.clustered.healthy()).await;
+    let record = node.create().await;
+    until("it is cached", async || node.lookup(&record.key).is_some()).await;
+    let clears = node.clustered.bus_stats().clears;
+    node.ears.busy.store(true, Ordering::SeqCst);
+    sleep(MAX_STALENESS).await;
+    assert_eq!(node.lookup(&record.key), None);
+    sleep(Duration::from_secs(60)).await;
+    assert!(node.clustered.running());
+    node.ears.busy.store(false, Ordering::SeqCst);
+    until("it is trusted again", async || node.lookup(&record.key).is_some()).await;
+    assert_eq!((node.clustered.bus_stats().clears, node.ears.subscriptions()), (clears, 1));
+}
+
 /// A subscription that ends as soon as it has begun, again and again, fills no log, and is not made anew at once.
 #[tokio::test(start_paused = true)]
 async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
@@ -150,7 +172,8 @@ impl Bus for SlowBus {
         sleep(self.reply * 6).await;
         self.seen.subscriptions.fetch_add(1, Ordering::SeqCst);
         let inner = self.inner.subscribe(shard).await?;
-        Ok(SlowSubscription { inner, reply: self.reply, end: Instant::now() + self.end })
+        let (end, busy) = (Instant::now() + self.end, self.seen.busy.clone());
+        Ok(SlowSubscription { inner, reply: self.reply, end, busy })
     }
 
     async fn publish(&self, shard: Shard, message: Bytes) -> Result<(), BusError> {
@@ -171,10 +194,10 @@ impl<S: Subscription> Subscription for SlowSubscription<S> {
     }
 
     fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
-        let (fence, reply) = (self.inner.fence(), self.reply);
+        let (fence, reply, busy) = (self.inner.fence(), self.reply, self.busy.clone());
         async move {
             sleep(reply).await;
-            fence.await
+            if busy.load(Ordering::SeqCst) { Ok(Proof::Pending) } else { fence.await }
         }
     }
 }
