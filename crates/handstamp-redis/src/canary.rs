@@ -25,7 +25,8 @@ pub(crate) struct Canary {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// What was found the last time.
+    looked: bool,
+    /// What was found the last time: nothing where none could be left, because the server takes no writes.
     canary: Option<Bytes>,
     /// That in its name, by which it lies where it does.
     number: u32,
@@ -41,23 +42,26 @@ impl Canary {
         let number = self.number()?;
         match self.alive(number).await {
             Ok(alive) => {
-                let before = self.seen.lock().canary.replace(alive.clone());
-                let same = before.is_none_or(|before| before == alive);
+                let mut seen = self.seen.lock();
+                // Without one, nothing is known.
+                let same = alive.is_some() && (!seen.looked || seen.canary == alive);
+                (seen.looked, seen.canary) = (true, alive);
                 Ok(if same { Proof::Complete } else { Proof::Shrunk })
             }
             // It moves elsewhere with its slot, and another takes its place.
             Err(RedisError::Refused(refusal)) if refusal.redirection().is_some() => {
-                *self.seen.lock() = Seen { canary: None, number: number + 1 };
+                *self.seen.lock() = Seen { number: number + 1, ..Seen::default() };
                 Ok(Proof::Shrunk)
             }
+            Err(RedisError::Refused(refusal)) if refusal.is_about_a_script() => Ok(Proof::Pending),
             Err(error) => Err(error),
         }
     }
 
-    async fn alive(&self, number: u32) -> Result<Bytes, RedisError> {
+    async fn alive(&self, number: u32) -> Result<Option<Bytes>, RedisError> {
         match self.find(number).await? {
-            Some(alive) => Ok(alive),
             None => self.leave(number).await,
+            alive => Ok(alive),
         }
     }
 
@@ -70,13 +74,18 @@ impl Canary {
     }
 
     /// Leaves one, unless another node does: what counts is what is there in the end.
-    async fn leave(&self, number: u32) -> Result<Bytes, RedisError> {
+    async fn leave(&self, number: u32) -> Result<Option<Bytes>, RedisError> {
         let random = getrandom::u64().map_err(|_| RedisError::Protocol)?;
         let lifetime = LIFETIME.as_millis().to_string();
         let canary = format!("canary:{random:016x}");
         let set = Request::new("SET").arg(self.name(number)).arg(canary).arg("PX").arg(lifetime).arg("NX");
-        self.ask(set).await?;
-        self.find(number).await?.ok_or(RedisError::Protocol)
+        match self.ask(set).await {
+            Err(RedisError::Refused(refusal)) if refusal.is_about_the_disk() => Ok(None),
+            answered => {
+                answered?;
+                self.find(number).await?.map(Some).ok_or(RedisError::Protocol)
+            }
+        }
     }
 
     /// Past the limit of commands in flight and the breaker, and for as long as the server takes, as the fence that this

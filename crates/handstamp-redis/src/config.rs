@@ -29,7 +29,8 @@ pub struct RedisConfig {
     /// milliseconds, four fifths of the budget of a load.
     ///
     /// Questions about the server itself (whether it still replies, and as a primary) have the same limit, and 200
-    /// milliseconds at least. A connection on which such a question is not answered is replaced by a new one.
+    /// milliseconds at least. A connection on which such a question is not answered is replaced by another one that replies
+    /// first.
     pub load_timeout: Duration,
     /// The limit of one attempt to write. Default: 400 milliseconds, four fifths of the budget of a save.
     ///

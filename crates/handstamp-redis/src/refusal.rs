@@ -71,6 +71,16 @@ impl Refusal {
         self.is_passing() || TEMPORARY.contains(&self.code())
     }
 
+    /// Whether the server cannot write to its disk. Then it refuses writes and `PING`, and nothing else.
+    pub(crate) fn is_about_the_disk(&self) -> bool {
+        self.code == MISCONF
+    }
+
+    /// Whether the server runs a script, and refuses nearly everything meanwhile.
+    pub(crate) fn is_about_a_script(&self) -> bool {
+        self.code == BUSY
+    }
+
     /// Whether the user may not use the command, or the server does not have it.
     pub(crate) fn is_denial(&self) -> bool {
         self.code == NOPERM || self.meaning == Some(NO_COMMAND)
@@ -127,6 +137,8 @@ fn cause_in_script(text: &str) -> Option<&str> {
 }
 
 const ERR: &str = "ERR";
+const BUSY: &str = "BUSY";
+const MISCONF: &str = "MISCONF";
 const NOPERM: &str = "NOPERM";
 const WRONGTYPE: &str = "WRONGTYPE";
 const SCRIPT_ERROR: &str = "ERR Error running script";
@@ -152,13 +164,13 @@ const ERRORS: [(&str, &str, &str); 11] = [
 
 const CODES: [(&str, &str); 16] = [
     ("ASK", MOVING),
-    ("BUSY", "it is busy with a script"),
+    (BUSY, "it is busy with a script"),
     ("CLUSTERDOWN", "its cluster has no primary for this slot, or not enough primaries"),
     ("CROSSSLOT", CLUSTER),
     ("DENIED", "it is in protected mode, and accepts connections from its own host only"),
     ("LOADING", "it is still loading its data"),
     ("MASTERDOWN", "it is a replica that has lost its primary"),
-    ("MISCONF", "it cannot write to its disk, and takes no writes until it can"),
+    (MISCONF, "it cannot write to its disk, and takes no writes until it can"),
     ("MOVED", CLUSTER),
     (NOPERM, NO_PERMISSION),
     ("NOREPLICAS", "it has too few replicas to take writes (min-replicas-to-write)"),
@@ -173,7 +185,7 @@ const CODES: [(&str, &str); 16] = [
 const PASSING: [&str; 5] = ["CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "TRYAGAIN"];
 
 /// Errors of a server that can be reached, and cannot carry out the command at present.
-const TEMPORARY: [&str; 2] = ["BUSY", "MISCONF"];
+const TEMPORARY: [&str; 2] = [BUSY, MISCONF];
 
 /// What a user may lack permission for, by a part of the text.
 const SUBJECTS: [(&str, &str); 4] = [

@@ -92,17 +92,26 @@ impl Subscription for RedisSubscription {
             }
             Some(slots) => {
                 let reply = self.listener.fence_by(SlotFence::request());
-                Box::pin(async move { slots.proof(&reply.await?) })
+                Box::pin(async move {
+                    match reply.await {
+                        Err(RedisError::Refused(refusal)) if refusal.is_about_a_script() => {
+                            Ok(Proof::Pending)
+                        }
+                        reply => slots.proof(&reply?),
+                    }
+                })
             }
         };
         let canary = self.canary.clone();
         let mut elsewhere = self.replaced.clone();
         let proof = async move {
             let Some(canary) = canary else { return heard.await };
-            match tokio::try_join!(heard, canary.look())? {
-                (Proof::Complete, Proof::Complete) => Ok(Proof::Complete),
-                _ => Ok(Proof::Shrunk),
-            }
+            Ok(match tokio::try_join!(heard, canary.look())? {
+                // Both say so once.
+                (Proof::Shrunk, _) | (_, Proof::Shrunk) => Proof::Shrunk,
+                (Proof::Pending, _) | (_, Proof::Pending) => Proof::Pending,
+                (Proof::Complete, Proof::Complete) => Proof::Complete,
+            })
         };
         async move {
             tokio::select! {

@@ -74,6 +74,9 @@ pub enum Proof {
     Complete,
     /// Some of them lie elsewhere now, and so are told of elsewhere: what is known from before must be forgotten.
     Shrunk,
+    /// Nothing yet: the shard replies, but cannot say at present where its sessions lie, or what became of them. Nothing that
+    /// is known from before has to be forgotten for that.
+    Pending,
 }
 
 /// The bus broke. Messages may have been missed.

@@ -1,5 +1,6 @@
 use std::io;
 use std::net::Ipv4Addr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -76,6 +77,11 @@ impl Proxy {
         });
     }
 
+    /// Carries nothing any more on the connections that there are, which stay open. New ones work.
+    pub fn strand(&self) {
+        self.faults.send_modify(|faults| faults.strandings += 1);
+    }
+
     /// Closes all connections that there are.
     pub fn cut(&self) {
         self.faults.send_modify(|faults| faults.cuts += 1);
@@ -113,6 +119,8 @@ struct Faults {
     delay: Duration,
     /// How often all connections were closed.
     cuts: u64,
+    /// How often all connections were left without another end.
+    strandings: u64,
 }
 
 /// The connections end with this.
@@ -132,7 +140,7 @@ async fn accept(listener: TcpListener, faults: watch::Receiver<Faults>, made: Ar
 }
 
 async fn carry(client: TcpStream, mut faults: watch::Receiver<Faults>) -> io::Result<()> {
-    let Faults { target, cuts, .. } = *faults.borrow();
+    let Faults { target, cuts, strandings, .. } = *faults.borrow();
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -140,10 +148,16 @@ async fn carry(client: TcpStream, mut faults: watch::Receiver<Faults>) -> io::Re
     let (from_server, to_server) = server.into_split();
     let there = pump(from_client, to_server, faults.clone(), |faults| faults.silent_to_server);
     let back = pump(from_server, to_client, faults.clone(), |faults| faults.silent_to_client);
+    let mut stranded = faults.clone();
+    // It keeps the connections open when it is not polled any more.
+    let mut carried = pin!(async { tokio::try_join!(there, back) });
     tokio::select! {
-        carried = async { tokio::try_join!(there, back) } => carried.map(|_| ()),
-        _ = faults.wait_for(|faults| faults.cuts != cuts) => Ok(()),
+        carried = &mut carried => return carried.map(|_| ()),
+        _ = faults.wait_for(|faults| faults.cuts != cuts) => return Ok(()),
+        _ = stranded.wait_for(|faults| faults.strandings != strandings) => {}
     }
+    let _ = faults.wait_for(|faults| faults.cuts != cuts).await;
+    Ok(())
 }
 
 async fn pump(
@@ -245,6 +259,23 @@ mod tests {
         let mut stream = connect(&proxy).await;
         send(&mut stream).await;
         hear(&mut stream).await;
+    }
+
+    #[tokio::test]
+    async fn stranded_connections_are_silent_and_new_ones_are_not() {
+        let (port, _server) = echo().await;
+        let proxy = Proxy::start(port).await;
+        let mut stranded = connect(&proxy).await;
+        send(&mut stranded).await;
+        hear(&mut stranded).await;
+        proxy.strand();
+        let mut stream = connect(&proxy).await;
+        send(&mut stream).await;
+        hear(&mut stream).await;
+        send(&mut stranded).await;
+        hear_nothing(&mut stranded).await;
+        proxy.cut();
+        hear_the_end(&mut stranded).await;
     }
 
     #[tokio::test]

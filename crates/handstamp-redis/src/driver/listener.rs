@@ -90,10 +90,22 @@ impl Listener {
     /// there for [`try_next`](Self::try_next): one task reads the connection, one frame after the other, and puts a
     /// message into the channel before it looks at what comes next.
     ///
+    /// A refusal arrives in the same order, and counts, unless it shows that the data is not what it was: a server that
+    /// loads data gets that of another one.
+    ///
     /// The future does not keep the connection open.
     pub(crate) fn fence(&self) -> impl Future<Output = Result<(), RedisError>> + Send + 'static {
         let caller = self.connection.caller().clone();
-        async move { caller.ping().await }
+        async move {
+            match caller.ping().await {
+                Err(RedisError::Refused(refusal))
+                    if refusal.is_about_the_disk() || refusal.is_about_a_script() =>
+                {
+                    Ok(())
+                }
+                answered => answered,
+            }
+        }
     }
 
     /// A [fence](Self::fence) by another command than a `PING`, and the answer to that.
@@ -118,10 +130,16 @@ async fn subscribe(connection: &Connection, channels: &[&str]) -> Result<(), Red
         pipeline.ping::<Value>(None).await?;
         pipeline.last::<Value>().await
     };
-    tokio::select! {
+    let answer = tokio::select! {
         biased;
-        answer = queued => answer.map(|_| ()).map_err(|error| failure::cause(&error)),
+        answer = queued => answer.map_err(|error| failure::cause(&error)),
         cause = connection.lost() => Err(cause),
+    };
+    match answer {
+        Ok(_) => Ok(()),
+        // This is no answer to a `SUBSCRIBE`, so that was accepted.
+        Err(RedisError::Refused(refusal)) if refusal.is_about_the_disk() => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

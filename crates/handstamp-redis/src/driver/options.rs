@@ -1,10 +1,14 @@
 use std::borrow::Cow;
+use std::future::ready;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use fred::error::Error;
 use fred::types::RespVersion;
 use fred::types::config::{
-    Config, ConnectionConfig, Options, Server, ServerConfig, TcpConfig, TlsConfig, TlsConnector,
-    TlsHostMapping,
+    Config, ConnectionConfig, CredentialProvider, Options, Server, ServerConfig, TcpConfig, TlsConfig,
+    TlsConnector, TlsHostMapping,
 };
 
 use super::{Protocol, Target};
@@ -29,6 +33,7 @@ pub(super) fn client(target: &Target) -> Result<Config, RedisError> {
         database: Some(target.database).filter(|database| *database > 0),
         version,
         tls: target.tls.as_ref().map(tls).transpose()?,
+        credential_provider: login.is_none().then(|| Arc::new(Nobody) as Arc<dyn CredentialProvider>),
         ..Config::default()
     })
 }
@@ -59,6 +64,26 @@ pub(super) fn connection(limit: Duration) -> ConnectionConfig {
         max_redirections: 0,
         tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
         ..ConnectionConfig::default()
+    }
+}
+
+/// Neither user nor password. `fred` begins with a `PING` unless it is told so, and a server that cannot write to its disk
+/// refuses that.
+#[derive(Debug)]
+struct Nobody;
+
+type Credentials = Result<(Option<String>, Option<String>), Error>;
+
+impl CredentialProvider for Nobody {
+    fn fetch<'a, 'b, 'c>(
+        &'a self,
+        _: Option<&'b Server>,
+    ) -> Pin<Box<dyn Future<Output = Credentials> + Send + 'c>>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
+        Box::pin(ready(Ok((None, None))))
     }
 }
 

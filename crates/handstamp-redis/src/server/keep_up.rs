@@ -33,15 +33,20 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// ## Connecting => Up      the server answers
     /// ## Connecting => Down    it does not
-    /// ## Up => Connecting      the connection is lost, or does not answer any more
+    /// ## Up => Connecting      the connection is lost, or another one answers while it does not
     /// ## Down => Up            a later attempt succeeds
     /// ## _ => Closed           for good
     pub(super) async fn run(self) {
         let mut backoff = Backoff::new();
         let mut cluster_was_down = false;
         let mut before: Option<Arc<ServerInfo>> = None;
+        let mut replacement = None;
         loop {
-            match self.open(cluster_was_down).await {
+            let opened = match replacement.take() {
+                Some(opened) => Ok(opened),
+                None => self.open(cluster_was_down).await,
+            };
+            match opened {
                 Ok((connection, target)) => {
                     self.circuit.answered();
                     let info = connection.info().clone();
@@ -50,13 +55,19 @@ impl Supervisor {
                         Lives::leave_server(&self.lives);
                     }
                     before = Some(info.clone());
-                    let (caller, target) = (connection.caller().clone(), target);
-                    if !self.advance(Link::Up(Live { caller, target: target.clone(), info })) {
+                    let live = Live { caller: connection.caller().clone(), target: target.clone(), info };
+                    if !self.advance(Link::Up(live.clone())) {
                         return;
                     }
                     tracing::info!(server = %target.address, "connected to the session store");
                     let since = Instant::now();
-                    let cause = self.end_of(&connection, &target).await;
+                    let cause = match self.end_of(&connection, live).await {
+                        End::Lost(cause) => cause,
+                        End::Replaced(opened) => {
+                            replacement = Some(opened);
+                            RedisError::silence()
+                        }
+                    };
                     cluster_was_down = is_cluster_down(&cause);
                     let next = if cluster_was_down { Link::Down(cause.clone()) } else { Link::Connecting };
                     if !self.advance(next) {
@@ -74,17 +85,12 @@ impl Supervisor {
                         backoff = Backoff::new();
                         continue;
                     }
+                    if replacement.is_some() {
+                        continue;
+                    }
                 }
                 Err(cause) => {
-                    if cause == RedisError::NotPrimary {
-                        Lives::leave_server(&self.lives);
-                    }
-                    if self.told.is_news(&cause) {
-                        tracing::warn!(server = %self.place, %cause, "cannot connect to the session store");
-                    } else {
-                        tracing::debug!(server = %self.place, %cause, "still cannot connect to the session store");
-                    }
-                    if !self.advance(Link::Down(cause)) {
+                    if !self.fail(cause) {
                         return;
                     }
                 }
@@ -95,7 +101,7 @@ impl Supervisor {
 
     /// A connection. If the cluster was down, one through which it says that it is not any more: the client library ends a
     /// connection on which a command is refused for that.
-    async fn open(&self, cluster_was_down: bool) -> Result<(Connection, Arc<Target>), RedisError> {
+    async fn open(&self, cluster_was_down: bool) -> Result<Opened, RedisError> {
         let (connection, target) = self.place.open(self.config.protocol(), &self.name, &self.roles).await?;
         if cluster_was_down {
             let info = connection.caller().call(Request::new("CLUSTER").arg("INFO"));
@@ -125,24 +131,71 @@ impl Supervisor {
         }
     }
 
+    /// A connection could not be made. Returns whether there is to be one.
+    fn fail(&self, cause: RedisError) -> bool {
+        if cause == RedisError::NotPrimary {
+            Lives::leave_server(&self.lives);
+        }
+        if self.told.is_news(&cause) {
+            tracing::warn!(server = %self.place, %cause, "cannot connect to the session store");
+        } else {
+            tracing::debug!(server = %self.place, %cause, "still cannot connect to the session store");
+        }
+        self.advance(Link::Down(cause))
+    }
+
     /// Resolves when the connection is lost, or there is a doubt about it and the server does not answer as it should:
     /// that tells a connection that is dead from a node that is too busy to look at the answers it has, one that is out
     /// of step from a record that somebody spoilt, and a primary from a server that was one.
-    async fn end_of(&self, connection: &Connection, target: &Target) -> RedisError {
-        let mut moved = pin!(self.place.moved_from(target));
+    ///
+    /// ## Up => Connecting             the connection is silent
+    /// ## Connecting, Down => Up       it replies after all, before another one does
+    async fn end_of(&self, connection: &Connection, live: Live) -> End {
+        let mut moved = pin!(self.place.moved_from(&live.target));
         loop {
             tokio::select! {
-                cause = connection.lost() => return cause,
-                () = &mut moved => return RedisError::NotPrimary,
-                () = self.doubt.notified() => {
-                    let limit = self.config.limit(Limit::Probe);
-                    match timeout(limit, self.check(connection.caller())).await {
-                        Ok(Ok(()) | Err(RedisError::Refused(_))) => self.circuit.answered(),
-                        Ok(Err(cause)) => return cause,
-                        Err(_) => return RedisError::silence(),
+                cause = connection.lost() => return End::Lost(cause),
+                () = &mut moved => return End::Lost(RedisError::NotPrimary),
+                () = self.doubt.notified() => {}
+            }
+            let mut check = pin!(self.check(connection.caller()));
+            let in_time = timeout(self.config.limit(Limit::Probe), &mut check).await;
+            let silent = in_time.is_err();
+            let checked = match in_time {
+                Ok(checked) => checked,
+                Err(_) => {
+                    // Commands wait for whichever connection replies first.
+                    self.advance(Link::Connecting);
+                    tokio::select! {
+                        biased;
+                        cause = connection.lost() => return End::Lost(cause),
+                        () = &mut moved => return End::Lost(RedisError::NotPrimary),
+                        checked = &mut check => checked,
+                        // Boxed, because making a connection is a large future, and a rare one.
+                        opened = Box::pin(self.another()) => return End::Replaced(opened),
                     }
                 }
+            };
+            match checked {
+                Ok(()) | Err(RedisError::Refused(_)) => self.circuit.answered(),
+                Err(cause) => return End::Lost(cause),
             }
+            if silent {
+                tracing::info!(server = %live.target.address, "the session store replies again");
+                self.advance(Link::Up(live.clone()));
+            }
+        }
+    }
+
+    /// Another connection. A server that stands still replies on none; where another one replies, the first is dead.
+    async fn another(&self) -> Opened {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.open(false).await {
+                Ok(opened) => return opened,
+                Err(cause) => _ = self.fail(cause),
+            }
+            sleep(backoff.next_wait()).await;
         }
     }
 
@@ -159,6 +212,16 @@ impl Supervisor {
     fn advance(&self, next: Link) -> bool {
         Link::advance(&self.link, next)
     }
+}
+
+/// A connection, and where it leads.
+type Opened = (Connection, Arc<Target>);
+
+/// What became of a connection.
+enum End {
+    Lost(RedisError),
+    /// It is silent, and this one replies.
+    Replaced(Opened),
 }
 
 fn is_cluster_down(cause: &RedisError) -> bool {

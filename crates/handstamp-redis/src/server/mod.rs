@@ -225,9 +225,8 @@ impl Server {
     ///
     /// The command may have been carried out or not, and may still be.
     pub(crate) async fn call_patiently(&self, request: Request) -> Result<Reply, RedisError> {
-        let limit = self.config.limit(Limit::Probe);
-        let caller = self.caller(limit).await?;
-        self.or_probe(limit / 2, caller.call(request)).await
+        let caller = self.caller_in_the_end().await?;
+        self.or_probe(self.config.limit(Limit::Probe) / 2, caller.call(request)).await
     }
 
     /// The server's time, as `INFO` tells it; `TIME` is asked only where that does not, and may be denied.
@@ -379,6 +378,16 @@ impl Server {
                 Ok(result) => return result,
                 Err(_) => self.doubt(),
             }
+        }
+    }
+
+    /// Waits for a connection, however long it takes to make one.
+    async fn caller_in_the_end(&self) -> Result<Caller, RedisError> {
+        let mut link = self.link.subscribe();
+        let settled = link.wait_for(|link| matches!(link, Link::Up(_) | Link::Closed)).await;
+        match settled.as_deref() {
+            Ok(Link::Up(live)) => Ok(live.caller.clone()),
+            _ => Err(RedisError::Closed),
         }
     }
 

@@ -13,6 +13,7 @@ mod harness;
 mod outages;
 mod permissions;
 mod records;
+mod refusals;
 mod replicas;
 mod sentinel;
 mod shared;

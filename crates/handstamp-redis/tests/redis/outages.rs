@@ -104,7 +104,7 @@ async fn a_full_socket_does_not_outlive_the_pause() {
 }
 
 #[tokio::test]
-async fn a_connection_that_went_silent_is_replaced() {
+async fn a_network_that_went_silent_is_outlasted() {
     let server = RedisServer::start().await;
     for direction in [Direction::ToServer, Direction::ToClient, Direction::Both] {
         let proxy = Proxy::start(server.port()).await;
@@ -114,6 +114,38 @@ async fn a_connection_that_went_silent_is_replaced() {
         until_known_to_be_silent(&store, &record).await;
         proxy.resume();
         until_loaded(&store, &record).await;
+    }
+}
+
+/// K6.2: a server that stands still replies on no connection, and later on those that it has.
+#[tokio::test]
+async fn k6_2_a_stall_costs_no_connection() {
+    let server = RedisServer::start().await;
+    let (store, _bus) = connected_by(hasty(&server.url()));
+    let record = created(&store).await;
+    let before = server.clients_named("handstamp:commands");
+    for _ in 0..3 {
+        server.pause();
+        until_known_to_be_silent(&store, &record).await;
+        server.resume();
+        until_loaded(&store, &record).await;
+        assert_eq!(server.clients_named("handstamp:commands"), before);
+    }
+}
+
+/// K6.2: a connection that is dead, while the server replies on others.
+#[tokio::test]
+async fn k6_2_a_dead_connection_is_replaced() {
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    let (store, _bus) = connected_by(hasty(&through(&proxy)));
+    let record = created(&store).await;
+    for _ in 0..3 {
+        let before = server.clients_named("handstamp:commands");
+        proxy.strand();
+        until_loaded(&store, &record).await;
+        let now = server.clients_named("handstamp:commands");
+        assert!(now.last() > before.last(), "{before:?} {now:?}");
     }
 }
 
@@ -174,7 +206,7 @@ async fn k6_1_a_dead_connection_is_found_by_half_the_limit_of_a_write() {
     let url = through(&proxy);
     let (store, _bus) = connected_by(RedisConfig { save_timeout: Duration::from_secs(4), ..hasty(&url) });
     let record = created(&store).await;
-    proxy.silence(Direction::Both);
+    proxy.strand();
     let error = at_once(store.touch(&record.key, TTL)).await.expect_err("nobody answers");
     // It would be a time-out if the limit had passed before.
     assert!(matches!(cause(&error), RedisError::Connection(_)), "{error:?}");

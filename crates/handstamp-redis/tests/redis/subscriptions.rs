@@ -189,7 +189,7 @@ async fn k6_2_a_subscription_outlives_the_connection_for_commands() {
     }
 }
 
-/// K6.2: a stall costs the connection for commands, and no subscription.
+/// K6.2: a stall costs no connection and no subscription.
 #[tokio::test]
 async fn k6_2_a_stall_ends_no_subscription() {
     let server = RedisServer::start().await;
@@ -200,7 +200,7 @@ async fn k6_2_a_stall_ends_no_subscription() {
     let before = server.clients_named("handstamp:commands");
     server.pause();
     let fence = subscription.fence();
-    eventually("the connection for commands is given up", PATIENCE, async || {
+    eventually("checks are not waited for", PATIENCE, async || {
         match store.check(Shard::ONLY).await.expect_err("nobody answers") {
             StoreError::Unavailable(_) => Ok(()),
             error => Err(error),
@@ -210,7 +210,7 @@ async fn k6_2_a_stall_ends_no_subscription() {
     server.resume();
     timeout(PATIENCE, fence).await.expect("in time").expect("the fence is late, and a fence");
     until_it_serves(&store).await;
-    assert_ne!(server.clients_named("handstamp:commands"), before, "the connection was replaced");
+    assert_eq!(server.clients_named("handstamp:commands"), before);
     server.publish(channel().as_str(), b"after");
     until_heard(&mut subscription, b"after").await;
 }

@@ -2,10 +2,13 @@ use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Mark, Record};
 use handstamp_redis::{RedisBus, RedisConfig, RedisStore, RedisSubscription, Transport};
-use handstamp_store::{Bus, Heard, Proof, SaveOutcome, Store, Subscription, TouchOutcome, conformance};
-use handstamp_testkit::{RedisCluster, RedisServer};
+use handstamp_store::{
+    Bus, Heard, Proof, SaveOutcome, Shard, Store, StoreError, Subscription, TouchOutcome, conformance,
+};
+use handstamp_testkit::{RedisCluster, RedisServer, eventually};
 
-use crate::harness::{TTL, changed, config, connected_by, created, record, until_it_serves};
+use crate::harness::{PATIENCE, TTL, changed, config, connected_by, created, hasty, record, until_it_serves};
+use crate::refusals::{busy, end_script, lose_disk, with_a_disk_to_lose};
 
 async fn tracking(url: &str) -> (RedisStore, RedisBus) {
     let pair = connected_by(RedisConfig { invalidation: Transport::Tracking, ..config(url) });
@@ -41,7 +44,7 @@ async fn records_and_messages_are_as_ever() {
     for shard in clustered.shards().current() {
         conformance::bus(&clustered_bus, shard).await;
     }
-    conformance::bus(&bus, handstamp_store::Shard::ONLY).await;
+    conformance::bus(&bus, Shard::ONLY).await;
 }
 
 /// Whoever has read a session is told when another changes or ends it, each time.
@@ -74,7 +77,7 @@ async fn one_is_not_told_of_ones_own_changes_and_of_those_after_them() {
     let server = RedisServer::start().await;
     let (one, bus) = tracking(&server.url()).await;
     let (other, _bus) = tracking(&server.url()).await;
-    let mut subscription = bus.subscribe(handstamp_store::Shard::ONLY).await.expect("subscribe");
+    let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     let created = created(&one).await;
     let saved = save(&other, &created).await;
     assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 1, "after a create");
@@ -96,7 +99,7 @@ async fn who_listens_anew_is_told_anew() {
     let server = RedisServer::start().await;
     let (one, bus) = tracking(&server.url()).await;
     let (other, _bus) = tracking(&server.url()).await;
-    let shard = handstamp_store::Shard::ONLY;
+    let shard = Shard::ONLY;
     let record = created(&other).await;
     drop(bus.subscribe(shard).await.expect("subscribe"));
     let mut subscription = bus.subscribe(shard).await.expect("subscribe");
@@ -124,7 +127,7 @@ async fn an_emptied_server_is_noticed() {
     let server = RedisServer::start().await;
     let (_one, bus) = tracking(&server.url()).await;
     let (_other, other_bus) = tracking(&server.url()).await;
-    let shard = handstamp_store::Shard::ONLY;
+    let shard = Shard::ONLY;
     let subscriptions = [
         bus.subscribe(shard).await.expect("subscribe"),
         other_bus.subscribe(shard).await.expect("subscribe"),
@@ -145,7 +148,7 @@ async fn an_emptied_server_is_noticed() {
 async fn a_dead_canary_is_noticed() {
     let server = RedisServer::start().await;
     let (_store, bus) = tracking(&server.url()).await;
-    let subscription = bus.subscribe(handstamp_store::Shard::ONLY).await.expect("subscribe");
+    let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
     let [canary] = server.keys().try_into().expect("the canary and nothing else");
     server.command(&["DEL", &canary]);
@@ -163,11 +166,91 @@ async fn k6_3_overload_ends_no_subscription() {
         ..config(&server.url())
     });
     until_it_serves(&store).await;
-    let subscription = bus.subscribe(handstamp_store::Shard::ONLY).await.expect("subscribe");
+    let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     for _ in 0..3 {
         assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
     }
     assert!(store.load(&record().key).await.is_err(), "there is no room");
+}
+
+/// K6.2: what a server was told to track it tracks after a stall, too.
+#[tokio::test]
+async fn k6_2_a_stall_ends_no_subscription() {
+    let server = RedisServer::start().await;
+    let (other, _bus) = tracking(&server.url()).await;
+    let (store, bus) =
+        connected_by(RedisConfig { invalidation: Transport::Tracking, ..hasty(&server.url()) });
+    let mut there = created(&other).await;
+    let mut subscription =
+        eventually("a subscription", PATIENCE, async || bus.subscribe(Shard::ONLY).await).await;
+    let before = server.clients_named("handstamp:commands");
+    for _ in 0..3 {
+        eventually("a load", PATIENCE, async || store.load(&there.key).await).await.expect("the record");
+        server.pause();
+        let fence = tokio::spawn(subscription.fence());
+        eventually("loads are not waited for", PATIENCE, async || {
+            let error = store.load(&there.key).await.expect_err("nobody answers");
+            if matches!(error, StoreError::Unavailable(_)) { Ok(()) } else { Err(error) }
+        })
+        .await;
+        // One that is sent when it is known that nobody answers waits, too.
+        let late = tokio::spawn(subscription.fence());
+        server.resume();
+        for fence in [fence, late] {
+            assert_eq!(fence.await.expect("no panic").expect("a fence"), Proof::Complete);
+        }
+        there = save(&other, &there).await;
+        assert_eq!(changes_of(&heard(&mut subscription).await, &there.key), 1);
+        assert_eq!(server.clients_named("handstamp:commands"), before);
+    }
+}
+
+/// K6.2: a server that cannot write to its disk refuses `PING`, too, and serves reads as ever.
+#[tokio::test]
+async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
+    let server = with_a_disk_to_lose().await;
+    let (store, bus) = tracking(&server.url()).await;
+    let record = created(&store).await;
+    let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    lose_disk(&server).await;
+    let (late, late_bus) = tracking(&server.url()).await;
+    late.load(&record.key).await.expect("load").expect("the record");
+    let late_subscription = late_bus.subscribe(Shard::ONLY).await.expect("subscribe");
+    for _ in 0..3 {
+        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+        assert_eq!(late_subscription.fence().await.expect("fence"), Proof::Complete);
+    }
+    // Where no canary can be left, a fence cannot tell whether everything is gone.
+    server.command(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]);
+    server.command(&["FLUSHALL"]);
+    server.command(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "yes"]);
+    lose_disk(&server).await;
+    for _ in 0..3 {
+        assert!(may_be_gone(&subscription).await);
+    }
+    server.command(&["CONFIG", "SET", "save", ""]);
+    let subscription = eventually("a canary is left", PATIENCE, async || {
+        let subscription = bus.subscribe(Shard::ONLY).await.map_err(|error| error.to_string())?;
+        let found = subscription.fence().await.is_ok() && !server.keys().is_empty();
+        if found { Ok(subscription) } else { Err("not yet".to_owned()) }
+    })
+    .await;
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+}
+
+/// K6.2: while a script runs, nothing is known; afterwards everything is.
+#[tokio::test]
+async fn k6_2_a_script_ends_no_subscription() {
+    let server = RedisServer::start().await;
+    let (store, bus) = tracking(&server.url()).await;
+    let record = created(&store).await;
+    let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    let script = busy(&server, &store, &record).await;
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Pending);
+    end_script(&server, script).await;
+    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
 }
 
 /// The server cannot tell of changes where nobody listens any more, and says so: nobody takes that for an answer.
@@ -176,7 +259,7 @@ async fn without_a_listener_answers_stay_in_step() {
     let server = RedisServer::start().await;
     let (one, bus) = tracking(&server.url()).await;
     let (other, _bus) = tracking(&server.url()).await;
-    let subscription = bus.subscribe(handstamp_store::Shard::ONLY).await.expect("subscribe");
+    let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     let (mut there, gone) = (created(&other).await, record());
     for round in 0..300 {
         if round == 20 {

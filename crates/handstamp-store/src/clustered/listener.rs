@@ -4,8 +4,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::{Fuse, FusedFuture};
+use futures_util::future::Fuse;
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, StreamExt};
+use handstamp_core::throttle::Throttle;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
@@ -24,6 +26,8 @@ pub(super) struct Listener<B> {
     shard: Shard,
     lane: Arc<Lane>,
     monitor: Monitor,
+    /// The log lines about subscriptions that end as soon as they have begun.
+    ends: Throttle,
 }
 
 /// A subscription, and when a fence on it was sent that has come back.
@@ -40,7 +44,7 @@ impl<B: Bus> Listener<B> {
         status: Arc<watch::Sender<Status>>,
     ) -> Self {
         let monitor = Monitor::new(node.clone(), shard, status);
-        Self { lane: node.lane(shard), node, bus, shard, monitor }
+        Self { lane: node.lane(shard), node, bus, shard, monitor, ends: Throttle::new(QUIET) }
     }
 
     /// Listens, and looks after the shard, whether it can be listened to or not.
@@ -60,17 +64,23 @@ impl<B: Bus> Listener<B> {
     async fn keep_listening(&self) -> Infallible {
         let mut backoff = Backoff::new();
         // Once is enough: attempts go on, and nothing new happens.
-        let mut told = false;
+        let (mut told, mut told_end) = (false, true);
         loop {
             match self.subscribe().await {
                 Ok(live) => {
-                    (backoff, told) = (Backoff::new(), false);
+                    let since = self.node.clock.now();
                     let reachable = self.monitor.check().await;
                     self.monitor.ask_time().await;
+                    self.tell_begin(told_end);
                     let lost = self.listen(live, reachable).await;
                     // The next subscription may be long in coming.
                     self.node.repeat_recent_deletes(&self.lane);
-                    tracing::warn!(error = &lost as &dyn Error, "lost the invalidation bus");
+                    let lasted = self.node.clock.now().saturating_duration_since(since);
+                    // One that ends at once may end at once again.
+                    if lasted >= STABLE {
+                        (backoff, told) = (Backoff::new(), false);
+                    }
+                    told_end = self.tell_end(&lost, lasted);
                 }
                 Err(error) if !told => {
                     tracing::warn!(error = &error as &dyn Error, "cannot listen to the invalidation bus");
@@ -92,14 +102,39 @@ impl<B: Bus> Listener<B> {
         }
     }
 
+    fn tell_begin(&self, told_end: bool) {
+        let node = self.node.messenger.node();
+        if told_end {
+            tracing::info!(%node, "listening to the invalidation bus");
+        } else {
+            tracing::debug!(%node, "listening to the invalidation bus again");
+        }
+    }
+
+    /// Returns whether those who do not look closer are told.
+    fn tell_end(&self, cause: &BusError, lasted: Duration) -> bool {
+        let error = cause as &dyn Error;
+        let admitted = self.ends.admit(self.node.clock.now());
+        let tells = lasted >= STABLE || admitted.is_some();
+        if tells {
+            tracing::warn!(error, more = admitted.unwrap_or(0), "lost the invalidation bus");
+        } else {
+            tracing::debug!(error, "lost the invalidation bus again");
+        }
+        tells
+    }
+
     /// A subscription that is known to be live.
     async fn subscribe(&self) -> Result<Live<B::Subscription>, BusError> {
-        let subscription =
-            timeout(SUBSCRIBE_TIMEOUT, self.bus.subscribe(self.shard)).await.map_err(BusError::new)??;
+        let settings = &self.node.settings;
+        let subscribed = timeout(settings.subscribe_timeout(), self.bus.subscribe(self.shard)).await;
+        let subscription = subscribed.map_err(BusError::new)??;
         let fenced_at = self.node.clock.now();
-        let fence = timeout(self.node.settings.fence_timeout(), subscription.fence());
-        fence.await.map_err(BusError::new)??;
-        Ok(Live { subscription, fenced_at })
+        let fence = timeout(settings.fence_timeout(), subscription.fence());
+        match fence.await.map_err(BusError::new)?? {
+            Proof::Complete | Proof::Shrunk => Ok(Live { subscription, fenced_at }),
+            Proof::Pending => Err(BusError::new("the shard cannot prove anything at present")),
+        }
     }
 
     /// Listens until something goes wrong, on this subscription and those that take its place.
@@ -113,7 +148,6 @@ impl<B: Bus> Listener<B> {
                 self.lane.feed.pass(live.fenced_at);
             }
             self.monitor.set_running(true);
-            tracing::info!(node = %self.node.messenger.node(), "listening to the invalidation bus");
             match self.listen_to(live.subscription).await {
                 Ok(other) => (live, reachable) = (other, true),
                 Err(lost) => return lost,
@@ -133,32 +167,33 @@ impl<B: Bus> Listener<B> {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beat.tick().await;
         let mut proofs = Proofs::default();
-        let (mut fence_sent_at, mut check_begun_at) = (self.node.clock.now(), self.node.clock.now());
-        let mut fence = pin!(Fuse::terminated());
-        let mut check = pin!(Fuse::terminated());
+        let (mut fences, mut checks) = (FuturesOrdered::new(), FuturesOrdered::new());
         let mut replacement = pin!(Fuse::terminated());
         loop {
             tokio::select! {
                 // Messages last: in a flood of them, all others would never have their turn.
                 biased;
-                proof = &mut fence => {
+                Some((sent_at, proof)) = fences.next() => {
                     let proof = proof?;
-                    replacement.set(Fuse::terminated());
+                    let last = fences.is_empty();
+                    replacement.set(if last { Fuse::terminated() } else { self.replacement().fuse() });
                     // The fence promises that the messages before it have arrived, not that they have been applied.
                     apply_all(&mut subscription, &mut inbox)?;
                     if proof == Proof::Shrunk {
                         inbox.clear();
                     }
                     self.monitor.set_running(true);
-                    proofs.fenced(fence_sent_at);
-                    self.trust(&proofs, &inbox);
+                    if proof != Proof::Pending {
+                        proofs.fenced(sent_at);
+                        self.trust(&proofs, &inbox);
+                    }
                     // The reply to a late fence proves too little, and the next one is not late, as a rule.
-                    if self.is_too_old(fence_sent_at) {
+                    if last && self.is_too_old(sent_at) {
                         beat.reset_immediately();
                     }
                 }
-                reachable = &mut check => {
-                    proofs.checked(check_begun_at, reachable);
+                Some((begun_at, reachable)) = checks.next() => {
+                    proofs.checked(begun_at, reachable);
                     // An error here means that the fence was on a server that commands no longer go to.
                     apply_all(&mut subscription, &mut inbox)?;
                     self.trust(&proofs, &inbox);
@@ -166,15 +201,16 @@ impl<B: Bus> Listener<B> {
                 other = &mut replacement => return Ok(other),
                 _ = beat.tick() => {
                     let now = self.node.clock.now();
-                    // Together, so that the one counts for the other. While a fence is late, checks go on.
-                    if fence.is_terminated() && check.is_terminated() {
-                        fence_sent_at = now;
-                        fence.set(subscription.fence().fuse());
-                        replacement.set(self.replacement().fuse());
+                    // Together, so that the one counts for the other. While fences are late, checks go on.
+                    if fences.len() < MOST_IN_FLIGHT {
+                        if fences.is_empty() {
+                            replacement.set(self.replacement().fuse());
+                        }
+                        let fence = subscription.fence();
+                        fences.push_back(async move { (now, fence.await) });
                     }
-                    if check.is_terminated() {
-                        check_begun_at = now;
-                        check.set(self.monitor.check().fuse());
+                    if checks.len() < MOST_IN_FLIGHT {
+                        checks.push_back(async move { (now, self.monitor.check().await) });
                     }
                 }
                 () = inbox.clearing.due() => inbox.clear(),
@@ -193,7 +229,7 @@ impl<B: Bus> Listener<B> {
         self.node.clock.now().saturating_duration_since(sent_at) >= self.node.settings.max_staleness
     }
 
-    /// Another subscription, once the fence on the present one is late. A server that stands still replies on neither; one
+    /// Another subscription, once a fence on the present one is late. A server that stands still replies on neither; one
     /// that replies on a new connection only shows that the old one is dead.
     async fn replacement(&self) -> Live<B::Subscription> {
         sleep(self.node.settings.fence_timeout()).await;
@@ -233,4 +269,9 @@ impl<B> Drop for Listener<B> {
     }
 }
 
-const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A subscription that has lasted so long does not end for a reason that ends the next one at once.
+const STABLE: Duration = Duration::from_secs(1);
+/// How long nothing is told of the ends of others.
+const QUIET: Duration = Duration::from_secs(60);
+/// As many fences as are sent within `max_staleness`: where replies take that long, one of them is always recent enough.
+const MOST_IN_FLIGHT: usize = 4;

@@ -108,7 +108,7 @@ impl Monitor {
 
     /// Whether a write was tried with success.
     async fn check_writes(&self, objections: &mut Objections) -> bool {
-        let checked = timeout(WRITES_TIMEOUT, self.node.store.check_writes(self.shard));
+        let checked = timeout(self.node.settings.writes_timeout(), self.node.store.check_writes(self.shard));
         match checked.await.unwrap_or(Err(StoreError::TimedOut)) {
             Ok(()) => {
                 if std::mem::take(objections).told.is_some() {
@@ -253,7 +253,6 @@ impl Objections {
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// After so long without a write, whether writes work is asked.
 const IDLE_PAUSE: Duration = Duration::from_secs(10);
-const WRITES_TIMEOUT: Duration = Duration::from_secs(2);
 const TIME_INTERVAL: Duration = Duration::from_secs(60);
 /// More than clocks differ that somebody looks after.
 const FAR_OFF: Duration = Duration::from_secs(5);

@@ -19,6 +19,8 @@ pub struct Settings {
     pub cache_max_bytes: usize,
     /// How long this node may go on serving from its cache without proof that it has heard of every
     /// invalidation: a session that was ended anywhere is served here no longer than this. Default: 2 seconds.
+    ///
+    /// Where the replies of the store take longer than this, nothing is served from the cache.
     pub max_staleness: Duration,
     /// How long a read waits for the store. Default: 250 milliseconds.
     pub load_budget: Duration,
@@ -32,8 +34,20 @@ impl Settings {
         (self.max_staleness / 4).max(Duration::from_millis(1))
     }
 
+    /// How long a fence, or a reply about the shard itself, may take before something counts as wrong. That is no less than any
+    /// other reply may take.
     pub(super) fn fence_timeout(&self) -> Duration {
-        self.max_staleness / 2
+        (self.max_staleness / 2).max(self.load_budget)
+    }
+
+    /// How long it may take to subscribe: to connect, and to introduce itself, takes several replies.
+    pub(super) fn subscribe_timeout(&self) -> Duration {
+        self.load_budget.saturating_mul(6).max(Duration::from_secs(2))
+    }
+
+    /// How long it may take to find out whether writes work: a few commands, one after the other.
+    pub(super) fn writes_timeout(&self) -> Duration {
+        self.save_budget.saturating_mul(4).max(Duration::from_secs(2))
     }
 
     /// At most one clearing of the cache a second, but a request for one is never put off beyond the bound.

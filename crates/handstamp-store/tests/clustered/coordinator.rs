@@ -47,11 +47,13 @@ async fn what_was_cached_before_a_gap_is_not_served_after_it() {
 #[tokio::test(start_paused = true)]
 async fn a_fill_from_before_the_subscription_was_live_is_not_believed() {
     let cluster = Cluster::new();
-    let patient = Settings { load_budget: Duration::from_secs(60), ..Settings::default() };
+    let patient = Settings { load_budget: Duration::from_secs(10), ..Settings::default() };
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", patient).await);
     let record = one.create().await;
     two.ears.close();
     until("two notices", async || !two.clustered.running()).await;
+    // An attempt to subscribe anew takes as long as a load may, and has begun already.
+    sleep(patient.load_budget / 2).await;
     let mut held = two.faults.hold_next_load();
     let (read, ()) = tokio::join!(two.load(&record.key), async {
         held.reached().await;

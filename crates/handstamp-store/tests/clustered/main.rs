@@ -8,5 +8,6 @@ mod ended;
 mod loads;
 mod replicas;
 mod shards;
+mod slow;
 mod support;
 mod writes;

@@ -1,0 +1,269 @@
+//! A store whose replies take long, or say nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::time::Timestamp;
+use handstamp_store::{
+    Bus, BusError, ClusteredStore, CreateOutcome, Heard, MemoryBus, MemoryStore, Proof, RetireOutcome,
+    SaveOutcome, Settings, Shard, Store, StoreError, Stored, Subscription, SystemClock, TouchOutcome,
+};
+use handstamp_testkit::{Log, until};
+use tokio::time::{Instant, sleep};
+use tracing::Level;
+
+use crate::support::*;
+
+/// A store each of whose replies takes so long.
+struct SlowStore(MemoryStore, Duration);
+
+/// A bus on which a fence takes so long, and the end of a subscription comes so soon.
+struct SlowBus {
+    inner: MemoryBus,
+    reply: Duration,
+    end: Duration,
+    seen: Seen,
+}
+
+struct SlowSubscription<S> {
+    inner: S,
+    reply: Duration,
+    end: Instant,
+    busy: Arc<AtomicBool>,
+}
+
+/// What becomes of the bus of a node.
+#[derive(Clone, Default)]
+struct Seen {
+    subscriptions: Arc<AtomicUsize>,
+    /// Fences prove nothing at present.
+    busy: Arc<AtomicBool>,
+}
+
+impl Seen {
+    fn subscriptions(&self) -> usize {
+        self.subscriptions.load(Ordering::SeqCst)
+    }
+}
+
+const NEVER: Duration = Duration::from_secs(1_000_000);
+
+fn node(fence: Duration, reply: Duration, settings: Settings) -> TestNode<(), Seen> {
+    ending_node(fence, reply, NEVER, settings)
+}
+
+fn ending_node(fence: Duration, reply: Duration, end: Duration, settings: Settings) -> TestNode<(), Seen> {
+    let cluster = Cluster::new();
+    let store = SlowStore(cluster.store, reply);
+    let seen = Seen::default();
+    let bus = SlowBus { inner: cluster.bus, reply: fence, end, seen: seen.clone() };
+    let messenger = messenger("one", SECRET);
+    let clustered = ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), settings);
+    TestNode { clustered, faults: (), ears: seen }
+}
+
+/// Budgets of somebody whose store is far away.
+fn patient() -> Settings {
+    Settings {
+        load_budget: Duration::from_secs(5),
+        save_budget: Duration::from_secs(10),
+        cache_ttl: TTL,
+        ..Settings::default()
+    }
+}
+
+/// K6.1: what a request may wait for is waited for everywhere else, too; and proofs that take long count.
+#[tokio::test(start_paused = true)]
+async fn k6_1_slow_replies_within_the_budgets_are_cached() {
+    for (fence, reply) in [(300, 300), (600, 600), (900, 900), (1_200, 1_200), (100, 1_200), (1_200, 100)] {
+        let [fence, reply] = [fence, reply].map(Duration::from_millis);
+        let node = node(fence, reply, patient());
+        until("it is well", async || node.clustered.running() && node.clustered.healthy()).await;
+        until("writes are known to work", async || node.clustered.writable_in_part()).await;
+        let record = node.create().await;
+        until("it is cached", async || node.lookup(&record.key).is_some()).await;
+        // The first fences are further apart.
+        sleep(Duration::from_secs(5)).await;
+        let until = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < until {
+            sleep(Duration::from_millis(50)).await;
+            assert_eq!(node.lookup(&record.key), Some(found("first")), "{fence:?}, {reply:?}");
+            assert!(node.clustered.running() && node.clustered.healthy(), "{fence:?}, {reply:?}");
+        }
+        assert_eq!(node.ears.subscriptions(), 1, "one subscription is enough");
+    }
+}
+
+/// K6.1: a fence that takes longer than `max_staleness` proves nothing, but it shows that the subscription is live.
+#[tokio::test(start_paused = true)]
+async fn k6_1_replies_slower_than_max_staleness_are_served_from_the_store() {
+    let slow = Duration::from_secs(3);
+    let node = node(slow, slow, patient());
+    until("it is well", async || node.clustered.running() && node.clustered.healthy()).await;
+    let record = node.create().await;
+    let until = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < until {
+        assert_eq!(node.lookup(&record.key), None);
+        assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
+        assert!(node.clustered.running() && node.clustered.healthy());
+    }
+    assert_eq!(node.ears.subscriptions(), 1, "one subscription is enough");
+}
+
+/// K6.2: a server that says that it cannot say anything at present has lost nothing.
+#[tokio::test(start_paused = true)]
+async fn k6_2_a_pending_proof_takes_trust_away_and_not_the_cache() {
+    let quick = Duration::from_millis(1);
+    let node = node(quick, quick, patient());
+    until("it is well", async || node.clustered.running() && node.clustered.healthy()).await;
+    let record = node.create().await;
+    until("it is cached", async || node.lookup(&record.key).is_some()).await;
+    let clears = node.clustered.bus_stats().clears;
+    node.ears.busy.store(true, Ordering::SeqCst);
+    sleep(MAX_STALENESS).await;
+    assert_eq!(node.lookup(&record.key), None);
+    sleep(Duration::from_secs(60)).await;
+    assert!(node.clustered.running());
+    node.ears.busy.store(false, Ordering::SeqCst);
+    until("it is trusted again", async || node.lookup(&record.key).is_some()).await;
+    assert_eq!((node.clustered.bus_stats().clears, node.ears.subscriptions()), (clears, 1));
+}
+
+/// A subscription that ends as soon as it has begun, again and again, fills no log, and is not made anew at once.
+#[tokio::test(start_paused = true)]
+async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
+    let (log, _guard) = Log::listen();
+    let quick = Duration::from_millis(1);
+    let node = ending_node(quick, quick, Duration::from_millis(50), Settings::default());
+    until("some have ended", async || node.ears.subscriptions() > 30).await;
+    let before = node.ears.subscriptions();
+    sleep(Duration::from_secs(10)).await;
+    let count = node.ears.subscriptions() - before;
+    assert!(count < 60, "{count} in ten seconds");
+    let warnings = log.lines(Level::WARN, "handstamp_store");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    sleep(Duration::from_secs(60)).await;
+    let warnings = log.lines(Level::WARN, "handstamp_store");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(!warnings[1].contains("more=0"), "{warnings:?}");
+}
+
+/// One that lasted is a matter of its own.
+#[tokio::test(start_paused = true)]
+async fn k6_4_every_subscription_that_lasted_is_logged() {
+    let (log, _guard) = Log::listen();
+    let quick = Duration::from_millis(1);
+    let node = ending_node(quick, quick, Duration::from_secs(5), Settings::default());
+    until("some have ended", async || node.ears.subscriptions() == 4).await;
+    for (level, text) in [(Level::WARN, "lost the"), (Level::INFO, "listening to the")] {
+        let lines = log.lines(level, "handstamp_store");
+        assert!(lines.iter().filter(|line| line.contains(text)).count() >= 3, "{lines:?}");
+    }
+}
+
+impl Bus for SlowBus {
+    type Subscription = SlowSubscription<<MemoryBus as Bus>::Subscription>;
+
+    async fn subscribe(&self, shard: Shard) -> Result<Self::Subscription, BusError> {
+        sleep(self.reply * 6).await;
+        self.seen.subscriptions.fetch_add(1, Ordering::SeqCst);
+        let inner = self.inner.subscribe(shard).await?;
+        let (end, busy) = (Instant::now() + self.end, self.seen.busy.clone());
+        Ok(SlowSubscription { inner, reply: self.reply, end, busy })
+    }
+
+    async fn publish(&self, shard: Shard, message: Bytes) -> Result<(), BusError> {
+        self.inner.publish(shard, message).await
+    }
+}
+
+impl<S: Subscription> Subscription for SlowSubscription<S> {
+    async fn next(&mut self) -> Result<Heard, BusError> {
+        tokio::select! {
+            heard = self.inner.next() => heard,
+            () = tokio::time::sleep_until(self.end) => Err(BusError::new("told to end")),
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
+        self.inner.try_next()
+    }
+
+    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
+        let (fence, reply, busy) = (self.inner.fence(), self.reply, self.busy.clone());
+        async move {
+            sleep(reply).await;
+            if busy.load(Ordering::SeqCst) { Ok(Proof::Pending) } else { fence.await }
+        }
+    }
+}
+
+impl Store for SlowStore {
+    async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
+        sleep(self.1).await;
+        self.0.load(key).await
+    }
+
+    async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
+        sleep(self.1).await;
+        self.0.create(record, ttl).await
+    }
+
+    async fn save(
+        &self,
+        record: &Record,
+        replacing: Revision,
+        ttl: Duration,
+        notice: Bytes,
+    ) -> Result<SaveOutcome, StoreError> {
+        sleep(self.1).await;
+        self.0.save(record, replacing, ttl, notice).await
+    }
+
+    async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
+        sleep(self.1).await;
+        self.0.touch(key, ttl).await
+    }
+
+    async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
+        sleep(self.1).await;
+        self.0.delete(key, notice).await
+    }
+
+    async fn retire(
+        &self,
+        key: &SessionKey,
+        revision: Revision,
+        mark: Mark,
+        ttl: Duration,
+        notice: Bytes,
+    ) -> Result<RetireOutcome, StoreError> {
+        sleep(self.1).await;
+        self.0.retire(key, revision, mark, ttl, notice).await
+    }
+
+    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
+        sleep(self.1).await;
+        self.0.unmark(key, mark).await
+    }
+
+    async fn check(&self, shard: Shard) -> Result<(), StoreError> {
+        sleep(self.1).await;
+        self.0.check(shard).await
+    }
+
+    /// Three commands.
+    async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
+        sleep(self.1 * 3).await;
+        self.0.check_writes(shard).await
+    }
+
+    async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
+        sleep(self.1).await;
+        self.0.time(shard).await
+    }
+}
