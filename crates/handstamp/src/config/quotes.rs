@@ -1,3 +1,5 @@
+use super::secret::is_without_punctuation;
+
 /// The text between quotes, if it stands between quotes.
 ///
 /// A shell takes quotes away; `docker run --env-file`, Kubernetes manifests and many others pass them on. A secret that
@@ -7,10 +9,23 @@ pub(super) fn without_quotes(text: &str) -> Option<&str> {
 }
 
 /// Whether a text begins or ends with a quote of any kind, be it escaped: one may be lost where only part of a line was copied.
+///
+/// A secret of a password manager may begin or end with one, too; so ASCII quotes count only where there is no punctuation between
+/// them.
 pub(super) fn has_quote_at_an_end(text: &str) -> bool {
-    let is_quote =
-        |letter| matches!(letter, '"' | '\'' | '`' | '´' | '‘'..='‟' | '«' | '»' | '‹' | '›' | '＂' | '＇');
-    text.trim_start_matches('\\').starts_with(is_quote) || text.ends_with(is_quote)
+    let has = |is_quote: fn(char) -> bool| {
+        text.trim_start_matches('\\').starts_with(is_quote) || text.ends_with(is_quote)
+    };
+    let within = text.trim_matches(|letter| letter == '\\' || is_ascii_quote(letter));
+    has(is_typographic_quote) || (has(is_ascii_quote) && is_without_punctuation(within))
+}
+
+fn is_typographic_quote(letter: char) -> bool {
+    matches!(letter, '´' | '‘'..='‟' | '«' | '»' | '‹' | '›' | '＂' | '＇')
+}
+
+fn is_ascii_quote(letter: char) -> bool {
+    matches!(letter, '"' | '\'' | '`')
 }
 
 const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’')];
@@ -46,7 +61,7 @@ mod tests {
         {
             assert!(has_quote_at_an_end(text), "{text}");
         }
-        for text in ["", "a", "a\"a", "a'a", r"\a\", "a’a"] {
+        for text in ["", "a", "\"a!", "a%'", "a\"a", "a'a", r"\a\", "a’a"] {
             assert!(!has_quote_at_an_end(text), "{text}");
         }
     }

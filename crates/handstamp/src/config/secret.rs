@@ -37,13 +37,18 @@ fn copied_too_much(text: &str) -> Option<&'static str> {
         Some("a quote at the beginning or the end is part of the value: write it without quotes")
     } else if assigned.is_some_and(|rest| rest.trim_start().starts_with('=')) {
         Some("the name is part of the value: write only what is behind the =")
-    } else if text.ends_with(';') {
+    } else if text.strip_suffix(';').is_some_and(is_without_punctuation) {
         Some("the semicolon at the end is part of the value: write it without one")
     } else if [" #", "\t#"].iter().any(|comment| text.contains(comment)) {
         Some("the comment is part of the value: write it into a line of its own")
     } else {
         None
     }
+}
+
+/// Whether a text consists of characters of hexadecimal digits, base64 or words. Other secrets may well end with a semicolon.
+pub(super) fn is_without_punctuation(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_alphanumeric() || "+/=_-. ".contains(letter))
 }
 
 /// 32 random bytes in hexadecimal digits.
