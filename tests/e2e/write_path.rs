@@ -199,6 +199,7 @@ async fn k11_too_few_replicas_are_shown() {
     settings.insert("SESSION_SAVE_BUDGET", "2s".to_owned());
     let node = NodeProcess::start(program(), settings).await;
     until_rejected(&node, "too few replicas have it yet").await;
+    server.command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
     replica.command(&["REPLICAOF", "127.0.0.1", &server.port().to_string()]);
     until_well(&node).await;
     let mut browser = Browser::new();
