@@ -187,6 +187,26 @@ async fn until_rejected(node: &NodeProcess, logged: &str) {
     assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it has never been of use");
 }
 
+/// K11: one line for each server, which says which.
+#[tokio::test]
+async fn k11_in_a_cluster_the_log_names_each_server() {
+    let cluster = RedisCluster::start().await;
+    let primaries = cluster.primaries();
+    for primary in &primaries {
+        set(cluster.node(*primary), "maxmemory", "1");
+    }
+    let node = NodeProcess::start(program(), settings_at(&cluster.url(), "node")).await;
+    until("all are told", async || node.output().matches(" rejects writes").count() >= primaries.len()).await;
+    until("attempts go on", async || node.output().matches("still rejects writes").count() > 2).await;
+    let warnings = warnings(&node);
+    let lines: Vec<_> = warnings.iter().filter(|line| line.contains("rejects writes")).collect();
+    assert_eq!(lines.len(), primaries.len(), "{lines:?}");
+    for primary in primaries {
+        let server = format!("127.0.0.1:{}", cluster.node(primary).port());
+        assert!(lines.iter().any(|line| line.contains(&server)), "{server}: {lines:?}");
+    }
+}
+
 /// K11: of no use to a node whose logins have to reach a replica.
 #[tokio::test]
 async fn k11_too_few_replicas_are_shown() {
@@ -198,6 +218,7 @@ async fn k11_too_few_replicas_are_shown() {
     settings.insert("SESSION_SAVE_BUDGET", "2s".to_owned());
     let node = NodeProcess::start(program(), settings).await;
     until_rejected(&node, "too few replicas have it yet").await;
+    server.command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
     replica.command(&["REPLICAOF", "127.0.0.1", &server.port().to_string()]);
     until_well(&node).await;
     let mut browser = Browser::new();

@@ -247,6 +247,7 @@ async fn k11_too_few_replicas_are_found() {
     let (store, _bus) = connected_by(RedisConfig { save_timeout: NEVER / 600, ..waiting });
     until_it_serves(&store).await;
     assert!(refusal(&store).await.contains("too few replicas"));
+    server.command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
     replica.command(&["REPLICAOF", "127.0.0.1", &server.port().to_string()]);
     eventually("the replica has it", PATIENCE, async || patient.check_writes(Shard::ONLY).await).await;
     replica.kill();

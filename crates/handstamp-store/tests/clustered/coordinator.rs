@@ -360,12 +360,13 @@ async fn k11_one_check_without_a_reply_is_no_fault() {
             assert!(node.clustered.healthy());
         }
     };
-    for _ in 0..30 {
+    // Checks come at regular intervals, and this does not.
+    for pause in 10..40 {
         node.faults.hang_in_writes();
         // Longer than a check waits, and not until the next one begins.
         well_for(29).await;
         node.faults.work();
-        well_for(10).await;
+        well_for(pause).await;
     }
 }
 
