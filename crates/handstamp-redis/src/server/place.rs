@@ -87,11 +87,6 @@ impl Place {
         }
     }
 
-    /// Whether the connection for commands is that of the application.
-    pub(crate) fn is_shared(&self) -> bool {
-        matches!(self, Self::Shared(..))
-    }
-
     /// The same, over connections of our own.
     pub(crate) fn unshared(&self) -> Self {
         match self {

@@ -6,7 +6,7 @@ use crate::driver::{Caller, Connection, Reply, Request};
 use crate::limit::Limit;
 use crate::purpose::Purpose;
 
-/// A check of writes, on a connection of its own, unless the application has given us its own connection: while a write hangs, the server replies to nothing that comes behind it on the
+/// A check of writes, on a connection of its own: while a write hangs, the server replies to nothing that comes behind it on the
 /// same connection.
 pub(crate) struct WriteProbe<'s> {
     server: &'s Server,
@@ -25,17 +25,15 @@ impl<'s> WriteProbe<'s> {
     pub(super) async fn open(server: &'s Server) -> Result<Self, RedisError> {
         // Where commands cannot go there is no use in trying.
         let shared = server.caller(server.config.limit(Limit::Probe)).await?;
-        if server.place.is_shared() {
-            return Ok(Self { server, caller: shared, own: None });
-        }
         let losses = server.lives.borrow().connections;
         let kept = server.kept.lock().take();
         if let Some(kept) = kept.filter(|kept| kept.losses == losses && !kept.connection.has_ended()) {
             return Ok(Self::over(server, kept));
         }
         let name = server.config.client_name(Purpose::WriteChecks);
+        let place = server.place.unshared();
         // Boxed, because making a connection is a large future, and a rare one.
-        match Box::pin(server.place.open(server.config.protocol(), &name, &server.roles)).await {
+        match Box::pin(place.open(server.config.protocol(), &name, &server.roles)).await {
             Ok((connection, _)) => Ok(Self::over(server, Kept { connection, losses })),
             // No room for another client, for one, says nothing of writes.
             Err(RedisError::Refused(_)) => Ok(Self { server, caller: shared, own: None }),
