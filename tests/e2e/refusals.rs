@@ -64,7 +64,8 @@ async fn k6_4_a_refused_connection_is_503_at_once_and_logged_once() {
                 assert_eq!(browser.get(&node, path).await.status(), StatusCode::SERVICE_UNAVAILABLE);
             }
             assert_eq!(browser.get(&node, "/health/live").await.status(), StatusCode::OK);
-            assert!(warnings(&node).iter().any(|line| line.contains(logged)), "{url}: {:?}", warnings(&node));
+            // The first attempt may have got less far on a busy machine.
+            until(logged, async || warnings(&node).iter().any(|line| line.contains(logged))).await;
             assert_eq!(repeated_warnings(&node), Vec::<String>::new(), "{url}");
         }),
     )

@@ -15,20 +15,21 @@ impl Node {
         let mut pending = self.deletes.pending(|key| self.store.shard_of(key) == shard);
         let mut next = from.checked_rem(pending.len()).unwrap_or(0);
         pending.rotate_left(next);
+        let mut count = 0;
         for keys in pending.chunks(DELETES_AT_ONCE) {
             let writes = Writes::new(self);
             let sent = join_all(keys.iter().map(async |key| writes.delete_again(key).await)).await;
-            let count = sent.iter().filter(|sent| matches!(sent, Ok(true))).count();
-            if count > 0 {
-                tracing::info!(count, "deleted sessions again, or late");
-            }
+            count += sent.iter().filter(|sent| matches!(sent, Ok(true))).count();
             // The others are no longer pending.
             next += sent.iter().filter(|sent| sent.is_err()).count();
             if sent.iter().all(Result::is_err) {
-                return next;
+                break;
             }
         }
-        0
+        if count > 0 {
+            tracing::info!(count, "deleted sessions again, or late");
+        }
+        next
     }
 
     /// Has the recent deletes in a shard sent again, because they may have been undone: another server may have taken over.
