@@ -33,7 +33,7 @@ use crate::outage::OutageSetting;
 /// | `REDIS_NODE_1_HOST`, `REDIS_NODE_1_PORT`, `REDIS_NODE_2_HOST`, ... | the same, or further ones, a node each, up to 99 | none; port `6379` |
 /// | `REDIS_USERNAME`, `REDIS_PASSWORD` | who we are to the servers, unless the URL says it; never both | the default user, no password |
 /// | `REDIS_TLS` | `true`: TLS to the nodes in a list; with a URL, it has to agree with that | `false` |
-/// | `REDIS_CA_FILE` | the only authority to trust behind TLS, as PEM | those that the system trusts |
+/// | `REDIS_CA_FILE` | the only certificate authority to trust for TLS, as PEM | those that the system trusts |
 /// | `REDIS_CERT_FILE`, `REDIS_KEY_FILE` | our certificate and its private key, as PEM, for servers that want one | none |
 /// | `REDIS_READ_FROM` | which servers answer reads: `primary` or `replica` | `primary` |
 /// | `REDIS_WAIT_REPLICAS` | how many replicas must have a write before it counts | `0` |
@@ -41,14 +41,14 @@ use crate::outage::OutageSetting;
 /// | `NODE_ID` | the name of this node in logs and answers | the host name |
 /// | `SESSION_TIMEOUT` | idle timeout | `1h` |
 /// | `SESSION_LIFETIME` | absolute lifetime | `24h`, or the idle timeout if that is longer |
-/// | `SESSION_NAMESPACE` | the application and environment that sessions belong to | the channel, or `handstamp` |
-/// | `SESSION_CHANNEL` | the Pub/Sub channel of invalidations | the namespace and `:invalidate` |
+/// | `SESSION_NAMESPACE` | the application and environment that sessions belong to | `handstamp`, or the value of `SESSION_CHANNEL` if only that is set |
+/// | `SESSION_CHANNEL` | the Pub/Sub channel of invalidations | `<namespace>:invalidate` |
 /// | `SESSION_MAX_SIZE` | the most bytes that a session's data may take, encoded | `65536` |
 /// | `SESSION_LOAD_BUDGET` | how long a request waits for Redis to read | `250ms` |
 /// | `SESSION_SAVE_BUDGET` | how long a request waits for Redis to write, retries included | `500ms` |
-/// | `SESSION_OUTAGE` | what reads get while Redis is away: `serve` (what the local cache holds, for `LOCAL_CACHE_TTL`), `serve:20s`, `refuse` or `anonymous`: see [`Outage`](crate::Outage) | `serve` |
+/// | `SESSION_OUTAGE` | what reads get while Redis is away: `serve`: what the local cache holds, for `LOCAL_CACHE_TTL`; `serve:20s`: the same for 20 seconds; `refuse`: 503; `anonymous`: no session, and 503 for writes: see [`Outage`](crate::Outage) | `serve` |
 /// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies called `<namespace>-id`, without `Secure` and `__Host-`, for development | `false` |
-/// | `SESSION_TRUSTED_ORIGINS` | whose pages may log visitors out, besides the site that the request is sent to: `https://shop.example,https://admin.example:8443` | none |
+/// | `SESSION_TRUSTED_ORIGINS` | other origins whose pages may log visitors out: `https://shop.example,https://admin.example:8443` | none |
 /// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
 /// | `LOCAL_CACHE_MAX_SIZE` | how many sessions the local cache holds; `0`: none | `10000` |
 /// | `LOCAL_CACHE_MAX_BYTES` | how many bytes these sessions may take, at least 1,024 and three times `SESSION_MAX_SIZE`; `0`: no cache | `67108864` |

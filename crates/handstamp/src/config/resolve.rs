@@ -62,11 +62,9 @@ impl Config {
         let timeouts = self.timeouts(&mut problems);
         let node = self.node_settings(&mut problems);
         let max_size = self.session_max_size.unwrap_or(64 * 1024);
-        if max_size > MAX_DECODED {
-            problems.push(Problem::new(
-                "SESSION_MAX_SIZE",
-                format_args!("at most {MAX_DECODED} bytes are allowed"),
-            ));
+        if max_size == 0 || max_size > MAX_DECODED {
+            let complaint = format_args!("from 1 to {MAX_DECODED} bytes are allowed");
+            problems.push(Problem::new("SESSION_MAX_SIZE", complaint));
         }
         self.check_cache(&node, max_size, &mut problems);
         let trusted_origins = self.origins(&mut problems);

@@ -378,6 +378,7 @@ async fn settings_of_the_cache_that_contradict_others_are_refused() {
         ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "197631")][..]),
         ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "4096"), ("SESSION_MAX_SIZE", "1025")]),
         ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "64MiB")]),
+        ("SESSION_MAX_SIZE", &[("SESSION_MAX_SIZE", "0")]),
         ("LOCAL_CACHE_MAX_STALENESS", &[("LOCAL_CACHE_MAX_STALENESS", "249ms")]),
         ("SESSION_OUTAGE", &[("SESSION_OUTAGE", "serve:20s"), ("LOCAL_CACHE_TTL", "0s")]),
         ("SESSION_OUTAGE", &[("SESSION_OUTAGE", "serve:20s"), ("LOCAL_CACHE_MAX_SIZE", "0")]),
