@@ -1,9 +1,10 @@
 //! A store that cannot take writes is detected at start and later, shown by `/health` and logged once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use handstamp_testkit::{NodeProcess, RedisCluster, RedisServer, ServerOptions, free_port};
+use handstamp_testkit::{NodeProcess, PATIENCE, RedisCluster, RedisServer, ServerOptions, free_port};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -89,7 +90,16 @@ fn fail_to_snapshot(server: &RedisServer) {
     set(server, "dir", gone.path().to_str().unwrap());
     gone.close().unwrap();
     server.command(&["BGSAVE"]);
+    // The child process takes a while to fail.
+    let attempts = PATIENCE.as_millis() / PAUSE.as_millis();
+    let has_failed = (0..attempts).any(|_| {
+        std::thread::sleep(PAUSE);
+        matches!(server.try_command(&["PING"]), Err(refusal) if refusal.code() == Some("MISCONF"))
+    });
+    assert!(has_failed, "the snapshot does not fail");
 }
+
+const PAUSE: Duration = Duration::from_millis(10);
 
 #[tokio::test]
 async fn k11_a_store_that_takes_no_writes_is_shown_and_logged_once_until_it_does() {
