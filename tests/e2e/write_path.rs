@@ -84,6 +84,7 @@ fn set(server: &RedisServer, name: &str, value: &str) {
 }
 
 /// From then on the server takes no writes (`stop-writes-on-bgsave-error`).
+#[expect(clippy::disallowed_methods, reason = "it polls, and nothing else goes on meanwhile")]
 fn fail_to_snapshot(server: &RedisServer) {
     let gone = TempDir::new().unwrap();
     set(server, "save", "3600 1");
