@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use handstamp_core::cookie::Presented;
 use http::header::{COOKIE, Entry};
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use tower_service::Service;
 
 use super::{ResponseFuture, Shared};
@@ -88,9 +88,10 @@ fn use_again<T: SessionData>(
 /// `Sec-Purpose` is that of the [Fetch standard](https://fetch.spec.whatwg.org/#sec-purpose-header); the others are those of older
 /// browsers.
 fn is_prefetch(headers: &HeaderMap) -> bool {
-    [SEC_PURPOSE, PURPOSE, X_PURPOSE, X_MOZ]
-        .iter()
-        .any(|name| headers.get_all(name).iter().any(names_prefetch))
+    // One pass over the names is faster than to look four of them up.
+    headers.iter().any(|(name, value)| {
+        matches!(name.as_str(), "sec-purpose" | "purpose" | "x-purpose" | "x-moz") && names_prefetch(value)
+    })
 }
 
 fn names_prefetch(purpose: &HeaderValue) -> bool {
@@ -100,11 +101,6 @@ fn names_prefetch(purpose: &HeaderValue) -> bool {
     };
     begins_with("prefetch") || begins_with("preview")
 }
-
-const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
-const PURPOSE: HeaderName = HeaderName::from_static("purpose");
-const X_PURPOSE: HeaderName = HeaderName::from_static("x-purpose");
-const X_MOZ: HeaderName = HeaderName::from_static("x-moz");
 
 /// Nothing behind this layer that logs headers is to log the session's credential.
 fn hide_cookies(headers: &mut HeaderMap) {
