@@ -175,10 +175,6 @@ impl Faults {
 
     async fn call(&self) -> Result<(), StoreError> {
         self.0.calls.fetch_add(1, Ordering::SeqCst);
-        let delay = *self.0.delay.lock();
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
         self.in_working_order().await
     }
 
@@ -208,6 +204,10 @@ impl Faults {
     }
 
     async fn in_working_order(&self) -> Result<(), StoreError> {
+        let delay = *self.0.delay.lock();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let mut mode = self.0.mode.subscribe();
         // The sender lives as long as `self`.
         let mode = mode.wait_for(|mode| *mode != Mode::Hanging).await.map(|mode| *mode);
@@ -350,7 +350,10 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
-        self.faults.in_working_order().await?;
+        // As many commands, one after the other.
+        for _ in 0..3 {
+            self.faults.in_working_order().await?;
+        }
         self.faults.writable().await?;
         self.inner.check_writes(shard).await
     }

@@ -167,7 +167,7 @@ fn there_already<T>(received: Result<T, TryRecvError>) -> Option<Result<T, Redis
     }
 }
 
-/// A listener that is this many messages behind has lost some, and is told so. The client library reads up to a megabyte before the
+/// A listener that falls this many messages behind loses the oldest, and its next call reports that. The client library reads up to a megabyte before the
 /// listener has its turn, which is this many of the shortest messages. The places for them take five megabytes.
 const MESSAGES: usize = 32_768;
 /// Only servers send those.

@@ -67,8 +67,8 @@ pub(super) fn connection(limit: Duration) -> ConnectionConfig {
     }
 }
 
-/// Neither user nor password. `fred` begins with a `PING` unless it is told so, and a server that cannot write to its disk
-/// refuses that.
+/// Neither user nor password. Without a provider of credentials, `fred` begins with a `PING`, which a server that cannot write to
+/// its disk refuses.
 #[derive(Debug)]
 struct Nobody;
 

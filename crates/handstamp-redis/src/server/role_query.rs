@@ -44,8 +44,7 @@ impl RoleQuery {
                 if !self.both_are_denied.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
                         server = %place, %cause,
-                        "the commands ROLE and INFO are denied: the server counts as a primary, and its clock is unknown; \
-                         permit +role and +info"
+                        "the commands ROLE and INFO are denied: the server counts as a primary; permit +role and +info"
                     );
                 }
                 Ok(Role::Primary)

@@ -26,7 +26,7 @@ pub(super) struct Listener<B> {
     shard: Shard,
     lane: Arc<Lane>,
     monitor: Monitor,
-    /// The log lines about subscriptions that end as soon as they have begun.
+    /// Limits the warnings about subscriptions that end as soon as they have begun.
     ends: Throttle,
 }
 
@@ -64,14 +64,14 @@ impl<B: Bus> Listener<B> {
     async fn keep_listening(&self) -> Infallible {
         let mut backoff = Backoff::new();
         // Once is enough: attempts go on, and nothing new happens.
-        let (mut told, mut told_end) = (false, true);
+        let (mut told, mut warned) = (false, true);
         loop {
             match self.subscribe().await {
                 Ok(live) => {
                     let since = self.node.clock.now();
                     let reachable = self.monitor.check().await;
                     self.monitor.ask_time().await;
-                    self.tell_begin(told_end);
+                    self.log_begin(warned);
                     let lost = self.listen(live, reachable).await;
                     // The next subscription may be long in coming.
                     self.node.repeat_recent_deletes(&self.lane);
@@ -80,7 +80,7 @@ impl<B: Bus> Listener<B> {
                     if lasted >= STABLE {
                         (backoff, told) = (Backoff::new(), false);
                     }
-                    told_end = self.tell_end(&lost, lasted);
+                    warned = self.log_end(&lost, lasted);
                 }
                 Err(error) if !told => {
                     tracing::warn!(error = &error as &dyn Error, "cannot listen to the invalidation bus");
@@ -102,26 +102,27 @@ impl<B: Bus> Listener<B> {
         }
     }
 
-    fn tell_begin(&self, told_end: bool) {
+    /// `warned`: whether the end of the subscription before this one was logged as a warning.
+    fn log_begin(&self, warned: bool) {
         let node = self.node.messenger.node();
-        if told_end {
+        if warned {
             tracing::info!(%node, "listening to the invalidation bus");
         } else {
             tracing::debug!(%node, "listening to the invalidation bus again");
         }
     }
 
-    /// Returns whether those who do not look closer are told.
-    fn tell_end(&self, cause: &BusError, lasted: Duration) -> bool {
+    /// Returns whether it was logged as a warning.
+    fn log_end(&self, cause: &BusError, lasted: Duration) -> bool {
         let error = cause as &dyn Error;
         let admitted = self.ends.admit(self.node.clock.now());
-        let tells = lasted >= STABLE || admitted.is_some();
-        if tells {
+        let warns = lasted >= STABLE || admitted.is_some();
+        if warns {
             tracing::warn!(error, more = admitted.unwrap_or(0), "lost the invalidation bus");
         } else {
             tracing::debug!(error, "lost the invalidation bus again");
         }
-        tells
+        warns
     }
 
     /// A subscription that is known to be live.
@@ -271,7 +272,7 @@ impl<B> Drop for Listener<B> {
 
 /// A subscription that has lasted so long does not end for a reason that ends the next one at once.
 const STABLE: Duration = Duration::from_secs(1);
-/// How long nothing is told of the ends of others.
+/// The time between two warnings about subscriptions that end sooner than that.
 const QUIET: Duration = Duration::from_secs(60);
 /// As many fences as are sent within `max_staleness`: where replies take that long, one of them is always recent enough.
 const MOST_IN_FLIGHT: usize = 4;

@@ -61,6 +61,7 @@ mod tests {
         proofs.checked(start + second * 3, false);
         assert_eq!(proofs.up_to(), None);
     }
+
     #[test]
     fn k6_1_a_check_that_takes_longer_than_the_fence_counts() {
         let (start, second) = (start(), Duration::from_secs(1));

@@ -65,5 +65,5 @@ impl Subscription for MemorySubscription {
     }
 }
 
-/// A listener that is this many messages behind has lost some, and is told so.
+/// A listener that falls this many messages behind loses the oldest, and its next call reports that.
 const CAPACITY: usize = 16_384;

@@ -5,21 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Mark, Record, Revision};
-use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    Bus, BusError, ClusteredStore, CreateOutcome, Heard, MemoryBus, MemoryStore, Proof, RetireOutcome,
-    SaveOutcome, Settings, Shard, Store, StoreError, Stored, Subscription, SystemClock, TouchOutcome,
+    Bus, BusError, ClusteredStore, Heard, MemoryBus, Proof, Settings, Shard, Subscription, SystemClock,
 };
-use handstamp_testkit::{Log, until};
+use handstamp_testkit::{Faults, FaultyStore, Log, until};
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 
 use crate::support::*;
-
-/// A store each of whose replies takes so long.
-struct SlowStore(MemoryStore, Duration);
 
 /// A bus on which a fence takes so long, and the end of a subscription comes so soon.
 struct SlowBus {
@@ -52,18 +45,24 @@ impl Seen {
 
 const NEVER: Duration = Duration::from_secs(1_000_000);
 
-fn node(fence: Duration, reply: Duration, settings: Settings) -> TestNode<(), Seen> {
+fn node(fence: Duration, reply: Duration, settings: Settings) -> TestNode<Faults, Seen> {
     ending_node(fence, reply, NEVER, settings)
 }
 
-fn ending_node(fence: Duration, reply: Duration, end: Duration, settings: Settings) -> TestNode<(), Seen> {
+fn ending_node(
+    fence: Duration,
+    reply: Duration,
+    end: Duration,
+    settings: Settings,
+) -> TestNode<Faults, Seen> {
     let cluster = Cluster::new();
-    let store = SlowStore(cluster.store, reply);
+    let (store, faults) = FaultyStore::new(cluster.store);
+    faults.delay(reply);
     let seen = Seen::default();
     let bus = SlowBus { inner: cluster.bus, reply: fence, end, seen: seen.clone() };
     let messenger = messenger("one", SECRET);
     let clustered = ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), settings);
-    TestNode { clustered, faults: (), ears: seen }
+    TestNode { clustered, faults, ears: seen }
 }
 
 /// Budgets of somebody whose store is far away.
@@ -199,71 +198,5 @@ impl<S: Subscription> Subscription for SlowSubscription<S> {
             sleep(reply).await;
             if busy.load(Ordering::SeqCst) { Ok(Proof::Pending) } else { fence.await }
         }
-    }
-}
-
-impl Store for SlowStore {
-    async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
-        sleep(self.1).await;
-        self.0.load(key).await
-    }
-
-    async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
-        sleep(self.1).await;
-        self.0.create(record, ttl).await
-    }
-
-    async fn save(
-        &self,
-        record: &Record,
-        replacing: Revision,
-        ttl: Duration,
-        notice: Bytes,
-    ) -> Result<SaveOutcome, StoreError> {
-        sleep(self.1).await;
-        self.0.save(record, replacing, ttl, notice).await
-    }
-
-    async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
-        sleep(self.1).await;
-        self.0.touch(key, ttl).await
-    }
-
-    async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
-        sleep(self.1).await;
-        self.0.delete(key, notice).await
-    }
-
-    async fn retire(
-        &self,
-        key: &SessionKey,
-        revision: Revision,
-        mark: Mark,
-        ttl: Duration,
-        notice: Bytes,
-    ) -> Result<RetireOutcome, StoreError> {
-        sleep(self.1).await;
-        self.0.retire(key, revision, mark, ttl, notice).await
-    }
-
-    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
-        sleep(self.1).await;
-        self.0.unmark(key, mark).await
-    }
-
-    async fn check(&self, shard: Shard) -> Result<(), StoreError> {
-        sleep(self.1).await;
-        self.0.check(shard).await
-    }
-
-    /// Three commands.
-    async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
-        sleep(self.1 * 3).await;
-        self.0.check_writes(shard).await
-    }
-
-    async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
-        sleep(self.1).await;
-        self.0.time(shard).await
     }
 }

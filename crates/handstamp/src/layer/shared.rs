@@ -172,6 +172,17 @@ impl<T: SessionData> Shared<T> {
         self.cookie.name() == other.cookie.name() && self.runtime.is_same(&other.runtime)
     }
 
+    /// What the local cache knows of a session, or else the store.
+    pub(crate) async fn lookup_or_load(
+        self: &Arc<Self>,
+        key: &SessionKey,
+    ) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
+        match self.store().lookup(key, self.now()) {
+            Some(known) => Ok(known),
+            None => self.load(key).await,
+        }
+    }
+
     /// What the store knows of a session, past the local cache. All requests that ask at the same time share the reply.
     pub(crate) async fn load(
         self: &Arc<Self>,
@@ -214,11 +225,7 @@ impl<T: SessionData> Shared<T> {
 
     /// Extends the life of a session that has not been extracted yet, if it is time for that.
     pub(crate) async fn count_use(self: &Arc<Self>, key: &SessionKey) -> Result<(), SessionError> {
-        let known = match self.store().lookup(key, self.now()) {
-            Some(known) => known,
-            None => self.load(key).await?,
-        };
-        match known {
+        match self.lookup_or_load(key).await? {
             Lookup::Found(session) if session.life.claim_touch(self.now(), self.timeouts()) => {
                 self.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted))
             }

@@ -7,7 +7,7 @@ use handstamp_core::time::Timestamp;
 use parking_lot::Mutex;
 
 use super::change::{Change, changed};
-use super::changer::{Changer, Changing};
+use super::change_lock::{ChangeGuard, ChangeLock};
 use super::open::Open;
 use super::progress::Progress;
 use super::snapshot::Snapshot;
@@ -25,7 +25,7 @@ pub(crate) struct Exchange<T: SessionData> {
     /// Of the application's code, only `T::default` runs while this is locked: a change can read the session that it is made to,
     /// and sees it as it was before.
     state: Mutex<State<T>>,
-    changer: Changer,
+    change_lock: ChangeLock,
     pub(super) progress: Progress,
     /// Commits of one request are carried out one after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
@@ -50,9 +50,9 @@ impl<T: SessionData> Exchange<T> {
         passive: bool,
         outer: Option<Arc<Self>>,
     ) -> Self {
-        let (state, changer) = (Mutex::new(State::Unopened), Changer::default());
+        let (state, change_lock) = (Mutex::new(State::Unopened), ChangeLock::default());
         let (progress, turn) = (Progress::default(), tokio::sync::Mutex::default());
-        Self { shared, presented, passive, outer, state, changer, progress, turn }
+        Self { shared, presented, passive, outer, state, change_lock, progress, turn }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
@@ -157,7 +157,7 @@ impl<T: SessionData> Exchange<T> {
         let returned = act(&mut state);
         let leftovers = match &mut *state {
             // Not inside of a change, where it may read the session only.
-            State::Open(open) if !open.leftovers.is_empty() && !self.changer.is_this_thread() => {
+            State::Open(open) if !open.leftovers.is_empty() && !self.change_lock.is_held_by_this_thread() => {
                 std::mem::take(&mut open.leftovers)
             }
             State::Unopened | State::Failed(_) | State::Open(_) => Vec::new(),
@@ -169,12 +169,12 @@ impl<T: SessionData> Exchange<T> {
 
     /// Panics inside of a change.
     pub(super) fn refuse_inside_of_change(&self) {
-        self.changer.refuse_inside_of_change();
+        self.change_lock.refuse_inside_of_change();
     }
 
     /// Makes a change while no other thread makes one.
     fn change<R>(&self, make: impl FnOnce() -> R) -> R {
-        let _in_progress = InProgress { exchange: self, changing: Some(self.changer.begin()) };
+        let _in_progress = InProgress { exchange: self, guard: Some(self.change_lock.acquire()) };
         make()
     }
 
@@ -213,12 +213,12 @@ impl<T: SessionData> Exchange<T> {
 /// A change that is being made. What it leaves behind is dropped at its end, also when it panics.
 struct InProgress<'e, T: SessionData> {
     exchange: &'e Exchange<T>,
-    changing: Option<Changing<'e>>,
+    guard: Option<ChangeGuard<'e>>,
 }
 
 impl<T: SessionData> Drop for InProgress<'_, T> {
     fn drop(&mut self) {
-        self.changing = None;
+        self.guard = None;
         self.exchange.with_state(|_| ());
     }
 }

@@ -1,5 +1,5 @@
 mod change;
-mod changer;
+mod change_lock;
 mod commit;
 mod discard;
 mod exchange;

@@ -89,18 +89,14 @@ impl<T: SessionData> Exchange<T> {
         match claimed {
             _ if over => Err(SessionError::Gone),
             Some(session) => self.shared.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted)),
-            None => self.check_that_it_lives(now).await,
+            None => self.check_that_it_lives().await,
         }
     }
 
     /// Whether the session has ended meanwhile, as far as the cache knows; the store is asked where it knows nothing.
-    async fn check_that_it_lives(&self, now: Instant) -> Result<(), SessionError> {
+    async fn check_that_it_lives(&self) -> Result<(), SessionError> {
         let Some(key) = self.origin(|session| session.envelope.key) else { return Ok(()) };
-        let known = match self.shared.store().lookup::<Snapshot<T>>(&key, now) {
-            Some(known) => known,
-            None => self.shared.load(&key).await?,
-        };
-        match known {
+        match self.shared.lookup_or_load(&key).await? {
             Lookup::Absent => Err(SessionError::Gone),
             Lookup::Found(_) | Lookup::Unreadable => Ok(()),
         }
