@@ -4,8 +4,8 @@ use handstamp_testkit::{NodeProcess, Proxy, RedisServer, ServerOptions};
 use reqwest::StatusCode;
 
 use crate::support::{
-    Browser, CACHED_FOR_LONG, DEFAULT_BUDGETS, node, node_with, program, session_commands, settings,
-    settings_at, three_nodes, until, until_well,
+    Browser, CACHED_FOR_LONG, DEFAULT_BUDGETS, loads, node, node_with, program, settings, settings_at,
+    three_nodes, until, until_well,
 };
 
 async fn durable_redis() -> RedisServer {
@@ -182,23 +182,18 @@ async fn k6_1_a_slow_redis_within_the_budgets_is_well_and_cached() {
     let proxy = Proxy::start(redis.port()).await;
     // Both ways: a reply takes 300 milliseconds.
     proxy.delay(Duration::from_millis(150));
-    let node_with = async |transport: &str| {
+    redis.log_commands();
+    for transport in ["tracking", "pubsub"] {
         let mut settings = settings_at(&format!("redis://127.0.0.1:{}", proxy.port()), transport);
         settings.insert("REDIS_INVALIDATION", transport.to_owned());
         let node = NodeProcess::start(program(), settings).await;
         until_well(&node).await;
-        node
-    };
-    let tracking = node_with("tracking").await;
-    let mut browser = Browser::logged_in(&tracking, "ada").await;
-    browser.me(&tracking).await;
-    // In a transport without a canary, a read that is not served from the cache is the only one to count.
-    drop(tracking);
-    let node = node_with("pubsub").await;
-    until("reads are served from the cache", async || {
-        let before = session_commands(&redis);
-        browser.me(&node).await;
-        session_commands(&redis) == before
-    })
-    .await;
+        let mut browser = Browser::logged_in(&node, "ada").await;
+        until("reads are served from the cache", async || {
+            let before = loads(&redis);
+            browser.me(&node).await;
+            loads(&redis) == before
+        })
+        .await;
+    }
 }

@@ -5,17 +5,17 @@ use reqwest::{Method, StatusCode};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::support::{Browser, node, until};
+use crate::support::{Browser, loads, node, until};
 
 #[tokio::test]
 async fn a_node_that_is_told_to_stop_finishes_its_requests_and_ends_well() {
     let redis = RedisServer::start().await;
     let (entrance, mut node) = tokio::join!(node(&redis, "entrance"), node(&redis, "node-1"));
     let browser = Browser::logged_in(&entrance, "ada").await;
-    redis.reset_command_counts();
+    redis.log_commands();
     let slow = browser.request(Method::POST, &node.base_url(), "/visits?hold_ms=1500");
     let slow = tokio::spawn(slow.send());
-    until("the request is under way", async || redis.command_counts().contains_key("get")).await;
+    until("the request is under way", async || loads(&redis) > 0).await;
     let status = node.terminate(PATIENCE).await;
     assert!(status.success(), "{status}:\n{}", node.output());
     assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::OK);

@@ -175,13 +175,21 @@ impl Browser {
     }
 }
 
-/// The number of commands that concern sessions: all but the ones of subscriptions and of their proofs.
-pub(crate) fn session_commands(redis: &RedisServer) -> u64 {
-    let idle =
-        ["ping", "role", "subscribe", "client|setname", "keys", "dbsize", "client|list", "pttl", "get"];
-    let counts = redis.command_counts();
-    let reads = counts.get("get").copied().unwrap_or_default();
-    reads + counts.iter().filter(|(name, _)| !idle.contains(&&***name)).map(|(_, calls)| calls).sum::<u64>()
+/// The commands on records of sessions that the server has logged: not those of subscriptions and of checks.
+pub(crate) fn session_commands(redis: &RedisServer) -> Vec<String> {
+    let logged = redis.logged_commands().into_iter();
+    let on_sessions = logged.filter(|command| command.iter().any(|argument| is_record(argument)));
+    on_sessions.filter_map(|command| command.into_iter().next()).collect()
+}
+
+/// How many times a session was loaded since the server logs its commands.
+pub(crate) fn loads(redis: &RedisServer) -> usize {
+    session_commands(redis).iter().filter(|command| *command == "GET").count()
+}
+
+/// Whether this is the name of a record: the prefix, and a hash in 43 characters.
+fn is_record(name: &str) -> bool {
+    name.strip_prefix("handstamp:s:").is_some_and(|key| key.len() == 43)
 }
 
 /// The user that [`permit`] makes.

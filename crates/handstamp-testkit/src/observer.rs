@@ -106,6 +106,20 @@ impl RedisServer {
             .collect()
     }
 
+    /// Logs the commands of clients from now on, at most 100,000 of them.
+    pub fn log_commands(&self) {
+        self.command(&["CONFIG", "SET", "slowlog-max-len", LOGGED_COMMANDS]);
+        self.command(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
+        self.command(&["SLOWLOG", "RESET"]);
+    }
+
+    /// The logged commands with their arguments, the last one first. Those within scripts are not logged.
+    pub fn logged_commands(&self) -> Vec<Vec<String>> {
+        let entries: Vec<LogEntry> = self.query(&["SLOWLOG", "GET", LOGGED_COMMANDS]);
+        let text = |argument: Vec<u8>| String::from_utf8_lossy(&argument).into_owned();
+        entries.into_iter().map(|(_, _, _, command, ..)| command.into_iter().map(text).collect()).collect()
+    }
+
     /// As [`try_command`](Self::try_command), while other tasks go on. This matters where the server, before it
     /// answers, waits for somebody whom it reaches through this very process.
     pub(crate) async fn try_command_aside(&self, parts: &[&str]) -> RedisResult<Value> {
@@ -154,6 +168,12 @@ fn ask(client: Client, command: Cmd) -> RedisResult<Value> {
     answer.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "the server did not answer in time"))))
 }
 
+/// Number, time, duration, command, address and name of the client.
+type LogEntry = (u64, u64, u64, Vec<Vec<u8>>, String, String);
+
+/// More than any test makes.
+const LOGGED_COMMANDS: &str = "100000";
+
 const INTRODUCTION: [&str; 8] =
     ["auth", "client|id", "client|setinfo", "client|setname", "config|resetstat", "hello", "info", "select"];
 
@@ -174,7 +194,11 @@ mod tests {
         assert_eq!(server.get("c"), None);
         assert_eq!(server.time_to_live("a"), None);
         assert!(server.time_to_live("b") > Some(Duration::from_secs(50)));
+        server.log_commands();
         assert_eq!(server.publish("nobody", b"listens"), 0);
+        assert!(
+            server.logged_commands().contains(&["PUBLISH", "nobody", "listens"].map(str::to_owned).to_vec())
+        );
         assert_eq!((server.clients("normal"), server.kill_clients("normal")), (0, 0));
     }
 }
