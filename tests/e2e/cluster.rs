@@ -6,7 +6,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::support::{
-    Browser, CACHED_FOR_LONG, loads, node, node_with, session_commands, three_nodes, three_nodes_with, until,
+    Browser, CACHED_FOR_LONG, loads, node, node_with, records, session_commands, three_nodes,
+    three_nodes_with, until,
 };
 
 #[tokio::test]
@@ -132,10 +133,10 @@ async fn ends_before_held_writes(
     if came_first {
         for answer in answers {
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-            assert!(answer.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+            assert!(!answer.headers().contains_key("set-cookie"), "it may come after that of a login");
         }
     }
-    assert!(redis.keys().is_empty());
+    assert!(records(redis).is_empty());
     for node in nodes {
         assert_eq!(thief.clone().status_of_me(node).await, StatusCode::UNAUTHORIZED);
     }
@@ -159,7 +160,7 @@ async fn two_applications_on_one_redis_do_not_see_each_other() {
         assert_eq!(theirs.me(other).await["username"], "bob");
         assert_eq!(browser.me(&shop).await["username"], "ada");
     }
-    assert_eq!(redis.keys().len(), 1 + others.len());
+    assert_eq!(records(&redis).len(), 1 + others.len());
 }
 
 #[tokio::test]
@@ -169,7 +170,7 @@ async fn a_session_that_is_not_used_ends_on_every_node() {
     let nodes = [node_with(&redis, &short).await, node_with(&redis, &short).await];
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
     browser.status_of_me(&nodes[1]).await;
-    until("it is gone", async || redis.keys().is_empty()).await;
+    until("it is gone", async || records(&redis).is_empty()).await;
     for node in &nodes {
         until("the node knows", async || browser.status_of_me(node).await == StatusCode::UNAUTHORIZED).await;
     }
@@ -182,7 +183,7 @@ async fn a_session_in_use_ends_with_its_lifetime_on_every_node() {
     let nodes = [node_with(&redis, &short).await, node_with(&redis, &short).await];
     // On a busy machine, the time between two uses may exceed the idle timeout.
     while !lives_to_its_end(&nodes, Duration::from_secs(10), Duration::from_secs(12)).await {}
-    until("it is gone", async || redis.keys().is_empty()).await;
+    until("it is gone", async || records(&redis).is_empty()).await;
 }
 
 /// Uses a session until it ends. Returns whether that was certainly because of its lifetime.

@@ -115,11 +115,10 @@ async fn what_somebody_planted_in_redis_opens_nothing() {
     let mallory_key = redis.keys().into_iter().find(|key| *key != ada_key).unwrap();
     let minute = std::time::Duration::from_secs(60);
 
-    // Ada's record under mallory's key: it says whose it is.
+    // Ada's record under mallory's key: its seal says whose it is.
     let record = redis.get(&ada_key).unwrap();
     redis.set(&mallory_key, &record, minute);
-    let answer = mallory.get(&node, "/me").await;
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(mallory.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
     assert_eq!(redis.get(&mallory_key).unwrap(), record, "nobody overwrote it");
 
     // Bytes that are no record: mallory is not locked out, and gets another session.

@@ -3,7 +3,7 @@ use handstamp_testkit::redis::Value;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Browser, node, node_with, until};
+use crate::support::{Browser, node, node_with, records};
 
 #[tokio::test]
 async fn a_visitor_logs_in_counts_visits_and_logs_out() {
@@ -37,7 +37,7 @@ async fn a_visitor_logs_in_counts_visits_and_logs_out() {
     assert_eq!(answer.headers()["cache-control"], "no-store");
     assert_eq!(browser.cookie, None);
     assert_eq!(thief.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
-    assert!(redis.keys().is_empty());
+    assert!(records(&redis).is_empty());
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_form_logs_in_too_and_bad_input_is_refused() {
         assert_eq!(nobody.cookie, None);
     }
     assert_eq!(nobody.post(&node, "/visits?hold_ms=soon").await.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(redis.keys().len(), 1);
+    assert_eq!(records(&redis).len(), 1);
 }
 
 #[tokio::test]
@@ -83,12 +83,7 @@ async fn a_login_gives_a_new_id_and_a_new_visitor_nothing_of_the_old() {
     assert_eq!(before.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
     browser.login(&node, "mallory").await;
     assert_eq!(browser.me(&node).await["visits"], 0);
-    until_one_session(&redis).await;
-}
-
-/// Waits until the session is all that is there: a login leaves a mark under the old key for a moment.
-async fn until_one_session(redis: &RedisServer) {
-    until("there is one key", async || redis.keys().len() == 1).await;
+    assert_eq!(records(&redis).len(), 1);
 }
 
 /// K5.3, S27
@@ -98,17 +93,17 @@ async fn k5_3_the_absolute_lifetime_counts_from_the_last_login() {
     // Shorter than the idle timeout, so that the record's time to live shows it.
     let node = node_with(&redis, &[("SESSION_LIFETIME", "10m")]).await;
     let mut browser = Browser::logged_in(&node, "ada").await;
-    let ends = async || {
-        until_one_session(&redis).await;
-        match redis.command(&["PEXPIRETIME", &redis.keys()[0]]) {
+    let ends = || {
+        let [key] = &records(&redis)[..] else { panic!("not one session: {:?}", redis.keys()) };
+        match redis.command(&["PEXPIRETIME", key]) {
             Value::Int(millis) => millis,
             other => panic!("{other:?}"),
         }
     };
     for username in ["ada", "bob"] {
-        let before = ends().await;
+        let before = ends();
         browser.login(&node, username).await;
-        assert!(ends().await > before, "it has begun anew");
+        assert!(ends() > before, "it has begun anew");
     }
 }
 

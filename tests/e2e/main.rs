@@ -9,6 +9,7 @@ mod cluster;
 mod embedded;
 mod forgery;
 mod health;
+mod later_version;
 mod login;
 mod nginx;
 mod outage;

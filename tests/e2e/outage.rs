@@ -4,8 +4,8 @@ use handstamp_testkit::{NodeProcess, Proxy, RedisServer, ServerOptions};
 use reqwest::StatusCode;
 
 use crate::support::{
-    Browser, CACHED_FOR_LONG, DEFAULT_BUDGETS, loads, node, node_with, program, settings, settings_at,
-    three_nodes, until, until_well,
+    Browser, CACHED_FOR_LONG, DEFAULT_BUDGETS, loads, node, node_with, records, reference_node, settings,
+    settings_at, three_nodes, until, until_well,
 };
 
 async fn durable_redis() -> RedisServer {
@@ -100,7 +100,7 @@ async fn a_redis_that_hangs_holds_nobody_up() {
 async fn a_node_starts_without_redis_and_works_as_soon_as_it_is_there() {
     let mut redis = durable_redis().await;
     redis.kill();
-    let node = NodeProcess::start(program(), settings(&redis, "node-1")).await;
+    let node = NodeProcess::start(reference_node(), settings(&redis, "node-1")).await;
     let mut browser = Browser::new();
     assert_eq!(browser.get(&node, "/health/ready").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
@@ -119,7 +119,7 @@ async fn a_wrong_password_is_an_outage_that_the_log_explains() {
     let options = ServerOptions { password: Some("right".to_owned()), ..ServerOptions::default() };
     let redis = RedisServer::start_with(options).await;
     let url = redis.url_as("default", "wr0ng-canary");
-    let node = NodeProcess::start(program(), settings_at(&url, "node-1")).await;
+    let node = NodeProcess::start(reference_node(), settings_at(&url, "node-1")).await;
     let mut browser = Browser::new();
     assert_eq!(browser.get(&node, "/health").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     until("the log says why", async || node.output().to_lowercase().contains("authentication")).await;
@@ -141,7 +141,7 @@ async fn a_logout_that_redis_did_not_hear_of_is_made_up_for() {
         until("the session is over", async || thief.status_of_me(node).await == StatusCode::UNAUTHORIZED)
             .await;
     }
-    assert!(redis.keys().is_empty());
+    assert!(records(&redis).is_empty());
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn k6_1_a_slow_redis_within_the_budgets_is_well_and_cached() {
     for transport in ["tracking", "pubsub"] {
         let mut settings = settings_at(&format!("redis://127.0.0.1:{}", proxy.port()), transport);
         settings.insert("REDIS_INVALIDATION", transport.to_owned());
-        let node = NodeProcess::start(program(), settings).await;
+        let node = NodeProcess::start(reference_node(), settings).await;
         until_well(&node).await;
         let mut browser = Browser::logged_in(&node, "ada").await;
         until("reads are served from the cache", async || {

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use tokio::time::timeout;
 
 use crate::support::{
-    Browser, PASSWORD, USER, node, permit, program, repeated_warnings, settings_at, until, warnings,
+    Browser, PASSWORD, USER, node, permit, reference_node, repeated_warnings, settings_at, until, warnings,
 };
 
 /// K6.4: requests get 503 at once, and the log says why once.
@@ -48,7 +48,7 @@ async fn k6_4_a_refused_connection_is_503_at_once_and_logged_once() {
             let budget = if url.starts_with("rediss") { "250ms" } else { "1m" };
             settings
                 .extend(["SESSION_LOAD_BUDGET", "SESSION_SAVE_BUDGET"].map(|name| (name, budget.to_owned())));
-            let node = NodeProcess::start(program(), settings).await;
+            let node = NodeProcess::start(reference_node(), settings).await;
             until("attempts go on", async || node.output().matches("still cannot connect").count() > 2).await;
             let requests = async {
                 for _ in 0..3 {

@@ -1,12 +1,12 @@
 use handstamp_testkit::{NodeProcess, RedisServer};
 
-use crate::support::{node_with, program, settings};
+use crate::support::{node_with, reference_node, settings};
 
 /// What a node with these settings says before it ends.
 async fn refusal(changed: &[(&'static str, &str)]) -> String {
     let mut settings = settings(&RedisServer::start().await, "node-1");
     settings.extend(changed.iter().map(|&(name, value)| (name, value.to_owned())));
-    match NodeProcess::try_start(program(), settings).await {
+    match NodeProcess::try_start(reference_node(), settings).await {
         Ok(_) => panic!("the node started with {changed:?}"),
         Err((status, output)) => {
             assert!(!status.success());
@@ -118,7 +118,7 @@ async fn a_setting_that_is_no_text_is_named() {
     use std::os::unix::ffi::OsStringExt;
 
     let latin_1 = OsString::from_vec(b"redis://user:p\xe4ss@localhost".to_vec());
-    let (status, output) = NodeProcess::try_start(program(), [("REDIS_URL", latin_1)])
+    let (status, output) = NodeProcess::try_start(reference_node(), [("REDIS_URL", latin_1)])
         .await
         .expect_err("the node started without Redis");
     assert!(!status.success());

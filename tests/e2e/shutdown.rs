@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::support::{Browser, loads, node, until};
+use crate::support::{Browser, loads, node, records, until};
 
 #[tokio::test]
 async fn a_node_that_is_told_to_stop_finishes_its_requests_and_ends_well() {
@@ -19,7 +19,7 @@ async fn a_node_that_is_told_to_stop_finishes_its_requests_and_ends_well() {
     let status = node.terminate(PATIENCE).await;
     assert!(status.success(), "{status}:\n{}", node.output());
     assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::OK);
-    let record = redis.get(&redis.keys()[0]).unwrap();
+    let record = redis.get(&records(&redis)[0]).unwrap();
     assert!(String::from_utf8_lossy(&record).contains("visits\u{1}"), "the visit is kept");
     let mut entrance = entrance;
     entrance.terminate(PATIENCE).await;

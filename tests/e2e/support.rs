@@ -1,36 +1,17 @@
 //! Nodes, browsers, and a Redis for them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 use handstamp_core::id::Namespace;
 use handstamp_redis::{Channel, RedisConfig, acl_rules};
-pub(crate) use handstamp_testkit::until;
 use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer, random_secret};
+pub(crate) use handstamp_testkit::{reference_node, until};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 /// The secret of the nodes in these tests.
 pub(crate) static SECRET: LazyLock<String> = LazyLock::new(random_secret);
-
-/// The program `cluster-node`, built in the profile that these tests were built in.
-pub(crate) fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--locked", "--package", "cluster-node"]);
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
-        let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo can be run");
-        assert!(built.success(), "cluster-node does not build");
-        // target/<profile>/deps/e2e-...
-        let this = std::env::current_exe().expect("the path of this test");
-        this.ancestors().nth(2).expect("a profile's directory").join("cluster-node")
-    })
-}
 
 /// How long a node waits for Redis by default. Most nodes here wait for longer, so that a test which is not about time
 /// does not depend on how busy the machine is.
@@ -69,7 +50,7 @@ pub(crate) async fn node(redis: &RedisServer, name: &str) -> NodeProcess {
 pub(crate) async fn node_with(redis: &RedisServer, changed: &[(&'static str, &str)]) -> NodeProcess {
     let mut settings = settings(redis, "node");
     settings.extend(changed.iter().map(|&(name, value)| (name, value.to_owned())));
-    let node = NodeProcess::start(program(), settings).await;
+    let node = NodeProcess::start(reference_node(), settings).await;
     until_well(&node).await;
     node
 }
@@ -187,9 +168,15 @@ pub(crate) fn loads(redis: &RedisServer) -> usize {
     session_commands(redis).iter().filter(|command| *command == "GET").count()
 }
 
-/// Whether this is the name of a record: the prefix, and a hash in 43 characters.
+/// The keys that hold records of sessions, and no tombstones.
+pub(crate) fn records(redis: &RedisServer) -> Vec<String> {
+    let is_record = |key: &String| redis.get(key).is_some_and(|bytes| bytes.starts_with(b"hs"));
+    redis.keys().into_iter().filter(is_record).collect()
+}
+
+/// Whether this is the name of a record: the prefix, and the label as a hash tag.
 fn is_record(name: &str) -> bool {
-    name.strip_prefix("handstamp:s:").is_some_and(|key| key.len() == 43)
+    name.starts_with("handstamp:s:{")
 }
 
 /// The user that [`permit`] makes.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    Browser, DEFAULT_BUDGETS, PASSWORD, USER, permit, program, repeated_warnings, settings_at, until,
+    Browser, DEFAULT_BUDGETS, PASSWORD, USER, permit, reference_node, repeated_warnings, settings_at, until,
     until_well, warnings,
 };
 
@@ -117,11 +117,11 @@ async fn shown_and_logged_once(fault: Fault) {
         let outage = ("SESSION_OUTAGE", "serve:1h".to_owned());
         settings_at(&url, name).into_iter().chain([outage]).collect::<BTreeMap<_, _>>()
     };
-    let early = NodeProcess::start(program(), settings("early")).await;
+    let early = NodeProcess::start(reference_node(), settings("early")).await;
     until_well(&early).await;
     let mut browser = Browser::logged_in(&early, "ada").await;
     (fault.begin)(&server);
-    let late = NodeProcess::start(program(), settings("late")).await;
+    let late = NodeProcess::start(reference_node(), settings("late")).await;
     let rejects_writes = fault.shown["redis"] == false;
     for node in [&early, &late] {
         let written = browser.post(node, "/visits").await.status();
@@ -175,7 +175,7 @@ async fn k11_a_command_with_another_name_is_shown_and_logged_once() {
     join_all(["EVAL", "EVALSHA", "PUBLISH", "SET"].map(async |command| {
         let args = ["--rename-command", command, "other"].map(str::to_owned).to_vec();
         let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
-        let node = NodeProcess::start(program(), settings_at(&server.url(), "node")).await;
+        let node = NodeProcess::start(reference_node(), settings_at(&server.url(), "node")).await;
         until_rejected(&node, "it lacks a command, or has it under another name").await;
     }))
     .await;
@@ -184,7 +184,7 @@ async fn k11_a_command_with_another_name_is_shown_and_logged_once() {
 #[tokio::test]
 async fn k11_a_node_of_a_cluster_as_a_single_server_is_shown_and_logged_once() {
     let cluster = RedisCluster::start().await;
-    let node = NodeProcess::start(program(), settings_at(&cluster.node(0).url(), "node")).await;
+    let node = NodeProcess::start(reference_node(), settings_at(&cluster.node(0).url(), "node")).await;
     until_rejected(&node, "MOVED: it is part of a cluster: use redis-cluster://").await;
 }
 
@@ -206,7 +206,7 @@ async fn k11_in_a_cluster_the_log_names_each_server() {
     for primary in &primaries {
         set(cluster.node(*primary), "maxmemory", "1");
     }
-    let node = NodeProcess::start(program(), settings_at(&cluster.url(), "node")).await;
+    let node = NodeProcess::start(reference_node(), settings_at(&cluster.url(), "node")).await;
     until("all are told", async || node.output().matches(" rejects writes").count() >= primaries.len()).await;
     until("attempts go on", async || node.output().matches("still rejects writes").count() > 2).await;
     let warnings = warnings(&node);
@@ -227,7 +227,7 @@ async fn k11_too_few_replicas_are_shown() {
     settings.insert("REDIS_WAIT_REPLICAS", "1".to_owned());
     // Long enough for a replica, and short enough to see that there is none.
     settings.insert("SESSION_SAVE_BUDGET", "2s".to_owned());
-    let node = NodeProcess::start(program(), settings).await;
+    let node = NodeProcess::start(reference_node(), settings).await;
     until_rejected(&node, "too few replicas have it yet").await;
     server.command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
     replica.command(&["REPLICAOF", "127.0.0.1", &server.port().to_string()]);
@@ -249,10 +249,10 @@ async fn k11_writes_that_hang_are_shown_and_logged_once() {
         settings.extend(DEFAULT_BUDGETS.map(|(name, value)| (name, value.to_owned())));
         settings
     };
-    let early = NodeProcess::start(program(), settings("early")).await;
+    let early = NodeProcess::start(reference_node(), settings("early")).await;
     until_well(&early).await;
     server.command(&["CLIENT", "PAUSE", "600000", "WRITE"]);
-    let late = NodeProcess::start(program(), settings("late")).await;
+    let late = NodeProcess::start(reference_node(), settings("late")).await;
     let mut browser = Browser::new();
     let ready = browser.get(&late, "/health/ready").await.status();
     assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "that is not known yet");
@@ -281,7 +281,8 @@ async fn k11_what_is_not_needed_is_not_missed() {
         let args = ["--rename-command", "CONFIG", ""].map(str::to_owned).to_vec();
         let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
         permit(&server, denied);
-        let node = NodeProcess::start(program(), settings_at(&server.url_as(USER, PASSWORD), "node")).await;
+        let node =
+            NodeProcess::start(reference_node(), settings_at(&server.url_as(USER, PASSWORD), "node")).await;
         until_well(&node).await;
         let mut browser = Browser::logged_in(&node, "ada").await;
         assert_eq!(browser.post(&node, "/visits").await.status(), StatusCode::OK);

@@ -1,10 +1,11 @@
 use std::ops::RangeInclusive;
 
-use handstamp_core::id::SessionKey;
+use handstamp_core::id::{Namespace, SessionKey};
+use handstamp_redis::record_name;
 
 /// The key under which a session lies in Redis.
 pub(crate) fn name(key: &SessionKey) -> String {
-    format!("{NAMESPACE}:s:{key}")
+    record_name(&Namespace::new(NAMESPACE).expect("a valid name"), key)
 }
 
 /// A new key that lies in these slots, or outside of them.
@@ -17,10 +18,12 @@ pub(crate) fn generate(slots: &RangeInclusive<u16>, inside: bool) -> SessionKey 
     }
 }
 
-/// The slot of a key without braces.
+/// The slot of a key: that of its hash tag, if it has one.
 fn slot_of(name: &str) -> u16 {
+    let tag = name.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+    let hashed = tag.map_or(name, |(tag, _)| tag);
     // CRC-16 as in XMODEM.
-    let crc = name.bytes().fold(0_u16, |crc, byte| {
+    let crc = hashed.bytes().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {
             let shifted = crc << 1;
             if crc & 0x8000 == 0 { shifted } else { shifted ^ 0x1021 }
@@ -38,7 +41,7 @@ mod tests {
 
     #[test]
     fn slots_are_those_of_redis() {
-        assert_eq!(["123456789", "foo"].map(slot_of), [12_739, 12_182]);
+        assert_eq!(["123456789", "foo", "bar:{foo}:baz"].map(slot_of), [12_739, 12_182, 12_182]);
     }
 
     #[test]

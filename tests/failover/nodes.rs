@@ -1,7 +1,7 @@
 use std::sync::{Arc, LazyLock};
 
 use handstamp_core::id::Namespace;
-use handstamp_core::invalidation::{Messenger, NodeId};
+use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_redis::{Channel, RedisConfig, RedisError, connect};
 use handstamp_store::{ClusteredStore, Settings, StoreError, SystemClock};
@@ -14,12 +14,17 @@ pub(crate) async fn start(url: &str, name: &str) -> ClusteredStore {
     let namespace = Namespace::new(NAMESPACE).expect("a namespace");
     let config = RedisConfig::new(url.parse().expect("a URL"));
     let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
-    let secret = Secret::parse(&SECRET).expect("a secret");
-    let ring = KeyRing::new(namespace, &[secret]).expect("a key ring");
-    let messenger = Messenger::new(&ring, NodeId::new(name).expect("a name"));
-    let node = ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), Settings::default());
+    let name = NodeId::new(name).expect("a name");
+    let node = ClusteredStore::start(store, bus, &keys(), name, Arc::new(SystemClock), Settings::default());
     node.settled().await;
     node
+}
+
+/// The keys of all nodes.
+pub(crate) fn keys() -> KeyRing {
+    let namespace = Namespace::new(NAMESPACE).expect("a namespace");
+    let secret = Secret::parse(&SECRET).expect("a secret");
+    KeyRing::new(namespace, &[secret]).expect("a key ring")
 }
 
 /// An error in a word or two.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use handstamp_core::record::Record;
+use handstamp_core::record::{Entry, Opened, Sealer};
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
@@ -154,13 +154,17 @@ impl Load {
 }
 
 fn find_all(stage: &Stage, sessions: &mut [Session]) {
+    let sealer = Sealer::new(&nodes::keys());
     for session in sessions {
         let names: Vec<String> = session.lives.iter().map(|life| keys::name(&life.key)).collect();
         let found = stage.find(&names).into_iter().zip(&session.lives);
         session.found = found
             .map(|(bytes, life)| {
-                let record = Record::decode(bytes?.into(), &life.key).expect("a record of ours");
-                Some(numbers(record.payload))
+                let entry = Entry::read(life.key, bytes?.into()).expect("an entry");
+                match sealer.open(&entry).expect("an entry of ours") {
+                    Opened::Record(record, _) => Some(numbers(record.payload)),
+                    Opened::Tombstone(_) => None,
+                }
             })
             .collect();
     }

@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handstamp_core::id::{Handle, SessionKey};
-use handstamp_core::record::{Encoding, Record, Revision};
+use handstamp_core::record::{Encoding, Record, Revision, Seals, UnknownFields};
 use handstamp_store::{
-    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Lookup, SaveOutcome, StoreError, Stored,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Loaded, Lookup, SaveOutcome, StoreError,
     SystemClock,
 };
 
@@ -31,7 +31,7 @@ pub(crate) enum Answer {
 /// What the writer knows of the session at present.
 enum Knowledge {
     /// There is to be a new one.
-    Wanted(Record),
+    Wanted(Box<Record>),
     Known(Arc<Record>),
     /// There is one, but what it is like is not known.
     Doubtful,
@@ -49,7 +49,7 @@ impl Writer {
     pub(crate) fn new(node: Arc<ClusteredStore>, key: SessionKey, victim: bool) -> Self {
         Self {
             node,
-            knowledge: Knowledge::Wanted(new_record(key)),
+            knowledge: Knowledge::Wanted(Box::new(new_record(key))),
             lives: vec![Life::new(key, victim)],
             next_number: 1,
             operations: Vec::new(),
@@ -82,7 +82,7 @@ impl Writer {
                 let victim = self.lives[0].victim;
                 let key = new_key();
                 self.lives.push(Life::new(key, victim));
-                self.knowledge = Knowledge::Wanted(new_record(key));
+                self.knowledge = Knowledge::Wanted(Box::new(new_record(key)));
             }
             on_life(&self.lives);
         }
@@ -91,7 +91,7 @@ impl Writer {
 
     async fn act(&mut self, count: u32, pace: &Pace) -> Answer {
         let acted = match &self.knowledge {
-            Knowledge::Wanted(record) => self.create(record.clone(), pace).await,
+            Knowledge::Wanted(record) => self.create(Record::clone(record), pace).await,
             Knowledge::Known(record) if count.is_multiple_of(DELETE_EVERY) => {
                 let key = record.key;
                 self.delete(&key, pace).await
@@ -131,7 +131,7 @@ impl Writer {
                 Ok(Answer::Expected)
             }
             SaveOutcome::Conflict => Ok(Answer::Surprise("conflict")),
-            SaveOutcome::Gone => {
+            SaveOutcome::Moved | SaveOutcome::Gone => {
                 self.life().end = End::Vanished;
                 Ok(Answer::Surprise("gone"))
             }
@@ -140,7 +140,7 @@ impl Writer {
 
     async fn delete(&mut self, key: &SessionKey, pace: &Pace) -> Result<Answer, StoreError> {
         self.life().end = End::Promised;
-        self.node.writes().delete(key).await?;
+        self.node.writes().end(key).await?;
         self.life().end = End::Acknowledged(pace.now());
         Ok(Answer::Expected)
     }
@@ -153,7 +153,7 @@ impl Writer {
                 let same = !matches!(known, Knowledge::Known(known) if known.revision != record.revision);
                 Ok(if same { Answer::Expected } else { Answer::Surprise("another revision") })
             }
-            Lookup::Absent => {
+            Lookup::Absent | Lookup::Ended | Lookup::Moved => {
                 self.life().end = End::Vanished;
                 Ok(Answer::Surprise("absent"))
             }
@@ -167,9 +167,9 @@ impl Writer {
 }
 
 /// Sessions are cached as the records that they are.
-pub(crate) fn decode(stored: Stored) -> Result<Decoded<Record>, StoreError> {
-    let left = stored.remaining.unwrap_or_default();
-    Ok(Decoded::Session { entry: entry(stored.record), left })
+pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Record>, StoreError> {
+    let left = loaded.remaining.unwrap_or_default();
+    Ok(Decoded::Session { entry: entry(loaded.record), left })
 }
 
 fn entry(record: Record) -> CacheEntry<Record> {
@@ -183,13 +183,17 @@ fn new_record(key: SessionKey) -> Record {
         revision: Revision::first().expect("random numbers"),
         key,
         handle: Handle::generate().expect("random numbers"),
+        predecessor: None,
         created_at: now,
         saved_at: now,
         expires_at: now.saturating_add(TTL * 2),
+        idle_timeout: TTL,
         subject: None,
         encoding: Encoding::MessagePack,
         schema: 1,
         payload: payload(&[0]),
+        seals: Seals::default(),
+        unknown_fields: UnknownFields::default(),
     }
 }
 

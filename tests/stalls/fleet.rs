@@ -4,12 +4,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use handstamp_core::id::Namespace;
-use handstamp_core::invalidation::{Messenger, NodeId};
+use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::Record;
 use handstamp_redis::{Channel, RedisConfig, connect};
 use handstamp_store::{
-    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Settings, StoreError, Stored, SystemClock,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Loaded, Settings, StoreError, SystemClock,
 };
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -67,10 +67,10 @@ fn start_node(server: &Server, ring: &KeyRing, number: usize) -> ClusteredStore 
     let config = RedisConfig::new(server.url().parse().expect("a URL"));
     let namespace = ring.namespace().clone();
     let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
-    let messenger = Messenger::new(ring, NodeId::new(&format!("node-{number}")).expect("a name"));
+    let name = NodeId::new(&format!("node-{number}")).expect("a name");
     // Nothing goes out of date meanwhile.
     let settings = Settings { cache_ttl: DAY, ..Settings::default() };
-    ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), settings)
+    ClusteredStore::start(store, bus, ring, name, Arc::new(SystemClock), settings)
 }
 
 async fn create(node: &ClusteredStore) -> handstamp_core::id::SessionKey {
@@ -84,9 +84,9 @@ async fn create(node: &ClusteredStore) -> handstamp_core::id::SessionKey {
 
 /// Sessions are their payload here.
 #[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
-pub(crate) fn decode(stored: Stored) -> Result<Decoded<Bytes>, StoreError> {
-    let left = stored.remaining.unwrap_or_default();
-    Ok(Decoded::Session { entry: entry(&stored.record), left })
+pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Bytes>, StoreError> {
+    let left = loaded.remaining.unwrap_or_default();
+    Ok(Decoded::Session { entry: entry(&loaded.record), left })
 }
 
 fn entry(record: &Record) -> CacheEntry<Bytes> {

@@ -19,6 +19,8 @@ use crate::watch::Watch;
 pub(crate) enum Kind {
     KillNode,
     StopNode,
+    /// All nodes restart, one after the other, and sign with another secret. In between, some sign with one, some with the other.
+    RotateSecret,
     KillServer,
     StopServer,
     /// Until another has taken over, and for a while longer. It comes back as a replica.
@@ -53,6 +55,7 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Place {
     Servers,
+    AllNodes,
     Node(usize),
     /// Between a node and the server, where each node has one of its own.
     Link(usize),
@@ -136,7 +139,8 @@ pub(crate) async fn run(
 
 impl Dealer {
     fn of(servers: &Servers) -> Self {
-        let kinds = [Kind::KillNode, Kind::StopNode].into_iter().chain(servers.kinds()).collect();
+        let kinds =
+            [Kind::KillNode, Kind::StopNode, Kind::RotateSecret].into_iter().chain(servers.kinds()).collect();
         let links = matches!(servers, Servers::One(_));
         Self { kinds, deck: Vec::new(), patience: servers.patience(), links }
     }
@@ -161,6 +165,7 @@ impl Dealer {
         let number = rng.usize(..NODES);
         let place = match kind {
             Kind::KillNode | Kind::StopNode => Place::Node(number),
+            Kind::RotateSecret => Place::AllNodes,
             _ if self.links && kind.is_of_link() => Place::Link(number),
             _ => Place::Servers,
         };
@@ -248,7 +253,11 @@ impl Fault {
     /// Some are made in one go, which takes the time that it takes.
     const fn pause_before_end(&self) -> Duration {
         match self.kind {
-            Kind::FailOver | Kind::MoveSlots | Kind::MoveSlotsAtomically | Kind::ScaleOut => Duration::ZERO,
+            Kind::FailOver
+            | Kind::MoveSlots
+            | Kind::MoveSlotsAtomically
+            | Kind::ScaleOut
+            | Kind::RotateSecret => Duration::ZERO,
             _ => self.lasts,
         }
     }
@@ -256,13 +265,18 @@ impl Fault {
     fn goes_with(&self, other: &Self) -> bool {
         // That one needs a link as well.
         let alone = |fault: &Self| fault.kind == Kind::FullBuffers;
-        self.place != other.place && !alone(self) && !alone(other)
+        let are_nodes = matches!(
+            (self.place, other.place),
+            (Place::AllNodes, Place::Node(_)) | (Place::Node(_), Place::AllNodes)
+        );
+        self.place != other.place && !are_nodes && !alone(self) && !alone(other)
     }
 
     async fn begin(&self, fleet: &mut Fleet) -> Option<Trouble> {
         match self.kind {
             Kind::KillNode => fleet.kill_node(self.number),
             Kind::StopNode => fleet.pause_node(self.number),
+            Kind::RotateSecret => fleet.rotate_secret(),
             _ => return Some(fleet.servers.begin(self).await),
         }
         None
@@ -272,6 +286,13 @@ impl Fault {
         match (self.kind, trouble) {
             (_, Some(trouble)) => fleet.servers.end(self, trouble).await,
             (Kind::KillNode, None) => fleet.restart_node(self.number).await,
+            (Kind::RotateSecret, None) => {
+                for node in 0..NODES {
+                    fleet.kill_node(node);
+                    fleet.restart_node(node).await;
+                    sleep(self.lasts / 4).await;
+                }
+            }
             (_, None) => fleet.resume_node(self.number),
         }
     }
@@ -371,6 +392,10 @@ mod tests {
         assert!(killed.goes_with(&fault(Kind::Silence, Place::Link(1))));
         assert!(!fault(Kind::CutLink, Place::Link(1)).goes_with(&fault(Kind::Silence, Place::Link(1))));
         assert!(fault(Kind::CutLink, Place::Link(1)).goes_with(&fault(Kind::Silence, Place::Link(2))));
+        let rotated = fault(Kind::RotateSecret, Place::AllNodes);
+        assert!(rotated.goes_with(&killed));
+        assert!(!rotated.goes_with(&fault(Kind::KillNode, Place::Node(1))));
+        assert!(!fault(Kind::KillNode, Place::Node(1)).goes_with(&rotated));
         assert!(!fault(Kind::KillNode, Place::Node(1)).goes_with(&fault(Kind::StopNode, Place::Node(1))));
     }
 }

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -8,10 +8,11 @@ use handstamp_core::id::Namespace;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_store::{Clock, SystemClock};
-use handstamp_testkit::{NodeProcess, random_secret};
+use handstamp_testkit::{NodeProcess, seeded_secret};
 use tokio::time::{Instant, sleep};
 
 use crate::arguments::{Outage, Topology, With};
+use crate::node;
 use crate::servers::Servers;
 use crate::slots::Finder;
 
@@ -25,6 +26,8 @@ pub(crate) struct Fleet {
     addresses: [Address; NODES],
     messenger: Messenger,
     logs: PathBuf,
+    /// There while the second secret signs.
+    rotation: PathBuf,
 }
 
 /// Where a node serves, and how often its process was replaced.
@@ -51,10 +54,14 @@ impl Fleet {
     /// The logs of different runs are kept apart.
     pub(crate) async fn start(topology: Topology, outage: Outage, with: With, seed: u64) -> Self {
         let servers = Servers::start(topology).await;
-        let program = neighbour("cluster-node");
+        let logs = neighbour(&format!("torture-logs-{topology:?}-{seed}").to_lowercase());
+        let _ = std::fs::remove_dir_all(&logs);
+        std::fs::create_dir_all(&logs).expect("a directory for the logs");
+        let rotation = logs.join("rotated");
+        let program = std::env::current_exe().expect("the path of this program");
         let mut nodes = Vec::new();
         for number in 0..NODES {
-            let mut settings = settings(number, outage);
+            let mut settings = settings(number, outage, &rotation);
             settings.extend(servers.settings(number));
             settings.extend(match with {
                 With::Nothing => None,
@@ -65,11 +72,8 @@ impl Fleet {
         }
         let addresses =
             std::array::from_fn(|node| Address { base_url: nodes[node].base_url(), lives: Arc::default() });
-        let logs = neighbour(&format!("torture-logs-{topology:?}-{seed}").to_lowercase());
-        let _ = std::fs::remove_dir_all(&logs);
-        std::fs::create_dir_all(&logs).expect("a directory for the logs");
         let messenger = Messenger::new(&key_ring(), NodeId::new("torture").expect("a name"));
-        Self { nodes, servers, addresses, messenger, logs }
+        Self { nodes, servers, addresses, messenger, logs, rotation }
     }
 
     pub(crate) fn addresses(&self) -> [Address; NODES] {
@@ -90,6 +94,15 @@ impl Fleet {
     pub(crate) async fn restart_node(&mut self, node: usize) {
         self.nodes[node].restart().await;
         self.addresses[node].turn();
+    }
+
+    /// Has the other secret sign, from the next start of a node on.
+    pub(crate) fn rotate_secret(&self) {
+        if self.rotation.exists() {
+            std::fs::remove_file(&self.rotation).expect("the file can be removed");
+        } else {
+            std::fs::write(&self.rotation, "").expect("the file can be written");
+        }
     }
 
     pub(crate) fn pause_node(&self, node: usize) {
@@ -134,14 +147,15 @@ impl Fleet {
     }
 }
 
-fn settings(number: usize, outage: Outage) -> BTreeMap<&'static str, String> {
+fn settings(number: usize, outage: Outage, rotation: &Path) -> BTreeMap<&'static str, String> {
     let (outage, cache_ttl) = match outage {
         Outage::Serve => ("serve", SERVED_FOR),
         Outage::Refuse => ("refuse", Duration::from_secs(30)),
     };
     [
+        (node::ROTATION, rotation.display().to_string()),
         ("NODE_ID", format!("node-{number}")),
-        ("SESSION_SECRET", SECRET.clone()),
+        ("SESSION_SECRET", SECRETS.join(",")),
         ("SESSION_CHANNEL", CHANNEL.to_owned()),
         ("SESSION_NAMESPACE", NAMESPACE.to_owned()),
         ("SESSION_OUTAGE", outage.to_owned()),
@@ -154,8 +168,8 @@ fn settings(number: usize, outage: Outage) -> BTreeMap<&'static str, String> {
 
 fn key_ring() -> KeyRing {
     let namespace = Namespace::new(NAMESPACE).expect("a namespace");
-    let secret = Secret::parse(&SECRET).expect("a secret");
-    KeyRing::new(namespace, &[secret]).expect("a key ring")
+    let secrets = SECRETS.each_ref().map(|secret| Secret::parse(secret).expect("a secret"));
+    KeyRing::new(namespace, &secrets).expect("a key ring")
 }
 
 /// Finds the slots of the nodes' sessions.
@@ -163,12 +177,13 @@ pub(crate) fn finder() -> Finder {
     Finder::new(key_ring())
 }
 
-/// What was built beside this program.
+/// A path beside this program.
 fn neighbour(name: &str) -> PathBuf {
     std::env::current_exe().expect("the path of this program").with_file_name(name)
 }
 
-static SECRET: LazyLock<String> = LazyLock::new(random_secret);
+/// Nodes know both at any time, and sign with one of them.
+static SECRETS: LazyLock<[String; 2]> = LazyLock::new(|| ["one", "other"].map(seeded_secret));
 const NAMESPACE: &str = "handstamp";
 pub(crate) const CHANNEL: &str = "handstamp:invalidate";
 

@@ -1,12 +1,12 @@
-//! What was asked and answered, as the visitors saw it.
+//! The calls and their answers, as the visitors saw them.
 
 use std::time::Duration;
 
 use crate::slots::Slot;
 
-/// All that happened to one user's session, from the first login to the last look at its dead cookies.
+/// All calls of one visitor.
 ///
-/// Calls stand in the order in which they ended.
+/// They are in the order in which they ended, which is also the order in which the answers changed the visitor's jar.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     pub(crate) username: String,
@@ -32,10 +32,10 @@ pub(crate) type Moment = Duration;
 /// A request, and what came of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    /// Who asked. An actor does one thing after another, but for renewals, of which it may begin two at once.
+    /// The calls of an actor do not overlap, except for two renewals at the same time.
     pub(crate) actor: usize,
     pub(crate) node: usize,
-    /// Which of the node's processes answered. `None` if it was not one and the same all the time.
+    /// The process of the node that answered. `None` if the node was restarted during the call.
     pub(crate) process: Option<u32>,
     /// Which cookie was sent.
     pub(crate) cookie: Option<Label>,
@@ -43,6 +43,7 @@ pub(crate) struct Call {
     pub(crate) start: Moment,
     pub(crate) end: Moment,
     pub(crate) outcome: Outcome,
+    pub(crate) set_cookie: SetCookie<Label>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -51,6 +52,8 @@ pub(crate) enum Operation {
     Login,
     /// `POST /visits`: adds one.
     Visit,
+    /// `POST /notes`: changes the session, or begins one without a login.
+    Note,
     /// `GET /me`.
     Read,
     /// `POST /login` with a cookie: moves the session to another.
@@ -63,14 +66,13 @@ pub(crate) enum Operation {
 pub(crate) enum Outcome {
     /// It was done: 200 or 204.
     Done(Answer),
-    /// There is no such session: 401.
+    /// There is no such session: 401. Nothing was done.
     Refused,
-    /// The node says that it could not, and with which status. Whether it was done is unknown.
+    /// The session has moved to another id, or other requests kept changing it: 409. Nothing was done.
+    Conflict,
+    /// Another status. Whether it was done is unknown.
     Failed(u16),
-    /// The same for a renewal, but this cookie came along: the session is to be had under it in any case, and before long
-    /// under no other.
-    Uncertain(Label),
-    /// No answer came, or not in time. Whether it was done, or will be, is unknown.
+    /// No answer came in time. Whether it was done, or will be, is unknown.
     Unknown,
 }
 
@@ -79,34 +81,59 @@ pub(crate) enum Outcome {
 pub(crate) struct Answer {
     pub(crate) username: Option<String>,
     pub(crate) visits: Option<u64>,
-    /// The cookie that came with it.
-    pub(crate) cookie: Option<Label>,
+}
+
+/// What an answer does to the jar.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum SetCookie<C> {
+    #[default]
+    Nothing,
+    Gives(C),
+    /// The cookie of the same session, under another secret.
+    Reissues(C),
+    Removes,
+}
+
+impl<C> SetCookie<C> {
+    pub(crate) fn map<D>(self, f: impl FnOnce(C) -> D) -> SetCookie<D> {
+        match self {
+            Self::Nothing => SetCookie::Nothing,
+            Self::Gives(cookie) => SetCookie::Gives(f(cookie)),
+            Self::Reissues(cookie) => SetCookie::Reissues(f(cookie)),
+            Self::Removes => SetCookie::Removes,
+        }
+    }
 }
 
 impl Call {
     /// The answer, if it was done.
-    pub(crate) fn done(&self) -> Option<&Answer> {
+    pub(crate) const fn done(&self) -> Option<&Answer> {
         match &self.outcome {
             Outcome::Done(answer) => Some(answer),
-            Outcome::Refused | Outcome::Failed(_) | Outcome::Uncertain(_) | Outcome::Unknown => None,
+            Outcome::Refused | Outcome::Conflict | Outcome::Failed(_) | Outcome::Unknown => None,
         }
     }
 
-    /// The cookie that came with the answer.
-    pub(crate) fn given(&self) -> Option<Label> {
-        match &self.outcome {
-            Outcome::Done(answer) => answer.cookie,
-            Outcome::Uncertain(cookie) => Some(*cookie),
-            Outcome::Refused | Outcome::Failed(_) | Outcome::Unknown => None,
+    pub(crate) const fn is_done(&self) -> bool {
+        self.done().is_some()
+    }
+
+    /// The cookie that came with the answer, if it is that of another session than before.
+    pub(crate) const fn given(&self) -> Option<Label> {
+        match self.set_cookie {
+            SetCookie::Gives(cookie) => Some(cookie),
+            SetCookie::Nothing | SetCookie::Reissues(_) | SetCookie::Removes => None,
         }
     }
 
+    /// Whether it failed and gave a cookie all the same. The session is there under the new cookie, and soon under no other.
     pub(crate) const fn is_uncertain(&self) -> bool {
-        matches!(self.outcome, Outcome::Uncertain(_))
+        matches!(self.outcome, Outcome::Failed(_)) && self.given().is_some()
     }
 
-    pub(crate) fn is_done(&self) -> bool {
-        self.outcome.is_done()
+    /// Whether nothing was done, for certain.
+    pub(crate) const fn is_rejected(&self) -> bool {
+        matches!(self.outcome, Outcome::Refused | Outcome::Conflict)
     }
 
     /// Whether the same process of the same node answered, for certain.
@@ -115,8 +142,9 @@ impl Call {
     }
 }
 
-impl Outcome {
-    pub(crate) const fn is_done(&self) -> bool {
-        matches!(self, Self::Done(_))
+impl Operation {
+    /// Whether it logs a visitor in, with a session or without one.
+    pub(crate) const fn is_login(self) -> bool {
+        matches!(self, Self::Login | Self::Renew)
     }
 }

@@ -1,15 +1,31 @@
-//! The history checker: many sessions are led through login, updates, reads, renewals and logout on three real nodes,
-//! while the nodes, the servers and the network between them are made to fail. Every call is recorded with its start
-//! and end, and what the visitors were told is checked against the promises in DESIGN.md.
+//! The history checker: many visitors log in, write, read, renew and log out on three real nodes, while the nodes, the servers and the
+//! network between them fail. Every call is recorded with its start and end, and the recorded history is checked against the promises in
+//! DESIGN.md.
 //!
 //! ```text
 //! cargo xtask torture --topology cluster --minutes 20 --seed 7
 //! ```
 //!
-//! On every topology what was acknowledged has to be seen within `max_staleness`, whatever fails meanwhile: there is no
-//! allowance for failovers. But Redis replicates asynchronously, so a primary that fails may take with it what it
-//! acknowledged shortly before. Logins, renewals and logouts wait for replicas, so they may not get lost. Updates do not:
-//! those of the last moments are uncertain, see [`checker::Doubt`], and the report says how many of them got lost.
+//! Every visitor has one cookie jar, which holds one cookie and is changed by responses in the order in which they arrive. Requests
+//! overlap, and some carry a cookie that the jar held before, as a request does that was delayed on its way. Of the jar, three rules are checked:
+//!
+//! - A logout that is answered 204 ends the visitor's session, with any cookie that the jar ever held (`checker/endings.rs`).
+//! - A response logs no visitor in or out unless its request had the right to (`checker/rights.rs`).
+//! - The jar holds what the last rightful change has made of it (`checker/jar.rs`).
+//!
+//! No server can order two requests under way at the same time that both rightly set or remove a cookie. Exempt from the third rule are
+//! exactly these, where the response that arrives last decides, and the report counts each kind:
+//!
+//! - two first visits,
+//! - two writes under an id that has expired, which both begin a session,
+//! - two logins or renewals, or one of them beside a first visit,
+//! - a logout beside a login or a first visit,
+//! - a cookie that is issued anew, under another secret, beside any of these.
+//!
+//! On every topology an acknowledged change has to be visible within `max_staleness`, whatever fails meanwhile, failovers included. But Redis
+//! replicates asynchronously, so a primary that fails may lose the writes that it has acknowledged shortly before. Logins, renewals and
+//! logouts wait for replicas, so none of them may get lost. Updates do not: the last ones before a failover are in doubt, see
+//! [`checker::Doubt`], and the report says how many of them got lost.
 //!
 //! Exit codes: 0 when every promise was kept, 1 when one was broken, 2 when the command line was not understood.
 
@@ -22,8 +38,9 @@ mod checker;
 mod faults;
 mod fleet;
 mod history;
-mod life;
+mod node;
 mod report;
+mod scenario;
 mod servers;
 mod slots;
 mod visitor;
@@ -42,13 +59,16 @@ use crate::arguments::{Arguments, Outage};
 use crate::checker::Rule;
 use crate::fleet::{Fleet, MAX_STALENESS, NODES, SERVED_FOR};
 use crate::history::History;
-use crate::life::Habits;
 use crate::report::Report;
+use crate::scenario::Options;
 use crate::visitor::Visitor;
 use crate::watch::Watch;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if std::env::var_os(node::ROTATION).is_some() {
+        return node::serve().await;
+    }
     match arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => run(arguments).await,
         Err(usage) => {
@@ -65,7 +85,7 @@ async fn run(arguments: Arguments) -> ExitCode {
     let mut fleet = Fleet::start(topology, outage, with, seed).await;
     let began = Instant::now();
     let deadline = began + duration;
-    let habits = Habits {
+    let options = Options {
         visitor: Visitor::new(fleet.addresses(), began),
         finder: fleet::finder(),
         bound: bound(outage),
@@ -73,10 +93,10 @@ async fn run(arguments: Arguments) -> ExitCode {
         falsify: self_test,
     };
     let mut watch = Watch::begin(&fleet.servers);
-    let lives = tokio::spawn(lead_lives(habits, rng.fork()));
+    let scenarios = tokio::spawn(run_scenarios(options, rng.fork()));
     let mut faults = faults::run(&mut fleet, &mut watch, rng, began, deadline).await;
     let unwell = fleet.unwell(PATIENCE).await;
-    let histories = lives.await.expect("lives do not panic");
+    let histories = scenarios.await.expect("scenarios do not panic");
     watch.look(&fleet.servers, &BTreeSet::new(), began, &mut faults);
     let mut report = Report::default();
     for history in histories {
@@ -94,35 +114,36 @@ async fn run(arguments: Arguments) -> ExitCode {
     }
     println!("The seed was {seed}.");
     let good = if self_test {
-        println!("Updates and logouts were falsified.");
-        [Rule::LostUpdate, Rule::Stale].iter().all(|rule| broken.contains_key(rule))
+        println!("Updates, logouts and cookies were falsified.");
+        let falsified = [Rule::LostUpdate, Rule::Stale, Rule::LateCookie, Rule::WrongJar];
+        falsified.iter().all(|rule| broken.contains_key(rule))
     } else {
         broken.is_empty() && unwell.is_empty()
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Many at once, each replaced by another when it is over.
-async fn lead_lives(habits: Habits, mut rng: Rng) -> Vec<History> {
+/// Runs many at the same time, and replaces each that ends by another one.
+async fn run_scenarios(options: Options, mut rng: Rng) -> Vec<History> {
     let mut histories = Vec::new();
-    let mut lives = JoinSet::new();
+    let mut scenarios = JoinSet::new();
     let mut numbers = 0..;
-    let mut begin = |lives: &mut JoinSet<_>| {
+    let mut begin = |scenarios: &mut JoinSet<_>| {
         if let Some(number) = numbers.next() {
-            lives.spawn(life::lead(habits.clone(), number, rng.fork()));
+            scenarios.spawn(scenario::run(options.clone(), number, rng.fork()));
         }
     };
-    (0..LIVES).for_each(|_| begin(&mut lives));
-    while let Some(history) = lives.join_next().await {
-        histories.push(history.expect("a life does not panic"));
-        if Instant::now() < habits.deadline {
-            begin(&mut lives);
+    (0..SCENARIOS).for_each(|_| begin(&mut scenarios));
+    while let Some(history) = scenarios.join_next().await {
+        histories.push(history.expect("a scenario does not panic"));
+        if Instant::now() < options.deadline {
+            begin(&mut scenarios);
         }
     }
     histories
 }
 
-/// After what time everything that has happened is seen everywhere, with a little for the clock.
+/// The time after which all nodes have to see a change, with an allowance for the clock.
 fn bound(outage: Outage) -> Duration {
     let bound = match outage {
         Outage::Refuse => MAX_STALENESS,
@@ -131,4 +152,4 @@ fn bound(outage: Outage) -> Duration {
     bound + Duration::from_millis(100)
 }
 
-const LIVES: usize = 24;
+const SCENARIOS: usize = 24;

@@ -2,15 +2,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use crate::checker::{Findings, Rule, Violation};
+use crate::checker::{Findings, Jars, Rule, Violation};
 use crate::faults::{Entry, Kind, Log};
 use crate::fleet::NODES;
-use crate::history::{Call, History, Moment, Operation, Outcome};
+use crate::history::{Call, History, Moment, Operation, Outcome, SetCookie};
 
 /// What a run has shown.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
-    lives: u64,
+    visitors: u64,
     operations: BTreeMap<(Operation, &'static str), u64>,
     /// When a session got no answer from any node.
     unavailable: Vec<Outage>,
@@ -22,11 +22,14 @@ pub(crate) struct Report {
     /// Acknowledged updates that may be missing, and those that are.
     uncertain: u64,
     lost: u64,
+    jars: Jars,
+    /// Logouts with an earlier cookie.
+    followed: u64,
     /// With the history that shows them.
     violations: Vec<(History, Vec<Violation>)>,
 }
 
-/// When a session was asked for in vain, and whose that was.
+/// A time in which a session was not available.
 #[derive(Clone, Debug)]
 struct Outage {
     username: String,
@@ -35,9 +38,11 @@ struct Outage {
 
 impl Report {
     pub(crate) fn add(&mut self, history: History, findings: Findings, faults: &Log) {
-        self.lives += 1;
+        self.visitors += 1;
         self.uncertain += findings.uncertain;
         self.lost += findings.lost;
+        self.jars.add(&findings.jars);
+        self.followed += findings.followed;
         for entry in faults.entries.iter().filter(|entry| entry.alone && entry.part.is_some()) {
             let longest = self.unavailable_by_kind.entry(entry.kind).or_default();
             let whole = &entry.time;
@@ -69,6 +74,14 @@ impl Report {
         broken
     }
 
+    /// When the first call ended that shows a violation.
+    fn first_violation(&self) -> Option<Moment> {
+        let calls = self.violations.iter().flat_map(|(history, violations)| {
+            violations.iter().map(|violation| &history.calls[violation.call])
+        });
+        calls.map(|call| call.end).min()
+    }
+
     fn print_by_kind(&self) {
         println!(
             "\nLongest time without an answer to reads and updates, during a fault of the servers alone,"
@@ -81,13 +94,24 @@ impl Report {
     }
 
     pub(crate) fn print(&self, faults: &Log) {
-        println!("\n{} sessions led their lives. What was asked, and what came of it:", self.lives);
-        println!("{:>10} {:>10} {:>10} {:>10} {:>10}", "", "done", "refused", "failed", "unknown");
+        println!("\n{} visitors. Their requests, by outcome:", self.visitors);
+        println!("{:>10} {}", "", OUTCOMES.map(|outcome| format!("{outcome:>10}")).join(" "));
         for operation in OPERATIONS {
             let count = |outcome| self.operations.get(&(operation, outcome)).copied().unwrap_or_default();
-            let [done, refused, failed, unknown] = ["done", "refused", "failed", "unknown"].map(count);
-            println!("{operation:>10?} {done:>10} {refused:>10} {failed:>10} {unknown:>10}");
+            let counts = OUTCOMES.map(|outcome| format!("{:>10}", count(outcome)));
+            println!("{operation:>10?} {}", counts.join(" "));
         }
+        let Jars { judged, first_visits, expired_ids, logins, logouts, reissues } = self.jars;
+        println!(
+            "\nAfter {judged} changes it was known what the jar had to hold. In other cases the last answer"
+        );
+        println!("decided, because of requests at the same time that rightly set or removed a cookie:");
+        println!("{first_visits:>6} first visits");
+        println!("{expired_ids:>6} writes under an expired id");
+        println!("{logins:>6} logins or renewals");
+        println!("{logouts:>6} logouts beside a login or a first visit");
+        println!("{reissues:>6} cookies issued anew beside any other");
+        println!("Logouts with an earlier cookie that were seen to end the session: {}", self.followed);
         println!("\nFaults:");
         for (kind, count) in &faults.counts {
             println!("{count:>6} {kind:?}");
@@ -109,6 +133,9 @@ impl Report {
             println!("\n... and {} other histories with violations", self.violations.len() - STORIES);
         }
         println!("\nViolations: {}", self.broken().values().sum::<u64>());
+        if let Some(first) = self.first_violation() {
+            println!("The first was seen after {:.1} s.", first.as_secs_f64());
+        }
         for (rule, count) in self.broken() {
             println!("{count:>6} {rule}");
         }
@@ -140,11 +167,12 @@ fn outages(history: &History, counts: impl Fn(&Call) -> bool) -> Vec<Outage> {
     let (mut last_good, mut now): (Moment, Option<Range<Moment>>) = (Moment::ZERO, None);
     for call in history.calls.iter().filter(|call| counts(call)) {
         match call.outcome {
-            Outcome::Done(_) | Outcome::Refused | Outcome::Failed(TOO_MANY_AT_ONCE) => {
+            // Only the store knows of a conflict.
+            Outcome::Done(_) | Outcome::Refused | Outcome::Conflict => {
                 last_good = call.end;
                 outages.extend(now.take());
             }
-            Outcome::Failed(_) | Outcome::Uncertain(_) | Outcome::Unknown => {
+            Outcome::Failed(_) | Outcome::Unknown => {
                 outages.extend(now.take_if(|outage| outage.end + SILENCE < call.start));
                 now.get_or_insert(call.start.max(last_good)..call.end).end = call.end;
             }
@@ -230,15 +258,17 @@ impl fmt::Display for Line<'_> {
                 if let Some(visits) = answer.visits {
                     write!(f, ", visits {visits}")?;
                 }
-                if let Some(cookie) = answer.cookie {
-                    write!(f, ", gives cookie {cookie}")?;
-                }
-                Ok(())
             }
-            Outcome::Refused => f.write_str(": refused"),
-            Outcome::Failed(status) => write!(f, ": {status}"),
-            Outcome::Uncertain(cookie) => write!(f, ": not known to be done, gives cookie {cookie}"),
-            Outcome::Unknown => f.write_str(": no answer"),
+            Outcome::Refused => f.write_str(": refused")?,
+            Outcome::Conflict => f.write_str(": moved, or changed by others")?,
+            Outcome::Failed(status) => write!(f, ": {status}")?,
+            Outcome::Unknown => f.write_str(": no answer")?,
+        }
+        match call.set_cookie {
+            SetCookie::Nothing => Ok(()),
+            SetCookie::Gives(cookie) => write!(f, ", gives cookie {cookie}"),
+            SetCookie::Reissues(cookie) => write!(f, ", issues cookie {cookie} anew"),
+            SetCookie::Removes => f.write_str(", removes the cookie"),
         }
     }
 }
@@ -247,16 +277,22 @@ const fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Done(_) => "done",
         Outcome::Refused => "refused",
-        Outcome::Failed(_) | Outcome::Uncertain(_) => "failed",
+        Outcome::Conflict => "conflict",
+        Outcome::Failed(_) => "failed",
         Outcome::Unknown => "unknown",
     }
 }
 
-const OPERATIONS: [Operation; 5] =
-    [Operation::Login, Operation::Visit, Operation::Read, Operation::Renew, Operation::Logout];
+const OPERATIONS: [Operation; 6] = [
+    Operation::Login,
+    Operation::Visit,
+    Operation::Note,
+    Operation::Read,
+    Operation::Renew,
+    Operation::Logout,
+];
+const OUTCOMES: [&str; 5] = ["done", "refused", "conflict", "failed", "unknown"];
 const STORIES: usize = 5;
-/// Who is told so has been told something that only the store knows.
-const TOO_MANY_AT_ONCE: u16 = 409;
 const SILENCE: Moment = Moment::from_secs(1);
 
 #[cfg(test)]
@@ -276,6 +312,7 @@ mod tests {
             start: Duration::from_secs(start),
             end: Duration::from_secs(end),
             outcome,
+            set_cookie: SetCookie::Nothing,
         }
     }
 

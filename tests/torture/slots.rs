@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use handstamp_core::cookie::CookieSigner;
-use handstamp_core::id::Namespace;
+use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::keys::KeyRing;
 
 /// The hash slot of a key.
@@ -34,7 +34,7 @@ impl FromIterator<Slot> for Part {
     }
 }
 
-/// Knows the slot of a session from its cookie, as only those can who know the secret.
+/// Tells which session a cookie stands for, which takes the secrets.
 #[derive(Clone, Debug)]
 pub(crate) struct Finder {
     ring: Arc<KeyRing>,
@@ -46,18 +46,28 @@ impl Finder {
         Self { namespace: ring.namespace().clone(), ring: Arc::new(ring) }
     }
 
-    /// The slot of the session that `cookie` stands for, which is `name=value`.
-    pub(crate) fn slot(&self, cookie: &str) -> Slot {
+    /// The session that `cookie` stands for, which is `name=value`.
+    pub(crate) fn session(&self, cookie: &str) -> SessionKey {
         let (name, value) = cookie.split_once('=').expect("a cookie has a name");
         let signer = CookieSigner::new(&self.ring, name);
         let opened = signer.open(value.as_bytes()).expect("nodes sign cookies");
-        let key = self.namespace.session_key(&opened.id);
-        slot_of(format!("{}:s:{key}", self.namespace.as_str()).as_bytes())
+        self.namespace.session_key(&opened.id)
     }
 }
 
-/// The slot of a key without braces: CRC-16/XMODEM, of which 14 bits count.
-pub(crate) fn slot_of(key: &[u8]) -> Slot {
+/// The slot of a session.
+pub(crate) fn slot_of_session(key: &SessionKey) -> Slot {
+    slot_of(key.label().to_string().as_bytes())
+}
+
+/// The slot of a key, which is that of its hash tag if it has one.
+pub(crate) fn slot_of_key(key: &str) -> Slot {
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
+    slot_of(tag.filter(|tag| !tag.is_empty()).unwrap_or(key).as_bytes())
+}
+
+/// The slot of a hash tag: CRC-16/XMODEM, of which 14 bits count.
+fn slot_of(key: &[u8]) -> Slot {
     let crc = key.iter().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
             if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
@@ -82,14 +92,23 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_tells_the_slot() {
+    fn keys_with_one_hash_tag_lie_in_one_slot() {
+        // As `CLUSTER KEYSLOT` says.
+        let keys = ["foo", "a{foo}b", "{foo}", "{foo}{bar}"];
+        assert_eq!(keys.map(slot_of_key), [12_182; 4]);
+        assert_eq!(["{}foo", "foo{"].map(slot_of_key), [slot_of(b"{}foo"), slot_of(b"foo{")]);
+    }
+
+    #[test]
+    fn a_cookie_tells_the_session() {
         let namespace = Namespace::new("shop").unwrap();
         let secret = Secret::generate().unwrap();
         let ring = KeyRing::new(namespace.clone(), &[secret]).unwrap();
-        let id = SessionId::generate().unwrap();
+        let id = SessionId::generate(None).unwrap();
         let cookie = format!("sid={}", CookieSigner::new(&ring, "sid").seal(&id));
-        let key = format!("shop:s:{}", namespace.session_key(&id));
-        assert_eq!(Finder::new(ring).slot(&cookie), slot_of(key.as_bytes()));
+        let key = Finder::new(ring).session(&cookie);
+        assert_eq!(key, namespace.session_key(&id));
+        assert_eq!(slot_of_session(&key), slot_of(key.label().to_string().as_bytes()));
     }
 
     #[test]

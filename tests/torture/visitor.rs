@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::fleet::{Address, NODES};
-use crate::history::{Answer, Call, Label, Moment, Operation, Outcome};
+use crate::history::{Answer, Call, Label, Moment, Operation, Outcome, SetCookie};
 
 /// Asks nodes over HTTP. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Request<'r> {
     /// Which cookie to send, and what it is.
     pub(crate) cookie: Option<(Label, &'r str)>,
     pub(crate) username: &'r str,
-    /// How long the handler of a visit is to take.
+    /// How long the handler of a visit or a note is to take.
     pub(crate) hold: Duration,
 }
 
@@ -39,14 +39,14 @@ impl Visitor {
         self.began.elapsed()
     }
 
-    /// Makes a request. Returns what came of it, and the cookie that it was answered with.
-    pub(crate) async fn send(&self, request: Request<'_>) -> (Call, Option<String>) {
+    /// Makes a request. Returns what came of it, and what the answer does to the jar, which the call does not say yet.
+    pub(crate) async fn send(&self, request: Request<'_>) -> (Call, SetCookie<String>) {
         let address = &self.addresses[request.node];
         let process = address.process();
         let start = self.now();
-        let (outcome, cookie) = match self.exchange(address, &request).await {
+        let (outcome, set_cookie) = match self.exchange(address, &request).await {
             Ok(answered) => answered,
-            Err(_) => (Outcome::Unknown, None),
+            Err(_) => (Outcome::Unknown, SetCookie::Nothing),
         };
         let end = self.now();
         let call = Call {
@@ -58,15 +58,16 @@ impl Visitor {
             start,
             end,
             outcome,
+            set_cookie: SetCookie::Nothing,
         };
-        (call, cookie)
+        (call, set_cookie)
     }
 
     async fn exchange(
         &self,
         address: &Address,
         request: &Request<'_>,
-    ) -> reqwest::Result<(Outcome, Option<String>)> {
+    ) -> reqwest::Result<(Outcome, SetCookie<String>)> {
         let base_url = &address.base_url;
         let builder = match request.operation {
             Operation::Login | Operation::Renew => {
@@ -76,6 +77,10 @@ impl Visitor {
                 let hold = request.hold.as_millis();
                 self.client.post(format!("{base_url}/visits?hold_ms={hold}"))
             }
+            Operation::Note => {
+                let hold = request.hold.as_millis();
+                self.client.post(format!("{base_url}/notes?hold_ms={hold}"))
+            }
             Operation::Read => self.client.get(format!("{base_url}/me")),
             Operation::Logout => self.client.post(format!("{base_url}/logout")),
         };
@@ -84,30 +89,31 @@ impl Visitor {
             None => builder,
         };
         let response = builder.send().await?;
-        let (status, cookie) = (response.status(), cookie_of(&response));
+        let (status, set_cookie) = (response.status(), set_cookie(&response));
         let outcome = match status {
             StatusCode::OK => Outcome::Done(answer(&response.json().await?)),
             StatusCode::NO_CONTENT => Outcome::Done(Answer::default()),
             StatusCode::UNAUTHORIZED => Outcome::Refused,
+            StatusCode::CONFLICT => Outcome::Conflict,
             status => Outcome::Failed(status.as_u16()),
         };
-        Ok((outcome, cookie))
+        Ok((outcome, set_cookie))
     }
 }
 
 fn answer(json: &Value) -> Answer {
-    Answer {
-        username: json["username"].as_str().map(str::to_owned),
-        visits: json["visits"].as_u64(),
-        cookie: None,
-    }
+    Answer { username: json["username"].as_str().map(str::to_owned), visits: json["visits"].as_u64() }
 }
 
-/// `name=value`, unless the answer takes the cookie away.
-fn cookie_of(response: &Response) -> Option<String> {
-    let header = response.headers().get("set-cookie")?.to_str().ok()?;
-    let (pair, attributes) = header.split_once(';')?;
-    (!attributes.contains("Max-Age=0")).then(|| pair.to_owned())
+/// What becomes of the jar, which holds one cookie: of several headers, the last one counts.
+fn set_cookie(response: &Response) -> SetCookie<String> {
+    let header = response.headers().get_all("set-cookie").iter().next_back();
+    let Some((pair, attributes)) =
+        header.and_then(|header| header.to_str().ok()).and_then(|text| text.split_once(';'))
+    else {
+        return SetCookie::Nothing;
+    };
+    if attributes.contains("Max-Age=0") { SetCookie::Removes } else { SetCookie::Gives(pair.to_owned()) }
 }
 
 /// How long an answer is waited for: longer than any budget of a node, and shorter than a node is made to stand

@@ -6,6 +6,7 @@
 //! kind 1  SessionDeleted        body = key 32
 //! kind 2  SessionInvalidated    body = key 32 | revision 16
 //! kind 3  CacheClear            no body
+//! kind 4  SessionMoved          body = key 32
 //!
 //! tag = HMAC-SHA-256(bus key, "sess/v1/bus\0" || everything before the tag)
 //! ```
@@ -31,6 +32,8 @@ pub enum Invalidation {
     CacheClear,
     /// This session, for ever.
     SessionDeleted(SessionKey),
+    /// This session, for ever: it has moved to another id.
+    SessionMoved(SessionKey),
     /// This session, unless it is this revision or a later one.
     SessionInvalidated(SessionKey, Revision),
 }
@@ -78,20 +81,22 @@ impl Messenger {
         let node = self.node.as_str().as_bytes();
         let mut message = BytesMut::with_capacity(HEADER_LEN + node.len() + MAX_BODY_LEN + TAG_LEN);
         message.put_u8(VERSION);
-        message.put_u8(self.keys.current_id());
+        message.put_u8(self.keys.current_id().short());
         message.put_u8(kind(invalidation));
         message.put_u64(now.as_millis());
         message.put_u8(u8::try_from(node.len()).unwrap_or(u8::MAX));
         message.put_slice(node);
         match invalidation {
             Invalidation::CacheClear => {}
-            Invalidation::SessionDeleted(key) => message.put_slice(key.as_bytes()),
+            Invalidation::SessionDeleted(key) | Invalidation::SessionMoved(key) => {
+                message.put_slice(key.as_bytes());
+            }
             Invalidation::SessionInvalidated(key, revision) => {
                 message.put_slice(key.as_bytes());
                 message.put_slice(&revision.to_bytes());
             }
         }
-        let tag = self.keys.sign(&message);
+        let tag = self.keys.sign(&[&message]);
         message.put_slice(&tag);
         message.freeze()
     }
@@ -109,11 +114,12 @@ impl Messenger {
         let &[version, key_id, ..] = content else {
             return Err(MessageError::Malformed);
         };
-        self.keys.verify(key_id, content, tag).map_err(|bad| match bad {
+        self.keys.verify(|id| id.short() == key_id, &[content], tag).map_err(|bad| match bad {
             BadTag::Forged => MessageError::Forged,
             BadTag::UnknownKey => MessageError::UnknownKey,
         })?;
-        if version != VERSION {
+        let is_known = version == VERSION && content.get(2).is_none_or(|kind| KINDS.contains(kind));
+        if !is_known {
             return Err(MessageError::UnknownVersion);
         }
         parse(&content[2..]).ok_or(MessageError::Malformed)
@@ -141,8 +147,8 @@ pub enum MessageError {
     /// It is signed with a key that this node does not have, or not yet.
     #[error("the message is signed with an unknown key")]
     UnknownKey,
-    /// It is authentic, and of another version than this node knows.
-    #[error("the message is of an unknown version")]
+    /// It is authentic, and of a version or kind that this node does not know.
+    #[error("the message is of an unknown version or kind")]
     UnknownVersion,
 }
 
@@ -197,6 +203,7 @@ pub struct InvalidNodeId;
 
 const VERSION: u8 = 1;
 const HEADER_LEN: usize = 12;
+const KINDS: std::ops::RangeInclusive<u8> = 1..=4;
 const MAX_BODY_LEN: usize = SessionKey::LEN + Revision::LEN;
 
 fn kind(invalidation: &Invalidation) -> u8 {
@@ -204,6 +211,7 @@ fn kind(invalidation: &Invalidation) -> u8 {
         Invalidation::SessionDeleted(_) => 1,
         Invalidation::SessionInvalidated(..) => 2,
         Invalidation::CacheClear => 3,
+        Invalidation::SessionMoved(_) => 4,
     }
 }
 
@@ -220,6 +228,7 @@ fn parse(mut rest: &[u8]) -> Option<Notice> {
             SessionKey::from_bytes(*key),
             Revision::from_bytes(revision.try_into().ok()?),
         ),
+        (4, Some((key, []))) => Invalidation::SessionMoved(SessionKey::from_bytes(*key)),
         (3, None) if body.is_empty() => Invalidation::CacheClear,
         _ => return None,
     };
@@ -253,7 +262,8 @@ mod tests {
         let messenger = messenger("shop", &[NEW]);
         let saved =
             Invalidation::SessionInvalidated(SessionKey::from_bytes([1; 32]), Revision::from_bytes([2; 16]));
-        for invalidation in [deleted(), saved, Invalidation::CacheClear] {
+        let moved = Invalidation::SessionMoved(SessionKey::from_bytes([1; 32]));
+        for invalidation in [deleted(), moved, saved, Invalidation::CacheClear] {
             let message = messenger.write(&invalidation, NOW);
             let notice = Notice { invalidation, node: messenger.node().clone(), sent_at: NOW };
             assert_eq!(messenger.read(&message), Ok(notice));
@@ -281,13 +291,16 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_be_ours_counts_as_a_gap() {
+    fn k7_2_only_what_may_be_ours_counts_as_a_gap() {
         let messenger = messenger("shop", &[NEW]);
-        let mut newer = messenger.write(&deleted(), NOW).to_vec();
-        newer.truncate(newer.len() - TAG_LEN);
-        newer[0] = 2;
-        newer.extend(messenger.keys.sign(&newer));
-        assert_eq!(messenger.read(&newer), Err(MessageError::UnknownVersion));
+        // K7.2: the version, and the kind.
+        for (position, later) in [(0, 2), (2, 5), (2, 0)] {
+            let mut newer = messenger.write(&deleted(), NOW).to_vec();
+            newer.truncate(newer.len() - TAG_LEN);
+            newer[position] = later;
+            newer.extend(messenger.keys.sign(&[&newer]));
+            assert_eq!(messenger.read(&newer), Err(MessageError::UnknownVersion));
+        }
         assert!(MessageError::UnknownVersion.may_hide_an_invalidation());
         assert!(MessageError::UnknownKey.may_hide_an_invalidation());
 
@@ -314,9 +327,9 @@ mod tests {
         fn no_content_makes_it_panic(content in proptest::collection::vec(any::<u8>(), 0..200)) {
             let messenger = messenger("shop", &[NEW]);
             prop_assert!(messenger.read(&content).is_err());
-            let mut authentic = vec![VERSION, messenger.keys.current_id()];
+            let mut authentic = vec![VERSION, messenger.keys.current_id().short()];
             authentic.extend(content);
-            authentic.extend(messenger.keys.sign(&authentic));
+            authentic.extend(messenger.keys.sign(&[&authentic]));
             let _ = messenger.read(&authentic);
         }
     }

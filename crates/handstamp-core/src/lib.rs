@@ -17,6 +17,8 @@
 
 pub mod cache;
 pub mod cookie;
+#[cfg(test)]
+mod formats;
 pub mod id;
 pub mod invalidation;
 pub mod keys;

@@ -2,15 +2,29 @@
 
 use crate::keys::KeyAge;
 
-/// What is known when the handler has answered.
+/// What is known when the handler has responded.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Exchange {
+pub struct Facts {
     /// The valid cookie that came with the request, by the age of its key. Where the session is to end, any cookie that came.
     pub cookie: Option<KeyAge>,
-    /// Whether that cookie's session exists.
-    pub found: bool,
+    /// What there is under the id in that cookie.
+    pub session: SessionState,
     /// What the handler asked for.
     pub intent: Intent,
+}
+
+/// What there is under a session id.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum SessionState {
+    /// The session.
+    Live,
+    /// There is no such session, and no trace of one.
+    #[default]
+    Absent,
+    /// The session has recently ended.
+    Ended,
+    /// The session has recently moved to another id.
+    Moved,
 }
 
 /// What a handler asked for. Changes and renewing before a destroy are forgotten with the session.
@@ -25,6 +39,10 @@ pub enum Intent {
         /// Whether it changed the data too.
         change: bool,
     },
+    /// It changed the data so that the session, which had no subject, has one.
+    LogIn,
+    /// It put another subject in the place of that of the session, which is therefore another session.
+    Switch,
     /// It ended the session.
     Destroy,
     /// It ended the session, then changed the data of what is therefore another session.
@@ -36,11 +54,19 @@ pub enum Intent {
 pub enum StoreStep {
     /// Nothing.
     Nothing,
+    /// Nothing, and the request fails: the session that it would change has ended.
+    RefuseEnded,
+    /// Nothing, and the request fails: the session that it would change has moved to another id.
+    RefuseMoved,
+    /// Make sure that the session is there, under the key that seals today.
+    Confirm,
     /// Save under a new id; there is no old record.
     Create,
+    /// Save under a new id, then delete the old record.
+    CreateThenDelete,
     /// Save over the record that was read, if it is still that revision.
     Save,
-    /// Save under a new id, then delete the old record.
+    /// Save under a new id, then put a tombstone in the place of the old record.
     Renew,
     /// Delete the record.
     Delete,
@@ -59,81 +85,129 @@ pub enum CookieStep {
     Remove,
 }
 
-/// The steps that follow from an exchange.
+/// The steps that follow from the facts.
 ///
 /// A session that was changed but does not exist is created under a new id, whatever cookie came along: an id
-/// that the server did not just make is never adopted. A cookie whose session does not exist stays as it is
-/// unless the handler ended the session: the response to a parallel request may just have replaced it.
+/// that the server did not just make is never adopted. There are two exceptions. Where the session has recently ended or moved, the request
+/// is a late one, and its cookie would replace a newer one, for example that of a login: it creates nothing, unless it is a login itself. And
+/// a cookie is removed only where the handler has ended the session, for the same reason.
 #[must_use]
-pub fn plan(exchange: Exchange) -> (StoreStep, CookieStep) {
-    let Exchange { cookie, found, intent } = exchange;
-    let reissue = if cookie == Some(KeyAge::Other) { CookieStep::Set } else { CookieStep::Nothing };
+pub fn plan(facts: Facts) -> (StoreStep, CookieStep) {
+    use SessionState::{Absent, Ended, Live, Moved};
+
+    let Facts { cookie, session, intent } = facts;
+    let is_outdated = cookie == Some(KeyAge::Other);
+    let reissue = if is_outdated { CookieStep::Set } else { CookieStep::Nothing };
     let remove = if cookie.is_some() { CookieStep::Remove } else { CookieStep::Nothing };
-    match (intent, found) {
-        (Intent::Keep, true) => (StoreStep::Nothing, reissue),
-        (Intent::Keep | Intent::Renew { change: false }, false) => (StoreStep::Nothing, CookieStep::Nothing),
-        (Intent::Change, true) => (StoreStep::Save, reissue),
-        (Intent::Change | Intent::Replace | Intent::Renew { change: true }, false) => {
+    match (intent, session) {
+        (Intent::Keep, Live) if is_outdated => (StoreStep::Confirm, CookieStep::Set),
+        (Intent::Keep, Live) => (StoreStep::Nothing, CookieStep::Nothing),
+        (Intent::Keep | Intent::Renew { change: false }, Absent | Ended | Moved) => {
+            (StoreStep::Nothing, CookieStep::Nothing)
+        }
+        (Intent::Change, Live) => (StoreStep::Save, reissue),
+        (Intent::Change | Intent::Renew { change: true }, Ended) => {
+            (StoreStep::RefuseEnded, CookieStep::Nothing)
+        }
+        (Intent::Change | Intent::Renew { change: true }, Moved) => {
+            (StoreStep::RefuseMoved, CookieStep::Nothing)
+        }
+        (Intent::Change | Intent::Renew { change: true }, Absent)
+        | (Intent::LogIn | Intent::Switch | Intent::Replace, Absent | Ended | Moved) => {
             (StoreStep::Create, CookieStep::Set)
         }
-        (Intent::Renew { .. }, true) => (StoreStep::Renew, CookieStep::Set),
-        (Intent::Destroy, true) => (StoreStep::Delete, remove),
-        (Intent::Destroy, false) => (StoreStep::Nothing, remove),
-        (Intent::Replace, true) => (StoreStep::DeleteThenCreate, CookieStep::Set),
+        (Intent::Renew { .. } | Intent::LogIn, Live) => (StoreStep::Renew, CookieStep::Set),
+        (Intent::Switch, Live) => (StoreStep::CreateThenDelete, CookieStep::Set),
+        (Intent::Destroy, Live) => (StoreStep::Delete, remove),
+        (Intent::Destroy, Absent | Ended | Moved) => (StoreStep::Nothing, remove),
+        (Intent::Replace, Live) => (StoreStep::DeleteThenCreate, CookieStep::Set),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::SessionState::{Absent, Ended, Live, Moved};
     use super::*;
 
     const CURRENT: Option<KeyAge> = Some(KeyAge::Current);
     const OTHER: Option<KeyAge> = Some(KeyAge::Other);
+    const NOTHING: (StoreStep, CookieStep) = (StoreStep::Nothing, CookieStep::Nothing);
 
     #[track_caller]
-    fn check(cookie: Option<KeyAge>, found: bool, intent: Intent, expected: (StoreStep, CookieStep)) {
-        let exchange = Exchange { cookie, found, intent };
-        assert_eq!(plan(exchange), expected, "{exchange:?}");
+    fn check(
+        cookie: Option<KeyAge>,
+        session: SessionState,
+        intent: Intent,
+        expected: (StoreStep, CookieStep),
+    ) {
+        let facts = Facts { cookie, session, intent };
+        assert_eq!(plan(facts), expected, "{facts:?}");
     }
 
     #[test]
     fn a_visitor_who_stores_nothing_leaves_nothing() {
-        let nothing = (StoreStep::Nothing, CookieStep::Nothing);
         for intent in [Intent::Keep, Intent::Renew { change: false }, Intent::Destroy] {
-            check(None, false, intent, nothing);
+            check(None, Absent, intent, NOTHING);
         }
-        check(CURRENT, false, Intent::Keep, nothing);
-        check(OTHER, false, Intent::Keep, nothing);
+        for cookie in [CURRENT, OTHER] {
+            for session in [Absent, Ended, Moved] {
+                check(cookie, session, Intent::Keep, NOTHING);
+            }
+        }
     }
 
     #[test]
     fn the_first_change_creates_a_session_under_a_new_id() {
         for cookie in [None, CURRENT, OTHER] {
-            for intent in [Intent::Change, Intent::Renew { change: true }, Intent::Replace] {
-                check(cookie, false, intent, (StoreStep::Create, CookieStep::Set));
+            for intent in [Intent::Change, Intent::Renew { change: true }, Intent::LogIn, Intent::Replace] {
+                check(cookie, Absent, intent, (StoreStep::Create, CookieStep::Set));
             }
         }
     }
 
     #[test]
     fn an_existing_session_is_read_saved_renewed_and_deleted() {
-        check(CURRENT, true, Intent::Keep, (StoreStep::Nothing, CookieStep::Nothing));
-        check(CURRENT, true, Intent::Change, (StoreStep::Save, CookieStep::Nothing));
-        check(CURRENT, true, Intent::Renew { change: false }, (StoreStep::Renew, CookieStep::Set));
-        check(CURRENT, true, Intent::Renew { change: true }, (StoreStep::Renew, CookieStep::Set));
-        check(CURRENT, true, Intent::Destroy, (StoreStep::Delete, CookieStep::Remove));
-        check(CURRENT, true, Intent::Replace, (StoreStep::DeleteThenCreate, CookieStep::Set));
+        check(CURRENT, Live, Intent::Keep, NOTHING);
+        check(CURRENT, Live, Intent::Change, (StoreStep::Save, CookieStep::Nothing));
+        for intent in [Intent::Renew { change: false }, Intent::Renew { change: true }, Intent::LogIn] {
+            check(CURRENT, Live, intent, (StoreStep::Renew, CookieStep::Set));
+        }
+        check(CURRENT, Live, Intent::Switch, (StoreStep::CreateThenDelete, CookieStep::Set));
+        check(CURRENT, Live, Intent::Destroy, (StoreStep::Delete, CookieStep::Remove));
+        check(CURRENT, Live, Intent::Replace, (StoreStep::DeleteThenCreate, CookieStep::Set));
+    }
+
+    /// K1
+    #[test]
+    fn k1_a_late_change_creates_nothing_and_sets_no_cookie() {
+        for cookie in [CURRENT, OTHER] {
+            for intent in [Intent::Change, Intent::Renew { change: true }] {
+                check(cookie, Ended, intent, (StoreStep::RefuseEnded, CookieStep::Nothing));
+                check(cookie, Moved, intent, (StoreStep::RefuseMoved, CookieStep::Nothing));
+            }
+        }
     }
 
     #[test]
-    fn a_cookie_under_another_key_is_issued_anew() {
-        check(OTHER, true, Intent::Keep, (StoreStep::Nothing, CookieStep::Set));
-        check(OTHER, true, Intent::Change, (StoreStep::Save, CookieStep::Set));
-        check(OTHER, true, Intent::Destroy, (StoreStep::Delete, CookieStep::Remove));
+    fn a_login_is_never_refused() {
+        for session in [Absent, Ended, Moved] {
+            for intent in [Intent::LogIn, Intent::Switch, Intent::Replace] {
+                check(CURRENT, session, intent, (StoreStep::Create, CookieStep::Set));
+            }
+        }
+    }
+
+    #[test]
+    fn a_cookie_under_another_key_is_issued_anew_for_a_session_that_is_there() {
+        check(OTHER, Live, Intent::Keep, (StoreStep::Confirm, CookieStep::Set));
+        check(OTHER, Live, Intent::Change, (StoreStep::Save, CookieStep::Set));
+        check(OTHER, Live, Intent::Destroy, (StoreStep::Delete, CookieStep::Remove));
     }
 
     #[test]
     fn ending_a_session_that_is_gone_still_removes_its_cookie() {
-        check(CURRENT, false, Intent::Destroy, (StoreStep::Nothing, CookieStep::Remove));
+        for session in [Absent, Ended, Moved] {
+            check(CURRENT, session, Intent::Destroy, (StoreStep::Nothing, CookieStep::Remove));
+        }
     }
 }

@@ -53,10 +53,16 @@ impl Timeouts {
     }
 
     /// How long a session lives unless it is used, by the `remaining` time to live of its record. A record that has lost its
-    /// time to live counts from when it was saved.
+    /// time to live counts from when it was saved, with the `idle_timeout` of then.
     #[must_use]
-    pub fn idle_left(&self, now: Timestamp, saved_at: Timestamp, remaining: Option<Duration>) -> Duration {
-        remaining.unwrap_or_else(|| self.idle.saturating_sub(now.since(saved_at))).min(self.idle)
+    pub fn idle_left(
+        &self,
+        now: Timestamp,
+        saved_at: Timestamp,
+        idle_timeout: Duration,
+        remaining: Option<Duration>,
+    ) -> Duration {
+        remaining.unwrap_or_else(|| idle_timeout.saturating_sub(now.since(saved_at))).min(self.idle)
     }
 
     /// In how long a session that has `remaining` to live should be given its full time again. Only once a tenth
@@ -132,8 +138,8 @@ mod tests {
         assert_eq!(clamped(0, 1_000), at(1_000));
         assert_eq!(clamped(0, 500), at(500), "it began under shorter settings");
         assert_eq!(clamped(0, 5_000), at(1_000), "it began under longer settings");
-        assert_eq!(TIMEOUTS.idle_left(at(10), at(0), Some(secs(70))), secs(70));
-        assert_eq!(TIMEOUTS.idle_left(at(10), at(0), Some(secs(7_000))), secs(100));
+        assert_eq!(TIMEOUTS.idle_left(at(10), at(0), secs(100), Some(secs(70))), secs(70));
+        assert_eq!(TIMEOUTS.idle_left(at(10), at(0), secs(7_000), Some(secs(7_000))), secs(100));
     }
 
     /// K5.4: nodes with the same settings and nearly the same time find nothing to correct.
@@ -152,9 +158,14 @@ mod tests {
     /// K5.4, F19, S28
     #[test]
     fn k5_4_without_a_time_to_live_the_idle_timeout_counts_from_the_last_save() {
-        assert_eq!(TIMEOUTS.idle_left(at(30), at(0), None), secs(70));
-        assert_eq!(TIMEOUTS.idle_left(at(100), at(0), None), secs(0));
-        assert_eq!(TIMEOUTS.idle_left(at(500), at(0), None), secs(0));
+        assert_eq!(TIMEOUTS.idle_left(at(30), at(0), secs(100), None), secs(70));
+        assert_eq!(TIMEOUTS.idle_left(at(100), at(0), secs(100), None), secs(0));
+        assert_eq!(TIMEOUTS.idle_left(at(500), at(0), secs(100), None), secs(0));
+        assert_eq!(
+            TIMEOUTS.idle_left(at(30), at(0), secs(50), None),
+            secs(20),
+            "it was saved under a shorter one"
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use handstamp_core::cache::{Capacity, Feed, FlightNumber, Flights, InDate, LocalCache};
+use handstamp_core::cache::{Capacity, Feed, FlightNumber, Flights, Freshness, InDate, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 use loom::sync::Mutex;
@@ -63,7 +63,7 @@ fn nothing_from_before_a_flush_is_served_after_it() {
                 let ticket = node.cache.begin(&key(ADA), &node.feed);
                 let found = node.stored(ADA);
                 let flushed = fence.load(Ordering::Acquire);
-                let taken = ticket.complete(found.map(revision), found, 1, node.in_date);
+                let taken = ticket.complete(found.map(revision), found, 1, node.in_date) == Freshness::Fresh;
                 assert!(!(flushed && taken) || found.is_none());
                 taken
             }
@@ -232,7 +232,7 @@ impl Node {
     fn fill(&self, session: usize) -> (Found, bool) {
         let ticket = self.cache.begin(&key(session), &self.feed);
         let found = self.stored(session);
-        (found, ticket.complete(found.map(revision), found, 1, self.in_date))
+        (found, ticket.complete(found.map(revision), found, 1, self.in_date) == Freshness::Fresh)
     }
 
     /// What the cache knows, or else the store.

@@ -15,10 +15,10 @@ use fred::types::Expiration;
 use fred::types::config::Config;
 use futures_util::future::join_all;
 use handstamp_core::id::Namespace;
-use handstamp_core::record::Record;
+use handstamp_core::record::Entry;
 use handstamp_redis::{Channel, RedisConfig, RedisStore, connect};
 use handstamp_store::{SaveOutcome, Store};
-use handstamp_testkit::{RedisServer, record};
+use handstamp_testkit::{RedisServer, record, resealed, sealed};
 
 use self::median::median;
 
@@ -58,26 +58,26 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-async fn set_again_and_again(client: &Client, record: &Record, rounds: u32) {
-    let key = format!("plain:{}", record.key);
+async fn set_again_and_again(client: &Client, record: &Entry, rounds: u32) {
+    let key = format!("plain:{}", record.key());
     for _ in 0..rounds {
-        let bytes = Bytes::from(record.encode().expect("bytes"));
+        let bytes = record.bytes().clone();
         let set = client.set::<(), _, _>(key.as_str(), bytes, Some(Expiration::PX(60_000)), None, false);
         set.await.expect("an answer");
     }
 }
 
-async fn save_again_and_again(store: &RedisStore, record: &mut Record, rounds: u32) {
+async fn save_again_and_again(store: &RedisStore, record: &mut Entry, rounds: u32) {
     for _ in 0..rounds {
-        let next = Record { revision: record.revision.next().expect("random bytes"), ..record.clone() };
-        let outcome = store.save(&next, record.revision, MINUTE, NOTICE).await.expect("an answer");
+        let next = resealed(record);
+        let outcome = store.save(&next, record.revision(), MINUTE, NOTICE).await.expect("an answer");
         assert_eq!(outcome, SaveOutcome::Saved);
         *record = next;
     }
 }
 
-async fn created(store: &RedisStore) -> Record {
-    let record = record();
+async fn created(store: &RedisStore) -> Entry {
+    let record = sealed(&record());
     let _ = store.create(&record, MINUTE).await.expect("an answer");
     record
 }

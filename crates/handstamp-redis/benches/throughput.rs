@@ -20,10 +20,10 @@ use fred::types::{ClusterHash, CustomCommand, Expiration, Resp3Frame, Value};
 use fred::util::sha1_hash;
 use futures_util::future::{join_all, try_join};
 use handstamp_core::id::Namespace;
-use handstamp_core::record::Record;
-use handstamp_redis::{Channel, RedisConfig, RedisStore, connect};
+use handstamp_core::record::Entry;
+use handstamp_redis::{Channel, RedisConfig, RedisStore, connect, record_name};
 use handstamp_store::{SaveOutcome, Store};
-use handstamp_testkit::{ClusterOptions, RedisCluster, RedisServer, eventually, record};
+use handstamp_testkit::{ClusterOptions, RedisCluster, RedisServer, eventually, record, resealed, sealed};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use self::median::median;
@@ -72,7 +72,7 @@ async fn store(url: &str) -> RedisStore {
     };
     let (store, _bus) = connect(config, NAMESPACE.clone(), Channel::of(&NAMESPACE));
     eventually("the store serves", Duration::from_secs(10), async || {
-        let created = store.create(&record(), HOUR).await;
+        let created = store.create(&sealed(&record()), HOUR).await;
         created.map(|_| ()).map_err(|error| error.to_string())
     })
     .await;
@@ -128,38 +128,38 @@ async fn saves_of(at: &Place<'_>, in_flight: usize) -> Block {
     (ours, [same, plain, piped, connected])
 }
 
-async fn load(store: RedisStore, record: Record) -> Record {
-    store.load(&record.key).await.expect("an answer").expect("the record").record
+async fn load(store: RedisStore, record: Entry) -> Entry {
+    store.load(record.key()).await.expect("an answer").expect("the record").entry
 }
 
-async fn get_and_time_to_live(client: Client, record: Record) -> Record {
+async fn get_and_time_to_live(client: Client, record: Entry) -> Entry {
     let name = name(&record);
     let answers = try_join(client.get(name.as_str()), client.pttl(name.as_str()));
     let (_, _): (Bytes, i64) = answers.await.expect("an answer");
     record
 }
 
-async fn get(client: Client, record: Record) -> Record {
+async fn get(client: Client, record: Entry) -> Entry {
     let _: Bytes = client.get(name(&record)).await.expect("an answer");
     record
 }
 
-async fn save(store: RedisStore, record: Record) -> Record {
+async fn save(store: RedisStore, record: Entry) -> Entry {
     let next = next(&record);
-    let outcome = store.save(&next, record.revision, HOUR, NOTICE).await.expect("an answer");
+    let outcome = store.save(&next, record.revision(), HOUR, NOTICE).await.expect("an answer");
     assert_eq!(outcome, SaveOutcome::Saved);
     next
 }
 
-async fn run_script(client: Client, record: Record) -> Record {
+async fn run_script(client: Client, record: Entry) -> Entry {
     let next = next(&record);
     let evalsha = CustomCommand::new_static("EVALSHA", ClusterHash::FirstKey, false);
     let arguments: Vec<Value> = vec![
         SCRIPT.clone().into(),
         "1".into(),
         name(&record).into(),
-        Value::Bytes(Bytes::copy_from_slice(&record.revision.to_bytes())),
-        Value::Bytes(Bytes::copy_from_slice(&next.revision.to_bytes())),
+        Value::Bytes(Bytes::copy_from_slice(&record.revision().to_bytes())),
+        Value::Bytes(Bytes::copy_from_slice(&next.revision().to_bytes())),
         Value::Bytes(encoded(&next)),
         "3600000".into(),
         CHANNEL.clone().into(),
@@ -170,19 +170,19 @@ async fn run_script(client: Client, record: Record) -> Record {
     next
 }
 
-async fn set(client: Client, record: Record) -> Record {
+async fn set(client: Client, record: Entry) -> Entry {
     let next = next(&record);
     let expiration = Some(Expiration::PX(3_600_000));
-    let key = format!("plain:{}", record.key);
+    let key = format!("plain:{}", record.key());
     client.set::<(), _, _>(key, encoded(&next), expiration, None, false).await.expect("an answer");
     next
 }
 
 /// How many steps a second are made, when one follows the other for each of the records, and all go on at once.
-async fn rate<C, F>(records: &[Record], connected: &C, step: fn(C, Record) -> F) -> f64
+async fn rate<C, F>(records: &[Entry], connected: &C, step: fn(C, Entry) -> F) -> f64
 where
     C: Clone + Send + 'static,
-    F: Future<Output = Record> + Send + 'static,
+    F: Future<Output = Entry> + Send + 'static,
 {
     let begun = now();
     let mut tasks = JoinSet::new();
@@ -261,25 +261,25 @@ impl std::fmt::Display for Figures {
     }
 }
 
-async fn created(store: &RedisStore, count: usize) -> Vec<Record> {
+async fn created(store: &RedisStore, count: usize) -> Vec<Entry> {
     join_all((0..count).map(async |_| {
-        let record = record();
+        let record = sealed(&record());
         let _ = store.create(&record, HOUR).await.expect("an answer");
         record
     }))
     .await
 }
 
-fn next(record: &Record) -> Record {
-    Record { revision: record.revision.next().expect("random bytes"), ..record.clone() }
+fn next(record: &Entry) -> Entry {
+    resealed(record)
 }
 
-fn encoded(record: &Record) -> Bytes {
-    record.encode().expect("bytes").into()
+fn encoded(record: &Entry) -> Bytes {
+    record.bytes().clone()
 }
 
-fn name(record: &Record) -> String {
-    format!("{}:s:{}", NAMESPACE.as_str(), record.key)
+fn name(record: &Entry) -> String {
+    record_name(&NAMESPACE, record.key())
 }
 
 /// A key that lies in this node.

@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use handstamp_core::id::Namespace;
-use handstamp_core::invalidation::{Messenger, NodeId};
+use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Record, Revision};
 use handstamp_redis::{Channel, RedisConfig, Transport, connect};
 use handstamp_store::{
-    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Lookup, SaveOutcome, Settings, StoreError,
-    Stored, SystemClock,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Loaded, Lookup, SaveOutcome, Settings,
+    StoreError, SystemClock,
 };
 use handstamp_testkit::{ClusterOptions, RedisCluster, record, redis};
 use tokio::task::JoinSet;
@@ -113,8 +113,7 @@ impl Group {
         let node = |number| {
             let (store, bus) = connect(config.clone(), namespace.clone(), Channel::of(&namespace));
             let name = NodeId::new(&format!("node-{number}")).expect("a name");
-            let messenger = Messenger::new(&ring, name);
-            ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), settings)
+            ClusteredStore::start(store, bus, &ring, name, Arc::new(SystemClock), settings)
         };
         let mut nodes = Vec::new();
         for number in 0..count {
@@ -201,6 +200,8 @@ impl Session {
         match found {
             Lookup::Found(revision) => Lookup::Found(*revision),
             Lookup::Absent => Lookup::Absent,
+            Lookup::Ended => Lookup::Ended,
+            Lookup::Moved => Lookup::Moved,
             Lookup::Unreadable => Lookup::Unreadable,
         }
     }
@@ -208,9 +209,9 @@ impl Session {
 
 /// Sessions are cached as their revision.
 #[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
-fn decode(stored: Stored) -> Result<Decoded<Revision>, StoreError> {
-    let left = stored.remaining.unwrap_or_default();
-    Ok(Decoded::Session { entry: CacheEntry::new(stored.record.revision, SIZE), left })
+fn decode(loaded: Loaded) -> Result<Decoded<Revision>, StoreError> {
+    let left = loaded.remaining.unwrap_or_default();
+    Ok(Decoded::Session { entry: CacheEntry::new(loaded.record.revision, SIZE), left })
 }
 
 /// The bytes that each is said to take.

@@ -21,9 +21,9 @@
 //!
 //! # What lies in Redis
 //!
-//! A string per session, under `<namespace>:s:<hash of its id>`, with a time to live. Nothing else: no index, no
-//! key without a time to live. A session that gets a new id leaves a mark of 20 bytes under its old key until the node has
-//! heard that it did, which takes a round trip. Loading is a `GET` and a `PTTL` in one round trip. All other steps are
+//! A string per session, under the [name](record_name) `<namespace>:s:{<label>}:<session key>`, with a time to live. Nothing else: no
+//! index, no key without a time to live. A session that gets a new id, or is deleted, leaves a tombstone of 113 bytes under its old
+//! key for half a minute. Loading is a `GET` and a `PTTL` in one round trip. All other steps are
 //! scripts of a few lines, each for one key, which compare the revision, publish the notice, and write, in one step.
 //! A script goes out by its hash, and by its text when the server turns out not to know it.
 //!
@@ -139,6 +139,7 @@ pub use self::circuits::Circuits;
 pub use self::config::RedisConfig;
 pub use self::driver::UnfitClient;
 pub use self::error::RedisError;
+pub use self::name::record_name;
 pub use self::read_from::{InvalidReadFrom, ReadFrom};
 pub use self::refusal::Refusal;
 pub use self::server::{BreakerSettings, CircuitEvent, CircuitPurpose, CircuitState};

@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
-use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::record::{Entry, RecordError, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    CreateOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError, Stored, TouchOutcome,
+    CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Spare, Store, StoreError,
+    Stored, TouchOutcome,
 };
 
 use crate::driver::{Reply, Request};
@@ -77,12 +78,17 @@ impl RedisStore {
         match <[Reply; 2]>::try_from(parts) {
             // In the second case it ended in between.
             Ok([Reply::Nil, Reply::Integer(_)] | [Reply::Bytes(_), Reply::Integer(NO_KEY)]) => Ok(None),
-            Ok([Reply::Bytes(bytes), Reply::Integer(_)]) if Mark::is_one(&bytes) => Ok(None),
-            Ok([Reply::Bytes(bytes), Reply::Integer(millis)]) => Ok(Some(Stored {
-                record: Record::decode(bytes, key).inspect_err(|_| self.topology.doubt(name))?,
-                // Without a limit it counts as negative.
-                remaining: u64::try_from(millis).ok().map(Duration::from_millis),
-            })),
+            Ok([Reply::Bytes(bytes), Reply::Integer(millis)]) => match Entry::read(*key, bytes) {
+                Some(entry) => {
+                    // Without a limit it counts as negative.
+                    let remaining = u64::try_from(millis).ok().map(Duration::from_millis);
+                    Ok(Some(Stored { entry, remaining }))
+                }
+                None => {
+                    self.topology.doubt(name);
+                    Err(RecordError::Malformed.into())
+                }
+            },
             _ => Err(self.astray(name)),
         }
     }
@@ -99,17 +105,18 @@ impl Store for RedisStore {
     async fn load_from_replica(&self, key: &SessionKey) -> Option<Stored> {
         let name = self.name(key);
         let reply = self.topology.read_from_replica(&name, Request::Load(name.clone())).await?;
-        self.found(key, &name, reply).ok().flatten()
+        // A tombstone is for the primary to say, like absence.
+        self.found(key, &name, reply).ok().flatten().filter(|stored| !stored.entry.is_tombstone())
     }
 
     fn reads_from_replicas(&self) -> bool {
         self.topology.reads_from_replicas()
     }
 
-    async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
+    async fn create(&self, record: &Entry, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         let arguments =
-            [revision(record.revision), record.encode()?.into(), millis(ttl), self.told_on.clone()];
-        let name = self.name(&record.key);
+            [revision(record.revision()), record.bytes().clone(), millis(ttl), self.told_on.clone()];
+        let name = self.name(record.key());
         let call = Call::new(&name, arguments).durable();
         let outcome = match self.scripts.create.run(&self.topology, call).await {
             // There is something under the key, but it is no record.
@@ -128,25 +135,26 @@ impl Store for RedisStore {
 
     async fn save(
         &self,
-        record: &Record,
+        record: &Entry,
         replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
         let arguments = [
             revision(replacing),
-            revision(record.revision),
-            record.encode()?.into(),
+            revision(record.revision()),
+            record.bytes().clone(),
             millis(ttl),
             self.told_on.clone(),
             notice.clone(),
         ];
-        let name = self.name(&record.key);
+        let name = self.name(record.key());
         let call = Call::new(&name, arguments).with_notice(self.publish(notice));
         match self.scripts.save.run(&self.topology, call).await? {
             1 => Ok(SaveOutcome::Saved),
             0 => Ok(SaveOutcome::Conflict),
             -1 => Ok(SaveOutcome::Gone),
+            -2 => Ok(SaveOutcome::Moved),
             _ => Err(self.astray(&name)),
         }
     }
@@ -156,47 +164,72 @@ impl Store for RedisStore {
         let call = Call::new(&name, [millis(ttl), self.told_on.clone()]);
         match self.scripts.touch.run(&self.topology, call).await? {
             1 => Ok(TouchOutcome::Touched),
+            -2 => Ok(TouchOutcome::Moved),
             -1 => Ok(TouchOutcome::Gone),
             _ => Err(self.astray(&name)),
         }
     }
 
-    async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
+    async fn delete(
+        &self,
+        tombstone: &Entry,
+        ttl: Duration,
+        spare: Spare,
+        notice: Bytes,
+    ) -> Result<DeleteOutcome, StoreError> {
         let waits = Bytes::from_static(if self.topology.waits_for_replicas() { b"1" } else { b"0" });
-        let arguments = [self.told_on.clone(), notice.clone(), waits];
-        let name = self.name(key);
+        let spare = Bytes::from_static(if spare == Spare::Successors { b"1" } else { b"0" });
+        let arguments =
+            [tombstone.bytes().clone(), millis(ttl), spare, self.told_on.clone(), notice.clone(), waits];
+        let key = *tombstone.key();
+        let name = self.name(&key);
         let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
-        match self.scripts.delete.run(&self.topology, call).await? {
-            1 => Ok(true),
-            0 => Ok(false),
+        match self.scripts.delete.reply(&self.topology, call).await? {
+            Reply::Integer(1) => Ok(DeleteOutcome::Deleted),
+            Reply::Integer(0) => Ok(DeleteOutcome::Absent),
+            Reply::Integer(-1) => Ok(DeleteOutcome::Gone),
+            Reply::Bytes(bytes) => match Entry::read(key, bytes) {
+                Some(entry) if entry.is_tombstone() => Ok(DeleteOutcome::Moved(entry)),
+                Some(entry) => Ok(DeleteOutcome::Spared(entry)),
+                None => Err(self.astray(&name)),
+            },
             _ => Err(self.astray(&name)),
         }
     }
 
     async fn retire(
         &self,
-        key: &SessionKey,
-        expected: Revision,
-        mark: Mark,
+        tombstone: &Entry,
+        replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> Result<RetireOutcome, StoreError> {
-        let mark = Bytes::copy_from_slice(&mark.to_bytes());
-        let arguments = [revision(expected), mark, millis(ttl), self.told_on.clone(), notice.clone()];
-        let name = self.name(key);
+        let arguments = [
+            revision(replacing),
+            tombstone.bytes().clone(),
+            millis(ttl),
+            self.told_on.clone(),
+            notice.clone(),
+        ];
+        let name = self.name(tombstone.key());
         let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
         match self.scripts.retire.run(&self.topology, call).await? {
             1 => Ok(RetireOutcome::Retired),
             0 => Ok(RetireOutcome::Conflict),
             -1 => Ok(RetireOutcome::Gone),
+            -2 => Ok(RetireOutcome::Moved),
             _ => Err(self.astray(&name)),
         }
     }
 
-    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
-        let mark = Bytes::copy_from_slice(&mark.to_bytes());
-        self.scripts.unmark.run(&self.topology, Call::new(&self.name(key), [mark])).await?;
+    async fn keep_tombstone(&self, tombstone: &Entry, ttl: Duration) -> Result<(), StoreError> {
+        let call = Call::new(&self.name(tombstone.key()), [tombstone.bytes().clone(), millis(ttl)]);
+        self.scripts.keep_tombstone.run(&self.topology, call).await?;
         Ok(())
+    }
+
+    fn doubt(&self, key: &SessionKey) {
+        self.topology.doubt(&self.name(key));
     }
 
     fn shards(&self) -> Shards {

@@ -22,8 +22,12 @@ pub mod conformance;
 pub use self::backoff::Backoff;
 pub use self::bus::{Bus, BusError, Heard, Proof, Subscription};
 pub use self::clock::{Clock, SystemClock};
-pub use self::clustered::{BusStats, CacheEntry, ClusteredStore, Decoded, Lookup, Settings, Writes};
+pub use self::clustered::{
+    BusStats, CacheEntry, ClusteredStore, Decoded, EndOutcome, Loaded, Lookup, Settings, Writes,
+};
 pub use self::error::{BoxError, SharedError, StoreError};
 pub use self::memory::{MemoryBus, MemoryStore, MemorySubscription};
 pub use self::shard::{Shard, Shards};
-pub use self::store::{CreateOutcome, RetireOutcome, SaveOutcome, Store, Stored, TouchOutcome};
+pub use self::store::{
+    CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Spare, Store, Stored, TouchOutcome,
+};

@@ -2,39 +2,40 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::record::{Entry, Revision};
 use handstamp_core::time::Timestamp;
 
 use crate::{Shard, Shards, StoreError};
 
-/// Keeps session records. Whoever implements this fulfils the following, and proves it with the suite in
+/// Keeps sealed session records. An implementation fulfils the following, and proves it with the suite in
 /// `conformance`.
 ///
 /// - **Every step is atomic**: compare, write, set the time to live and publish happen together or not at all.
 /// - **Only [`create`](Self::create) creates.** No other call brings a record into being, in whatever state it
 ///   finds the store.
 /// - **A delete is final.** Once [`delete`](Self::delete) has returned, no call that began before or after makes
-///   the record loadable again.
+///   the record loadable again. The tombstone that it leaves, as [`retire`](Self::retire) does, tells a session that has ended or
+///   moved from one that never existed.
 /// - **A record ends with its time to live**, which every write sets anew. A store may lose records; it never
 ///   returns one past its time.
 /// - **Notices are published by the step itself**, on the bus that belongs to the store, and only after the
 ///   change they tell of can be seen by every [`load`](Self::load).
-/// - **Steps can be repeated.** A caller that got no answer calls again with the same arguments. A create, a save or
-///   a retirement that was done the first time reports the same success; a delete says what it finds, which is nothing
-///   any more.
+/// - **Steps can be repeated.** A caller that got no reply calls again with the same arguments. A create, a save,
+///   a retirement or a delete that was done the first time reports the same success.
 /// - **Or the store itself tells of changes** to those who have loaded the session: then it publishes no notices.
 /// - **Notices come out of the shard that the session lies in**: a fence on the subscription to that covers them.
 /// - **An error is not an outcome.** What cannot be found out is an error, never "gone".
 ///
-/// Keys are hashes of authentic ids; whether such a session exists is for the store to say. Payloads are
-/// secrets: they go into no log, no error, no name.
+/// Keys are hashes of authentic ids; whether such a session exists is for the store to say. Of an [`Entry`], a store reads its
+/// revision and whether it is a tombstone, which holds for entries of later versions, too. All else in it is secret: it
+/// goes into no log, no error, no name.
 ///
 /// # Cancel safety
 ///
 /// A call whose future is dropped has happened or has not; it never happens in part. `load` and `check` change
 /// nothing.
 pub trait Store: Send + Sync + 'static {
-    /// The record of `key` and how long it has to live.
+    /// The record of `key`, or a tombstone, and how long it has to live.
     fn load(&self, key: &SessionKey) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
     /// The record of `key` from where it can be had without asking the one who takes writes. It has to be as it was a
@@ -48,17 +49,17 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
-    /// Keeps `record` for `ttl` if there is none under its key.
+    /// Keeps `record` for `ttl` if there is nothing under its key.
     fn create(
         &self,
-        record: &Record,
+        record: &Entry,
         ttl: Duration,
     ) -> impl Future<Output = Result<CreateOutcome, StoreError>> + Send;
 
     /// Puts `record` in the place of the one with revision `replacing`, keeps it for `ttl`, publishes `notice`.
     fn save(
         &self,
-        record: &Record,
+        record: &Entry,
         replacing: Revision,
         ttl: Duration,
         notice: Bytes,
@@ -71,27 +72,36 @@ pub trait Store: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<TouchOutcome, StoreError>> + Send;
 
-    /// Deletes the record of `key`, whatever its revision, and publishes `notice` if there was one. Returns whether
-    /// there was.
+    /// Puts `tombstone` in the place of the record under its key, whatever that is, keeps it for `ttl`, and publishes `notice`. Where
+    /// a tombstone is, it stays, and where nothing is, nothing is left. A record that names a predecessor stays, and is returned, if it
+    /// is to be spared.
     fn delete(
         &self,
-        key: &SessionKey,
+        tombstone: &Entry,
+        ttl: Duration,
+        spare: Spare,
         notice: Bytes,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    ) -> impl Future<Output = Result<DeleteOutcome, StoreError>> + Send;
 
-    /// Ends the record of `key` if it has this revision, because its session has moved to another id, and publishes
-    /// `notice`. Leaves `mark` in its place for `ttl`: to all other calls there is nothing any more.
+    /// Puts `tombstone` in the place of the record with revision `replacing`, because its session has moved to another id, keeps
+    /// it for `ttl`, and publishes `notice`.
     fn retire(
         &self,
-        key: &SessionKey,
-        revision: Revision,
-        mark: Mark,
+        tombstone: &Entry,
+        replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> impl Future<Output = Result<RetireOutcome, StoreError>> + Send;
 
-    /// Takes `mark` away from `key`, if it is still there: whoever left it has heard that it was.
-    fn unmark(&self, key: &SessionKey, mark: Mark) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Gives `tombstone` the time to live `ttl`, if it is still there.
+    fn keep_tombstone(
+        &self,
+        tombstone: &Entry,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The bytes that [`load`](Self::load) has returned for `key` are not authentic: the reply may have been that to another call.
+    fn doubt(&self, _key: &SessionKey) {}
 
     /// The parts that this consists of. Unless this is given, it is one.
     fn shards(&self) -> Shards {
@@ -140,11 +150,11 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
-/// A record as it was found.
+/// A record as it was found. It has not been verified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Stored {
     /// The record.
-    pub record: Record,
+    pub entry: Entry,
     /// How long it has to live; `None` if it has lost its limit, be it that somebody took it away.
     pub remaining: Option<Duration>,
 }
@@ -167,18 +177,47 @@ pub enum SaveOutcome {
     Saved,
     /// The record there has another revision, and is as it was.
     Conflict,
+    /// The session has moved to another id.
+    Moved,
     /// There is no record.
     Gone,
+}
+
+/// Which records a [`delete`](Store::delete) leaves alone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Spare {
+    /// None.
+    Nothing,
+    /// Those that name a predecessor, which may have to be deleted first.
+    Successors,
+}
+
+/// What became of a [`delete`](Store::delete).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum DeleteOutcome {
+    /// There was a record, or an earlier call with this tombstone has deleted it.
+    Deleted,
+    /// This record names a predecessor, and is as it was. It has not been verified.
+    Spared(Entry),
+    /// The session has moved to another id, which this tombstone names. It has not been verified.
+    Moved(Entry),
+    /// The session has ended before.
+    Gone,
+    /// There is neither a record nor a tombstone.
+    Absent,
 }
 
 /// What became of a [`retire`](Store::retire).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum RetireOutcome {
-    /// The record is no more.
+    /// The tombstone is in its place.
     Retired,
     /// The record there has another revision, and is as it was.
     Conflict,
+    /// The session has moved to another id than the tombstone names.
+    Moved,
     /// There was no record.
     Gone,
 }
@@ -189,6 +228,8 @@ pub enum RetireOutcome {
 pub enum TouchOutcome {
     /// The record has its new time to live.
     Touched,
+    /// The session has moved to another id.
+    Moved,
     /// There is no record.
     Gone,
 }

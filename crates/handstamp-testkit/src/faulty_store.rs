@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::record::{Entry, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    CreateOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError, Stored, TouchOutcome,
+    CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Spare, Store, StoreError,
+    Stored, TouchOutcome,
 };
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
@@ -35,6 +36,7 @@ impl<S> FaultyStore<S> {
             delay: Mutex::default(),
             retirements: Mutex::new(Box::new(std::iter::empty())),
             undeletable: Mutex::default(),
+            last_created: Mutex::default(),
             held_load: Mutex::default(),
             held_delete: Mutex::default(),
             refuses_time: AtomicBool::new(false),
@@ -74,6 +76,7 @@ struct Inner {
     retirements: Mutex<Box<dyn Iterator<Item = Fault> + Send>>,
     /// The sessions whose deletes fail.
     undeletable: Mutex<HashSet<SessionKey>>,
+    last_created: Mutex<Option<SessionKey>>,
     held_load: Hold,
     held_delete: Hold,
     refuses_time: AtomicBool,
@@ -173,6 +176,12 @@ impl Faults {
         *self.0.undeletable.lock() = keys.into_iter().collect();
     }
 
+    /// The key of the record that was created last.
+    #[must_use]
+    pub fn last_created(&self) -> Option<SessionKey> {
+        *self.0.last_created.lock()
+    }
+
     async fn call(&self) -> Result<(), StoreError> {
         self.0.calls.fetch_add(1, Ordering::SeqCst);
         self.in_working_order().await
@@ -263,14 +272,15 @@ impl<S: Store> Store for FaultyStore<S> {
         stored
     }
 
-    async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
+    async fn create(&self, record: &Entry, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         self.faults.write().await?;
+        *self.faults.0.last_created.lock() = Some(*record.key());
         self.faults.answer(self.inner.create(record, ttl).await)
     }
 
     async fn save(
         &self,
-        record: &Record,
+        record: &Entry,
         replacing: Revision,
         ttl: Duration,
         notice: Bytes,
@@ -287,21 +297,26 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.touch(key, ttl).await
     }
 
-    async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
+    async fn delete(
+        &self,
+        tombstone: &Entry,
+        ttl: Duration,
+        spare: Spare,
+        notice: Bytes,
+    ) -> Result<DeleteOutcome, StoreError> {
         self.faults.write().await?;
-        if self.faults.0.undeletable.lock().contains(key) {
+        if self.faults.0.undeletable.lock().contains(tombstone.key()) {
             return Err(StoreError::unavailable("told to fail"));
         }
-        let deleted = self.inner.delete(key, notice).await;
+        let deleted = self.inner.delete(tombstone, ttl, spare, notice).await;
         until_released(&self.faults.0.held_delete).await;
         self.faults.answer(deleted)
     }
 
     async fn retire(
         &self,
-        key: &SessionKey,
-        revision: Revision,
-        mark: Mark,
+        tombstone: &Entry,
+        replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> Result<RetireOutcome, StoreError> {
@@ -312,13 +327,17 @@ impl<S: Store> Store for FaultyStore<S> {
             Some(Fault::Refuse) => return Err(StoreError::refused("told to refuse")),
             Some(Fault::Lose) | None => {}
         }
-        let outcome = self.inner.retire(key, revision, mark, ttl, notice).await;
+        let outcome = self.inner.retire(tombstone, replacing, ttl, notice).await;
         if fault.is_some() { Err(lost()) } else { self.faults.answer(outcome) }
     }
 
-    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
+    async fn keep_tombstone(&self, tombstone: &Entry, ttl: Duration) -> Result<(), StoreError> {
         self.faults.in_working_order().await?;
-        self.inner.unmark(key, mark).await
+        self.inner.keep_tombstone(tombstone, ttl).await
+    }
+
+    fn doubt(&self, key: &SessionKey) {
+        self.inner.doubt(key);
     }
 
     fn shards(&self) -> Shards {

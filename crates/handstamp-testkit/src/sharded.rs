@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::record::{Entry, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    Bus, BusError, CreateOutcome, Heard, Proof, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError,
-    Stored, Subscription, TouchOutcome,
+    Bus, BusError, CreateOutcome, DeleteOutcome, Heard, Proof, RetireOutcome, SaveOutcome, Shard, Shards,
+    Spare, Store, StoreError, Stored, Subscription, TouchOutcome,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -174,41 +174,50 @@ impl<S: Store> Store for ShardedStore<S> {
         self.parts.values().any(S::reads_from_replicas)
     }
 
-    async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
-        self.of(&record.key).create(record, ttl).await
+    async fn create(&self, record: &Entry, ttl: Duration) -> Result<CreateOutcome, StoreError> {
+        self.of(record.key()).create(record, ttl).await
     }
 
     async fn save(
         &self,
-        record: &Record,
+        record: &Entry,
         replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
-        self.of(&record.key).save(record, replacing, ttl, notice).await
+        self.of(record.key()).save(record, replacing, ttl, notice).await
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
         self.of(key).touch(key, ttl).await
     }
 
-    async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
-        self.of(key).delete(key, notice).await
+    async fn delete(
+        &self,
+        tombstone: &Entry,
+        ttl: Duration,
+        spare: Spare,
+        notice: Bytes,
+    ) -> Result<DeleteOutcome, StoreError> {
+        self.of(tombstone.key()).delete(tombstone, ttl, spare, notice).await
     }
 
     async fn retire(
         &self,
-        key: &SessionKey,
-        revision: Revision,
-        mark: Mark,
+        tombstone: &Entry,
+        replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> Result<RetireOutcome, StoreError> {
-        self.of(key).retire(key, revision, mark, ttl, notice).await
+        self.of(tombstone.key()).retire(tombstone, replacing, ttl, notice).await
     }
 
-    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
-        self.of(key).unmark(key, mark).await
+    async fn keep_tombstone(&self, tombstone: &Entry, ttl: Duration) -> Result<(), StoreError> {
+        self.of(tombstone.key()).keep_tombstone(tombstone, ttl).await
+    }
+
+    fn doubt(&self, key: &SessionKey) {
+        self.of(key).doubt(key);
     }
 
     fn shards(&self) -> Shards {

@@ -34,6 +34,16 @@ pub trait SessionData: Clone + Default + DeserializeOwned + Send + Serialize + S
     const SCHEMA: u16 = 1;
 
     /// Whose session this is: a user id, of at most 65,535 bytes. `None` while nobody is logged in.
+    ///
+    /// The id of a user must never change, because the sessions of a subject are found by it. Where it is an e-mail address, and the user gets
+    /// another one, the sessions on other devices stay with the old address.
+    ///
+    /// What a change does to the subject decides what becomes of the session:
+    ///
+    /// - from `None` to a subject: a login. The session gets a new id, and its absolute lifetime begins anew;
+    /// - from one subject to another: the change is made on the default value instead, in a session of its own, and the former session ends. If
+    ///   the former subject exists only in this request's changes, those are dropped;
+    /// - from a subject to `None`: nothing else. The session keeps its id and the rest of its data.
     fn subject(&self) -> Option<&str> {
         None
     }

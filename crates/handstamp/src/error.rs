@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use handstamp_core::id::RandomError;
+use handstamp_core::record::RecordError;
 use handstamp_store::{SharedError, StoreError};
 use http::StatusCode;
 
@@ -21,8 +22,11 @@ pub enum SessionError {
     Aborted,
     /// Other requests kept changing the session, until there was no time left. Nothing was changed.
     Conflict,
-    /// The session was ended while the request was under way, so its changes were not kept.
+    /// The session has ended, while the request was under way or just before, so its changes were not kept.
     Gone,
+    /// The session has moved to another id, with a login for example, while the request was under way or just before, so its changes
+    /// were not kept. The browser has the cookie of the new id, or is about to get it.
+    Moved,
     /// A newer version of the application has stored the data. It must not be overwritten.
     NewerSchema {
         /// The schema version of the stored data.
@@ -54,12 +58,12 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// The status to answer with: 431 where there are too many cookies, 503 where trying again may help, 409 for a conflict, 401 where the session is
-    /// over, 500 where the application is at fault.
+    /// The status of the response: 431 where there are too many cookies, 503 where trying again may help, 409 for a conflict and where the
+    /// session has moved, 401 where it has ended, 500 where the application is at fault.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::Moved => StatusCode::CONFLICT,
             Self::Gone => StatusCode::UNAUTHORIZED,
             Self::TooManyCookies => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Aborted
@@ -77,6 +81,16 @@ impl SessionError {
     pub fn retry_after(&self) -> Option<Duration> {
         let may_help = matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT);
         may_help.then_some(Duration::from_secs(1))
+    }
+
+    /// Whether there is a record that this node must neither use nor overwrite, and another may: a newer version has written it, or it is
+    /// sealed under a secret that this node does not have.
+    pub(crate) const fn is_of_another_node(&self) -> bool {
+        matches!(
+            self,
+            Self::NewerSchema { .. }
+                | Self::Store(StoreError::Record(RecordError::Newer(_) | RecordError::UnknownKey))
+        )
     }
 
     /// Whether the store is to blame, so that the policy for outages applies.
@@ -99,6 +113,7 @@ impl fmt::Display for SessionError {
             Self::Aborted => f.write_str("the session could not be written"),
             Self::Conflict => f.write_str("the session was changed by other requests again and again"),
             Self::Gone => f.write_str("the session has ended meanwhile"),
+            Self::Moved => f.write_str("the session has moved to another id meanwhile"),
             Self::NewerSchema { stored, known } => {
                 write!(f, "the session's data has schema {stored}, this node knows {known}")
             }

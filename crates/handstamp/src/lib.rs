@@ -78,4 +78,4 @@ pub use self::layer::{
 pub use self::outage::Outage;
 pub use self::routes::{InvalidOrigin, LocalPath, NotALocalPath, Origin, Routes};
 pub use self::runtime::Runtime;
-pub use self::session::{DiscardSession, Fresh, Peek, Session, SessionRejection};
+pub use self::session::{DiscardSession, Fresh, LogIn, Peek, Session, SessionRejection};

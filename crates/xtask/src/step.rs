@@ -73,6 +73,11 @@ impl Step {
             .current_dir(&self.folder)
             .envs(self.variables.iter().cloned())
             .env("PATH", programs::search_path());
+        // Cargo sets them for this program. `ring` is built again, with all that depends on it, for every change of them.
+        let inherited = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for name in inherited.filter(|name| OF_A_PACKAGE.iter().any(|prefix| name.starts_with(prefix))) {
+            command.env_remove(name);
+        }
         for name in &self.removed_variables {
             command.env_remove(name);
         }
@@ -97,6 +102,9 @@ impl fmt::Display for Step {
 /// Wherever in the workspace we are started, we work at its top.
 pub(crate) const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
+/// The prefixes of the variables that cargo sets for the package of a program that it runs.
+const OF_A_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +113,15 @@ mod tests {
     fn a_step_is_shown_as_one_would_type_it() {
         let step = Step::new("cargo doc  --no-deps").with_variable("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(step.to_string(), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
+    }
+
+    /// Else, what is built here and in a shell would take turns.
+    #[test]
+    fn a_command_does_not_see_the_variables_of_this_package() {
+        let command = Step::new("cargo build").command();
+        let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
+        assert!(removed.iter().any(|(name, _)| *name == "CARGO_PKG_NAME"), "{removed:?}");
+        assert!(removed.iter().all(|(name, _)| *name != "CARGO"), "{removed:?}");
     }
 
     #[test]

@@ -41,7 +41,6 @@ pub(crate) fn bench() -> Result<(), Failure> {
 /// of the history checker.
 pub(crate) fn torture(wishes: &[&str]) -> Result<(), Failure> {
     setup::run()?;
-    Step::new("cargo build --release --package cluster-node").run()?;
     history_checker("--release", wishes).run()
 }
 

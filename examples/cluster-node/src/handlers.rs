@@ -4,7 +4,7 @@ use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Form, Json};
-use handstamp::Session;
+use handstamp::{LogIn, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::app::{Node, UserSession};
@@ -12,17 +12,13 @@ use crate::app::{Node, UserSession};
 /// `POST /login`: the visitor is whoever they say. A real application asks for a password here.
 pub(crate) async fn login(
     State(node): State<Node>,
-    session: Session<UserSession>,
+    LogIn(session): LogIn<UserSession>,
     Login { username }: Login,
 ) -> Json<LoggedIn> {
     session.renew_for_login();
     let name = username.clone();
-    session.update(move |user| {
-        if user.username.as_ref().is_some_and(|before| *before != name) {
-            *user = UserSession::default();
-        }
-        user.username = Some(name.clone());
-    });
+    // Another user's data is dropped, since the username is the subject.
+    session.update(move |user| user.username = Some(name.clone()));
     Json(LoggedIn { username, node: node.name.to_string() })
 }
 

@@ -1,10 +1,10 @@
 use std::ops::Range;
 
-use crate::history::{Call, History, Moment, Operation, Outcome};
+use crate::history::{Call, History, Moment, Operation};
 use crate::slots::Part;
 
-/// When primaries may have acknowledged what was then lost, since no replica had heard of it, and in which slots. Only
-/// those who wait for replicas are safe from that: logins, renewals and logouts do, updates do not.
+/// A time in which primaries may have acknowledged writes and lost them because no replica had them, and the slots concerned. Writes that
+/// wait for replicas are safe: logins, renewals and logouts do, updates do not.
 #[derive(Clone, Debug)]
 pub(crate) struct Doubt {
     pub(crate) part: Part,
@@ -23,7 +23,7 @@ impl Doubtful {
         let is_doubtful = |call: &Call| {
             let slot = history.slot_of(call);
             call.operation == Operation::Visit
-                && call.outcome != Outcome::Refused
+                && !call.is_rejected()
                 && doubts.iter().any(|doubt| {
                     // The server did it some time in between.
                     slot.is_some_and(|slot| doubt.part.has(slot))

@@ -3,8 +3,11 @@
 mod accounts;
 mod doubts;
 mod endings;
+mod jar;
+mod lineage;
 mod reads;
 mod refusals;
+mod rights;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +18,9 @@ use self::accounts::Accounts;
 pub(crate) use self::doubts::Doubt;
 use self::doubts::Doubtful;
 use self::endings::Endings;
+pub(crate) use self::jar::Jars;
+use self::lineage::Lineage;
+use self::rights::Rights;
 use crate::history::History;
 
 /// A promise that was broken.
@@ -35,18 +41,24 @@ pub(crate) enum Rule {
     PhantomUpdate,
     /// A reader saw an older state than before, on one process.
     Backwards,
-    /// P2: a session that had ended was changed, or came back under another cookie.
+    /// P2: a session that had ended, under whatever cookie, was changed, or came back under another one.
     Resurrected,
     /// P2: one session became two.
     Forked,
-    /// P3: a session was served too long after its end.
+    /// P3: a session was served too long after its end, under whatever cookie that was.
     Stale,
-    /// A session of somebody else.
+    /// A session of another visitor.
     OtherUser,
-    /// P6: a session that nobody ended is gone.
+    /// A session was logged in under the id that it had before: the id may be known to others.
+    Fixed,
+    /// P6: a session is gone that no call ended.
     LoggedOut,
     /// P6: the same, after a renewal that was answered with an error: it was to leave everything as it was.
     LostInRenewal,
+    /// P2: an answer without the right to do so set or removed a cookie, like that of a late request.
+    LateCookie,
+    /// P2: the jar does not hold what the last rightful change made of it.
+    WrongJar,
     /// An answer that is none of those that the reference node gives.
     Unexpected,
 }
@@ -60,9 +72,12 @@ impl fmt::Display for Rule {
             Self::Resurrected => "resurrected (P2)",
             Self::Forked => "forked (P2)",
             Self::Stale => "stale (P3)",
+            Self::Fixed => "logged in under an old id",
             Self::OtherUser => "another user's session",
-            Self::LoggedOut => "logged out by nobody (P6)",
+            Self::LoggedOut => "logged out by no call (P6)",
             Self::LostInRenewal => "lost in a failed renewal (P6)",
+            Self::LateCookie => "a cookie of a late answer (P2)",
+            Self::WrongJar => "wrong cookie in the jar (P2)",
             Self::Unexpected => "unexpected answer",
         })
     }
@@ -76,17 +91,30 @@ pub(crate) struct Findings {
     pub(crate) uncertain: u64,
     /// How many of them are.
     pub(crate) lost: u64,
+    pub(crate) jars: Jars,
+    /// Logouts with an earlier cookie after which the session was asked for under a later one.
+    pub(crate) followed: u64,
 }
 
 /// All that is wrong with a history, if what has happened must be seen everywhere after `bound`, but for the updates that
 /// may have been lost.
 pub(crate) fn check(history: &History, bound: Duration, doubts: &[Doubt]) -> Findings {
+    let calls = &history.calls;
     let doubtful = Doubtful::of(history, doubts);
-    let endings = Endings::of(&history.calls);
-    let accounts = Accounts::of(&history.calls, &endings);
-    let (mut violations, lost) = reads::check(history, &endings, &accounts, &doubtful, bound);
-    violations.extend(accounts.violations(&history.calls, &endings, &doubtful));
-    violations.extend(refusals::check(&history.calls, &endings, &accounts));
+    let (lineage, endings) = (Lineage::of(calls), Endings::of(calls));
+    let accounts = Accounts::of(calls, &lineage, &endings);
+    let (mut violations, lost) = reads::check(history, &lineage, &endings, &accounts, &doubtful, bound);
+    violations.extend(accounts.violations(calls, &endings, &doubtful));
+    violations.extend(refusals::check(calls, &lineage, &endings));
+    let (of_jar, jars) =
+        jar::check(calls, &Rights { calls, lineage: &lineage, endings: &endings, accounts: &accounts });
+    violations.extend(of_jar);
     violations.sort_by_key(|violation| violation.call);
-    Findings { violations, uncertain: doubtful.acknowledged(&history.calls), lost }
+    Findings {
+        violations,
+        uncertain: doubtful.acknowledged(calls),
+        lost,
+        jars,
+        followed: endings.followed(calls, &lineage, &accounts),
+    }
 }

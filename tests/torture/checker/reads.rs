@@ -4,15 +4,17 @@ use std::time::Duration;
 use super::accounts::Accounts;
 use super::doubts::Doubtful;
 use super::endings::Endings;
+use super::lineage::Lineage;
 use super::{Rule, Violation};
-use crate::history::{Answer, Call, History, Label, Operation, Outcome};
+use crate::history::{Answer, Call, History, Label, Operation};
 
-/// Checks whatever showed the session to somebody. An update does, too: it is told how many there were before.
+/// Checks every answer that shows a session. That of an update does, too: it says how many updates there are.
 /// Returns how many acknowledged updates were missing that may be, as well.
 pub(super) fn check(
     history: &History,
+    lineage: &Lineage,
     endings: &Endings,
-    accounts: &Accounts,
+    accounts: &Accounts<'_>,
     doubtful: &Doubtful,
     bound: Duration,
 ) -> (Vec<Violation>, u64) {
@@ -20,6 +22,7 @@ pub(super) fn check(
     let visits = visits.map(|(place, call)| (call, doubtful.has(place))).collect();
     let mut reads = Reads {
         history,
+        lineage,
         endings,
         accounts,
         bound,
@@ -30,7 +33,7 @@ pub(super) fn check(
     };
     for (place, call) in history.calls.iter().enumerate() {
         if let Some(answer) = call.done() {
-            reads.check_name(place, answer);
+            reads.check_name(place, call, answer);
             if let (Operation::Read | Operation::Visit, Some(cookie)) = (call.operation, call.cookie) {
                 reads.check_end(place, call, cookie);
                 if let Some(shown) = answer.visits {
@@ -44,8 +47,9 @@ pub(super) fn check(
 
 struct Reads<'h> {
     history: &'h History,
+    lineage: &'h Lineage,
     endings: &'h Endings,
-    accounts: &'h Accounts,
+    accounts: &'h Accounts<'h>,
     bound: Duration,
     /// With whether it may be missing.
     visits: Vec<(&'h Call, bool)>,
@@ -57,42 +61,53 @@ struct Reads<'h> {
 }
 
 impl Reads<'_> {
-    fn check_name(&mut self, place: usize, answer: &Answer) {
+    /// A login gives another cookie, so a cookie that a write has given never shows a name, and that of a login always does.
+    fn check_name(&mut self, place: usize, call: &Call, answer: &Answer) {
         let expected = &self.history.username;
         if let Some(name) = &answer.username
             && name != expected
         {
             self.report(Rule::OtherUser, place, format!("{expected} was told to be {name}"));
         }
+        let origin = call.cookie.and_then(|cookie| self.lineage.origin(cookie));
+        let Some(origin) = origin.filter(|_| call.operation == Operation::Read) else { return };
+        match (self.history.calls[origin.call].operation.is_login(), &answer.username) {
+            (true, None) => self.report(Rule::LostUpdate, place, "the login is missing".to_owned()),
+            (false, Some(_)) => {
+                self.report(Rule::Fixed, place, "this cookie came without a login".to_owned());
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
     }
 
     /// Nothing is served of a session after its end: at once on the process that ended it, elsewhere after the
     /// bound. A write asks the store, so it fails at once everywhere.
     fn check_end(&mut self, place: usize, call: &Call, cookie: Label) {
-        let calls = &self.history.calls;
-        if call.operation == Operation::Visit {
-            if let Some(ending) = self.endings.certain(calls, cookie, call.start) {
-                let late = call.start.saturating_sub(ending.end);
-                let text = format!("an update was taken {late:?} after the end of cookie {cookie}");
-                self.report(Rule::Resurrected, place, text);
-            }
-            return;
-        }
-        let late = self
-            .endings
-            .of_cookie(calls, cookie)
-            .map(|(_, ending)| ending)
-            .filter(|ending| ending.is_done() && ending.end < call.start)
-            .find(|ending| ending.end + self.bound < call.start || ending.same_process(call));
-        if let Some(ending) = late {
-            let late = call.start.saturating_sub(ending.end);
-            let text = format!("cookie {cookie} was served {late:?} after its end");
-            self.report(Rule::Stale, place, text);
+        let (calls, is_visit) = (&self.history.calls, call.operation == Operation::Visit);
+        let mut ended = self.endings.certain(calls, self.lineage, self.accounts, cookie);
+        let ending = ended.find(|ending| {
+            // A process that ends the session under a later cookie need not know of this one.
+            let knows = ending.cookie <= Some(cookie) && ending.same_process(call);
+            ending.end < call.start && (is_visit || knows || ending.end + self.bound < call.start)
+        });
+        let Some(ending) = ending else { return };
+        let late = call.start.saturating_sub(ending.end);
+        let under = ending.cookie.filter(|other| *other != cookie);
+        let under = under.map(|other| format!(" under cookie {other}")).unwrap_or_default();
+        if is_visit {
+            let text = format!("an update was taken {late:?} after the end of cookie {cookie}{under}");
+            self.report(Rule::Resurrected, place, text);
+        } else {
+            self.report(
+                Rule::Stale,
+                place,
+                format!("cookie {cookie} was served {late:?} after its end{under}"),
+            );
         }
     }
 
     fn check_updates(&mut self, place: usize, call: &Call, cookie: Label, shown: u64) {
-        // What was there when it was looked at.
+        // The number of updates that the call found.
         let before = if call.operation == Operation::Visit { shown.saturating_sub(1) } else { shown };
         let must_show = |visit: &Call| {
             visit.is_done()
@@ -108,8 +123,7 @@ impl Reads<'_> {
         }
         let lost = self.lost.entry(self.accounts.account(cookie)).or_default();
         *lost = (*lost).max(acknowledged.saturating_sub(before));
-        let possible =
-            self.count(cookie, |visit, _| visit.outcome != Outcome::Refused && visit.start < call.end);
+        let possible = self.count(cookie, |visit, _| !visit.is_rejected() && visit.start < call.end);
         if shown > possible {
             let text = format!("{shown} updates are there, {possible} were asked for and not refused");
             self.report(Rule::PhantomUpdate, place, text);
@@ -119,7 +133,7 @@ impl Reads<'_> {
         let seen = self.seen.entry(reader).or_default();
         let seen_before = *seen;
         *seen = seen_before.max(shown);
-        // Whoever saw an update that got lost sees less now.
+        // After a lost update, a reader that has seen it sees fewer.
         let doubtful = self.count(cookie, |visit, doubtful| doubtful && visit.start < call.end);
         if before + doubtful < seen_before {
             let text = format!("the same actor saw {seen_before} updates there, and now {before}");
@@ -127,10 +141,11 @@ impl Reads<'_> {
         }
     }
 
-    /// How many of the updates under this cookie, and those that it came from, are such.
-    fn count(&self, cookie: Label, such: impl Fn(&Call, bool) -> bool) -> u64 {
+    /// How many of the updates under this cookie, and the cookies before it, are `selected`.
+    fn count(&self, cookie: Label, selected: impl Fn(&Call, bool) -> bool) -> u64 {
         let shows = |visit: &Call| visit.cookie.is_some_and(|made| self.accounts.leads_to(made, cookie));
-        self.visits.iter().filter(|(visit, doubtful)| such(visit, *doubtful) && shows(visit)).count() as u64
+        self.visits.iter().filter(|(visit, doubtful)| selected(visit, *doubtful) && shows(visit)).count()
+            as u64
     }
 
     fn report(&mut self, rule: Rule, call: usize, text: String) {

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Trouble, pause_of};
 use crate::faults::{Fault, Kind};
-use crate::slots::{Part, Slot, slot_of};
+use crate::slots::{Part, Slot, slot_of_key};
 
 /// Three primaries with a replica each, and between each of them and its clients a network of its own.
 pub(crate) struct Cluster {
@@ -161,8 +161,7 @@ impl Cluster {
 
     /// Slots in which there are sessions.
     fn busy_slots(&self, server: usize) -> Vec<Slot> {
-        let slots: BTreeSet<_> =
-            self.all.node(server).keys().iter().map(|key| slot_of(key.as_bytes())).collect();
+        let slots: BTreeSet<_> = self.all.node(server).keys().iter().map(|key| slot_of_key(key)).collect();
         slots.into_iter().take(MOST_SLOTS).collect()
     }
 

@@ -31,4 +31,4 @@ pub use self::flights::{FlightNumber, Flights};
 pub use self::in_date::InDate;
 pub use self::local::LocalCache;
 pub use self::stats::CacheStats;
-pub use self::ticket::Ticket;
+pub use self::ticket::{Freshness, Ticket};

@@ -22,6 +22,14 @@ pub(super) struct Stripe<V> {
     stats: CacheStats,
 }
 
+/// What a cache holds for a key.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Held {
+    Nothing,
+    Absence,
+    Session(Revision),
+}
+
 type Entries<V> = LruCache<SessionKey, Entry<V>, BuildSpread>;
 
 /// Values to be dropped after the lock is free, since their own `Drop` may take long.
@@ -66,10 +74,18 @@ impl<V> Stripe<V> {
         self.sessions.peek(key).is_some_and(Entry::counts)
     }
 
-    /// Whether the reply of this revision comes too late.
+    /// What is held for `key`, be it out of date.
+    pub(super) fn held(&self, key: &SessionKey) -> Held {
+        match self.peek(key).map(|entry| entry.revision) {
+            None => Held::Nothing,
+            Some(None) => Held::Absence,
+            Some(Some(revision)) => Held::Session(revision),
+        }
+    }
+
+    /// Whether the reply of this revision is older than what is held.
     pub(super) fn holds_later_than(&self, key: &SessionKey, revision: Option<Revision>) -> bool {
-        let mut held = self.sessions.peek(key).into_iter().chain(self.absences.peek(key));
-        held.any(|entry| entry.is_later_than(revision))
+        self.peek(key).is_some_and(|entry| entry.is_later_than(revision))
     }
 
     pub(super) fn insert(&mut self, key: SessionKey, entry: Entry<V>) -> Dropped<V> {
@@ -105,8 +121,11 @@ impl<V> Stripe<V> {
 
     pub(super) fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Dropped<V> {
         self.tickets.raise(key, saved);
-        let mut held = self.sessions.peek(key).into_iter().chain(self.absences.peek(key));
-        if held.all(|entry| entry.survives(saved)) { Dropped::new() } else { self.remove(key) }
+        if self.peek(key).is_none_or(|entry| entry.survives(saved)) {
+            Dropped::new()
+        } else {
+            self.remove(key)
+        }
     }
 
     pub(super) fn doubt(&mut self, key: &SessionKey, now: Instant) {
@@ -120,6 +139,10 @@ impl<V> Stripe<V> {
 
     pub(super) fn stats(&self) -> CacheStats {
         CacheStats { bytes: self.bytes, ..self.stats }
+    }
+
+    fn peek(&self, key: &SessionKey) -> Option<&Entry<V>> {
+        self.sessions.peek(key).or_else(|| self.absences.peek(key))
     }
 
     /// One of the two kinds at most is held for a session.

@@ -53,13 +53,13 @@ impl Fixture {
         self.cache.begin(&key(n), &self.feed)
     }
 
-    fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> bool {
+    fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> Freshness {
         ticket.complete(Some(revision(counter)), counter, SIZE, for_a_minute(self.now))
     }
 
     #[track_caller]
     fn put(&self, n: u8, counter: u8) {
-        assert!(self.complete(self.begin(n), counter));
+        assert_eq!(self.complete(self.begin(n), counter), Freshness::Fresh);
     }
 
     fn get(&self, n: u8) -> Option<u8> {
@@ -99,7 +99,7 @@ fn the_bound_holds_over_all_stripes() {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
         let ticket = cache.begin(&SessionKey::from_bytes(bytes), &feed);
-        assert!(ticket.complete(Some(revision(1)), n, SIZE, for_a_minute(start())));
+        assert_eq!(ticket.complete(Some(revision(1)), n, SIZE, for_a_minute(start())), Freshness::Fresh);
     }
     assert!((900..=1_000).contains(&cache.len()), "{}", cache.len());
 }
@@ -121,7 +121,7 @@ fn clearing_drops_all_entries_and_spoils_all_tickets() {
     fixture.cache.clear();
     assert!(fixture.cache.is_empty());
     assert_eq!(fixture.get(1), None);
-    assert!(!fixture.complete(ticket, 2));
+    assert_eq!(fixture.complete(ticket, 2), Freshness::Uncertain);
     assert_eq!(fixture.get(2), None);
     fixture.put(2, 2);
     assert_eq!(fixture.get(2), Some(2));
@@ -133,7 +133,7 @@ fn a_deletion_spoils_a_fill_in_flight() {
     let fixture = Fixture::new(10);
     let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(1), None);
-    assert!(!fixture.complete(ticket, 9));
+    assert_eq!(fixture.complete(ticket, 9), Freshness::Uncertain);
     assert_eq!(fixture.get(1), None);
     fixture.put(1, 9);
 }
@@ -141,12 +141,33 @@ fn a_deletion_spoils_a_fill_in_flight() {
 #[test]
 fn a_save_elsewhere_spoils_a_fill_that_may_be_older() {
     let fixture = Fixture::new(10);
-    for (answer, good) in [(4, false), (5, true), (6, true)] {
+    for (reply, fresh) in [(4, Freshness::Uncertain), (5, Freshness::Fresh), (6, Freshness::Fresh)] {
         let ticket = fixture.begin(1);
         fixture.cache.invalidate(&key(1), Some(revision(5)));
         fixture.cache.invalidate(&key(1), Some(revision(3)));
-        assert_eq!(fixture.complete(ticket, answer), good, "revision {answer} after hearing of 5, then of 3");
+        assert_eq!(fixture.complete(ticket, reply), fresh, "revision {reply} after hearing of 5, then of 3");
     }
+}
+
+/// The store has lost a save, or been given an older record.
+#[test]
+fn a_reply_older_than_what_was_held_is_outdated_until_that_is_dropped() {
+    let fixture = Fixture::new(10);
+    fixture.put(1, 6);
+    let before = fixture.begin(1);
+    assert_eq!(fixture.complete(fixture.begin(1), 5), Freshness::Outdated);
+    assert_eq!(fixture.get(1), Some(6));
+    fixture.cache.invalidate(&key(1), None);
+    assert_eq!(fixture.complete(before, 6), Freshness::Uncertain, "the store was asked before");
+    fixture.put(1, 5);
+    assert_eq!(fixture.get(1), Some(5));
+}
+
+#[test]
+fn a_record_where_there_was_none_is_outdated() {
+    let fixture = Fixture::new(10);
+    assert_eq!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), Freshness::Fresh);
+    assert_eq!(fixture.complete(fixture.begin(1), 5), Freshness::Outdated);
 }
 
 #[test]
@@ -154,7 +175,7 @@ fn not_there_is_not_believed_after_hearing_of_a_save() {
     let fixture = Fixture::new(10);
     let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(1), Some(revision(1)));
-    assert!(!ticket.complete(None, 0, SIZE, for_a_minute(fixture.now)));
+    assert_eq!(ticket.complete(None, 0, SIZE, for_a_minute(fixture.now)), Freshness::Uncertain);
 }
 
 #[test]
@@ -162,11 +183,15 @@ fn an_older_answer_does_not_take_the_place_of_a_later_one() {
     let fixture = Fixture::new(10);
     let (slow, slower) = (fixture.begin(1), fixture.begin(1));
     fixture.put(1, 6);
-    assert!(!fixture.complete(slow, 5));
+    assert_eq!(fixture.complete(slow, 5), Freshness::Uncertain);
     assert_eq!(fixture.get(1), Some(6));
-    assert!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), "it was deleted");
+    assert_eq!(
+        fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)),
+        Freshness::Fresh,
+        "it was deleted"
+    );
     fixture.cache.invalidate(&key(1), Some(revision(7)));
-    assert!(!fixture.complete(slower, 7), "the reply to a save that was made before");
+    assert_eq!(fixture.complete(slower, 7), Freshness::Uncertain, "the reply to a save that was made before");
     assert_eq!(fixture.get(1), Some(0));
     fixture.cache.invalidate(&key(1), Some(Revision::LATEST));
     assert_eq!(fixture.get(1), None);
@@ -177,7 +202,7 @@ fn other_sessions_do_not_spoil_a_fill() {
     let fixture = Fixture::new(10);
     let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(2), None);
-    assert!(fixture.complete(ticket, 1));
+    assert_eq!(fixture.complete(ticket, 1), Freshness::Fresh);
 }
 
 #[test]
@@ -256,7 +281,7 @@ proptest! {
                 }
                 Step::Complete { ticket, counter } if !tickets.is_empty() => {
                     let (n, ticket, floor) = tickets.swap_remove(ticket.index(tickets.len()));
-                    if fixture.complete(ticket, counter) {
+                    if fixture.complete(ticket, counter) == Freshness::Fresh {
                         prop_assert!(floor.is_some_and(|floor| counter >= floor));
                         floors.insert(n, floor);
                     }
@@ -294,7 +319,11 @@ fn what_may_be_outdated_is_kept_for_an_outage_only() {
     fixture.cache.doubt(&key(1), fixture.now);
     assert_eq!(fixture.get(1), None);
     assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), Some(5));
-    assert!(!fixture.complete(ticket, 6), "what was asked for before the write is no better");
+    assert_eq!(
+        fixture.complete(ticket, 6),
+        Freshness::Uncertain,
+        "what was asked for before the write is no better"
+    );
     fixture.now += Duration::from_secs(600);
     assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), None, "the session has ended");
 }
@@ -312,7 +341,7 @@ fn a_feed_that_is_not_heard_serves_nothing_and_the_others_go_on() {
     let fixture = Fixture::new(10);
     let other = fixture.cache.open_feed(fixture.now, FOR_EVER);
     fixture.put(1, 1);
-    assert!(fixture.complete(fixture.cache.begin(&key(2), &other), 1));
+    assert_eq!(fixture.complete(fixture.cache.begin(&key(2), &other), 1), Freshness::Fresh);
     assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), None), "nothing is proved on the other feed");
     other.pass(fixture.now);
     assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), Some(1)));
@@ -330,9 +359,13 @@ fn what_moves_to_another_feed_counts_once() {
     let fixture = Fixture::new(10);
     let other = fixture.cache.open_feed(fixture.now, FOR_EVER);
     fixture.put(1, 1);
-    assert!(fixture.complete(fixture.cache.begin(&key(1), &other), 2));
+    assert_eq!(fixture.complete(fixture.cache.begin(&key(1), &other), 2), Freshness::Fresh);
     assert_eq!((fixture.feed.len(), other.len(), fixture.cache.len()), (0, 1, 1));
-    assert!(!fixture.complete(fixture.begin(1), 1), "an answer from before the move is older");
+    assert_eq!(
+        fixture.complete(fixture.begin(1), 1),
+        Freshness::Outdated,
+        "a reply from before the move is older"
+    );
 }
 
 fn nth_key(n: u64) -> SessionKey {
@@ -366,11 +399,17 @@ fn k8_1_a_session_larger_than_the_cache_is_not_kept_and_evicts_nothing() {
     let (feed, now) = (cache.open_feed(start(), FOR_EVER), start());
     feed.pass(now);
     for (n, size) in [(1, 1_000), (2, 1_000), (3, 3_000)] {
-        assert!(cache.begin(&key(n), &feed).complete(Some(revision(1)), n, size, for_a_minute(now)));
+        assert_eq!(
+            cache.begin(&key(n), &feed).complete(Some(revision(1)), n, size, for_a_minute(now)),
+            Freshness::Fresh
+        );
     }
     let held = |n| cache.get(&key(n), now);
     assert_eq!((held(1), held(2), held(3)), (Some(1), Some(2), None));
-    assert!(cache.begin(&key(1), &feed).complete(Some(revision(2)), 1, 3_000, for_a_minute(now)));
+    assert_eq!(
+        cache.begin(&key(1), &feed).complete(Some(revision(2)), 1, 3_000, for_a_minute(now)),
+        Freshness::Fresh
+    );
     assert_eq!(
         (held(1), held(2), cache.stats().bytes),
         (None, Some(2), 1_000),
@@ -386,7 +425,7 @@ fn k8_3_sessions_that_are_not_there_evict_none_that_is() {
         fixture.put(n, 1);
     }
     for n in 100..200 {
-        assert!(fixture.begin(n).complete(None, 0, SIZE, for_a_minute(fixture.now)));
+        assert_eq!(fixture.begin(n).complete(None, 0, SIZE, for_a_minute(fixture.now)), Freshness::Fresh);
     }
     assert!((0..10).all(|n| fixture.get(n) == Some(1)));
     assert_eq!(fixture.get(199), Some(0), "the latest are remembered");
@@ -399,7 +438,7 @@ fn a_session_is_held_or_known_to_be_absent() {
     let fixture = Fixture::new(10);
     fixture.put(1, 1);
     assert!(fixture.cache.holds(&key(1)));
-    assert!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)));
+    assert_eq!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), Freshness::Fresh);
     assert_eq!((fixture.get(1), fixture.cache.len()), (Some(0), 0));
     assert!(!fixture.cache.holds(&key(1)));
 }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::entry::Entry;
+use super::stripe::Held;
 use super::{Feed, InDate, LocalCache};
 use crate::id::SessionKey;
 use crate::record::Revision;
@@ -9,42 +10,68 @@ use crate::record::Revision;
 /// The right to put one value into the cache, unless something happens in the meantime.
 ///
 /// Dropping it gives the right back.
-#[must_use = "a ticket is taken before the store is asked, and completed with the answer"]
+#[must_use = "a ticket is taken before the store is asked, and completed with the reply"]
 pub struct Ticket<'c, V> {
     cache: &'c LocalCache<V>,
     key: SessionKey,
     feed: &'c Arc<Feed>,
     /// How often the feed had been cut.
     cuts: u32,
+    /// What the cache held.
+    held: Held,
     open: bool,
+}
+
+/// Whether a reply of the store can be relied on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "a reply that is not fresh may be outdated"]
+pub enum Freshness {
+    /// Nothing has happened since the ticket was taken. The cache has the value, if there is room for it.
+    Fresh,
+    /// The feed was cut, or the session was deleted or saved, or a later reply came in.
+    Uncertain,
+    /// The cache held a later revision when the ticket was taken, and still holds it: the store has lost it, or a replica
+    /// does not have it yet.
+    Outdated,
 }
 
 impl<'c, V> Ticket<'c, V> {
     pub(super) fn new(cache: &'c LocalCache<V>, key: SessionKey, feed: &'c Arc<Feed>) -> Self {
-        cache.stripe(&key).lock().tickets.open(&key);
-        Self { cache, key, feed, cuts: feed.cuts(), open: true }
+        let mut stripe = cache.stripe(&key).lock();
+        stripe.tickets.open(&key);
+        let held = stripe.held(&key);
+        drop(stripe);
+        Self { cache, key, feed, cuts: feed.cuts(), held, open: true }
     }
 
     /// Puts `value` of this revision, which takes `size` bytes of memory, into the cache, to be served while it is in date.
     /// No revision: the session is not there. That is remembered apart, and takes no room from sessions.
     ///
-    /// Returns whether the ticket was good: not if, since it was taken, its feed was cut, or the session
-    /// was deleted or saved to something that this revision does not survive, or a later answer came in. A value
-    /// whose ticket is spoilt may be outdated already.
-    #[must_use = "the value may be outdated when the ticket was spoilt"]
-    pub fn complete(mut self, revision: Option<Revision>, value: V, size: usize, in_date: InDate) -> bool {
+    /// Returns whether the value is fresh: only then the cache takes it.
+    pub fn complete(
+        mut self,
+        revision: Option<Revision>,
+        value: V,
+        size: usize,
+        in_date: InDate,
+    ) -> Freshness {
         self.open = false;
         let mut stripe = self.cache.stripe(&self.key).lock();
         let unspoilt = stripe.tickets.close(&self.key, revision);
-        // Under the lock: whoever cuts the feed from here on leaves this entry in an old generation.
-        let good = unspoilt && self.cuts == self.feed.cuts() && !stripe.holds_later_than(&self.key, revision);
-        let dropped = good.then(|| {
-            let entry = Entry { value, revision, feed: self.feed.clone(), cuts: self.cuts, size, in_date };
-            stripe.insert(self.key, entry)
-        });
+        // Under the lock: a cut of the feed from here on leaves this entry in an old generation.
+        let unspoilt = unspoilt && self.cuts == self.feed.cuts();
+        if stripe.holds_later_than(&self.key, revision) {
+            let was_held = unspoilt && stripe.held(&self.key) == self.held;
+            return if was_held { Freshness::Outdated } else { Freshness::Uncertain };
+        }
+        if !unspoilt {
+            return Freshness::Uncertain;
+        }
+        let entry = Entry { value, revision, feed: self.feed.clone(), cuts: self.cuts, size, in_date };
+        let dropped = stripe.insert(self.key, entry);
         drop(stripe);
         drop(dropped);
-        good
+        Freshness::Fresh
     }
 }
 

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::id::{Namespace, SessionId, length_of};
-use crate::keys::{BadTag, KeyAge, KeyRing, MacKeys, TAG_LEN};
+use crate::keys::{BadTag, KeyAge, KeyId, KeyRing, MacKeys, TAG_LEN};
 
 /// Signs and verifies the values of one cookie.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ impl CookieSigner {
     /// The signer for the cookie called `name`.
     #[must_use]
     pub fn new(ring: &KeyRing, name: &str) -> Self {
-        let prefix = |key_id| signed_prefix(key_id, name, ring.namespace());
+        let prefix = |key_id: KeyId| signed_prefix(key_id.short(), name, ring.namespace());
         Self { name: name.to_owned(), keys: MacKeys::derive(ring, "sess/v1/cookie-mac", prefix) }
     }
 
@@ -35,9 +35,9 @@ impl CookieSigner {
     pub fn seal(&self, id: &SessionId) -> String {
         let mut raw = [0; RAW_LEN];
         raw[0] = VERSION;
-        raw[1] = self.keys.current_id();
+        raw[1] = self.keys.current_id().short();
         raw[ID].copy_from_slice(id.as_bytes());
-        raw[TAG].copy_from_slice(&self.keys.sign(id.as_bytes()));
+        raw[TAG].copy_from_slice(&self.keys.sign(&[id.as_bytes()]));
         BASE64_URL_SAFE_NO_PAD.encode(raw)
     }
 
@@ -60,7 +60,7 @@ impl CookieSigner {
         let &[VERSION, key_id] = header else {
             return Err(CookieError::UnknownVersion);
         };
-        let key_age = self.keys.verify(key_id, id, tag).map_err(|bad| match bad {
+        let key_age = self.keys.verify(|id| id.short() == key_id, &[id], tag).map_err(|bad| match bad {
             BadTag::Forged => CookieError::BadTag,
             BadTag::UnknownKey => CookieError::UnknownKey,
         })?;

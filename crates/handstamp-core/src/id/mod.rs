@@ -7,11 +7,13 @@
 //! | [`Handle`] | anybody: random, for logs, lists and administration |
 
 mod handle;
+mod label;
 mod namespace;
 mod session_id;
 mod session_key;
 
 pub use self::handle::{Handle, ParseHandleError};
+pub use self::label::{Label, Labels};
 pub(crate) use self::namespace::length_of;
 pub use self::namespace::{InvalidNamespace, Namespace};
 pub use self::session_id::SessionId;

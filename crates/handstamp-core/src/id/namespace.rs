@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{SessionId, SessionKey};
+use super::{Label, SessionId, SessionKey};
 
 /// The application and environment that sessions belong to, such as `shop:production`.
 ///
@@ -41,18 +41,21 @@ impl Namespace {
         &self.name
     }
 
-    /// Where the record of the session `id` lies: SHA-256 over a label, the namespace and the id.
+    /// Where the record of the session `id` lies: SHA-256 over a tag, the namespace and the id, cut to 30 bytes, and the label of
+    /// the id.
     ///
-    /// The hash needs no secret: an id has 256 random bits, so there is no dictionary to try, and secrets can
+    /// The hash needs no secret: an id has 240 random bits, so there is no dictionary to try, and secrets can
     /// be rotated without moving a record.
     #[must_use]
     pub fn session_key(&self, id: &SessionId) -> SessionKey {
         let hash = self.key_prefix.clone().chain_update(id.as_bytes()).finalize();
-        SessionKey::from_bytes(hash.into())
+        let mut key: [u8; SessionKey::LEN] = hash.into();
+        key[SessionKey::LEN - Label::LEN..].copy_from_slice(id.label().as_bytes());
+        SessionKey::from_bytes(key)
     }
 
     fn of(name: &str) -> Self {
-        // With a name of up to nine characters, label, name and id just fit into one block of SHA-256.
+        // With a name of up to nine characters, tag, name and id just fit into one block of SHA-256.
         let key_prefix =
             Sha256::new_with_prefix("sess/v1/key\0").chain_update(length_of(name)).chain_update(name);
         Self { name: name.into(), key_prefix }
@@ -121,6 +124,6 @@ mod tests {
     #[test]
     fn the_key_of_an_id_never_changes() {
         let key = Namespace::default().session_key(&SessionId::from_bytes([0x5a; 32]));
-        assert_eq!(key.to_string(), "tfZgDS6UWdUauBKy4LB-h_ZrSmVmeWMAQTwHxR3Oztk");
+        assert_eq!(key.to_string(), "tfZgDS6UWdUauBKy4LB-h_ZrSmVmeWMAQTwHxR3OWlo");
     }
 }

@@ -1,8 +1,8 @@
 use std::fmt;
 
-use super::{RandomError, random_bytes};
+use super::{Label, RandomError, random_bytes};
 
-/// The credential of a session: 32 bytes from the operating system's generator, without structure.
+/// The credential of a session: a [`Label`], and 30 bytes from the operating system's generator.
 ///
 /// It exists in the cookie and in memory only. There is no `Display`, and `Debug` shows nothing of it.
 #[derive(Clone, Eq, PartialEq)]
@@ -12,13 +12,25 @@ impl SessionId {
     /// Length in bytes.
     pub const LEN: usize = 32;
 
-    /// A new id that nobody else has.
+    /// A new id that nobody else has: of a session of the subject that has this label, or of no subject, whose label is random.
+    /// Either way 240 bits are random.
     ///
     /// # Errors
     ///
     /// When the operating system's generator fails.
-    pub fn generate() -> Result<Self, RandomError> {
-        random_bytes().map(Self)
+    pub fn generate(label: Option<Label>) -> Result<Self, RandomError> {
+        let mut bytes: [u8; Self::LEN] = random_bytes()?;
+        if let Some(label) = label {
+            bytes[..Label::LEN].copy_from_slice(label.as_bytes());
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The label of the session's subject, or a random one.
+    #[must_use]
+    pub const fn label(&self) -> Label {
+        let [first, second, ..] = self.0;
+        Label::from_bytes([first, second])
     }
 
     /// The id made of these bytes.
@@ -49,7 +61,7 @@ mod tests {
         let mut ones = [0_u32; SessionId::LEN * 8];
         let mut seen = std::collections::HashSet::new();
         for _ in 0..COUNT {
-            let id = SessionId::generate().unwrap();
+            let id = SessionId::generate(None).unwrap();
             assert!(seen.insert(*id.as_bytes()), "an id came twice");
             for (bit, count) in ones.iter_mut().enumerate() {
                 *count += u32::from(id.as_bytes()[bit / 8] >> (bit % 8) & 1);

@@ -5,7 +5,9 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-/// Where a session's record lies: a SHA-256 hash of its id, made by
+use super::Label;
+
+/// Where a session's record lies: 30 bytes of a SHA-256 hash of its id, and the label of the id, made by
 /// [`Namespace::session_key`](super::Namespace::session_key).
 ///
 /// It goes to the store and over the bus. It is no credential: nobody gets from the hash back to the id.
@@ -23,13 +25,21 @@ impl SessionKey {
         Self(bytes)
     }
 
-    /// The bytes of the hash.
+    /// The bytes of the hash and of the label.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 
-    /// Eight bytes that are as evenly spread as the whole, for picking a shard or a bucket.
+    /// What the sessions of a subject have in common.
+    #[must_use]
+    pub const fn label(&self) -> Label {
+        let [.., first, second] = self.0;
+        Label::from_bytes([first, second])
+    }
+
+    /// Eight bytes of the hash, for picking a shard or a bucket. The label is none of them: the sessions of a subject would all
+    /// be in one bucket.
     #[must_use]
     pub const fn spread(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! PRK(secret) = HKDF-Extract(salt = SHA-256("sess/v1" || len16(namespace) || namespace), secret)
-//! key id      = HKDF-Expand(PRK, "sess/v1/key-id", 1)
+//! key id      = HKDF-Expand(PRK, "sess/v1/key-id", 4), of which cookies and messages carry the first byte
 //! cookie key  = HKDF-Expand(PRK, "sess/v1/cookie-mac", 32)
 //! bus key     = HKDF-Expand(PRK, "sess/v1/bus-mac", 32)
+//! record key  = HKDF-Expand(PRK, "sess/v1/record-mac", 32)
 //! ```
 //!
 //! with HKDF-SHA-256 of [RFC 5869](https://www.rfc-editor.org/rfc/rfc5869). The key id follows from the secret
@@ -22,3 +23,4 @@ pub use self::ring::{EmptyKeyRing, KeyAge, KeyRing};
 pub use self::secret::{Secret, WeakSecret};
 
 pub(crate) use self::mac::{BadTag, MacKeys, TAG_LEN};
+pub(crate) use self::ring::KeyId;

@@ -41,8 +41,13 @@ impl KeyRing {
         &self.namespace
     }
 
-    /// The keys for one purpose, in the order of the secrets: (key id, key).
-    pub(crate) fn derive(&self, purpose: &str) -> impl Iterator<Item = (u8, Zeroizing<[u8; 32]>)> {
+    #[cfg(test)]
+    pub(crate) fn current_id(&self) -> KeyId {
+        self.roots[0].id
+    }
+
+    /// The keys for one purpose, in the order of the secrets.
+    pub(crate) fn derive(&self, purpose: &str) -> impl Iterator<Item = (KeyId, Zeroizing<[u8; 32]>)> {
         self.roots.iter().map(move |root| (root.id, root.expand(purpose)))
     }
 }
@@ -65,6 +70,28 @@ pub enum KeyAge {
     Other,
 }
 
+/// Tells the secrets of a ring apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct KeyId([u8; Self::LEN]);
+
+impl KeyId {
+    /// Length in bytes.
+    pub(crate) const LEN: usize = 4;
+
+    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn to_bytes(self) -> [u8; Self::LEN] {
+        self.0
+    }
+
+    /// The first byte, for formats that have no room for more.
+    pub(crate) const fn short(self) -> u8 {
+        self.0[0]
+    }
+}
+
 /// A key ring needs at least one secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a key ring needs at least one secret")]
@@ -73,14 +100,14 @@ pub struct EmptyKeyRing;
 /// What a secret becomes: its id and the pseudo-random key that all others are expanded from.
 #[derive(Clone)]
 struct Root {
-    id: u8,
+    id: KeyId,
     prk: Hkdf<Sha256>,
 }
 
 impl Root {
     fn new(salt: &[u8], secret: &Secret) -> Self {
         let prk = Hkdf::new(Some(salt), secret.as_bytes());
-        let [id] = expand(&prk, "sess/v1/key-id");
+        let id = KeyId(expand(&prk, "sess/v1/key-id"));
         Self { id, prk }
     }
 

@@ -10,25 +10,33 @@ impl fmt::Debug for Record {
             revision,
             key,
             handle,
+            predecessor,
             created_at,
             saved_at,
             expires_at,
+            idle_timeout,
             subject,
             encoding,
             schema,
             payload,
+            seals,
+            unknown_fields,
         } = self;
         f.debug_struct("Record")
             .field("revision", revision)
             .field("key", key)
             .field("handle", handle)
+            .field("predecessor", predecessor)
             .field("created_at", created_at)
             .field("saved_at", saved_at)
             .field("expires_at", expires_at)
+            .field("idle_timeout", idle_timeout)
             .field("subject", &subject.as_ref().map(|subject| Bytes(subject.len())))
             .field("encoding", encoding)
             .field("schema", schema)
             .field("payload", &Bytes(payload.len()))
+            .field("seals", seals)
+            .field("unknown_fields", &Bytes(unknown_fields.len()))
             .finish()
     }
 }
@@ -47,7 +55,7 @@ mod tests {
     use bytes::Bytes;
 
     use crate::id::{Handle, SessionKey};
-    use crate::record::{Encoding, Record, Revision};
+    use crate::record::{Encoding, Record, Revision, Seals, UnknownFields};
     use crate::time::Timestamp;
 
     /// F15: whatever printed a record printed the visitor's data.
@@ -57,13 +65,17 @@ mod tests {
             revision: Revision::from_bytes([1; 16]),
             key: SessionKey::from_bytes([2; 32]),
             handle: Handle::from_bytes([3; 16]),
+            predecessor: None,
             created_at: Timestamp::from_millis(1),
             saved_at: Timestamp::from_millis(2),
             expires_at: Timestamp::from_millis(3),
+            idle_timeout: std::time::Duration::from_secs(4),
             subject: Some("canary-subject".to_owned()),
             encoding: Encoding::Json,
             schema: 1,
             payload: Bytes::from_static(br#"{"name": "canary"}"#),
+            seals: Seals::default(),
+            unknown_fields: UnknownFields::default(),
         };
         for shown in [format!("{record:?}"), format!("{record:#?}")] {
             assert!(!shown.contains("canary") && !shown.contains("99, 97"), "{shown}");

@@ -1,18 +1,38 @@
--- ARGV: channel (empty: nobody is told), notice, whether somebody waits for replicas (1)
--- 1 deleted; 0 nothing was there
--- A mark stays: whoever left it may still ask for it. What is no string is no mark.
-if redis.pcall('GETRANGE', KEYS[1], 0, 3) == 'hs\0\0' then
+-- ARGV: tombstone, its time to live in milliseconds, whether a record that names a predecessor stays (1), channel (empty: nobody is
+-- told), notice, whether somebody waits for replicas (1)
+-- 1 deleted, now or by an earlier call; 0 nothing is there; -1 the session ended before; the tombstone of a session that has moved; the
+-- record that stays
+local NONE = string.rep('\0', 32)
+-- What is no string, or has no whole head, or is in format version 0, is no tombstone, and names nothing.
+local head = redis.pcall('GETRANGE', KEYS[1], 0, 75)
+local found = type(head) == 'string' and #head == 76 and string.byte(head, 3) ~= 0 and head or ''
+local related = found ~= '' and string.sub(found, 37, 68) ~= NONE
+if string.sub(found, 1, 2) == 'ht' then
+  if ARGV[6] == '1' then
+    -- A write, so that whoever waits for replicas waits for the tombstone.
+    local left = redis.call('PTTL', KEYS[1])
+    redis.call('PEXPIRE', KEYS[1], left > 0 and left or ARGV[2])
+  end
+  local tombstone = redis.call('GET', KEYS[1])
+  return tombstone == ARGV[1] and 1 or related and tombstone or -1
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  if ARGV[6] == '1' then
+    -- The same: replicas may not have heard that the record is gone. First a write that a server without memory does not refuse.
+    redis.call('DEL', KEYS[1])
+    redis.call('SET', KEYS[1], '', 'PX', 1)
+    redis.call('DEL', KEYS[1])
+  end
   return 0
 end
--- First the notice, since it may not be permitted: nobody hears of it before the script has ended. Where nothing is, there
--- is nothing to tell.
-if ARGV[1] ~= '' and redis.call('EXISTS', KEYS[1]) == 1 then
-  redis.call('PUBLISH', ARGV[1], ARGV[2])
+if related and ARGV[3] == '1' and string.sub(found, 1, 2) == 'hs' then
+  return redis.call('GET', KEYS[1])
 end
-local deleted = redis.call('DEL', KEYS[1])
-if deleted == 0 and ARGV[3] == '1' then
-  -- Something to wait for: replicas may not have heard of an earlier call that deleted it.
-  redis.call('SET', KEYS[1], '', 'PX', 1)
-  redis.call('DEL', KEYS[1])
+-- First the notice, since it may not be permitted: nobody hears of it before the script has ended.
+if ARGV[4] ~= '' then
+  redis.call('PUBLISH', ARGV[4], ARGV[5])
 end
-return deleted
+-- A server without memory refuses no write after this one, which needs none.
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1

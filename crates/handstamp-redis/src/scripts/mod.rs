@@ -20,7 +20,7 @@ pub(crate) struct Scripts {
     pub(crate) delete: Script,
     pub(crate) retire: Script,
     pub(crate) touch: Script,
-    pub(crate) unmark: Script,
+    pub(crate) keep_tombstone: Script,
     /// Leaves nothing.
     pub(crate) probe: Script,
 }
@@ -33,7 +33,7 @@ impl Scripts {
             delete: Script::new(include_str!("delete.lua")),
             retire: Script::new(include_str!("retire.lua")),
             touch: Script::new(include_str!("touch.lua")),
-            unmark: Script::new(include_str!("unmark.lua")),
+            keep_tombstone: Script::new(include_str!("keep_tombstone.lua")),
             probe: Script::new(include_str!("probe.lua")),
         }
     }
@@ -47,14 +47,14 @@ impl Scripts {
             let arguments: Vec<_> = arguments.iter().map(|text| Bytes::from(*text)).collect();
             writes.call(script.by_text(absent, &arguments), Limit::Write).await
         };
-        // What this one leaves, the deletion removes.
+        // What this one leaves, the deletion replaces with something that lives for a millisecond.
         let _ = run((&self.create, &["-", "", "1", ""])).await;
         let others: [(&Script, &[&'static str]); 5] = [
-            (&self.delete, &["", "", "0"]),
+            (&self.delete, &["", "1", "0", "", "", "0"]),
             (&self.save, &["-", "+", "", "1", "", ""]),
             (&self.touch, &["1", ""]),
             (&self.retire, &["-", "", "1", "", ""]),
-            (&self.unmark, &["-"]),
+            (&self.keep_tombstone, &["-", "1"]),
         ];
         join_all(others.map(run)).await;
     }
@@ -97,22 +97,30 @@ impl Script {
         Self { source, sha: sha1_hex(source).into() }
     }
 
-    /// What the script returns.
+    /// The number that the script returns.
     pub(crate) async fn run<const N: usize>(
         &self,
         topology: &Topology,
         call: Call<N>,
     ) -> Result<i64, RedisError> {
+        outcome(&self.reply(topology, call).await?)
+    }
+
+    /// What the script returns.
+    pub(crate) async fn reply<const N: usize>(
+        &self,
+        topology: &Topology,
+        call: Call<N>,
+    ) -> Result<Reply, RedisError> {
         let Call { key, arguments, notice, durable } = call;
         let mut task = Task { request: self.by_hash(&key, &arguments), limit: Limit::Write, durable, notice };
-        let reply = match topology.call(&key, &task).await {
+        match topology.call(&key, &task).await {
             Err(error) if is_unknown(&error) => {
                 task.request = self.by_text(&key, &arguments);
                 topology.call(&key, &task).await
             }
             reply => reply,
-        };
-        outcome(&reply?)
+        }
     }
 
     /// What the script returns to a check of writes, and whether the server lacked it until then.
@@ -156,14 +164,14 @@ fn outcome(reply: &Reply) -> Result<i64, RedisError> {
 
 #[cfg(test)]
 mod tests {
-    use handstamp_core::record::{Mark, Record, Revision};
+    use handstamp_core::record::Entry;
 
     use super::*;
 
     /// The scripts say in numbers what the record's format says in a constant.
     #[test]
     fn the_revision_is_where_the_scripts_look_for_it() {
-        assert_eq!(Record::REVISION_RANGE, 4..20);
+        assert_eq!(Entry::REVISION_RANGE, 4..20);
         let scripts = Scripts::new();
         for script in [&scripts.create, &scripts.save, &scripts.retire] {
             assert!(script.source.contains("redis.call('GETRANGE', KEYS[1], 4, 19)"));
@@ -171,11 +179,29 @@ mod tests {
     }
 
     #[test]
-    fn the_scripts_know_a_mark_when_they_see_one() {
-        assert!(Mark::new(Revision::LATEST).to_bytes().starts_with(b"hs\0\0"));
+    fn the_scripts_know_a_tombstone_when_they_see_one() {
+        assert_eq!(Entry::TOMBSTONE_MAGIC, *b"ht");
         let scripts = Scripts::new();
-        for script in [&scripts.save, &scripts.delete, &scripts.retire, &scripts.touch] {
-            assert!(script.source.contains("call('GETRANGE', KEYS[1], 0, 3) == 'hs\\0\\0'"));
+        for script in [&scripts.save, &scripts.retire, &scripts.touch] {
+            assert!(script.source.contains("call('GETRANGE', KEYS[1], 0, 1) == 'ht'"));
         }
+        assert!(scripts.delete.source.contains("string.sub(found, 1, 2) == 'ht'"));
+    }
+
+    #[test]
+    fn the_scripts_find_the_predecessor_and_the_successor() {
+        assert_eq!(Entry::RELATIVE_RANGE, 36..68);
+        let scripts = Scripts::new();
+        for script in [&scripts.save, &scripts.retire, &scripts.touch] {
+            assert!(script.source.contains("local successor = redis.call('GETRANGE', KEYS[1], 36, 67)"));
+        }
+        assert!(scripts.delete.source.contains("string.sub(found, 37, 68) ~= NONE"));
+    }
+
+    #[test]
+    fn the_delete_knows_the_head_of_an_entry() {
+        assert_eq!(Entry::HEAD_LEN, 76);
+        let delete = Scripts::new().delete.source;
+        assert!(delete.contains("#head == 76 and string.byte(head, 3) ~= 0"));
     }
 }

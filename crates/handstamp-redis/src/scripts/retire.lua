@@ -1,13 +1,15 @@
--- ARGV: expected revision, mark, its time to live in milliseconds, channel (empty: nobody is told), notice
--- 1 retired, now or by an earlier call; 0 another revision is there; -1 nothing is there
+-- ARGV: expected revision, tombstone, its time to live in milliseconds, channel (empty: nobody is told), notice
+-- 1 retired, now or by an earlier call; 0 another revision is there; -1 nothing, or the tombstone of a session that has ended; -2 that of
+-- one that has moved elsewhere
 if redis.call('GETRANGE', KEYS[1], 4, 19) ~= ARGV[1] then
   if redis.call('GET', KEYS[1]) == ARGV[2] then
     -- A write, so that whoever waits for replicas waits for this one.
     redis.call('PEXPIRE', KEYS[1], ARGV[3])
     return 1
   end
-  if redis.call('GETRANGE', KEYS[1], 0, 3) == 'hs\0\0' then
-    return -1
+  if redis.call('GETRANGE', KEYS[1], 0, 1) == 'ht' then
+    local successor = redis.call('GETRANGE', KEYS[1], 36, 67)
+    return #successor == 32 and successor ~= string.rep('\0', 32) and -2 or -1
   end
   return redis.call('EXISTS', KEYS[1]) - 1
 end

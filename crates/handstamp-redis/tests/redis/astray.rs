@@ -25,7 +25,7 @@ async fn a_connection_that_is_out_of_step_is_replaced() {
     })
     .await;
     let (store, _bus) = connected_by(config(&server.url()));
-    assert_eq!(store.load(&record().key).await.expect("load"), None);
+    assert_eq!(store.load(record().key()).await.expect("load"), None);
     assert_eq!(server.connections(), 1);
     out_of_step.store(true, Ordering::Relaxed);
     let error = store.check(Shard::ONLY).await.expect_err("the answer to another command");

@@ -30,19 +30,19 @@ async fn who_does_not_answer_is_not_asked_until_it_does() {
     let mut events = circuits.events();
     assert!(!circuits.is_open());
     server.pause();
-    let failed = at_once(join_all((0..5).map(|_| store.load(&record.key)))).await;
+    let failed = at_once(join_all((0..5).map(|_| store.load(record.key())))).await;
     assert!(failed.iter().all(Result::is_err));
     assert_eq!(until(&mut events, CircuitState::Open).await, format!("127.0.0.1:{}", server.port()));
     assert!(circuits.is_open());
     // Thousands are refused without asking anybody, which their number alone shows.
     for _ in 0..10_000 {
-        let error = store.load(&record.key).await.expect_err("the circuit is open");
+        let error = store.load(record.key()).await.expect_err("the circuit is open");
         assert!(matches!(cause(&error), RedisError::CircuitOpen), "{error:?}");
     }
     server.resume();
     let asking = async {
         loop {
-            let _ = store.load(&record.key).await;
+            let _ = store.load(record.key()).await;
             tokio::task::yield_now().await;
         }
     };
@@ -51,7 +51,7 @@ async fn who_does_not_answer_is_not_asked_until_it_does() {
         () = asking => {}
     }
     assert!(!circuits.is_open());
-    let loaded = eventually("loads are let through", PATIENCE, async || store.load(&record.key).await).await;
+    let loaded = eventually("loads are let through", PATIENCE, async || store.load(record.key()).await).await;
     assert!(loaded.is_some());
 }
 
@@ -63,11 +63,11 @@ async fn it_can_be_closed_by_hand() {
     let mut events = store.circuits().events();
     server.pause();
     let record = record();
-    join_all((0..5).map(|_| store.load(&record.key))).await.clear();
+    join_all((0..5).map(|_| store.load(record.key()))).await.clear();
     until(&mut events, CircuitState::Open).await;
     store.circuits().reset();
     assert!(!store.circuits().is_open());
-    let error = store.load(&record.key).await.expect_err("it does not answer");
+    let error = store.load(record.key()).await.expect_err("it does not answer");
     assert!(!matches!(error, StoreError::Refused(_)), "it was asked: {error:?}");
 }
 
@@ -79,7 +79,7 @@ async fn a_server_that_refuses_is_there() {
     server.command(&["CONFIG", "SET", "maxmemory", "1"]);
     for _ in 0..50 {
         assert!(store.create(&record, TTL).await.is_err());
-        store.load(&record.key).await.expect("reading is allowed").expect("the record");
+        store.load(record.key()).await.expect("reading is allowed").expect("the record");
     }
     assert!(!store.circuits().is_open());
 }
@@ -92,7 +92,7 @@ async fn thresholds_can_be_set() {
     until_it_serves(&store).await;
     server.pause();
     let record = record();
-    join_all((0..100).map(|_| store.load(&record.key))).await.clear();
+    join_all((0..100).map(|_| store.load(record.key()))).await.clear();
     assert!(!store.circuits().is_open());
 }
 
@@ -107,15 +107,15 @@ async fn the_circuit_of_one_is_not_that_of_another() {
     let [mut there, mut elsewhere] = [Vec::new(), Vec::new()];
     while there.len() < 5 || elsewhere.len() < 5 {
         let record = created(&store).await;
-        let lies_there = cluster.primary_of(&name(&record.key)) == victim;
+        let lies_there = cluster.primary_of(&name(record.key())) == victim;
         if lies_there { &mut there } else { &mut elsewhere }.push(record);
     }
     cluster.pause(victim);
-    join_all(there.iter().map(|record| store.load(&record.key))).await.clear();
+    join_all(there.iter().map(|record| store.load(record.key()))).await.clear();
     let server = format!("127.0.0.1:{}", cluster.node(victim).port());
     while until(&mut events, CircuitState::Open).await != server {}
     for record in &elsewhere {
-        eventually("another primary serves", PATIENCE, async || store.load(&record.key).await)
+        eventually("another primary serves", PATIENCE, async || store.load(record.key()).await)
             .await
             .expect("the record");
     }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use handstamp_core::record::Record;
+use handstamp_core::record::{Entry, Record};
 use handstamp_redis::{RedisConfig, RedisStore, RedisUrl};
-use handstamp_store::{Bus, CreateOutcome, Proof, SaveOutcome, Shard, Store, Subscription};
-use handstamp_testkit::{ClusterOptions, RedisCluster, eventually};
+use handstamp_store::{
+    Bus, CreateOutcome, DeleteOutcome, Proof, SaveOutcome, Shard, Spare, Store, Subscription,
+};
+use handstamp_testkit::{ClusterOptions, RedisCluster, eventually, sealed};
 
 use crate::harness::{
-    PATIENCE, TTL, cause, changed, config, connected_by, created, hasty, name, record, until_it_serves,
+    PATIENCE, TTL, cause, changed, config, connected_by, created, ended, hasty, name, record, until_it_serves,
 };
 
 async fn start() -> (RedisCluster, RedisStore, handstamp_redis::RedisBus) {
@@ -29,12 +31,12 @@ async fn created_on_each(
     cluster: &RedisCluster,
     store: &RedisStore,
     count: usize,
-) -> HashMap<usize, Vec<Record>> {
-    let mut records: HashMap<usize, Vec<Record>> = HashMap::new();
+) -> HashMap<usize, Vec<Entry>> {
+    let mut records: HashMap<usize, Vec<Entry>> = HashMap::new();
     let primaries = cluster.primaries().len();
     while records.len() < primaries || records.values().any(|records| records.len() < count) {
         let record = created(store).await;
-        records.entry(cluster.primary_of(&name(&record.key))).or_default().push(record);
+        records.entry(cluster.primary_of(&name(record.key()))).or_default().push(record);
     }
     records
 }
@@ -67,7 +69,7 @@ async fn before_there_is_a_cluster_commands_fail_and_then_they_do_not() {
     let record = record();
     let error = store.create(&record, TTL).await.expect_err("there is nobody");
     assert!(cause(&error).to_string().contains("Connection refused"), "{error:?}");
-    assert!(bus.subscribe(store.shard_of(&record.key)).await.is_err());
+    assert!(bus.subscribe(store.shard_of(record.key())).await.is_err());
 }
 
 #[tokio::test]
@@ -89,29 +91,29 @@ async fn passwords_and_certificates_are_for_all_nodes() {
 async fn two_hundred_commands_on_a_slot_that_moves_all_succeed() {
     let (cluster, store, _bus) = start().await;
     let first = created(&store).await;
-    let slot = cluster.slot_of(&name(&first.key));
+    let slot = cluster.slot_of(&name(first.key()));
     let [from, to] = [cluster.primary_of_slot(slot), other_primary(&cluster, slot)];
     cluster.begin_move(slot, to).await;
-    let stays = store.load(&first.key).await.expect("load").expect("it has not moved yet");
-    assert_eq!(stays.record, first);
+    let stays = store.load(first.key()).await.expect("load").expect("it has not moved yet");
+    assert_eq!(stays.entry, first);
     cluster.move_keys(slot, to).await;
-    let loads = join_all((0..200).map(|_| store.load(&first.key))).await;
+    let loads = join_all((0..200).map(|_| store.load(first.key()))).await;
     for loaded in loads {
-        assert_eq!(loaded.expect("load").expect("it has moved").record, first);
+        assert_eq!(loaded.expect("load").expect("it has moved").entry, first);
     }
     let mut last = first.clone();
     for _ in 0..20 {
         let next = changed(&last);
-        let saved = store.save(&next, last.revision, TTL, Bytes::from_static(b"notice")).await;
+        let saved = store.save(&next, last.revision(), TTL, Bytes::from_static(b"notice")).await;
         assert_eq!(saved.expect("save"), SaveOutcome::Saved);
         last = next;
     }
     assert_eq!(cluster.primary_of_slot(slot), from, "it still moves");
     cluster.end_move(slot, to).await;
-    let loads = join_all((0..200).map(|_| store.load(&first.key))).await;
-    assert!(loads.into_iter().all(|loaded| loaded.expect("load").expect("it is there").record == last));
+    let loads = join_all((0..200).map(|_| store.load(first.key()))).await;
+    assert!(loads.into_iter().all(|loaded| loaded.expect("load").expect("it is there").entry == last));
     eventually("the shard of the session is known", PATIENCE, async || {
-        match store.shard_of(&first.key) == shard_at(&cluster, &store, to).await {
+        match store.shard_of(first.key()) == shard_at(&cluster, &store, to).await {
             true => Ok(()),
             false => Err("it is another's"),
         }
@@ -124,12 +126,13 @@ async fn two_hundred_commands_on_a_slot_that_moves_all_succeed() {
 async fn notices_of_what_has_moved_come_from_where_it_lay_too() {
     let (cluster, store, bus) = start().await;
     let record = created(&store).await;
-    let slot = cluster.slot_of(&name(&record.key));
+    let slot = cluster.slot_of(&name(record.key()));
     let to = other_primary(&cluster, slot);
-    let mut subscription = bus.subscribe(store.shard_of(&record.key)).await.expect("subscribe");
+    let mut subscription = bus.subscribe(store.shard_of(record.key())).await.expect("subscribe");
     cluster.begin_move(slot, to).await;
     cluster.move_keys(slot, to).await;
-    assert!(store.delete(&record.key, Bytes::from_static(b"deleted")).await.expect("delete"));
+    let deleted = store.delete(&ended(&record), TTL, Spare::Nothing, Bytes::from_static(b"deleted")).await;
+    assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
     assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
     let heard = std::iter::from_fn(|| subscription.try_next()).filter_map(Result::ok);
     assert!(heard.filter(|heard| heard.message().is_some_and(|message| message == "deleted")).count() >= 1);
@@ -142,9 +145,9 @@ async fn notices_of_what_has_moved_come_from_where_it_lay_too() {
 async fn a_fence_tells_when_slots_have_moved_away() {
     let (cluster, store, bus) = start().await;
     let record = created(&store).await;
-    let slot = cluster.slot_of(&name(&record.key));
+    let slot = cluster.slot_of(&name(record.key()));
     let to = other_primary(&cluster, slot);
-    let loses = bus.subscribe(store.shard_of(&record.key)).await.expect("subscribe");
+    let loses = bus.subscribe(store.shard_of(record.key())).await.expect("subscribe");
     let gains = bus.subscribe(shard_at(&cluster, &store, to).await).await.expect("subscribe");
     for subscription in [&loses, &gains] {
         assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
@@ -155,7 +158,7 @@ async fn a_fence_tells_when_slots_have_moved_away() {
     assert_eq!(loses.fence().await.expect("fence"), Proof::Complete, "this is said once");
     // Without a single command for a session: fences are enough to notice.
     eventually("the map is corrected", PATIENCE, async || {
-        if store.shard_of(&record.key) == shard_at(&cluster, &store, to).await {
+        if store.shard_of(record.key()) == shard_at(&cluster, &store, to).await {
             Ok(())
         } else {
             Err("not yet")
@@ -168,19 +171,19 @@ async fn a_fence_tells_when_slots_have_moved_away() {
 async fn a_demoted_primary_proves_nothing_and_its_successor_takes_over() {
     let (cluster, store, bus) = start().await;
     let record = created(&store).await;
-    let shard = store.shard_of(&record.key);
+    let shard = store.shard_of(record.key());
     let subscription = bus.subscribe(shard).await.expect("subscribe");
     subscription.fence().await.expect("fence");
     until_replicated(&cluster, std::slice::from_ref(&record)).await;
-    let old = cluster.primary_of(&name(&record.key));
+    let old = cluster.primary_of(&name(record.key()));
     cluster.fail_over(old).await;
     assert!(subscription.fence().await.is_err());
     eventually("the successor is known", PATIENCE, async || {
-        if store.shard_of(&record.key) == shard { Err("it is the old one still") } else { Ok(()) }
+        if store.shard_of(record.key()) == shard { Err("it is the old one still") } else { Ok(()) }
     })
     .await;
-    let loaded = eventually("it serves", PATIENCE, async || store.load(&record.key).await).await;
-    assert_eq!(loaded.expect("it is there").record, record);
+    let loaded = eventually("it serves", PATIENCE, async || store.load(record.key()).await).await;
+    assert_eq!(loaded.expect("it is there").entry, record);
     assert_eq!(store.shards().current().len(), 3);
 }
 
@@ -211,7 +214,7 @@ async fn a_dead_or_frozen_primary_costs_its_own_sessions_only() {
         eventually("the successor serves", PATIENCE, async || {
             let mut missing = Ok(());
             for (node, records) in &records {
-                let loads = join_all(records.iter().map(|record| store.load(&record.key))).await;
+                let loads = join_all(records.iter().map(|record| store.load(record.key()))).await;
                 for loaded in loads {
                     match loaded {
                         Ok(stored) => assert!(stored.is_some()),
@@ -225,21 +228,21 @@ async fn a_dead_or_frozen_primary_costs_its_own_sessions_only() {
             missing
         })
         .await;
-        assert_ne!(cluster.primary_of(&name(&records[&victim][0].key)), victim);
-        let written = Record { key: records[&victim][0].key, ..record() };
+        assert_ne!(cluster.primary_of(&name(records[&victim][0].key())), victim);
+        let written = sealed(&Record { key: *records[&victim][0].key(), ..handstamp_testkit::record() });
         let created = eventually("a create", PATIENCE, async || store.create(&written, TTL).await).await;
         assert_eq!(created, CreateOutcome::Exists);
     }
 }
 
 /// Waits until the replicas of the primary of these records have them all.
-async fn until_replicated(cluster: &RedisCluster, records: &[Record]) {
-    let primary = cluster.primary_of(&name(&records[0].key));
+async fn until_replicated(cluster: &RedisCluster, records: &[Entry]) {
+    let primary = cluster.primary_of(&name(records[0].key()));
     eventually("the replicas have it", PATIENCE, async || {
         for replica in cluster.replicas_of(primary) {
             let keys = cluster.node(replica).keys();
-            if let Some(record) = records.iter().find(|record| !keys.contains(&name(&record.key))) {
-                return Err(format!("{replica} lacks {:?}", record.key));
+            if let Some(record) = records.iter().find(|record| !keys.contains(&name(record.key()))) {
+                return Err(format!("{replica} lacks {:?}", record.key()));
             }
         }
         Ok(())
@@ -253,17 +256,17 @@ async fn sessions_that_move_to_a_newcomer_can_be_used_all_the_while() {
     let (mut cluster, store, _bus) = start().await;
     let newcomer = cluster.add_primary().await;
     let first = created(&store).await;
-    let slot = cluster.slot_of(&name(&first.key));
+    let slot = cluster.slot_of(&name(first.key()));
     cluster.begin_move(slot, newcomer).await;
     cluster.move_keys(slot, newcomer).await;
-    let loads = join_all((0..200).map(|_| store.load(&first.key))).await;
+    let loads = join_all((0..200).map(|_| store.load(first.key()))).await;
     assert!(loads.into_iter().all(|loaded| loaded.expect("load").is_some()));
     let next = changed(&first);
-    let saved = store.save(&next, first.revision, TTL, Bytes::new()).await.expect("save");
+    let saved = store.save(&next, first.revision(), TTL, Bytes::new()).await.expect("save");
     assert_eq!(saved, SaveOutcome::Saved);
     assert_eq!(store.shards().current().len(), 3, "it has no slot yet");
     cluster.end_move(slot, newcomer).await;
-    assert_eq!(store.load(&first.key).await.expect("load").expect("the record").record, next);
+    assert_eq!(store.load(first.key()).await.expect("load").expect("the record").entry, next);
     eventually("four shards", PATIENCE, async || match store.shards().current().len() {
         4 => Ok(()),
         count => Err(count),
@@ -279,17 +282,17 @@ async fn l12_the_circuit_of_a_newcomer_counts_too() {
     let (store, _bus) = connected_by(hasty(&cluster.url()));
     until_it_serves(&store).await;
     let record = created(&store).await;
-    let slot = cluster.slot_of(&name(&record.key));
+    let slot = cluster.slot_of(&name(record.key()));
     cluster.begin_move(slot, newcomer).await;
     cluster.move_keys(slot, newcomer).await;
     let served = async || {
-        eventually("it is served by the newcomer", PATIENCE, async || store.load(&record.key).await).await
+        eventually("it is served by the newcomer", PATIENCE, async || store.load(record.key()).await).await
     };
     served().await.expect("the record");
     assert!(!cluster.node(newcomer).clients_named("handstamp:commands").is_empty());
     eventually("its circuit is open", PATIENCE, async || {
         cluster.pause(newcomer);
-        join_all((0..10).map(|_| store.load(&record.key))).await.clear();
+        join_all((0..10).map(|_| store.load(record.key()))).await.clear();
         if store.circuits().is_open() {
             return Ok(());
         }
@@ -309,12 +312,12 @@ async fn nodes_come_and_go() {
     let records = created_on_each(&cluster, &store, 1).await;
     let newcomer = cluster.add_primary().await;
     let slots: Vec<u16> =
-        records.values().flatten().map(|record| cluster.slot_of(&name(&record.key))).collect();
+        records.values().flatten().map(|record| cluster.slot_of(&name(record.key()))).collect();
     for slot in &slots {
         cluster.move_slots(*slot..=*slot, newcomer).await;
     }
     for record in records.values().flatten() {
-        assert_eq!(store.load(&record.key).await.expect("load").expect("it is there").record, *record);
+        assert_eq!(store.load(record.key()).await.expect("load").expect("it is there").entry, *record);
     }
     eventually("four shards", PATIENCE, async || match store.shards().current().len() {
         4 => Ok(()),
@@ -322,7 +325,7 @@ async fn nodes_come_and_go() {
     })
     .await;
     let moved = records.values().flatten().next().expect("a record");
-    let shard = store.shard_of(&moved.key);
+    let shard = store.shard_of(moved.key());
     bus.subscribe(shard).await.expect("subscribe").fence().await.expect("fence");
     let back = cluster.primaries()[0];
     for slot in &slots {
@@ -335,7 +338,7 @@ async fn nodes_come_and_go() {
     })
     .await;
     for record in records.values().flatten() {
-        assert_eq!(store.load(&record.key).await.expect("load").expect("it is there").record, *record);
+        assert_eq!(store.load(record.key()).await.expect("load").expect("it is there").entry, *record);
     }
 }
 
@@ -344,13 +347,13 @@ async fn nodes_come_and_go() {
 async fn many_redirections_are_one_look() {
     let (cluster, store, _bus) = start().await;
     let record = created(&store).await;
-    let slot = cluster.slot_of(&name(&record.key));
+    let slot = cluster.slot_of(&name(record.key()));
     let to = other_primary(&cluster, slot);
     cluster.move_slots(slot..=slot, to).await;
     for node in 0..cluster.len() {
         cluster.node(node).reset_command_counts();
     }
-    let loads = join_all((0..500).map(|_| store.load(&record.key))).await;
+    let loads = join_all((0..500).map(|_| store.load(record.key()))).await;
     assert!(loads.into_iter().all(|loaded| loaded.expect("load").is_some()));
     let asked = |node| cluster.node(node).command_counts().get("cluster|slots").copied().unwrap_or(0);
     let looks: u64 = (0..cluster.len()).map(asked).sum();
@@ -372,8 +375,8 @@ fn other_primary(cluster: &RedisCluster, slot: u16) -> usize {
 async fn shard_at(cluster: &RedisCluster, store: &RedisStore, node: usize) -> Shard {
     loop {
         let record = record();
-        if cluster.primary_of(&name(&record.key)) == node {
-            return store.shard_of(&record.key);
+        if cluster.primary_of(&name(record.key())) == node {
+            return store.shard_of(record.key());
         }
     }
 }
@@ -394,12 +397,12 @@ async fn while_the_cluster_is_down_subscriptions_stay() {
     let records = created_on_each(&cluster, &store, 1).await;
     let [victim, survivor] = [cluster.primaries()[0], cluster.primaries()[1]];
     let record = &records[&survivor][0];
-    let subscription = bus.subscribe(store.shard_of(&record.key)).await.expect("subscribe");
+    let subscription = bus.subscribe(store.shard_of(record.key())).await.expect("subscribe");
     cluster.pause(victim);
     let refused = |error: &handstamp_store::StoreError| {
         error.source().is_some_and(|cause| cause.to_string().contains("CLUSTERDOWN"))
     };
-    let down = async || store.load(&record.key).await.is_err_and(|error| refused(&error));
+    let down = async || store.load(record.key()).await.is_err_and(|error| refused(&error));
     eventually("the cluster is down", PATIENCE, async || if down().await { Ok(()) } else { Err("not yet") })
         .await;
     for _ in 0..20 {
@@ -407,6 +410,6 @@ async fn while_the_cluster_is_down_subscriptions_stay() {
         assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
     }
     cluster.resume(victim);
-    eventually("it is up again", PATIENCE, async || store.load(&record.key).await).await;
+    eventually("it is up again", PATIENCE, async || store.load(record.key()).await).await;
     assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
 }

@@ -18,7 +18,7 @@ async fn told(url: &str) -> String {
     let (store, bus) = connected_by(config(url));
     let error = at_once(store.check(Shard::ONLY)).await.expect_err("no connection");
     for other in [
-        at_once(store.load(&record().key)).await.expect_err("no connection"),
+        at_once(store.load(record().key())).await.expect_err("no connection"),
         at_once(store.check_writes(Shard::ONLY)).await.expect_err("no connection"),
     ] {
         assert_eq!(cause(&other), cause(&error));
@@ -118,7 +118,7 @@ async fn k6_4_mistakes_about_a_cluster_are_named() {
         let proxy = Proxy::start(port).await;
         let (store, _bus) = connected_by(config(&format!("redis-cluster://127.0.0.1:{}", proxy.port())));
         for _ in 0..1_000 {
-            let error = at_once(store.load(&record().key)).await.expect_err("no cluster");
+            let error = at_once(store.load(record().key())).await.expect_err("no cluster");
             assert!(cause(&error).to_string().contains(expected), "{error:?}");
         }
         // No load waits for the next attempt.
@@ -146,7 +146,7 @@ async fn k6_4_a_server_that_is_busy_is_connected() {
         .await;
         let (store, _bus) = connected_by(config(&server.url()));
         for _ in 0..3 {
-            let error = at_once(store.load(&record().key)).await.expect_err("it does not serve yet");
+            let error = at_once(store.load(record().key())).await.expect_err("it does not serve yet");
             assert!(
                 matches!(&error, StoreError::Refused(cause) if cause.to_string().contains(code)),
                 "{error:?}"

@@ -1,12 +1,13 @@
 use std::error::Error;
 use std::time::Duration;
 
+use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
-use handstamp_core::record::Record;
-use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect};
-use handstamp_store::{CreateOutcome, Store, Subscription};
+use handstamp_core::record::{Entry, Record, Revision, Tombstone};
+use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect, record_name};
+use handstamp_store::{CreateOutcome, DeleteOutcome, Spare, Store, StoreError, Stored, Subscription};
 pub(crate) use handstamp_testkit::PATIENCE;
-use handstamp_testkit::{Log, Proxy, RedisServer, eventually};
+use handstamp_testkit::{Log, Proxy, RedisServer, eventually, sealed, sealer};
 use tokio::runtime::Handle as Runtime;
 use tokio::time::timeout;
 use tracing::Level;
@@ -50,28 +51,49 @@ pub(crate) fn connected_by(config: RedisConfig) -> (RedisStore, RedisBus) {
 
 /// Where a record lies.
 pub(crate) fn name(key: &SessionKey) -> String {
-    format!("{NAMESPACE}:s:{key}")
+    record_name(&namespace(), key)
 }
 
-pub(crate) fn record() -> Record {
-    Record { payload: PAYLOAD.into(), ..handstamp_testkit::record() }
+pub(crate) fn record() -> Entry {
+    sealed(&Record { payload: PAYLOAD.into(), ..handstamp_testkit::record() })
 }
 
 pub(crate) const PAYLOAD: &str = "secret-payload";
 
 /// The record after the next save.
-pub(crate) fn changed(record: &Record) -> Record {
-    Record { revision: record.revision.next().expect("random bytes"), ..record.clone() }
+pub(crate) fn changed(record: &Entry) -> Entry {
+    handstamp_testkit::resealed(record)
 }
 
 /// A record that the store has. Where servers take each other's place or limits are short, it may take several attempts,
 /// which are one create.
-pub(crate) async fn created(store: &RedisStore) -> Record {
+pub(crate) async fn created(store: &RedisStore) -> Entry {
     let record = record();
     let outcome =
         eventually("a record is created", PATIENCE, async || store.create(&record, TTL).await).await;
     assert_eq!(outcome, CreateOutcome::Created);
     record
+}
+
+/// The tombstone of a session that has ended, in the place of `record`. New for each call.
+pub(crate) fn ended(record: &Entry) -> Entry {
+    let revision = Revision::first().expect("random bytes");
+    sealer().seal_tombstone(&Tombstone { key: *record.key(), revision, successor: None, same_subject: false })
+}
+
+/// Deletes the record, whatever it is.
+pub(crate) async fn delete(store: &RedisStore, record: &Entry) -> Result<DeleteOutcome, StoreError> {
+    store.delete(&ended(record), TTL, Spare::Nothing, Bytes::from_static(b"notice")).await
+}
+
+/// What the store has of the session, be it a tombstone.
+pub(crate) async fn found(store: &RedisStore, record: &Entry) -> Option<Stored> {
+    store.load(record.key()).await.expect("load")
+}
+
+/// Whether the store has a record of the session, and not only a tombstone.
+pub(crate) async fn is_there(store: &RedisStore, record: &Entry) -> bool {
+    found(store, record).await.is_some_and(|stored| !stored.entry.is_tombstone())
 }
 
 /// The warnings of this crate that contain a text.

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use handstamp_core::record::Record;
+use handstamp_core::record::{Entry, Record};
 use handstamp_redis::{CircuitState, RedisConfig, RedisError};
 use handstamp_store::{Bus, Shard, Store, StoreError, Stored, Subscription};
-use handstamp_testkit::{Direction, Proxy, RedisServer, ServerOptions, eventually};
+use handstamp_testkit::{Direction, Proxy, RedisServer, ServerOptions, eventually, sealed};
 use tokio::time::timeout;
 
 use crate::harness::{
@@ -25,19 +25,19 @@ async fn append_only() -> RedisServer {
 }
 
 /// Waits for the record to be served again.
-async fn until_loaded(store: &impl Store, record: &Record) {
+async fn until_loaded(store: &impl Store, record: &Entry) {
     let stored: Stored = eventually("the record is served again", PATIENCE, async || {
-        let loaded = store.load(&record.key).await;
+        let loaded = store.load(record.key()).await;
         loaded.map(|stored| stored.expect("a record that is lost"))
     })
     .await;
-    assert_eq!(&stored.record, record);
+    assert_eq!(&stored.entry, record);
 }
 
 /// Loads until an error says that it is known already that nobody answers.
-async fn until_known_to_be_silent(store: &impl Store, record: &Record) {
+async fn until_known_to_be_silent(store: &impl Store, record: &Entry) {
     eventually("loads are not waited for", PATIENCE, async || {
-        let error = store.load(&record.key).await.expect_err("nobody answers");
+        let error = store.load(record.key()).await.expect_err("nobody answers");
         assert!(error.is_outage(), "{error:?}");
         match error {
             StoreError::Refused(_) | StoreError::Unavailable(_) => Ok(()),
@@ -54,7 +54,7 @@ async fn a_restarted_server_is_found_again() {
     let record = created(&store).await;
     for _ in 0..3 {
         server.kill();
-        let errors = at_once(join_all((0..100).map(|_| store.load(&record.key)))).await;
+        let errors = at_once(join_all((0..100).map(|_| store.load(record.key())))).await;
         for error in errors {
             assert!(matches!(&error, Err(error) if error.is_outage()), "{error:?}");
         }
@@ -94,7 +94,7 @@ async fn a_full_socket_does_not_outlive_the_pause() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(hasty(&server.url()));
     let small = created(&store).await;
-    let large = Record { payload: vec![7; 1 << 20].into(), ..record() };
+    let large = sealed(&Record { payload: vec![7; 1 << 20].into(), ..handstamp_testkit::record() });
     server.pause();
     for result in join_all((0..20).map(|_| store.create(&large, TTL))).await {
         assert!(result.is_err(), "{result:?}");
@@ -189,7 +189,7 @@ async fn k6_1_abandoned_loads_open_the_circuit_however_short_their_budget() {
     server.pause();
     eventually("the circuit opens", PATIENCE, async || {
         // Later than half of the limit, and earlier than the limit.
-        let _ = timeout(limit * 2 / 3, store.load(&record.key)).await;
+        let _ = timeout(limit * 2 / 3, store.load(record.key())).await;
         match events.try_recv() {
             Ok(event) if event.state == CircuitState::Open => Ok(()),
             other => Err(other),
@@ -207,7 +207,7 @@ async fn k6_1_a_dead_connection_is_found_by_half_the_limit_of_a_write() {
     let (store, _bus) = connected_by(RedisConfig { save_timeout: Duration::from_secs(4), ..hasty(&url) });
     let record = created(&store).await;
     proxy.strand();
-    let error = at_once(store.touch(&record.key, TTL)).await.expect_err("nobody answers");
+    let error = at_once(store.touch(record.key(), TTL)).await.expect_err("nobody answers");
     // It would be a time-out if the limit had passed before.
     assert!(matches!(cause(&error), RedisError::Connection(_)), "{error:?}");
 }
@@ -220,7 +220,7 @@ async fn a_late_answer_costs_no_connection() {
     let record = created(&store).await;
     let before = server.clients_named("handstamp:commands");
     server.pause();
-    let late = store.touch(&record.key, TTL).await;
+    let late = store.touch(record.key(), TTL).await;
     assert!(matches!(late, Err(StoreError::TimedOut)), "{late:?}");
     server.resume();
     until_loaded(&store, &record).await;
@@ -268,7 +268,7 @@ async fn commands_beyond_the_limit_are_refused_at_once() {
     let (store, _bus) = connected_by(RedisConfig { max_in_flight: 8, ..config(&server.url()) });
     let record = created(&store).await;
     server.pause();
-    let mut loads: FuturesUnordered<_> = (0..20).map(|_| store.load(&record.key)).collect();
+    let mut loads: FuturesUnordered<_> = (0..20).map(|_| store.load(record.key())).collect();
     for _ in 0..12 {
         let error = at_once(loads.next()).await.expect("a load").expect_err("nobody answers");
         assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
@@ -286,7 +286,7 @@ async fn a_check_gets_through_however_many_commands_wait() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(RedisConfig { max_in_flight: 0, ..config(&server.url()) });
     store.check(Shard::ONLY).await.expect("check");
-    let error = store.load(&record().key).await.expect_err("there is no room");
+    let error = store.load(record().key()).await.expect_err("there is no room");
     assert_eq!(cause(&error), &RedisError::Busy);
 }
 
@@ -296,11 +296,11 @@ async fn calls_that_nobody_waits_for_leave_no_trace() {
     let (store, _bus) = connected_by(RedisConfig { max_in_flight: 100, ..config(&server.url()) });
     let record = created(&store).await;
     for _ in 0..1_000 {
-        let load = store.load(&record.key);
+        let load = store.load(record.key());
         let _ = timeout(Duration::ZERO, load).await;
     }
-    let stored = store.load(&record.key).await.expect("load").expect("a record");
-    assert_eq!(stored.record, record);
+    let stored = store.load(record.key()).await.expect("load").expect("a record");
+    assert_eq!(stored.entry, record);
 }
 
 #[tokio::test]
@@ -309,13 +309,13 @@ async fn a_closed_store_is_closed_for_good() {
     let before = tasks();
     let (store, bus) = connected(&server);
     let record = created(&store).await;
-    let loads = join_all((0..10).map(|_| store.load(&record.key)));
+    let loads = join_all((0..10).map(|_| store.load(record.key())));
     let (loads, ()) = tokio::join!(loads, store.close());
     assert!(loads.iter().all(Result::is_ok), "what is under way is finished: {loads:?}");
     store.close().await;
     for error in [
         at_once(store.check(Shard::ONLY)).await.expect_err("closed"),
-        store.load(&record.key).await.expect_err("closed"),
+        store.load(record.key()).await.expect_err("closed"),
     ] {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         assert_eq!(cause(&error), &RedisError::Closed);

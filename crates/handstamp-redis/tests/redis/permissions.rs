@@ -1,15 +1,14 @@
 //! The documented permissions are enough, and none too many.
 
 use bytes::Bytes;
-use handstamp_core::record::Mark;
 use handstamp_redis::{ReadFrom, RedisConfig, RedisError, Transport, acl_rules};
 use handstamp_store::{Bus, Clock, CreateOutcome, Shard, Store, Subscription, SystemClock, conformance};
 use handstamp_testkit::redis::{Value, from_redis_value};
-use handstamp_testkit::{Log, RedisCluster, RedisServer, ServerOptions, eventually, free_port};
+use handstamp_testkit::{Log, RedisCluster, RedisServer, ServerOptions, eventually, free_port, tombstone};
 
 use crate::harness::{
-    NAMESPACE, PATIENCE, TTL, cause, changed, channel, config, connected, connected_by, created, name,
-    namespace, record, until_it_serves, warnings,
+    NAMESPACE, PATIENCE, TTL, cause, changed, channel, config, connected, connected_by, created, delete,
+    name, namespace, record, until_it_serves, warnings,
 };
 
 const USER: &str = "app";
@@ -66,16 +65,16 @@ async fn they_are_enough_in_a_cluster() {
             assert!(store.time(shard).await.expect("the time").is_some());
         }
         let record = created(&store).await;
-        let slot = cluster.slot_of(&name(&record.key));
+        let slot = cluster.slot_of(&name(record.key()));
         let owner = cluster.primary_of_slot(slot);
         let to = cluster.primaries().into_iter().find(|primary| *primary != owner).expect("another");
         cluster.begin_move(slot, to).await;
         cluster.move_keys(slot, to).await;
-        assert!(store.load(&record.key).await.expect("load").is_some());
+        assert!(store.load(record.key()).await.expect("load").is_some());
         if store.reads_from_replicas() {
             let other = created(&store).await;
             eventually("a replica is vouched for", PATIENCE, async || {
-                store.load_from_replica(&other.key).await.ok_or("not yet")
+                store.load_from_replica(other.key()).await.ok_or("not yet")
             })
             .await;
         }
@@ -100,11 +99,12 @@ async fn none_is_too_many() {
         let notice = Bytes::new;
         let _ = bus.subscribe(Shard::ONLY).await;
         let _ = store.create(&first, TTL).await;
-        let _ = store.save(&first, first.revision, TTL, notice()).await;
-        let _ = store.load(&first.key).await;
-        let _ = store.touch(&first.key, TTL).await;
-        let _ = store.save(&changed(&first), changed(&first).revision, TTL, notice()).await;
-        let _ = store.delete(&first.key, notice()).await;
+        let _ = store.save(&first, first.revision(), TTL, notice()).await;
+        let _ = store.load(first.key()).await;
+        let _ = store.touch(first.key(), TTL).await;
+        let _ = store.save(&changed(&first), changed(&first).revision(), TTL, notice()).await;
+        let _ = delete(&store, &first).await;
+        let _ = store.check_writes(Shard::ONLY).await;
         let _ = bus.publish(Shard::ONLY, notice()).await;
         let _ = store.check(Shard::ONLY).await;
         assert_ne!(denials(&server), 0, "nothing needs {missing}");
@@ -259,23 +259,20 @@ async fn without_permission_to_publish_nothing_is_changed() {
     let (store, _bus) = connected_by(config(&server.url_as(USER, "password")));
     let first = record();
     assert_eq!(store.create(&first, TTL).await.expect("create"), CreateOutcome::Created);
-    let mark = Mark::new(first.revision);
+    let tombstone = tombstone(&first);
     let errors = [
         store
-            .save(&changed(&first), first.revision, TTL, Bytes::new())
+            .save(&changed(&first), first.revision(), TTL, Bytes::new())
             .await
             .expect_err("a forbidden channel"),
-        store
-            .retire(&first.key, first.revision, mark, TTL, Bytes::new())
-            .await
-            .expect_err("a forbidden channel"),
-        store.delete(&first.key, Bytes::new()).await.expect_err("a forbidden channel"),
+        store.retire(&tombstone, first.revision(), TTL, Bytes::new()).await.expect_err("a forbidden channel"),
+        delete(&store, &first).await.expect_err("a forbidden channel"),
     ];
     for error in errors {
         assert!(cause(&error).to_string().contains("no permission"), "{error:?}: {}", cause(&error));
     }
-    let stored = store.load(&first.key).await.expect("load").expect("a record");
-    assert_eq!(stored.record, first);
+    let stored = store.load(first.key()).await.expect("load").expect("a record");
+    assert_eq!(stored.entry, first);
 }
 
 /// A subscription that was permitted is cut when it no longer is.

@@ -2,7 +2,7 @@
 
 use std::thread::JoinHandle;
 
-use handstamp_core::record::Record;
+use handstamp_core::record::Entry;
 use handstamp_redis::RedisStore;
 use handstamp_store::{Bus, Proof, Shard, Store, StoreError, Subscription};
 use handstamp_testkit::redis::{Client, cmd};
@@ -36,7 +36,7 @@ pub(crate) async fn lose_disk(server: &RedisServer) {
 }
 
 /// Has a server run a script until [`end_script`], and refuse nearly everything meanwhile (`BUSY`).
-pub(crate) async fn busy(server: &RedisServer, store: &RedisStore, record: &Record) -> JoinHandle<()> {
+pub(crate) async fn busy(server: &RedisServer, store: &RedisStore, record: &Entry) -> JoinHandle<()> {
     server.command(&["CONFIG", "SET", "lua-time-limit", "1"]);
     let client = Client::open(server.url()).expect("a URL");
     let script = std::thread::spawn(move || {
@@ -44,7 +44,7 @@ pub(crate) async fn busy(server: &RedisServer, store: &RedisStore, record: &Reco
         let endless = cmd("EVAL").arg("while true do end").arg("0").to_owned();
         endless.exec(&mut connection).expect_err("it is killed");
     });
-    eventually("the server is busy", PATIENCE, async || match store.load(&record.key).await {
+    eventually("the server is busy", PATIENCE, async || match store.load(record.key()).await {
         Err(StoreError::Refused(cause)) if cause.to_string().contains("BUSY") => Ok(()),
         other => Err(other),
     })
@@ -66,7 +66,7 @@ async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
     let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     lose_disk(&server).await;
     let (late, late_bus) = connected(&server);
-    late.load(&record.key).await.expect("load").expect("the record");
+    late.load(record.key()).await.expect("load").expect("the record");
     let mut late_subscription = late_bus.subscribe(Shard::ONLY).await.expect("subscribe");
     for _ in 0..3 {
         assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
@@ -101,9 +101,9 @@ async fn k6_2_a_script_ends_no_subscription_in_a_cluster() {
     let (store, bus) = connected_by(config(&cluster.url()));
     until_it_serves(&store).await;
     let record = created(&store).await;
-    let subscription = bus.subscribe(store.shard_of(&record.key)).await.expect("subscribe");
+    let subscription = bus.subscribe(store.shard_of(record.key())).await.expect("subscribe");
     assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
-    let owner = cluster.node(cluster.primary_of(&name(&record.key)));
+    let owner = cluster.node(cluster.primary_of(&name(record.key())));
     let script = busy(owner, &store, &record).await;
     assert_eq!(subscription.fence().await.expect("fence"), Proof::Pending);
     end_script(owner, script).await;

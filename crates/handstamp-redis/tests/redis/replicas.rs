@@ -1,15 +1,18 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use handstamp_core::record::{Mark, Record};
 use handstamp_redis::{CircuitEvent, CircuitPurpose, CircuitState, ReadFrom, RedisConfig, RedisError};
-use handstamp_store::{CreateOutcome, SaveOutcome, Store, StoreError};
-use handstamp_testkit::redis::from_redis_value;
-use handstamp_testkit::{ClusterOptions, RedisCluster, RedisSentinel, RedisServer, eventually, free_port};
+use handstamp_store::{CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Spare, Store, StoreError};
+use handstamp_testkit::redis::{Client, Cmd, from_redis_value};
+use handstamp_testkit::{
+    ClusterOptions, RedisCluster, RedisSentinel, RedisServer, eventually, free_port, tombstone,
+};
 
 use crate::harness::{
-    PATIENCE, TTL, cause, changed, config, connected_by, created, hasty, name, record, until_it_serves,
+    PATIENCE, TTL, cause, changed, config, connected_by, created, delete, ended, hasty, is_there, name,
+    record, until_it_serves,
 };
 
 fn reading_from_replicas(url: &str) -> RedisConfig {
@@ -28,10 +31,10 @@ async fn what_a_replica_has_is_read_there() {
     until_it_serves(&store).await;
     assert!(store.reads_from_replicas());
     let record = created(&store).await;
-    let primary = cluster.primary_of(&name(&record.key));
+    let primary = cluster.primary_of(&name(record.key()));
     let replica = cluster.replicas_of(primary)[0];
     eventually("a replica is vouched for", PATIENCE, async || {
-        store.load_from_replica(&record.key).await.ok_or("not yet")
+        store.load_from_replica(record.key()).await.ok_or("not yet")
     })
     .await;
     for node in [primary, replica] {
@@ -39,15 +42,15 @@ async fn what_a_replica_has_is_read_there() {
     }
     for _ in 0..10 {
         let stored = eventually("it is vouched for", PATIENCE, async || {
-            store.load_from_replica(&record.key).await.ok_or("not at present")
+            store.load_from_replica(record.key()).await.ok_or("not at present")
         })
         .await;
-        assert_eq!(stored.record, record);
+        assert_eq!(stored.entry, record);
         assert!(stored.remaining.is_some_and(|remaining| remaining > Duration::from_secs(50)));
     }
     assert_eq!(cluster.node(replica).command_counts().get("get"), Some(&10));
     assert_eq!(cluster.node(primary).command_counts().get("get"), None);
-    store.load(&record.key).await.expect("load").expect("it is there");
+    store.load(record.key()).await.expect("load").expect("it is there");
     assert_eq!(cluster.node(primary).command_counts().get("get"), Some(&1), "the primary is still asked");
 }
 
@@ -58,22 +61,22 @@ async fn a_replica_that_lags_or_is_away_is_not_believed() {
     let (store, _bus) = connected_by(reading_from_replicas(&cluster.url()));
     until_it_serves(&store).await;
     let record = created(&store).await;
-    let replica = cluster.replicas_of(cluster.primary_of(&name(&record.key)))[0];
-    let read = async || store.load_from_replica(&record.key).await;
+    let replica = cluster.replicas_of(cluster.primary_of(&name(record.key())))[0];
+    let read = async || store.load_from_replica(record.key()).await;
     eventually("a replica is vouched for", PATIENCE, async || read().await.ok_or("not yet")).await;
     // Its link to the primary is gone, and it goes on answering.
     cluster.command(replica, &["CONFIG", "SET", "masterauth", "wrong"]);
     cluster.command(replica, &["CONFIG", "SET", "masteruser", "nobody"]);
-    cluster.node(cluster.primary_of(&name(&record.key))).kill_clients("replica");
+    cluster.node(cluster.primary_of(&name(record.key()))).kill_clients("replica");
     eventually("it is not believed any more", PATIENCE, async || {
         read().await.map_or(Ok(()), |_| Err("it still is"))
     })
     .await;
     let next = changed(&record);
-    let saved = store.save(&next, record.revision, TTL, Bytes::new()).await.expect("save");
+    let saved = store.save(&next, record.revision(), TTL, Bytes::new()).await.expect("save");
     assert_eq!(saved, SaveOutcome::Saved);
     assert!(read().await.is_none());
-    assert_eq!(store.load(&record.key).await.expect("load").expect("the record").record, next);
+    assert_eq!(store.load(record.key()).await.expect("load").expect("the record").entry, next);
     cluster.kill(replica);
     assert!(read().await.is_none());
 }
@@ -85,7 +88,7 @@ async fn those_behind_sentinels_are_read_too() {
     until_it_serves(&store).await;
     let record = created(&store).await;
     eventually("a replica is vouched for", PATIENCE, async || {
-        store.load_from_replica(&record.key).await.ok_or("not yet")
+        store.load_from_replica(record.key()).await.ok_or("not yet")
     })
     .await;
 }
@@ -96,7 +99,7 @@ async fn without_the_option_none_is_asked() {
     let (store, _bus) = connected_by(config(&cluster.url()));
     until_it_serves(&store).await;
     let record = created(&store).await;
-    assert!(!store.reads_from_replicas() && store.load_from_replica(&record.key).await.is_none());
+    assert!(!store.reads_from_replicas() && store.load_from_replica(record.key()).await.is_none());
 }
 
 /// What waits for replicas is on one when it is answered, and is an error where there are too few.
@@ -107,11 +110,13 @@ async fn writes_can_wait_for_replicas() {
     until_it_serves(&store).await;
     for _ in 0..20 {
         let record = created(&store).await;
-        let primary = cluster.primary_of(&name(&record.key));
+        let primary = cluster.primary_of(&name(record.key()));
         let replica = cluster.replicas_of(primary)[0];
-        assert!(exists(&cluster, replica, &name(&record.key)));
-        assert!(store.delete(&record.key, Bytes::new()).await.expect("delete"));
-        assert!(!exists(&cluster, replica, &name(&record.key)));
+        assert_eq!(bytes_at(&cluster, replica, &name(record.key())), Some(record.bytes().to_vec()));
+        let tombstone = ended(&record);
+        let deleted = store.delete(&tombstone, TTL, Spare::Nothing, Bytes::new()).await;
+        assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
+        assert_eq!(bytes_at(&cluster, replica, &name(record.key())), Some(tombstone.bytes().to_vec()));
     }
     let few = ClusterOptions { replicas_each: 0, ..ClusterOptions::default() };
     let cluster = RedisCluster::start_with(few).await;
@@ -122,7 +127,7 @@ async fn writes_can_wait_for_replicas() {
     assert_eq!(cause(&error), &RedisError::NotReplicated);
     let saved = changed(&record);
     // Saves do not wait.
-    let outcome = store.save(&saved, record.revision, TTL, Bytes::new()).await.expect("save");
+    let outcome = store.save(&saved, record.revision(), TTL, Bytes::new()).await.expect("save");
     assert_eq!(outcome, SaveOutcome::Saved);
     let (plain, _bus) = connected_by(config(&cluster.url()));
     until_it_serves(&plain).await;
@@ -143,8 +148,8 @@ async fn too_few_replicas_are_no_dead_server() {
         assert!(created.iter().all(Result::is_err));
         assert!(!store.circuits().is_open());
     }
-    assert!(store.delete(&there.key, Bytes::new()).await.is_err());
-    assert!(plain.load(&there.key).await.expect("load").is_none(), "it was ended all the same");
+    assert!(delete(&store, &there).await.is_err());
+    assert!(!is_there(&plain, &there).await, "it was ended all the same");
 }
 
 /// Who makes the call may leave before the server is given up: the circuit opens all the same, and closes again though
@@ -157,7 +162,7 @@ async fn who_leaves_early_leaves_no_circuit_open() {
     let mut events = store.circuits().events();
     let record = loop {
         let record = created(&store).await;
-        if cluster.primary_of(&name(&record.key)) == 0 {
+        if cluster.primary_of(&name(record.key())) == 0 {
             break record;
         }
     };
@@ -180,14 +185,17 @@ async fn what_was_done_before_waits_for_replicas_too() {
     let cluster = RedisCluster::start().await;
     let (plain, _bus) = connected_by(config(&cluster.url()));
     until_it_serves(&plain).await;
-    let [there, gone] = [created(&plain).await, created(&plain).await];
-    for record in [&there, &gone] {
-        cluster
-            .replicas_of(cluster.primary_of(&name(&record.key)))
-            .iter()
-            .for_each(|replica| cluster.node(*replica).pause());
+    let [there, ended, moved, gone] =
+        [created(&plain).await, created(&plain).await, created(&plain).await, created(&plain).await];
+    let mut paused = HashSet::new();
+    for record in [&there, &ended, &moved, &gone] {
+        paused.extend(cluster.replicas_of(cluster.primary_of(&name(record.key()))));
     }
-    assert!(plain.delete(&gone.key, Bytes::new()).await.expect("delete"));
+    paused.into_iter().for_each(|replica| cluster.node(replica).pause());
+    assert_eq!(delete(&plain, &ended).await.expect("delete"), DeleteOutcome::Deleted);
+    let retired = plain.retire(&tombstone(&moved), moved.revision(), TTL, Bytes::new()).await;
+    assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+    cluster.command(cluster.primary_of(&name(gone.key())), &["DEL", &name(gone.key())]);
     let anew = async || {
         let (store, bus) = connected_by(waiting(1, &cluster.url()));
         until_it_serves(&store).await;
@@ -196,8 +204,58 @@ async fn what_was_done_before_waits_for_replicas_too() {
     // Whose connections have written nothing yet.
     let (store, _bus) = anew().await;
     assert!(store.create(&there, TTL).await.is_err(), "it was created, and no replica knows for certain");
-    let (store, _bus) = anew().await;
-    assert!(store.delete(&gone.key, Bytes::new()).await.is_err(), "it was deleted, and no replica knows");
+    for record in [&ended, &moved, &gone] {
+        let (store, _bus) = anew().await;
+        assert!(delete(&store, record).await.is_err(), "it was deleted, and no replica knows");
+    }
+}
+
+/// Where a session is ended again, its tombstone is on a replica when that is answered. It is as it was, and lasts no longer.
+#[tokio::test]
+async fn a_delete_that_finds_a_tombstone_waits_for_it() {
+    let cluster = RedisCluster::start().await;
+    let (plain, _bus) = connected_by(config(&cluster.url()));
+    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    until_it_serves(&plain).await;
+    until_it_serves(&store).await;
+    for limited in [true, false] {
+        let [first, second] = [created(&plain).await, created(&plain).await];
+        let (ended, moved) = (ended(&first), tombstone(&second));
+        let deleted = plain.delete(&ended, TTL / 2, Spare::Nothing, Bytes::new()).await;
+        assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
+        let retired = plain.retire(&moved, second.revision(), TTL / 2, Bytes::new()).await;
+        assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+        for (tombstone, expected) in
+            [(ended, DeleteOutcome::Gone), (moved.clone(), DeleteOutcome::Moved(moved))]
+        {
+            let name = name(tombstone.key());
+            let primary = cluster.primary_of(&name);
+            if !limited {
+                cluster.command(primary, &["PERSIST", &name]);
+            }
+            assert_eq!(delete(&store, &tombstone).await.expect("delete"), expected);
+            let at_replica = bytes_at(&cluster, cluster.replicas_of(primary)[0], &name);
+            assert_eq!(at_replica, Some(tombstone.bytes().to_vec()));
+            let left = cluster.node(primary).time_to_live(&name).expect("a limit");
+            assert_eq!(left <= TTL / 2, limited, "{left:?}");
+        }
+    }
+}
+
+/// Ending a session needs no room, whatever there is under its key.
+#[tokio::test]
+async fn a_full_server_ends_sessions_where_writes_wait_for_replicas() {
+    let server = RedisServer::start().await;
+    let (plain, _bus) = connected_by(config(&server.url()));
+    let (store, _bus) = connected_by(waiting(1, &server.url()));
+    until_it_serves(&store).await;
+    let there = created(&plain).await;
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    for record in [&there, &there, &record()] {
+        let error = delete(&store, record).await.expect_err("there is no replica");
+        assert_eq!(cause(&error), &RedisError::NotReplicated);
+    }
+    assert!(!is_there(&plain, &there).await);
 }
 
 /// B1: when a `WAIT` fails, for whatever reason, the write before it was done. Its error must not say otherwise.
@@ -208,15 +266,15 @@ async fn b1_a_write_that_was_refused_has_left_the_record_as_it_was() {
     // Room for one command at a time.
     let (store, _bus) = connected_by(RedisConfig { max_in_flight: 1, ..waiting(1, &server.url()) });
     until_it_serves(&store).await;
-    let mark = |record: &Record| Mark::new(record.revision.next().expect("random bytes"));
     let (mut refused, mut done) = (0, 0);
     for _ in 0..5 {
         let records = [created(&plain).await, created(&plain).await, created(&plain).await];
-        let retired = join_all(records.iter().map(|record| {
-            store.retire(&record.key, record.revision, mark(record), TTL, Bytes::from_static(b"notice"))
+        let retired = join_all(records.iter().map(async |record| {
+            let notice = Bytes::from_static(b"notice");
+            store.retire(&tombstone(record), record.revision(), TTL, notice).await
         }));
         for (record, retired) in records.iter().zip(retired.await) {
-            let there = plain.load(&record.key).await.expect("load").is_some();
+            let there = is_there(&plain, record).await;
             match retired.expect_err("there is no replica") {
                 StoreError::Refused(cause) => {
                     assert!(there, "it was retired all the same: {cause}");
@@ -242,8 +300,8 @@ async fn b1_a_demotion_in_the_middle_of_a_wait_is_no_refusal_of_the_write() {
     // The wait lasts until it is cut short.
     let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&server.url()) });
     until_it_serves(&store).await;
-    let mark = Mark::new(record.revision.next().expect("random bytes"));
-    let retired = store.retire(&record.key, record.revision, mark, TTL, Bytes::from_static(b"notice"));
+    let tombstone = tombstone(&record);
+    let retired = store.retire(&tombstone, record.revision(), TTL, Bytes::from_static(b"notice"));
     let demoted = async {
         eventually("the server waits", PATIENCE, async || {
             let info: String = from_redis_value(server.command(&["INFO", "clients"])).expect("a text");
@@ -255,12 +313,15 @@ async fn b1_a_demotion_in_the_middle_of_a_wait_is_no_refusal_of_the_write() {
     let (retired, ()) = tokio::join!(retired, demoted);
     assert_eq!(cause(&retired.expect_err("no replica has it")), &RedisError::NotReplicated);
     server.command(&["REPLICAOF", "NO", "ONE"]);
-    let loaded = eventually("it serves", PATIENCE, async || plain.load(&record.key).await).await;
-    assert!(loaded.is_none(), "it was retired");
+    let loaded = eventually("it serves", PATIENCE, async || plain.load(record.key()).await).await;
+    assert!(loaded.is_some_and(|stored| stored.entry.is_tombstone()), "it was retired");
 }
 
-fn exists(cluster: &RedisCluster, node: usize, key: &str) -> bool {
-    // A replica of a cluster says where else to ask, unless it is told that we know what it is.
-    let keys: Vec<String> = from_redis_value(cluster.command(node, &["KEYS", key])).expect("keys");
-    keys == [key]
+/// What a replica has under a key.
+fn bytes_at(cluster: &RedisCluster, node: usize, key: &str) -> Option<Vec<u8>> {
+    let client = Client::open(cluster.node(node).url()).expect("a URL");
+    let mut connection = client.get_connection().expect("a connection");
+    // Otherwise it says where else to ask.
+    Cmd::new().arg("READONLY").exec(&mut connection).expect("an answer");
+    Cmd::new().arg("GET").arg(key).query(&mut connection).expect("an answer")
 }

@@ -13,7 +13,7 @@ async fn until_they_go_to(sentinel: &RedisSentinel, store: &impl Store, other: &
     eventually("sessions go to the other server", PATIENCE, async || {
         let record = record();
         let _ = store.create(&record, TTL).await.map_err(|error| error.to_string())?;
-        if other.keys().contains(&name(&record.key)) { Ok(()) } else { Err("not yet".to_owned()) }
+        if other.keys().contains(&name(record.key())) { Ok(()) } else { Err("not yet".to_owned()) }
     })
     .await;
 }
@@ -86,13 +86,13 @@ async fn the_successor_of_a_dead_primary_has_its_sessions() {
     let record = created(&store).await;
     let old = sentinel.primary();
     eventually("the replicas have it", PATIENCE, async || {
-        let has = |server: &RedisServer| server.keys().contains(&name(&record.key));
+        let has = |server: &RedisServer| server.keys().contains(&name(record.key()));
         if sentinel.servers().iter().all(has) { Ok(()) } else { Err("not yet") }
     })
     .await;
     sentinel.kill(old);
-    eventually("another has taken over", PATIENCE, async || store.load(&record.key).await).await;
+    eventually("another has taken over", PATIENCE, async || store.load(record.key()).await).await;
     assert_ne!(sentinel.until_promoted(old).await, old);
-    let loaded = eventually("it serves", PATIENCE, async || store.load(&record.key).await).await;
+    let loaded = eventually("it serves", PATIENCE, async || store.load(record.key()).await).await;
     assert!(loaded.is_some());
 }

@@ -48,7 +48,7 @@ async fn when_it_loses_its_connection_subscriptions_stay_and_all_goes_on() {
     let record = created(&store).await;
     let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     server.kill_clients("normal");
-    eventually("it is back", PATIENCE, async || store.load(&record.key).await).await.expect("the record");
+    eventually("it is back", PATIENCE, async || store.load(record.key()).await).await.expect("the record");
     bus.publish(Shard::ONLY, "after".into()).await.expect("publish");
     until_heard(&mut subscription, b"after").await;
     subscription.fence().await.expect("fence");
@@ -64,10 +64,10 @@ async fn it_may_stand_still_and_go_on() {
     let record = created(&store).await;
     server.pause();
     for _ in 0..10 {
-        at_once(store.load(&record.key)).await.expect_err("nobody answers");
+        at_once(store.load(record.key())).await.expect_err("nobody answers");
     }
     server.resume();
-    eventually("it is back", PATIENCE, async || store.load(&record.key).await).await;
+    eventually("it is back", PATIENCE, async || store.load(record.key()).await).await;
 }
 
 #[tokio::test]

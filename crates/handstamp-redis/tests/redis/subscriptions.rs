@@ -235,7 +235,7 @@ async fn k6_2_a_subscription_ends_when_commands_go_to_another_server() {
     let fence = subscription.fence();
     one.kill_clients("normal");
     eventually("commands go to the other server", PATIENCE, async || {
-        let loaded = store.load(&record.key).await.map_err(|error| error.to_string())?;
+        let loaded = store.load(record.key()).await.map_err(|error| error.to_string())?;
         if loaded.is_none() { Ok(()) } else { Err("it is the old one".to_owned()) }
     })
     .await;
@@ -262,7 +262,7 @@ async fn k6_2_messages_do_not_hide_that_commands_go_elsewhere() {
     proxy.redirect(other.port());
     one.kill_clients("normal");
     eventually("commands go to the other server", PATIENCE, async || {
-        let loaded = store.load(&record.key).await.map_err(|error| error.to_string())?;
+        let loaded = store.load(record.key()).await.map_err(|error| error.to_string())?;
         if loaded.is_none() { Ok(()) } else { Err("it is the old one".to_owned()) }
     })
     .await;

@@ -88,8 +88,8 @@ async fn refusal(config: RedisConfig) -> String {
 
 async fn serves(store: &RedisStore) {
     let record = created(store).await;
-    let stored = store.load(&record.key).await.expect("load").expect("a record");
-    assert_eq!(stored.record, record);
+    let stored = store.load(record.key()).await.expect("load").expect("a record");
+    assert_eq!(stored.entry, record);
 }
 
 #[tokio::test]

@@ -1,13 +1,16 @@
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Mark, Record};
+use handstamp_core::record::Entry;
 use handstamp_redis::{RedisBus, RedisConfig, RedisStore, RedisSubscription, Transport};
 use handstamp_store::{
-    Bus, Heard, Proof, SaveOutcome, Shard, Store, StoreError, Subscription, TouchOutcome, conformance,
+    Bus, DeleteOutcome, Heard, Proof, SaveOutcome, Shard, Store, StoreError, Subscription, TouchOutcome,
+    conformance,
 };
-use handstamp_testkit::{RedisCluster, RedisServer, eventually};
+use handstamp_testkit::{RedisCluster, RedisServer, eventually, tombstone};
 
-use crate::harness::{PATIENCE, TTL, changed, config, connected_by, created, hasty, record, until_it_serves};
+use crate::harness::{
+    PATIENCE, TTL, changed, config, connected_by, created, delete, hasty, is_there, record, until_it_serves,
+};
 use crate::refusals::{busy, end_script, lose_disk, with_a_disk_to_lose};
 
 async fn tracking(url: &str) -> (RedisStore, RedisBus) {
@@ -26,9 +29,9 @@ fn changes_of(heard: &[Heard], key: &SessionKey) -> usize {
     heard.iter().filter(|heard| **heard == Heard::Changed(*key)).count()
 }
 
-async fn save(store: &RedisStore, record: &Record) -> Record {
+async fn save(store: &RedisStore, record: &Entry) -> Entry {
     let next = changed(record);
-    let saved = store.save(&next, record.revision, TTL, Bytes::from_static(b"notice")).await;
+    let saved = store.save(&next, record.revision(), TTL, Bytes::from_static(b"notice")).await;
     assert_eq!(saved.expect("save"), SaveOutcome::Saved);
     next
 }
@@ -54,20 +57,19 @@ async fn who_has_read_a_session_is_told_of_changes() {
         let (one, _bus) = tracking(&url).await;
         let (other, bus) = tracking(&url).await;
         let mut record = created(&one).await;
-        let mut subscription = bus.subscribe(other.shard_of(&record.key)).await.expect("subscribe");
-        assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 0);
+        let mut subscription = bus.subscribe(other.shard_of(record.key())).await.expect("subscribe");
+        assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 0);
         for _ in 0..3 {
-            other.load(&record.key).await.expect("load").expect("the record");
+            other.load(record.key()).await.expect("load").expect("the record");
             record = save(&one, &record).await;
-            assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
+            assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
             record = save(&one, &record).await;
-            assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 0, "it was not read again");
+            assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 0, "it was not read again");
         }
-        other.load(&record.key).await.expect("load").expect("the record");
-        assert!(one.delete(&record.key, Bytes::new()).await.expect("delete"));
-        assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
-        // That there was nothing is remembered, too.
-        assert!(other.load(&record.key).await.expect("load").is_none());
+        other.load(record.key()).await.expect("load").expect("the record");
+        assert_eq!(delete(&one, &record).await.expect("delete"), DeleteOutcome::Deleted);
+        assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
+        assert!(!is_there(&other, &record).await);
     }
 }
 
@@ -80,18 +82,18 @@ async fn one_is_not_told_of_ones_own_changes_and_of_those_after_them() {
     let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     let created = created(&one).await;
     let saved = save(&other, &created).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 1, "after a create");
-    one.load(&created.key).await.expect("load").expect("the record");
+    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 1, "after a create");
+    one.load(created.key()).await.expect("load").expect("the record");
     let saved = save(&one, &saved).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 0);
+    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 0);
     let saved = save(&other, &saved).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 1, "after a save");
-    one.load(&created.key).await.expect("load").expect("the record");
-    let _ = one.touch(&created.key, TTL * 2).await.expect("touch");
-    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 0);
-    let mark = Mark::new(saved.revision.next().expect("random bytes"));
-    let _ = other.retire(&created.key, saved.revision, mark, TTL, Bytes::new()).await.expect("retire");
-    assert_eq!(changes_of(&heard(&mut subscription).await, &created.key), 1, "after a touch");
+    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 1, "after a save");
+    one.load(created.key()).await.expect("load").expect("the record");
+    let _ = one.touch(created.key(), TTL * 2).await.expect("touch");
+    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 0);
+    let tombstone = tombstone(&saved);
+    let _ = other.retire(&tombstone, saved.revision(), TTL, Bytes::new()).await.expect("retire");
+    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 1, "after a touch");
 }
 
 #[tokio::test]
@@ -103,18 +105,18 @@ async fn who_listens_anew_is_told_anew() {
     let record = created(&other).await;
     drop(bus.subscribe(shard).await.expect("subscribe"));
     let mut subscription = bus.subscribe(shard).await.expect("subscribe");
-    one.load(&record.key).await.expect("load").expect("the record");
+    one.load(record.key()).await.expect("load").expect("the record");
     let record = save(&other, &record).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
+    assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
     // Another connection for commands is another that has to be told where to.
     server.kill_clients("normal");
     while subscription.next().await.is_ok() {}
     until_it_serves(&one).await;
     let mut subscription = bus.subscribe(shard).await.expect("subscribe");
-    one.load(&record.key).await.expect("load").expect("the record");
+    one.load(record.key()).await.expect("load").expect("the record");
     until_it_serves(&other).await;
     let record = save(&other, &record).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
+    assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
 }
 
 /// Whether the fence says that everything may be gone: some servers tell of that in a way that ends the subscription.
@@ -170,7 +172,7 @@ async fn k6_3_overload_ends_no_subscription() {
     for _ in 0..3 {
         assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
     }
-    assert!(store.load(&record().key).await.is_err(), "there is no room");
+    assert!(store.load(record().key()).await.is_err(), "there is no room");
 }
 
 /// K6.2: what a server was told to track it tracks after a stall, too.
@@ -185,11 +187,11 @@ async fn k6_2_a_stall_ends_no_subscription() {
         eventually("a subscription", PATIENCE, async || bus.subscribe(Shard::ONLY).await).await;
     let before = server.clients_named("handstamp:commands");
     for _ in 0..3 {
-        eventually("a load", PATIENCE, async || store.load(&there.key).await).await.expect("the record");
+        eventually("a load", PATIENCE, async || store.load(there.key()).await).await.expect("the record");
         server.pause();
         let fence = tokio::spawn(subscription.fence());
         eventually("loads are not waited for", PATIENCE, async || {
-            let error = store.load(&there.key).await.expect_err("nobody answers");
+            let error = store.load(there.key()).await.expect_err("nobody answers");
             if matches!(error, StoreError::Unavailable(_)) { Ok(()) } else { Err(error) }
         })
         .await;
@@ -200,7 +202,7 @@ async fn k6_2_a_stall_ends_no_subscription() {
             assert_eq!(fence.await.expect("no panic").expect("a fence"), Proof::Complete);
         }
         there = save(&other, &there).await;
-        assert_eq!(changes_of(&heard(&mut subscription).await, &there.key), 1);
+        assert_eq!(changes_of(&heard(&mut subscription).await, there.key()), 1);
         assert_eq!(server.clients_named("handstamp:commands"), before);
     }
 }
@@ -215,7 +217,7 @@ async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
     assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
     lose_disk(&server).await;
     let (late, late_bus) = tracking(&server.url()).await;
-    late.load(&record.key).await.expect("load").expect("the record");
+    late.load(record.key()).await.expect("load").expect("the record");
     let late_subscription = late_bus.subscribe(Shard::ONLY).await.expect("subscribe");
     for _ in 0..3 {
         assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
@@ -265,9 +267,9 @@ async fn without_a_listener_answers_stay_in_step() {
         if round == 20 {
             server.kill_clients("pubsub");
         }
-        one.load(&there.key).await.expect("load").expect("the record");
+        one.load(there.key()).await.expect("load").expect("the record");
         let (touched, missing, saved) =
-            tokio::join!(one.touch(&there.key, TTL), one.touch(&gone.key, TTL), save(&other, &there));
+            tokio::join!(one.touch(there.key(), TTL), one.touch(gone.key(), TTL), save(&other, &there));
         assert_eq!(touched.expect("touch"), TouchOutcome::Touched);
         assert_eq!(missing.expect("touch"), TouchOutcome::Gone);
         there = saved;
@@ -286,15 +288,15 @@ async fn what_was_created_durably_is_told_of_too() {
     until_it_serves(&one).await;
     for _ in 0..5 {
         let warm = created(&one).await;
-        let mut subscription = bus.subscribe(one.shard_of(&warm.key)).await.expect("subscribe");
+        let mut subscription = bus.subscribe(one.shard_of(warm.key())).await.expect("subscribe");
         let record = loop {
             let record = created(&one).await;
-            if one.shard_of(&record.key) == one.shard_of(&warm.key) {
+            if one.shard_of(record.key()) == one.shard_of(warm.key()) {
                 break record;
             }
         };
-        assert!(other.delete(&record.key, Bytes::new()).await.expect("delete"));
-        assert_eq!(changes_of(&heard(&mut subscription).await, &record.key), 1);
+        assert_eq!(delete(&other, &record).await.expect("delete"), DeleteOutcome::Deleted);
+        assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
     }
 }
 
@@ -309,11 +311,11 @@ async fn in_a_cluster_every_primary_tells_of_its_own() {
     }
     for _ in 0..12 {
         let record = created(&one).await;
-        other.load(&record.key).await.expect("load").expect("the record");
+        other.load(record.key()).await.expect("load").expect("the record");
         save(&one, &record).await;
         for (shard, subscription) in &mut subscriptions {
-            let expected = usize::from(*shard == other.shard_of(&record.key));
-            assert_eq!(changes_of(&heard(subscription).await, &record.key), expected);
+            let expected = usize::from(*shard == other.shard_of(record.key()));
+            assert_eq!(changes_of(&heard(subscription).await, record.key()), expected);
         }
     }
     let primary = cluster.primaries()[0];

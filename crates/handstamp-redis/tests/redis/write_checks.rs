@@ -2,18 +2,19 @@
 
 use bytes::Bytes;
 use futures_util::future::join;
-use handstamp_core::record::Mark;
 use handstamp_core::time::Timestamp;
 use handstamp_redis::{RedisConfig, RedisError, RedisStore, Transport, acl_rules};
-use handstamp_store::{Bus, RetireOutcome, SaveOutcome, Shard, Store, StoreError, Subscription};
+use handstamp_store::{
+    Bus, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Store, StoreError, Subscription,
+};
 use handstamp_testkit::redis::from_redis_value;
-use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually, free_port};
+use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually, free_port, tombstone};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::harness::{
     NAMESPACE, NEVER, PATIENCE, TTL, at_once, cause, changed, channel, config, connected, connected_by,
-    created, namespace, until_it_serves,
+    created, delete, namespace, until_it_serves,
 };
 
 /// Why a write would fail.
@@ -21,6 +22,15 @@ async fn refusal(store: &RedisStore) -> String {
     let error = store.check_writes(Shard::ONLY).await.expect_err("writes do not work");
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
     cause(&error).to_string()
+}
+
+/// A check that sends the server its scripts leaves something for a moment.
+async fn until_nothing_is_left(server: &RedisServer) {
+    eventually("nothing is left", PATIENCE, async || match server.keys() {
+        keys if keys.is_empty() => Ok(()),
+        keys => Err(keys),
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -35,6 +45,7 @@ async fn k11_writes_that_work_leave_nothing() {
             store.check_writes(Shard::ONLY).await.expect("writes work");
         }
         let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
+        until_nothing_is_left(&server).await;
         store.check_writes(Shard::ONLY).await.expect("writes work");
         assert!(server.keys().is_empty(), "{:?}", server.keys());
         subscription.fence().await.expect("fence");
@@ -52,19 +63,20 @@ async fn k6_1_a_server_that_lacks_scripts_is_sent_all_of_them() {
     for _ in 0..2 {
         server.command(&["SCRIPT", "FLUSH"]);
         store.check_writes(Shard::ONLY).await.expect("writes work");
-        assert!(server.keys().is_empty(), "{:?}", server.keys());
+        until_nothing_is_left(&server).await;
         server.reset_command_counts();
         let first = created(&store).await;
         let second = changed(&first);
-        let saved = store.save(&second, first.revision, TTL, Bytes::new()).await;
+        let saved = store.save(&second, first.revision(), TTL, Bytes::new()).await;
         assert_eq!(saved.expect("save"), SaveOutcome::Saved);
-        let _ = store.touch(&first.key, TTL).await.expect("touch");
-        let mark = Mark::new(second.revision.next().expect("random bytes"));
-        let retired = store.retire(&first.key, second.revision, mark, TTL, Bytes::new()).await;
+        let _ = store.touch(first.key(), TTL).await.expect("touch");
+        let tombstone = tombstone(&first);
+        let retired = store.retire(&tombstone, second.revision(), TTL, Bytes::new()).await;
         assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
-        store.unmark(&first.key, mark).await.expect("unmark");
-        assert!(!store.delete(&first.key, Bytes::new()).await.expect("delete"));
+        store.keep_tombstone(&tombstone, TTL).await.expect("keep");
+        assert_eq!(delete(&store, &first).await.expect("delete"), DeleteOutcome::Moved(tombstone));
         assert_eq!(server.command_counts().get("eval"), None, "all scripts were known");
+        server.command(&["FLUSHALL"]);
     }
 }
 
@@ -135,11 +147,7 @@ async fn k11_a_missing_permission_is_found() {
         let (store, _bus) = connected_by(config(&server.url_as("app", "password")));
         let told = refusal(&store).await;
         assert!(told.contains("NOPERM: the user has no permission"), "{missing}: {told}");
-        eventually("nothing is left", PATIENCE, async || match server.keys() {
-            keys if keys.is_empty() => Ok(()),
-            keys => Err(keys),
-        })
-        .await;
+        until_nothing_is_left(&server).await;
     }
     permit("");
     let (store, _bus) = connected_by(config(&server.url_as("app", "password")));
@@ -225,7 +233,7 @@ async fn k11_a_write_check_that_hangs_costs_no_connection_for_commands() {
         let asked = async {
             for _ in 0..20 {
                 store.check(Shard::ONLY).await.expect("a primary");
-                assert!(store.load(&record.key).await.expect("load").is_some());
+                assert!(store.load(record.key()).await.expect("load").is_some());
             }
         };
         let (checked, ()) = join(store.check_writes(Shard::ONLY), at_once(asked)).await;

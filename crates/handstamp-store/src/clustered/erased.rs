@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::record::{Entry, Revision};
 use handstamp_core::time::Timestamp;
 
 use crate::{
-    Bus, BusError, CreateOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Store, StoreError, Stored,
-    TouchOutcome,
+    Bus, BusError, CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Spare, Store,
+    StoreError, Stored, TouchOutcome,
 };
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -24,13 +24,13 @@ pub(super) trait ErasedStore: Send + Sync {
 
     fn create<'a>(
         &'a self,
-        record: &'a Record,
+        record: &'a Entry,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<CreateOutcome, StoreError>>;
 
     fn save<'a>(
         &'a self,
-        record: &'a Record,
+        record: &'a Entry,
         replacing: Revision,
         ttl: Duration,
         notice: Bytes,
@@ -42,18 +42,29 @@ pub(super) trait ErasedStore: Send + Sync {
         ttl: Duration,
     ) -> BoxFuture<'a, Result<TouchOutcome, StoreError>>;
 
-    fn delete<'a>(&'a self, key: &'a SessionKey, notice: Bytes) -> BoxFuture<'a, Result<bool, StoreError>>;
+    fn delete<'a>(
+        &'a self,
+        tombstone: &'a Entry,
+        ttl: Duration,
+        spare: Spare,
+        notice: Bytes,
+    ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>>;
 
     fn retire<'a>(
         &'a self,
-        key: &'a SessionKey,
-        revision: Revision,
-        mark: Mark,
+        tombstone: &'a Entry,
+        replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> BoxFuture<'a, Result<RetireOutcome, StoreError>>;
 
-    fn unmark<'a>(&'a self, key: &'a SessionKey, mark: Mark) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn keep_tombstone<'a>(
+        &'a self,
+        tombstone: &'a Entry,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    fn doubt(&self, key: &SessionKey);
 
     fn shards(&self) -> Shards;
 
@@ -81,7 +92,7 @@ impl<S: Store> ErasedStore for S {
 
     fn create<'a>(
         &'a self,
-        record: &'a Record,
+        record: &'a Entry,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<CreateOutcome, StoreError>> {
         Box::pin(Store::create(self, record, ttl))
@@ -89,7 +100,7 @@ impl<S: Store> ErasedStore for S {
 
     fn save<'a>(
         &'a self,
-        record: &'a Record,
+        record: &'a Entry,
         replacing: Revision,
         ttl: Duration,
         notice: Bytes,
@@ -105,23 +116,36 @@ impl<S: Store> ErasedStore for S {
         Box::pin(Store::touch(self, key, ttl))
     }
 
-    fn delete<'a>(&'a self, key: &'a SessionKey, notice: Bytes) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(Store::delete(self, key, notice))
+    fn delete<'a>(
+        &'a self,
+        tombstone: &'a Entry,
+        ttl: Duration,
+        spare: Spare,
+        notice: Bytes,
+    ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>> {
+        Box::pin(Store::delete(self, tombstone, ttl, spare, notice))
     }
 
     fn retire<'a>(
         &'a self,
-        key: &'a SessionKey,
-        revision: Revision,
-        mark: Mark,
+        tombstone: &'a Entry,
+        replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> BoxFuture<'a, Result<RetireOutcome, StoreError>> {
-        Box::pin(Store::retire(self, key, revision, mark, ttl, notice))
+        Box::pin(Store::retire(self, tombstone, replacing, ttl, notice))
     }
 
-    fn unmark<'a>(&'a self, key: &'a SessionKey, mark: Mark) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(Store::unmark(self, key, mark))
+    fn keep_tombstone<'a>(
+        &'a self,
+        tombstone: &'a Entry,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(Store::keep_tombstone(self, tombstone, ttl))
+    }
+
+    fn doubt(&self, key: &SessionKey) {
+        Store::doubt(self, key);
     }
 
     fn shards(&self) -> Shards {

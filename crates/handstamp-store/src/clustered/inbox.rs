@@ -49,7 +49,9 @@ impl Inbox {
                 node.counters.received();
                 match notice.invalidation {
                     Invalidation::CacheClear => self.clear_on_request(&notice),
-                    Invalidation::SessionDeleted(key) => node.forget(&key, None),
+                    Invalidation::SessionDeleted(key) | Invalidation::SessionMoved(key) => {
+                        node.forget(&key, None);
+                    }
                     Invalidation::SessionInvalidated(key, saved) => node.forget(&key, Some(saved)),
                 }
             }

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use handstamp_core::cache::Freshness;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::RecordError;
+use handstamp_core::record::{Entry, Opened, RecordError, Tombstone};
 use tokio::time::timeout;
 
-use super::decoded::{CacheEntry, Decoded};
+use super::decoded::{Answer, CacheEntry, Decoded, Loaded};
 use super::flight::{Flight, Landed, Landing, Running};
 use super::node::{ABSENT_TTL, Cached, Node};
 use super::reads::two_types;
 use super::retry::again_if_lost;
+use super::writes::TOMBSTONE_TTL;
 use crate::{StoreError, Stored};
 
 /// Which servers may be asked for a session.
@@ -34,7 +36,7 @@ impl Node {
     where
         V: Any + Send + Sync,
         E: Any + Clone + From<StoreError> + Send + Sync,
-        F: Fn(Stored) -> Result<Decoded<V>, E> + Send + Sync + 'static,
+        F: Fn(Loaded) -> Result<Decoded<V>, E> + Send + Sync + 'static,
     {
         let begun = self.clock.now();
         // A load takes longer if this process was suspended meanwhile: its result is too old for this request.
@@ -62,7 +64,7 @@ impl Node {
     where
         V: Any + Send + Sync,
         E: From<StoreError>,
-        F: Fn(Stored) -> Result<Decoded<V>, E>,
+        F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
         self.check_open()?;
         let lane = self.lane_of(key);
@@ -73,7 +75,7 @@ impl Node {
             match self.fill(key, source, &decode).await? {
                 (loaded, true) => Ok(loaded),
                 // The session was changed, ended, or moved while the store was being asked: the reply may be older
-                // than that, or than what this node knew. A second one is not.
+                // than that, or than what this node knew. A second one is what the store has.
                 (_, false) => self.fill(key, Source::Primary, &decode).await.map(|(loaded, _)| loaded),
             }
         };
@@ -85,26 +87,35 @@ impl Node {
     where
         V: Any + Send + Sync,
         E: From<StoreError>,
-        F: Fn(Stored) -> Result<Decoded<V>, E>,
+        F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
         let lane = self.lane_of(key);
         let ticket = self.cache.begin(key, &lane.feed);
         // After the ticket: a delete that begins from here on spoils it.
-        if self.has_deleted(key) {
-            return Ok((Cached::Absent, true));
-        }
         let now = self.clock.now();
-        let loaded = match self.ask_replica(key, source, now).await {
-            None => again_if_lost(|| self.store.load(key), |_| true).await,
-            stored => Ok(stored),
+        if let Some((why, since)) = self.deletes.find(key, now) {
+            let cached = Cached::deleted(why, since);
+            let _ = ticket.complete(None, cached.clone(), 0, self.in_date(key, now, ABSENT_TTL));
+            return Ok((cached, true));
+        }
+        let (source, loaded) = match self.ask_replica(key, source, now).await {
+            None => (Source::Primary, self.ask_primary(key).await),
+            Some(loaded) => (Source::AnyReplica, Ok(Answer::Session(loaded))),
         };
         let (cached, revision, size, left) = match loaded {
-            Ok(None) => (Cached::Absent, None, 0, ABSENT_TTL),
-            Ok(Some(stored)) => {
-                let revision = Some(stored.record.revision);
+            Ok(Answer::Nothing) => (Cached::Absent, None, 0, ABSENT_TTL),
+            Ok(Answer::Ended) => (Cached::Ended, None, 0, ABSENT_TTL),
+            Ok(Answer::Moved { remaining, .. }) => {
+                // By the clock of the store. Until its writer has heard of it, a tombstone lives for longer.
+                let age = remaining.and_then(|left| TOMBSTONE_TTL.checked_sub(left)).unwrap_or_default();
+                let since = now.checked_sub(age).unwrap_or(now);
+                (Cached::Moved { since }, None, 0, ABSENT_TTL)
+            }
+            Ok(Answer::Session(loaded)) => {
+                let revision = Some(loaded.record.revision);
                 // Without it the deadline says nothing, and only the time to live of the record counts.
                 let _ = self.learn_time().await;
-                match decode(stored)? {
+                match decode(loaded)? {
                     Decoded::Session { entry: CacheEntry { value, size }, left } => {
                         (Cached::Present(value), revision, size, left)
                     }
@@ -112,30 +123,114 @@ impl Node {
                     Decoded::Unreadable => (Cached::Unreadable, revision, UNREADABLE_SIZE, UNREADABLE_TTL),
                 }
             }
-            // Whatever it is, no node has written it as a session.
-            Err(StoreError::Record(RecordError::Malformed)) => {
-                if let Some(more) = self.malformed_log.admit(now) {
-                    tracing::error!(
-                        more,
-                        "a key of a session holds something that is no session record: it is left as it is"
-                    );
-                }
+            // No node has written it as this session.
+            Err(StoreError::Record(reason @ (RecordError::Malformed | RecordError::Forged))) => {
+                self.report_malformed(reason);
                 (Cached::Unreadable, None, 0, UNREADABLE_TTL)
             }
             Err(error) => return Err(error.into()),
         };
         let in_date = self.in_date(key, now, left);
-        let fresh = self.lies_in(key, &lane) && ticket.complete(revision, cached.clone(), size, in_date);
-        Ok((cached, fresh))
+        if !self.lies_in(key, &lane) {
+            return Ok((cached, false));
+        }
+        let freshness = ticket.complete(revision, cached.clone(), size, in_date);
+        if freshness == Freshness::Outdated && source == Source::Primary {
+            self.report_outdated(key);
+        }
+        Ok((cached, freshness == Freshness::Fresh))
+    }
+
+    /// The store has an older record than this node has seen: a failover has lost a save, or an old record was put there. There is nothing
+    /// better, so the cache has to give way.
+    fn report_outdated(&self, key: &SessionKey) {
+        self.counters.outdated_record();
+        self.forget(key, None);
+        if let Some(more) = self.outdated_log.admit(self.clock.now()) {
+            tracing::warn!(more, "the store has an older record of a session than it had before");
+        }
     }
 
     /// What a replica has, if that may be asked. That there is nothing is for the primary to say.
-    async fn ask_replica(&self, key: &SessionKey, source: Source, now: Instant) -> Option<Stored> {
+    async fn ask_replica(&self, key: &SessionKey, source: Source, now: Instant) -> Option<Loaded> {
         let lately = self.lately.as_ref().filter(|_| source == Source::AnyReplica)?;
         if lately.contains(key, now) {
             return None;
         }
-        self.store.load_from_replica(key).await
+        let stored = self.store.load_from_replica(key).await?;
+        match self.open(stored) {
+            Ok(Answer::Session(loaded)) => Some(loaded),
+            _ => None,
+        }
+    }
+
+    /// What the primary has.
+    pub(super) async fn ask_primary(&self, key: &SessionKey) -> Result<Answer, StoreError> {
+        let ask = async || {
+            let stored = again_if_lost(|| self.store.load(key), |_| true).await?;
+            stored.map_or(Ok(Answer::Nothing), |stored| self.open(stored))
+        };
+        match ask().await {
+            Err(StoreError::Record(RecordError::Forged)) => {
+                // The reply may have been that to another call.
+                self.store.doubt(key);
+                ask().await
+            }
+            loaded => loaded,
+        }
+    }
+
+    /// Where the session of this tombstone has moved to. A tombstone that no node has sealed says nothing.
+    ///
+    /// # Errors
+    ///
+    /// When a node has sealed it under a secret that this one does not have, or in a later format.
+    pub(super) fn successor(&self, tombstone: &Entry) -> Result<Option<SessionKey>, StoreError> {
+        match self.sealer.relative(tombstone) {
+            Ok(successor) => Ok(successor.filter(|_| tombstone.is_tombstone())),
+            Err(reason @ (RecordError::Malformed | RecordError::Forged)) => {
+                self.report_malformed(reason);
+                Ok(None)
+            }
+            Err(error) => Err(self.unreadable(error)),
+        }
+    }
+
+    /// The predecessor that this record names. `None` if this node cannot tell, since a record that cannot be read must not block a
+    /// logout.
+    pub(super) fn predecessor(&self, record: &Entry) -> Option<SessionKey> {
+        self.sealer.relative(record).inspect_err(|error| drop(self.unreadable(*error))).ok()?
+    }
+
+    fn open(&self, Stored { entry, remaining }: Stored) -> Result<Answer, StoreError> {
+        match self.sealer.open(&entry) {
+            Ok(Opened::Record(record, key_age)) => {
+                let was_resealed = self.sealer.was_resealed(&record);
+                Ok(Answer::Session(Loaded { record, key_age, was_resealed, remaining }))
+            }
+            Ok(Opened::Tombstone(Tombstone { successor: Some(_), same_subject, .. })) => {
+                Ok(Answer::Moved { same_subject, remaining })
+            }
+            Ok(Opened::Tombstone(_)) => Ok(Answer::Ended),
+            Err(error) => Err(self.unreadable(error)),
+        }
+    }
+
+    fn unreadable(&self, error: RecordError) -> StoreError {
+        if error == RecordError::UnknownKey {
+            self.unknown_keys.note(self.clock.now());
+        }
+        error.into()
+    }
+
+    fn report_malformed(&self, reason: RecordError) {
+        if let Some(more) = self.malformed_log.admit(self.clock.now()) {
+            tracing::error!(
+                %reason,
+                more,
+                "the key of a session holds something else than a record of this deployment: it is left as it is"
+            );
+        }
     }
 }
 
@@ -143,7 +238,7 @@ async fn run_load<V, E, F>(node: Arc<Node>, landing: Landing, decode: F) -> Land
 where
     V: Any + Send + Sync,
     E: Any + From<StoreError> + Send + Sync,
-    F: Fn(Stored) -> Result<Decoded<V>, E>,
+    F: Fn(Loaded) -> Result<Decoded<V>, E>,
 {
     let load = node.load(&landing.key, Source::AnyReplica, decode);
     // A panic would leave all others who share the load waiting, since it wakes none of them.

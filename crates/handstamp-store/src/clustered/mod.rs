@@ -16,10 +16,12 @@ mod node;
 mod proofs;
 mod reads;
 mod retry;
+mod reuse;
 mod settings;
 mod shared_time;
 mod stats;
 mod status;
+mod unknown_keys;
 mod upkeep;
 mod writes;
 
@@ -32,19 +34,20 @@ use futures_util::future::join_all;
 use handstamp_core::cache::{CacheStats, Capacity, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
-use handstamp_core::record::Revision;
+use handstamp_core::keys::KeyRing;
+use handstamp_core::record::{Revision, Sealer};
 use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
 
 use self::coordinator::Coordinator;
-pub use self::decoded::{CacheEntry, Decoded};
+pub use self::decoded::{CacheEntry, Decoded, Loaded};
 use self::lately::Lately;
 use self::node::Node;
 pub use self::settings::Settings;
 use self::shared_time::SharedTime;
 pub use self::stats::BusStats;
 use self::status::Status;
-pub use self::writes::Writes;
+pub use self::writes::{EndOutcome, Writes};
 use crate::{Bus, BusError, Clock, Store};
 
 /// The store as one node sees it.
@@ -62,8 +65,12 @@ pub struct ClusteredStore {
 /// What a read finds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Lookup<V> {
-    /// There is no such session, or no longer.
+    /// There is no such session, as far as the store knows.
     Absent,
+    /// The session has ended, less than half a minute ago.
+    Ended,
+    /// The session has moved to another id, less than half a minute ago.
+    Moved,
     /// The session.
     Found(V),
     /// There is a record that no node can read.
@@ -73,14 +80,15 @@ pub enum Lookup<V> {
 impl<V> From<Lookup<V>> for Option<V> {
     fn from(lookup: Lookup<V>) -> Self {
         match lookup {
-            Lookup::Absent | Lookup::Unreadable => None,
+            Lookup::Absent | Lookup::Ended | Lookup::Moved | Lookup::Unreadable => None,
             Lookup::Found(session) => Some(session),
         }
     }
 }
 
 impl ClusteredStore {
-    /// A node on this store and bus, which belong together: what the store publishes comes out of the bus.
+    /// A node on this store and bus, which belong together: what the store publishes comes out of the bus. All nodes have the
+    /// same `keys`.
     ///
     /// This starts the task that listens on the bus, on the current tokio runtime. It ends with
     /// [`shutdown`](Self::shutdown), or when this is dropped.
@@ -92,7 +100,8 @@ impl ClusteredStore {
     pub fn start(
         store: impl Store,
         bus: impl Bus,
-        messenger: Messenger,
+        keys: &KeyRing,
+        node_id: NodeId,
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
@@ -108,8 +117,10 @@ impl ClusteredStore {
             deletes: Default::default(),
             deletes_log: Default::default(),
             malformed_log: Throttle::new(A_MINUTE),
+            outdated_log: Throttle::new(A_MINUTE),
             unknown_key_log: Throttle::new(A_MINUTE),
-            messenger,
+            messenger: Messenger::new(keys, node_id),
+            sealer: Sealer::new(keys),
             time: SharedTime::new(clock.now()),
             unknown_time_told: Default::default(),
             clock,
@@ -117,6 +128,7 @@ impl ClusteredStore {
             counters: Default::default(),
             closed: Default::default(),
             has_written: Default::default(),
+            unknown_keys: Default::default(),
         });
         let coordinator = Coordinator::start(node.clone(), bus);
         Self { node, coordinator }
@@ -183,6 +195,13 @@ impl ClusteredStore {
     #[must_use]
     pub fn bus_stats(&self) -> BusStats {
         self.node.counters.stats()
+    }
+
+    /// How often the store had an older record of a session than this node knew: it has lost a save, or was given an old record.
+    /// The store is asked again, and what it has then counts: a seal says that a record is authentic, not that it is the latest.
+    #[must_use]
+    pub fn outdated_records(&self) -> u64 {
+        self.node.counters.outdated_records()
     }
 
     /// The clock that this node lives by.
@@ -259,6 +278,12 @@ impl ClusteredStore {
     #[must_use]
     pub fn clock_is_off(&self) -> bool {
         self.coordinator.status(Status::is_clock_off)
+    }
+
+    /// Whether a record was loaded within the last minute that is sealed under a secret that this node does not have.
+    #[must_use]
+    pub fn lacks_a_secret(&self) -> bool {
+        self.node.unknown_keys.were_seen_lately(self.node.clock.now())
     }
 
     /// Whether the shard that the session lies in could be reached.

@@ -7,19 +7,20 @@ use bytes::Bytes;
 use handstamp_core::cache::{Feed, InDate, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger};
-use handstamp_core::record::Revision;
+use handstamp_core::record::{Revision, Sealer};
 use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
 use parking_lot::Mutex;
 
 use super::Settings;
-use super::deletes::{Deletes, Outcome};
+use super::deletes::{Deletes, Kind, Outcome};
 use super::erased::{ErasedStore, Publisher};
 use super::flight::Flights;
 use super::lane::{Lane, Lanes, Sent};
 use super::lately::Lately;
 use super::shared_time::SharedTime;
-use super::stats::BusCounters;
+use super::stats::Counters;
+use super::unknown_keys::UnknownKeys;
 use crate::{Clock, Shard, StoreError};
 
 /// State shared by the requests of a node and its coordinator.
@@ -36,18 +37,22 @@ pub(super) struct Node {
     pub(super) deletes_log: Throttle,
     /// Limits the log lines about keys of sessions that hold something else.
     pub(super) malformed_log: Throttle,
+    /// Limits the log lines about records that are older than what was known.
+    pub(super) outdated_log: Throttle,
     /// Limits the log lines about messages under unknown keys.
     pub(super) unknown_key_log: Throttle,
     pub(super) messenger: Messenger,
+    pub(super) sealer: Sealer,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) time: SharedTime,
     /// Why the time is not known, as far as the log says so.
     pub(super) unknown_time_told: Mutex<Option<String>>,
     pub(super) settings: Settings,
-    pub(super) counters: BusCounters,
+    pub(super) counters: Counters,
     pub(super) closed: AtomicBool,
     /// Whether a shard has ever been found to take writes.
     pub(super) has_written: AtomicBool,
+    pub(super) unknown_keys: UnknownKeys,
 }
 
 /// What the cache holds for a key.
@@ -55,6 +60,10 @@ pub(super) struct Node {
 pub(super) enum Cached {
     /// There is no such session.
     Absent,
+    /// The session has recently ended.
+    Ended,
+    /// The session has recently moved to another id.
+    Moved { since: Instant },
     /// The decoded session. Only the layer that decoded it knows its type.
     Present(Arc<dyn Any + Send + Sync>),
     /// There is a record that cannot be read.
@@ -77,9 +86,9 @@ impl Node {
         self.flights.part(key);
     }
 
-    /// Whether this node has deleted the session.
-    pub(super) fn has_deleted(&self, key: &SessionKey) -> bool {
-        self.deletes.contains(key, self.clock.now())
+    /// Why this node has deleted the session, if it has.
+    pub(super) fn deleted(&self, key: &SessionKey) -> Option<Kind> {
+        self.deletes.find(key, self.clock.now()).map(|(kind, _)| kind)
     }
 
     /// Whether a delete of the session need not be sent: the server has confirmed one, and no other has taken over.
@@ -89,10 +98,17 @@ impl Node {
     }
 
     /// `held`: whether the cache had a copy of the session.
-    pub(super) fn remember_delete(&self, key: &SessionKey, sent: &Sent, outcome: Outcome, held: bool) {
+    pub(super) fn remember_delete(
+        &self,
+        key: &SessionKey,
+        sent: &Sent,
+        kind: Kind,
+        outcome: Outcome,
+        held: bool,
+    ) {
         let now = self.clock.now();
-        let existed = held || matches!(outcome, Outcome::Deleted | Outcome::Retired);
-        if !self.deletes.remember(*key, sent.lane.shard, outcome, existed, now)
+        let existed = held || matches!(outcome, Outcome::Deleted | Outcome::Moved(_));
+        if !self.deletes.remember(*key, sent.lane.shard, kind, outcome, existed, now)
             && let Some(more) = self.deletes_log.admit(now)
         {
             if outcome == Outcome::Unconfirmed {
@@ -118,12 +134,11 @@ impl Node {
         }
     }
 
-    /// Remembers that there is no such session. It was deleted, or the store has just said so; and since no id is ever used
-    /// again, that stays true.
-    pub(super) fn remember_absence(&self, key: &SessionKey) {
+    /// Remembers that there is no such session any more. Since no id is ever used again, that stays true.
+    pub(super) fn remember_ended(&self, key: &SessionKey) {
         let lane = self.lane_of(key);
         let in_date = self.in_date(key, self.clock.now(), ABSENT_TTL);
-        let _ = self.cache.begin(key, &lane.feed).complete(None, Cached::Absent, 0, in_date);
+        let _ = self.cache.begin(key, &lane.feed).complete(None, Cached::Ended, 0, in_date);
     }
 
     /// Before the cache is told: every ticket that is taken after that is one that knows.
@@ -199,10 +214,12 @@ impl Node {
 
 /// Up to a tenth less than `ttl`, so that entries that came in together do not expire together.
 fn jittered(ttl: Duration, key: &SessionKey) -> Duration {
-    let part = u32::from(key.as_bytes()[SessionKey::LEN - 1]);
+    let part = u32::from(key.as_bytes()[JITTER_BYTE]);
     ttl - ttl / 10 * part / 256
 }
 
+/// Of the hash, and not one of those that spread entries over the cache.
+const JITTER_BYTE: usize = 16;
 /// How long the absence of a session is remembered.
 pub(super) const ABSENT_TTL: Duration = Duration::from_secs(1);
 const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use handstamp_core::id::SessionKey;
 
-use super::decoded::Decoded;
+use super::decoded::{Decoded, Loaded};
+use super::deletes::Kind;
 use super::loads::Source;
 use super::node::Cached;
 use super::{ClusteredStore, Lookup};
-use crate::{StoreError, Stored};
+use crate::StoreError;
 
 impl ClusteredStore {
     /// What the local cache knows of `key` at the time `now`, by the [`clock`](Self::clock) of this node. `None` when
@@ -47,9 +48,32 @@ impl ClusteredStore {
     where
         V: Any + Send + Sync,
         E: Any + Clone + From<StoreError> + Send + Sync,
-        F: Fn(Stored) -> Result<Decoded<V>, E> + Send + Sync + 'static,
+        F: Fn(Loaded) -> Result<Decoded<V>, E> + Send + Sync + 'static,
     {
         let cached = self.node.share_load(key, decode).await?;
+        cached.into_lookup().ok_or_else(two_types)
+    }
+
+    /// [`load`](Self::load) for a request that has arrived with the id of `key`: if the session has moved to another id, the request counts
+    /// among [those with a retired id](Self::reused_ids).
+    ///
+    /// # Errors
+    ///
+    /// As with [`load`](Self::load).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn load_for_request<V, E, F>(&self, key: &SessionKey, decode: F) -> Result<Lookup<Arc<V>>, E>
+    where
+        V: Any + Send + Sync,
+        E: Any + Clone + From<StoreError> + Send + Sync,
+        F: Fn(Loaded) -> Result<Decoded<V>, E> + Send + Sync + 'static,
+    {
+        let cached = self.node.share_load(key, decode).await?;
+        if let Cached::Moved { since } = cached {
+            self.note_reuse(key, since);
+        }
         cached.into_lookup().ok_or_else(two_types)
     }
 
@@ -67,7 +91,7 @@ impl ClusteredStore {
     where
         V: Any + Send + Sync,
         E: From<StoreError>,
-        F: Fn(Stored) -> Result<Decoded<V>, E>,
+        F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
         let cached = self.node.load(key, Source::Primary, decode).await?;
         cached.into_lookup().ok_or_else(two_types)
@@ -83,10 +107,20 @@ impl ClusteredStore {
 }
 
 impl Cached {
+    /// What there is of a session that this node has deleted, at this time at the earliest.
+    pub(super) const fn deleted(why: Kind, since: Instant) -> Self {
+        match why {
+            Kind::Move(_) => Self::Moved { since },
+            Kind::Erase | Kind::End => Self::Ended,
+        }
+    }
+
     /// `None` if it is of another type.
     fn into_lookup<V: Any + Send + Sync>(self) -> Option<Lookup<Arc<V>>> {
         match self {
             Self::Absent => Some(Lookup::Absent),
+            Self::Ended => Some(Lookup::Ended),
+            Self::Moved { .. } => Some(Lookup::Moved),
             Self::Present(value) => value.downcast().ok().map(Lookup::Found),
             Self::Unreadable => Some(Lookup::Unreadable),
         }

@@ -26,6 +26,9 @@ pub struct Settings {
     pub load_budget: Duration,
     /// How long a write waits for the store. Default: 500 milliseconds.
     pub save_budget: Duration,
+    /// Whether a session ends when an id is used that it had before, as RFC 9700 has it for refresh tokens: see
+    /// [`ClusteredStore::reused_ids`](super::ClusteredStore::reused_ids). Default: no.
+    pub end_on_reuse: bool,
 }
 
 impl Settings {
@@ -65,6 +68,7 @@ impl Default for Settings {
             max_staleness: Duration::from_secs(2),
             load_budget: Duration::from_millis(250),
             save_budget: Duration::from_millis(500),
+            end_on_reuse: false,
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct BusStats {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct BusCounters {
+pub(super) struct Counters {
     received: AtomicU64,
     forged: AtomicU64,
     malformed: AtomicU64,
@@ -37,9 +37,11 @@ pub(super) struct BusCounters {
     unknown_version: AtomicU64,
     outdated: AtomicU64,
     clears: AtomicU64,
+    reused_ids: AtomicU64,
+    outdated_records: AtomicU64,
 }
 
-impl BusCounters {
+impl Counters {
     pub(super) fn received(&self) {
         add_one(&self.received);
     }
@@ -60,6 +62,24 @@ impl BusCounters {
 
     pub(super) fn cleared(&self) {
         add_one(&self.clears);
+    }
+
+    /// A session was asked for under an id that it had before.
+    pub(super) fn reused(&self) {
+        add_one(&self.reused_ids);
+    }
+
+    pub(super) fn reused_ids(&self) -> u64 {
+        self.reused_ids.load(Ordering::Relaxed)
+    }
+
+    /// The store had an older record of a session than this node knew.
+    pub(super) fn outdated_record(&self) {
+        add_one(&self.outdated_records);
+    }
+
+    pub(super) fn outdated_records(&self) -> u64 {
+        self.outdated_records.load(Ordering::Relaxed)
     }
 
     pub(super) fn stats(&self) -> BusStats {

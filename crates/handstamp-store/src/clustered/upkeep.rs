@@ -16,9 +16,11 @@ impl Node {
         let mut next = from.checked_rem(pending.len()).unwrap_or(0);
         pending.rotate_left(next);
         let mut count = 0;
-        for keys in pending.chunks(DELETES_AT_ONCE) {
+        for deletes in pending.chunks(DELETES_AT_ONCE) {
             let writes = Writes::new(self);
-            let sent = join_all(keys.iter().map(async |key| writes.delete_again(key).await)).await;
+            let sent =
+                join_all(deletes.iter().map(async |(key, again)| writes.delete_again(key, *again).await))
+                    .await;
             count += sent.iter().filter(|sent| matches!(sent, Ok(true))).count();
             // The others are no longer pending.
             next += sent.iter().filter(|sent| sent.is_err()).count();

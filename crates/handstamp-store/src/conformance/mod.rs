@@ -53,9 +53,13 @@ pub async fn records(store: &impl Store) {
     touching_extends_and_shortens(store).await;
     touching_never_creates(store).await;
     deleting_is_final(store).await;
+    deleting_leaves_a_tombstone(store).await;
+    deleting_can_be_repeated(store).await;
+    deleting_spares_successors_on_request(store).await;
     retiring_spares_all_other_revisions(store).await;
     retiring_can_be_repeated(store).await;
     retiring_is_final(store).await;
+    tombstones_can_be_shortened(store).await;
     nothing_survives_a_delete_among_writes(store).await;
     payloads_may_be_anything(store).await;
     a_working_store_says_so(store).await;

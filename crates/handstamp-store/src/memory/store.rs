@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::record::{Entry, Revision};
 use handstamp_core::time::Timestamp;
 use parking_lot::Mutex;
 
 use super::MemoryBus;
 use crate::{
-    Clock, CreateOutcome, RetireOutcome, SaveOutcome, Shard, Store, StoreError, Stored, SystemClock,
-    TouchOutcome,
+    Clock, CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Spare, Store, StoreError, Stored,
+    SystemClock, TouchOutcome,
 };
 
 /// Keeps records in this process, and nowhere else. Clones are the same store.
@@ -40,7 +40,8 @@ impl MemoryStore {
     #[must_use]
     pub fn len(&self) -> usize {
         let now = self.clock.now();
-        self.records.lock().by_key.values().filter(|kept| kept.is_live(now)).count()
+        let records = self.records.lock();
+        records.by_key.values().filter(|kept| kept.is_in_date(now) && !kept.entry.is_tombstone()).count()
     }
 
     /// Takes the time to live of the record of `key` away, as somebody who makes it permanent by hand does.
@@ -67,23 +68,21 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         let mut records = self.records.lock();
         let stored = |kept: &mut Kept| Stored {
-            record: kept.record.clone(),
+            entry: kept.entry.clone(),
             remaining: kept.until.map(|until| until.saturating_duration_since(now)),
         };
-        Ok(records.live(key, now).map(stored))
+        Ok(records.get(key, now).map(stored))
     }
 
-    async fn create(&self, record: &Record, ttl: Duration) -> Result<CreateOutcome, StoreError> {
+    async fn create(&self, record: &Entry, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         let now = self.clock.now();
         let mut records = self.records.lock();
-        match records.live(&record.key, now) {
-            Some(kept) if kept.record.revision == record.revision => Ok(CreateOutcome::Created),
+        match records.get(record.key(), now) {
+            Some(kept) if kept.entry.revision() == record.revision() => Ok(CreateOutcome::Created),
             Some(_) => Ok(CreateOutcome::Exists),
             None => {
                 records.sweep_now_and_then(now);
-                records
-                    .by_key
-                    .insert(record.key, Kept { record: record.clone(), until: Some(later(now, ttl)) });
+                records.by_key.insert(*record.key(), Kept::new(record, now, ttl));
                 Ok(CreateOutcome::Created)
             }
         }
@@ -91,76 +90,96 @@ impl Store for MemoryStore {
 
     async fn save(
         &self,
-        record: &Record,
+        record: &Entry,
         replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
         let now = self.clock.now();
         let mut records = self.records.lock();
-        let Some(kept) = records.live(&record.key, now) else {
+        let Some(kept) = records.get(record.key(), now) else {
             return Ok(SaveOutcome::Gone);
         };
-        if kept.record.revision == record.revision {
+        if kept.entry.is_tombstone() {
+            return Ok(if kept.has_moved() { SaveOutcome::Moved } else { SaveOutcome::Gone });
+        }
+        if kept.entry.revision() == record.revision() {
             return Ok(SaveOutcome::Saved);
         }
-        if kept.record.revision != replacing {
+        if kept.entry.revision() != replacing {
             return Ok(SaveOutcome::Conflict);
         }
-        *kept = Kept { record: record.clone(), until: Some(later(now, ttl)) };
+        *kept = Kept::new(record, now, ttl);
         self.bus.send(notice);
         Ok(SaveOutcome::Saved)
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
         let now = self.clock.now();
-        match self.records.lock().live(key, now) {
-            Some(kept) => {
+        match self.records.lock().get(key, now) {
+            Some(kept) if kept.has_moved() => Ok(TouchOutcome::Moved),
+            Some(kept) if !kept.entry.is_tombstone() => {
                 kept.until = Some(later(now, ttl));
                 Ok(TouchOutcome::Touched)
             }
-            None => Ok(TouchOutcome::Gone),
+            Some(_) | None => Ok(TouchOutcome::Gone),
         }
     }
 
-    async fn delete(&self, key: &SessionKey, notice: Bytes) -> Result<bool, StoreError> {
+    async fn delete(
+        &self,
+        tombstone: &Entry,
+        ttl: Duration,
+        spare: Spare,
+        notice: Bytes,
+    ) -> Result<DeleteOutcome, StoreError> {
         let now = self.clock.now();
         let mut records = self.records.lock();
-        let removed = records.by_key.remove(key).is_some_and(|kept| kept.is_live(now));
-        if removed {
-            self.bus.send(notice);
+        match records.get(tombstone.key(), now) {
+            None => Ok(DeleteOutcome::Absent),
+            Some(kept) if kept.entry == *tombstone => Ok(DeleteOutcome::Deleted),
+            Some(kept) if kept.has_moved() => Ok(DeleteOutcome::Moved(kept.entry.clone())),
+            Some(kept) if kept.entry.is_tombstone() => Ok(DeleteOutcome::Gone),
+            Some(kept) if spare == Spare::Successors && kept.entry.has_relative() => {
+                Ok(DeleteOutcome::Spared(kept.entry.clone()))
+            }
+            Some(kept) => {
+                *kept = Kept::new(tombstone, now, ttl);
+                self.bus.send(notice);
+                Ok(DeleteOutcome::Deleted)
+            }
         }
-        Ok(removed)
     }
 
     async fn retire(
         &self,
-        key: &SessionKey,
-        revision: Revision,
-        mark: Mark,
+        tombstone: &Entry,
+        replacing: Revision,
         ttl: Duration,
         notice: Bytes,
     ) -> Result<RetireOutcome, StoreError> {
         let now = self.clock.now();
         let mut records = self.records.lock();
-        let is_marked = records.marks.get(key).is_some_and(|(left, _)| *left == mark);
-        match records.live(key, now) {
-            None if is_marked => Ok(RetireOutcome::Retired),
+        match records.get(tombstone.key(), now) {
             None => Ok(RetireOutcome::Gone),
-            Some(kept) if kept.record.revision != revision => Ok(RetireOutcome::Conflict),
-            Some(_) => {
-                records.by_key.remove(key);
-                records.marks.insert(*key, (mark, later(now, ttl)));
+            Some(kept) if kept.entry == *tombstone => Ok(RetireOutcome::Retired),
+            Some(kept) if kept.has_moved() => Ok(RetireOutcome::Moved),
+            Some(kept) if kept.entry.is_tombstone() => Ok(RetireOutcome::Gone),
+            Some(kept) if kept.entry.revision() != replacing => Ok(RetireOutcome::Conflict),
+            Some(kept) => {
+                *kept = Kept::new(tombstone, now, ttl);
                 self.bus.send(notice);
                 Ok(RetireOutcome::Retired)
             }
         }
     }
 
-    async fn unmark(&self, key: &SessionKey, mark: Mark) -> Result<(), StoreError> {
-        let mut records = self.records.lock();
-        if records.marks.get(key).is_some_and(|(left, _)| *left == mark) {
-            records.marks.remove(key);
+    async fn keep_tombstone(&self, tombstone: &Entry, ttl: Duration) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if let Some(kept) = self.records.lock().get(tombstone.key(), now)
+            && kept.entry == *tombstone
+        {
+            kept.until = Some(later(now, ttl));
         }
         Ok(())
     }
@@ -183,35 +202,41 @@ impl fmt::Debug for MemoryStore {
 #[derive(Default)]
 struct Records {
     by_key: HashMap<SessionKey, Kept>,
-    /// What is left of sessions that have moved, and until when.
-    marks: HashMap<SessionKey, (Mark, Instant)>,
     /// The next size at which to look for records out of date.
     sweep_at: usize,
 }
 
 struct Kept {
-    record: Record,
+    entry: Entry,
     /// `None` if it has lost its limit.
     until: Option<Instant>,
 }
 
 impl Kept {
-    fn is_live(&self, now: Instant) -> bool {
+    fn new(entry: &Entry, now: Instant, ttl: Duration) -> Self {
+        Self { entry: entry.clone(), until: Some(later(now, ttl)) }
+    }
+
+    fn has_moved(&self) -> bool {
+        self.entry.is_tombstone() && self.entry.has_relative()
+    }
+
+    fn is_in_date(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| until > now)
     }
 }
 
 impl Records {
-    fn live(&mut self, key: &SessionKey, now: Instant) -> Option<&mut Kept> {
-        self.by_key.get_mut(key).filter(|kept| kept.is_live(now))
+    /// The record or tombstone under `key`.
+    fn get(&mut self, key: &SessionKey, now: Instant) -> Option<&mut Kept> {
+        self.by_key.get_mut(key).filter(|kept| kept.is_in_date(now))
     }
 
     /// Drops what is out of date whenever the store has doubled since the last time: a constant effort for each
     /// record that comes in.
     fn sweep_now_and_then(&mut self, now: Instant) {
         if self.by_key.len() >= self.sweep_at {
-            self.by_key.retain(|_, kept| kept.is_live(now));
-            self.marks.retain(|_, (_, until)| *until > now);
+            self.by_key.retain(|_, kept| kept.is_in_date(now));
             self.sweep_at = (self.by_key.len() * 2).max(MIN_SWEEP);
         }
     }

@@ -47,9 +47,9 @@ async fn what_is_saved_or_ended_on_one_node_is_so_on_all() {
     assert_eq!(one.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
     until("two hears of the save", async || two.read(&first.key).await.unwrap() == found("second")).await;
 
-    assert!(one.delete(&first).await.unwrap());
-    assert_eq!(one.read(&first.key).await.unwrap(), Lookup::Absent);
-    until("two hears of the end", async || two.read(&first.key).await.unwrap() == Lookup::Absent).await;
+    assert!(one.end(&first).await.unwrap());
+    assert_eq!(one.read(&first.key).await.unwrap(), Lookup::Ended);
+    until("two hears of the end", async || two.read(&first.key).await.unwrap() == Lookup::Ended).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,12 +72,12 @@ async fn a_fill_that_raced_with_the_end_of_its_session_is_not_believed() {
     let (read, ()) = tokio::join!(two.read(&record.key), async {
         held.reached().await;
         let heard = two.clustered.bus_stats().received;
-        assert!(one.delete(&record).await.unwrap());
+        assert!(one.end(&record).await.unwrap());
         until("two hears of the end", async || two.clustered.bus_stats().received > heard).await;
         held.release();
     });
-    assert_eq!(read.unwrap(), Lookup::Absent, "the store was asked again");
-    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(read.unwrap(), Lookup::Ended, "the store was asked again");
+    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +119,7 @@ async fn in_an_outage_the_cache_says_what_it_last_knew_and_for_how_long() {
     let limit = Duration::from_secs(20);
     node.faults.fail();
     assert!(node.save(&changed(&record, "second"), record.revision).await.is_err());
-    assert!(node.delete(&ended).await.is_err());
+    assert!(node.end(&ended).await.is_err());
     sleep(MAX_STALENESS).await;
     assert_eq!(node.lookup(&record.key), None, "nothing can be proved any more");
     assert_eq!(node.outdated(&record.key, limit), Some(found("first")));
@@ -136,7 +136,7 @@ async fn a_record_past_its_absolute_deadline_is_not_there() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let expired = Record { expires_at: SystemClock.timestamp(), ..record() };
-    assert_eq!(cluster.store.create(&expired, TTL).await.unwrap(), CreateOutcome::Created);
+    assert_eq!(cluster.store.create(&sealed(&expired), TTL).await.unwrap(), CreateOutcome::Created);
     assert_eq!(node.read(&expired.key).await.unwrap(), Lookup::Absent);
 }
 

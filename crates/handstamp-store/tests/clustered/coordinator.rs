@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::invalidation::Invalidation;
 use handstamp_core::time::Timestamp;
-use handstamp_store::{Bus, Clock, ClusteredStore, Lookup, Settings, Shard, Store, StoreError, SystemClock};
+use handstamp_store::{Bus, Clock, ClusteredStore, Lookup, Settings, Shard, StoreError, SystemClock};
 use handstamp_testkit::{FaultyStore, Log, PATIENCE, eventually, until};
 use tokio::time::{Instant, sleep};
 use tracing::Level;
@@ -20,7 +20,7 @@ async fn without_messages_a_node_goes_on_for_max_staleness_at_most() {
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
     two.ears.close();
-    assert!(one.delete(&record).await.unwrap());
+    assert!(one.end(&record).await.unwrap());
     let ended = Instant::now();
     while two.read(&record.key).await.unwrap() == found("first") {
         sleep(Duration::from_millis(10)).await;
@@ -37,11 +37,11 @@ async fn what_was_cached_before_a_gap_is_not_served_after_it() {
     two.ears.close();
     until("two notices", async || !two.clustered.running()).await;
     // Straight in the store, without a message: what is lost in a gap.
-    assert!(cluster.store.delete(&record.key, Bytes::new()).await.unwrap());
+    end_in(&cluster.store, &record).await;
     two.ears.open();
     until("two listens again", async || two.clustered.running()).await;
     assert_eq!(two.clustered.size(), 0);
-    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,13 +58,13 @@ async fn a_fill_from_before_the_subscription_was_live_is_not_believed() {
     let (read, ()) = tokio::join!(two.load(&record.key), async {
         held.reached().await;
         // Straight in the store, without a message: what is lost in a gap.
-        assert!(cluster.store.delete(&record.key, Bytes::new()).await.unwrap());
+        end_in(&cluster.store, &record).await;
         two.ears.open();
         until("two listens again", async || two.clustered.running()).await;
         held.release();
     });
-    assert_eq!(read.unwrap(), Lookup::Absent, "the store was asked again");
-    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(read.unwrap(), Lookup::Ended, "the store was asked again");
+    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,7 +235,7 @@ async fn k11_after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
     assert_eq!(node.lookup(&record.key), None);
     assert_eq!(node.outdated(&record.key, Duration::from_secs(60)), None);
     assert!(matches!(node.load(&record.key).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(node.delete(&record).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(node.end(&record).await, Err(StoreError::Unavailable(_))));
     node.clustered.shutdown().await;
 }
 
@@ -262,7 +262,7 @@ async fn k6_2_a_stall_takes_trust_away_and_not_the_cache() {
         until("it is well", async || two.clustered.running() && two.clustered.healthy()).await;
     }
     two.ears.stall();
-    assert!(one.delete(&records[0]).await.unwrap());
+    assert!(one.end(&records[0]).await.unwrap());
     sleep(Duration::from_secs(3)).await;
     two.ears.open();
     until("it is trusted again", async || two.lookup(&records[1].key) == Some(found("first"))).await;
@@ -286,11 +286,11 @@ async fn k6_2_a_dead_subscription_is_replaced() {
     let clears = two.clustered.bus_stats().clears;
     until("a late fence is noticed", async || !two.clustered.running()).await;
     assert_eq!(two.clustered.bus_stats().clears, clears);
-    assert!(one.delete(&record).await.unwrap());
+    assert!(one.end(&record).await.unwrap());
     two.ears.open();
     until("another subscription is live", async || two.clustered.running()).await;
     assert_eq!(two.clustered.bus_stats().clears, clears + 1, "messages may have been lost");
-    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
 /// Deliverable 4
@@ -417,7 +417,8 @@ async fn dropping_a_node_ends_its_task() {
     let node = ClusteredStore::start(
         cluster.store.clone(),
         cluster.bus.clone(),
-        messenger("one", SECRET),
+        &ring(SECRET),
+        node_id("one"),
         clock.clone(),
         Settings::default(),
     );

@@ -4,26 +4,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::record::Record;
-use handstamp_store::{CreateOutcome, Lookup, RetireOutcome, Settings, Store};
+use handstamp_store::{Lookup, RetireOutcome, Settings};
 use handstamp_testkit::until;
 use tokio::time::sleep;
 
-use crate::support::{Cluster, MAX_STALENESS, TTL, TestNode, found, mark, record};
-
-/// As if another server had taken over that still had the record.
-async fn take_over(cluster: &Cluster, node: &TestNode, record: &Record) {
-    node.ears.close();
-    until("the node notices", async || !node.clustered.running()).await;
-    assert_eq!(cluster.store.create(record, TTL).await.unwrap(), CreateOutcome::Created);
-    node.ears.open();
-    until("the node listens again", async || node.clustered.running()).await;
-}
+use crate::support::{
+    Cluster, MAX_STALENESS, TestNode, end_in, found, is_in, moved, put, record, sealed, take_over,
+};
 
 /// After another server has taken over, the session is over on this node at once, and soon in the store.
 async fn is_ended_again(cluster: &Cluster, node: &TestNode, record: &Record) {
-    take_over(cluster, node, record).await;
-    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
-    until("it is ended", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
+    is_over_again(cluster, node, record, Lookup::Ended).await;
+}
+
+async fn is_over_again(cluster: &Cluster, node: &TestNode, record: &Record, expected: Lookup<Bytes>) {
+    take_over(cluster, node, &sealed(record)).await;
+    assert_eq!(node.read(&record.key).await.unwrap(), expected);
+    until("it is ended", async || !is_in(&cluster.store, record).await).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -31,7 +28,7 @@ async fn what_was_logged_out_is_logged_out_again() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    assert!(node.delete(&record).await.unwrap());
+    assert!(node.end(&record).await.unwrap());
     is_ended_again(&cluster, &node, &record).await;
 }
 
@@ -40,10 +37,11 @@ async fn what_has_moved_to_a_new_id_is_ended_again() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    let retired = node.clustered.writes().retire(&record.key, record.revision, mark(), MAX_STALENESS).await;
+    let tombstone = moved(&record, crate::support::record().key);
+    let retired = node.clustered.writes().retire(&tombstone, record.revision, MAX_STALENESS).await;
     assert_eq!(retired.unwrap(), RetireOutcome::Retired);
     sleep(MAX_STALENESS).await;
-    is_ended_again(&cluster, &node, &record).await;
+    is_over_again(&cluster, &node, &record, Lookup::Moved).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,9 +49,9 @@ async fn what_ended_long_ago_is_left_alone() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    assert!(node.delete(&record).await.unwrap());
+    assert!(node.end(&record).await.unwrap());
     sleep(Duration::from_secs(60)).await;
-    take_over(&cluster, &node, &record).await;
+    take_over(&cluster, &node, &sealed(&record)).await;
     sleep(MAX_STALENESS).await;
     assert_eq!(
         node.read(&record.key).await.unwrap(),
@@ -68,22 +66,22 @@ async fn k8_2_a_flood_of_logouts_displaces_no_other() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let (record, dead) = (node.create().await, node.create().await);
-    assert!(node.delete(&record).await.unwrap());
-    assert!(node.delete(&dead).await.unwrap());
+    assert!(node.end(&record).await.unwrap());
+    assert!(node.end(&dead).await.unwrap());
     for _ in 0..100_000 {
-        assert!(!node.delete(&dead).await.unwrap());
+        assert!(!node.end(&dead).await.unwrap());
     }
     is_ended_again(&cluster, &node, &record).await;
 }
 
-/// K8.2: the primary carried it out, and its reply was lost. Asked again, it has no such session.
+/// K8.2: the primary carried it out, and its reply was lost. Asked again, it knows the tombstone.
 #[tokio::test(start_paused = true)]
 async fn k8_2_a_logout_whose_first_reply_was_lost_is_repeated_too() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
     node.faults.lose_answers(1);
-    assert!(!node.delete(&record).await.unwrap());
+    assert!(node.end(&record).await.unwrap());
     is_ended_again(&cluster, &node, &record).await;
 }
 
@@ -93,9 +91,9 @@ async fn what_another_node_has_ended_is_over_here_too_after_a_failover() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
-    assert!(one.delete(&record).await.unwrap());
-    until("two knows", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
-    assert!(!two.delete(&record).await.unwrap());
+    assert!(one.end(&record).await.unwrap());
+    until("two knows", async || two.read(&record.key).await.unwrap() == Lookup::Ended).await;
+    assert!(!two.end(&record).await.unwrap());
     is_ended_again(&cluster, &two, &record).await;
 }
 
@@ -105,10 +103,10 @@ async fn k8_2_after_many_logouts_each_is_repeated() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    assert!(node.delete(&record).await.unwrap());
+    assert!(node.end(&record).await.unwrap());
     for _ in 0..20_000 {
         let other = node.create().await;
-        assert!(node.delete(&other).await.unwrap());
+        assert!(node.end(&other).await.unwrap());
     }
     is_ended_again(&cluster, &node, &record).await;
 }
@@ -123,9 +121,9 @@ async fn deletes_that_fail_by_themselves_do_not_block_others() {
     let failing: Vec<_> = (0..1_000).map(|_| record().key).collect();
     node.faults.fail_deletes_of(failing.iter().copied().chain([ended.key]));
     for key in &failing {
-        assert!(node.clustered.writes().delete(key).await.is_err());
+        assert!(node.clustered.writes().end(key).await.is_err());
     }
-    assert!(node.delete(&ended).await.is_err());
+    assert!(node.end(&ended).await.is_err());
     node.faults.fail_deletes_of(failing);
     until("it is ended", async || cluster.store.is_empty()).await;
 }
@@ -137,9 +135,9 @@ async fn a_logout_that_is_confirmed_late_is_remembered_from_then_on() {
     let node = cluster.node("one").await;
     let record = node.create().await;
     node.faults.fail();
-    assert!(node.delete(&record).await.is_err());
+    assert!(node.end(&record).await.is_err());
     sleep(Duration::from_secs(40)).await;
-    assert!(cluster.store.delete(&record.key, Bytes::new()).await.unwrap());
+    end_in(&cluster.store, &record).await;
     let calls = node.faults.calls();
     node.faults.work();
     until("the delete is repeated", async || node.faults.calls() > calls).await;
@@ -152,7 +150,7 @@ async fn what_was_deleted_again_without_a_reply_is_remembered_from_then_on() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    assert!(node.delete(&record).await.unwrap());
+    assert!(node.end(&record).await.unwrap());
     sleep(Duration::from_secs(20)).await;
     node.faults.lose_answers(1);
     is_ended_again(&cluster, &node, &record).await;
@@ -168,11 +166,11 @@ async fn k8_2_a_flood_of_logouts_in_an_outage_leaves_room_for_others() {
     let ended = node.create().await;
     node.faults.fail();
     for _ in 0..70_000 {
-        assert!(node.clustered.writes().delete(&record().key).await.is_err());
+        assert!(node.clustered.writes().end(&record().key).await.is_err());
     }
-    assert!(node.delete(&ended).await.is_err());
+    assert!(node.end(&ended).await.is_err());
     node.faults.work();
-    assert_eq!(node.read(&ended.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(node.read(&ended.key).await.unwrap(), Lookup::Ended);
     until("it is ended", async || cluster.store.is_empty()).await;
 }
 
@@ -182,11 +180,11 @@ async fn what_was_logged_out_is_logged_out_again_without_a_subscription() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    assert!(node.delete(&record).await.unwrap());
+    assert!(node.end(&record).await.unwrap());
     node.faults.fail();
     node.ears.refuse();
     until("the node notices", async || !node.clustered.running()).await;
-    assert_eq!(cluster.store.create(&record, TTL).await.unwrap(), CreateOutcome::Created);
+    put(&cluster.store, &sealed(&record)).await;
     node.faults.work();
     until("it is ended", async || cluster.store.is_empty()).await;
 }
@@ -197,12 +195,12 @@ async fn without_a_subscription_a_second_logout_is_sent() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    assert!(node.delete(&record).await.unwrap());
+    assert!(node.end(&record).await.unwrap());
     node.ears.refuse();
     until("the node notices", async || !node.clustered.running()).await;
     sleep(MAX_STALENESS).await;
-    assert_eq!(cluster.store.create(&record, TTL).await.unwrap(), CreateOutcome::Created);
-    assert!(node.delete(&record).await.unwrap());
+    put(&cluster.store, &sealed(&record)).await;
+    assert!(node.end(&record).await.unwrap());
     assert!(cluster.store.is_empty());
 }
 
@@ -211,12 +209,11 @@ async fn without_a_subscription_a_second_logout_is_sent() {
 async fn a_logout_with_an_id_that_was_replaced_is_sent() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
-    let record = node.create().await;
-    let retired = node.clustered.writes().retire(&record.key, record.revision, mark(), TTL).await;
-    assert_eq!(retired.unwrap(), RetireOutcome::Retired);
+    let [before, after] = [node.create().await, node.create().await];
+    assert_eq!(node.retire(&before, &after).await.unwrap(), RetireOutcome::Retired);
     let calls = node.faults.calls();
-    assert!(!node.delete(&record).await.unwrap());
-    assert_eq!(node.faults.calls(), calls + 1);
+    assert!(node.end(&before).await.unwrap());
+    assert_eq!(node.faults.calls(), calls + 2, "one for each id");
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,12 +223,12 @@ async fn what_the_old_server_confirms_late_is_sent_to_the_new_one() {
     let node = cluster.node_with("one", patient).await;
     let record = node.create().await;
     let mut held = node.faults.hold_next_delete();
-    let (deleted, ()) = tokio::join!(node.delete(&record), async {
+    let (deleted, ()) = tokio::join!(node.end(&record), async {
         held.reached().await;
-        take_over(&cluster, &node, &record).await;
+        take_over(&cluster, &node, &sealed(&record)).await;
         held.release();
     });
     assert!(deleted.unwrap());
-    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Ended);
     until("it is ended", async || cluster.store.is_empty()).await;
 }

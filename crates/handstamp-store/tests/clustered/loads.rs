@@ -90,12 +90,12 @@ async fn who_comes_after_a_logout_does_not_share_a_load_from_before_it() {
     let mut held = node.faults.hold_next_load();
     let early = async {
         // It has its answer, from before the logout, and asks again because it hears of that.
-        assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Absent);
+        assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Ended);
     };
     let late = async {
         held.reached().await;
-        assert!(node.delete(&record).await.unwrap());
-        assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Absent);
+        assert!(node.end(&record).await.unwrap());
+        assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Ended);
         held.release();
     };
     tokio::join!(early, late);
@@ -173,4 +173,22 @@ async fn k3_3_a_record_that_cannot_be_read_is_not_loaded_again_and_again() {
     let newer_node = cluster.node("two").await;
     assert_eq!(newer_node.save(&second, record.revision).await.unwrap(), SaveOutcome::Saved);
     until("it is read again", async || node.read(&record.key).await.unwrap() == found("second")).await;
+}
+
+/// The store has lost a save, or an older record was put there: its seal is good.
+#[tokio::test(start_paused = true)]
+async fn s83_an_older_record_than_the_node_knows_is_asked_for_again_and_counted() {
+    let cluster = Cluster::new();
+    let node = cluster.node("one").await;
+    let first = node.create().await;
+    let second = changed(&first, "second");
+    assert_eq!(node.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
+    put(&cluster.store, &sealed(&first)).await;
+    let calls = node.faults.calls();
+    assert_eq!(node.load(&first.key).await.unwrap(), found("first"));
+    assert_eq!((node.faults.calls() - calls, node.clustered.outdated_records()), (2, 1));
+    assert_eq!(node.lookup(&first.key), Some(found("first")), "the store has nothing later");
+    assert_eq!(node.save(&changed(&first, "third"), first.revision).await.unwrap(), SaveOutcome::Saved);
+    assert_eq!(node.load(&first.key).await.unwrap(), found("third"));
+    assert_eq!(node.clustered.outdated_records(), 1);
 }

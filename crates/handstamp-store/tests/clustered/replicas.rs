@@ -12,7 +12,9 @@ use handstamp_store::{
 use handstamp_testkit::{DeafBus, Ears, FaultyStore, Replica, until};
 use tokio::time::sleep;
 
-use crate::support::{MAX_STALENESS, SECRET, TTL, changed, decode, entry, found, messenger, payload, record};
+use crate::support::{
+    MAX_STALENESS, SECRET, TTL, changed, decode, entry, found, node_id, payload, record, ring, sealed,
+};
 
 struct Node {
     clustered: ClusteredStore,
@@ -26,9 +28,8 @@ impl Node {
         let replica = Replica::default();
         let store = FaultyStore::new(primary.clone()).0.with_replica(replica.clone());
         let (bus, ears) = DeafBus::new(bus.clone());
-        let messenger = messenger("one", SECRET);
-        let clustered =
-            ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), Settings::default());
+        let (keys, clock) = (ring(SECRET), Arc::new(SystemClock));
+        let clustered = ClusteredStore::start(store, bus, &keys, node_id("one"), clock, Settings::default());
         clustered.settled().await;
         sleep(LONG).await;
         Self { clustered, replica, ears }
@@ -46,11 +47,11 @@ async fn fixture() -> (Node, Record, MemoryStore) {
     let primary = MemoryStore::new(bus.clone());
     let node = Node::start(&primary, &bus).await;
     let first = record();
-    assert_eq!(primary.create(&first, TTL).await.unwrap(), CreateOutcome::Created);
+    assert_eq!(primary.create(&sealed(&first), TTL).await.unwrap(), CreateOutcome::Created);
     let second = changed(&first, "second");
-    let saved = primary.save(&second, first.revision, TTL, Bytes::new()).await.unwrap();
+    let saved = primary.save(&sealed(&second), first.revision, TTL, Bytes::new()).await.unwrap();
     assert_eq!(saved, SaveOutcome::Saved);
-    node.replica.put(first);
+    node.replica.put(sealed(&first));
     // What that was could not be read, so it may have been anything.
     sleep(LONG).await;
     (node, second, primary)

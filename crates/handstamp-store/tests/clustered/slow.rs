@@ -60,8 +60,8 @@ fn ending_node(
     faults.delay(reply);
     let seen = Seen::default();
     let bus = SlowBus { inner: cluster.bus, reply: fence, end, seen: seen.clone() };
-    let messenger = messenger("one", SECRET);
-    let clustered = ClusteredStore::start(store, bus, messenger, Arc::new(SystemClock), settings);
+    let clock = Arc::new(SystemClock);
+    let clustered = ClusteredStore::start(store, bus, &ring(SECRET), node_id("one"), clock, settings);
     TestNode { clustered, faults, ears: seen }
 }
 

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::invalidation::{Messenger, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
-use handstamp_core::record::{Mark, Record, Revision};
+use handstamp_core::record::{Entry, Record, Revision, Sealer, Tombstone};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Lookup, MemoryBus, MemoryStore, SaveOutcome,
-    Settings, StoreError, Stored, SystemClock,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, DeleteOutcome, EndOutcome, Loaded, Lookup,
+    MemoryBus, MemoryStore, RetireOutcome, SaveOutcome, Settings, Spare, Store, StoreError, SystemClock,
 };
-use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, seeded_secret};
+use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, seeded_secret, until};
 
 pub(crate) const TTL: Duration = Duration::from_secs(3_600);
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(2);
@@ -49,11 +49,21 @@ impl Cluster {
         node
     }
 
+    pub(crate) async fn node_with_keys(&self, name: &str, keys: &KeyRing) -> TestNode {
+        let (store, faults) = FaultyStore::new(self.store.clone());
+        let (bus, ears) = DeafBus::new(self.bus.clone());
+        let clock = Arc::new(SystemClock);
+        let clustered = ClusteredStore::start(store, bus, keys, node_id(name), clock, Settings::default());
+        clustered.settled().await;
+        TestNode { clustered, faults, ears }
+    }
+
     pub(crate) async fn node_with_clock(&self, name: &str, clock: impl Clock) -> TestNode {
         let (store, faults) = FaultyStore::new(self.store.clone());
         let (bus, ears) = DeafBus::new(self.bus.clone());
-        let messenger = messenger(name, SECRET);
-        let clustered = ClusteredStore::start(store, bus, messenger, Arc::new(clock), Settings::default());
+        let clock = Arc::new(clock);
+        let clustered =
+            ClusteredStore::start(store, bus, &ring(SECRET), node_id(name), clock, Settings::default());
         clustered.settled().await;
         TestNode { clustered, faults, ears }
     }
@@ -66,8 +76,8 @@ impl Cluster {
         settings: Settings,
     ) -> TestNode {
         let (bus, ears) = DeafBus::new(self.bus.clone());
-        let clustered =
-            ClusteredStore::start(store, bus, messenger(name, SECRET), Arc::new(SystemClock), settings);
+        let clock = Arc::new(SystemClock);
+        let clustered = ClusteredStore::start(store, bus, &ring(SECRET), node_id(name), clock, settings);
         TestNode { clustered, faults, ears }
     }
 }
@@ -139,27 +149,49 @@ impl<F, E> TestNode<F, E> {
         self.clustered.writes().save(record, replacing, TTL, value).await
     }
 
-    pub(crate) async fn delete(&self, record: &Record) -> Result<bool, StoreError> {
-        self.clustered.writes().delete(&record.key).await
+    pub(crate) async fn end(&self, record: &Record) -> Result<bool, StoreError> {
+        Ok(self.clustered.writes().end(&record.key).await? == EndOutcome::Ended)
+    }
+
+    /// Moves the session of one record to the other.
+    pub(crate) async fn retire(&self, from: &Record, to: &Record) -> Result<RetireOutcome, StoreError> {
+        self.clustered.writes().retire(&moved(from, to.key), from.revision, TTL).await
     }
 }
 
 pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
 
+pub(crate) fn ring(secret: &str) -> KeyRing {
+    keys(&[secret])
+}
+
+pub(crate) fn keys(secrets: &[&str]) -> KeyRing {
+    let secrets: Vec<_> = secrets.iter().map(|text| Secret::parse(&seeded_secret(text)).unwrap()).collect();
+    KeyRing::new(Namespace::default(), &secrets).unwrap()
+}
+
+pub(crate) fn node_id(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
 pub(crate) fn messenger(node: &str, secret: &str) -> Messenger {
-    let ring = KeyRing::new(Namespace::default(), &[Secret::parse(&seeded_secret(secret)).unwrap()]).unwrap();
-    Messenger::new(&ring, NodeId::new(node).unwrap())
+    Messenger::new(&ring(secret), node_id(node))
+}
+
+/// The record as it is stored.
+pub(crate) fn sealed(record: &Record) -> Entry {
+    Sealer::new(&ring(SECRET)).seal(record).unwrap()
 }
 
 /// Sessions are their payload here.
 #[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
-pub(crate) fn decode(stored: Stored) -> Result<Decoded<Bytes>, StoreError> {
-    let deadline = stored.record.expires_at.since(SystemClock.timestamp());
-    let left = stored.remaining.unwrap_or_default().min(deadline);
+pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Bytes>, StoreError> {
+    let deadline = loaded.record.expires_at.since(SystemClock.timestamp());
+    let left = loaded.remaining.unwrap_or_default().min(deadline);
     if left.is_zero() {
         return Ok(Decoded::Expired);
     }
-    Ok(Decoded::Session { entry: entry(&stored.record), left })
+    Ok(Decoded::Session { entry: entry(&loaded.record), left })
 }
 
 pub(crate) fn entry(record: &Record) -> CacheEntry<Bytes> {
@@ -169,6 +201,8 @@ pub(crate) fn entry(record: &Record) -> CacheEntry<Bytes> {
 pub(crate) fn payload(lookup: Lookup<Arc<Bytes>>) -> Lookup<Bytes> {
     match lookup {
         Lookup::Absent => Lookup::Absent,
+        Lookup::Ended => Lookup::Ended,
+        Lookup::Moved => Lookup::Moved,
         Lookup::Unreadable => Lookup::Unreadable,
         Lookup::Found(payload) => Lookup::Found(Bytes::clone(&payload)),
     }
@@ -189,8 +223,50 @@ pub(crate) fn record() -> Record {
     }
 }
 
-pub(crate) fn mark() -> Mark {
-    Mark::new(Revision::first().unwrap())
+/// The tombstone of the session of this record, which has moved to another key. New for each call.
+pub(crate) fn moved(record: &Record, successor: SessionKey) -> Tombstone {
+    Tombstone {
+        key: record.key,
+        revision: Revision::first().unwrap(),
+        successor: Some(successor),
+        same_subject: true,
+    }
+}
+
+/// The tombstone of the session of this record, which has ended. New for each call.
+pub(crate) fn ended(record: &Record) -> Tombstone {
+    Tombstone { key: record.key, revision: Revision::first().unwrap(), successor: None, same_subject: false }
+}
+
+/// The tombstone as it is stored.
+pub(crate) fn buried(tombstone: &Tombstone) -> Entry {
+    Sealer::new(&ring(SECRET)).seal_tombstone(tombstone)
+}
+
+/// Ends the session straight in the store, with a notice that no node can read.
+pub(crate) async fn end_in(store: &MemoryStore, record: &Record) {
+    let deleted = store.delete(&buried(&ended(record)), TTL, Spare::Nothing, "not heard".into()).await;
+    assert_eq!(deleted.unwrap(), DeleteOutcome::Deleted);
+}
+
+/// Replaces what the store has there, without a message.
+pub(crate) async fn put(store: &MemoryStore, entry: &Entry) {
+    store.forget(entry.key());
+    assert_eq!(store.create(entry, TTL).await.unwrap(), CreateOutcome::Created);
+}
+
+/// As if another server had taken over that has this there.
+pub(crate) async fn take_over(cluster: &Cluster, node: &TestNode, entry: &Entry) {
+    node.ears.close();
+    until("the node notices", async || !node.clustered.running()).await;
+    put(&cluster.store, entry).await;
+    node.ears.open();
+    until("the node listens again", async || node.clustered.running()).await;
+}
+
+/// Whether the store has a record of the session, and not only a tombstone.
+pub(crate) async fn is_in(store: &MemoryStore, record: &Record) -> bool {
+    store.load(&record.key).await.unwrap().is_some_and(|stored| !stored.entry.is_tombstone())
 }
 
 pub(crate) fn changed(record: &Record, payload: &'static str) -> Record {

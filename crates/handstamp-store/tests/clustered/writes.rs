@@ -28,7 +28,7 @@ async fn a_store_that_hangs_costs_no_more_than_the_budget() {
     let saved = writes.save(&second, first.revision, TTL, value).await;
     assert!(matches!(saved, Err(StoreError::TimedOut)));
     assert!(writes.out_of_time());
-    let retired = writes.retire(&first.key, first.revision, mark(), TTL).await;
+    let retired = writes.retire(&moved(&first, record().key), first.revision, TTL).await;
     assert!(matches!(retired, Err(StoreError::TimedOut)), "the budget is for all writes together");
     assert_eq!(started.elapsed(), settings.save_budget);
 }
@@ -49,14 +49,14 @@ async fn a_session_that_could_not_be_ended_is_over_here_and_ended_later() {
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     one.faults.fail();
-    assert!(one.delete(&record).await.is_err());
+    assert!(one.end(&record).await.is_err());
     one.faults.work();
-    assert_eq!(one.read(&record.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(one.read(&record.key).await.unwrap(), Lookup::Ended);
     let later = changed(&record, "later");
     assert_eq!(one.save(&later, record.revision).await.unwrap(), SaveOutcome::Gone);
     assert_eq!(one.clustered.writes().touch(&record.key, TTL).await.unwrap(), TouchOutcome::Gone);
-    until("the store is told", async || cluster.store.load(&record.key).await.unwrap().is_none()).await;
-    until("two hears of it", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
+    until("the store is told", async || !is_in(&cluster.store, &record).await).await;
+    until("two hears of it", async || two.read(&record.key).await.unwrap() == Lookup::Ended).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,11 +64,12 @@ async fn retiring_drops_the_copy() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let first = node.create().await;
-    let retire = |revision| node.clustered.writes().retire(&first.key, revision, mark(), TTL);
+    let tombstone = moved(&first, record().key);
+    let retire = |revision| node.clustered.writes().retire(&tombstone, revision, TTL);
     assert_eq!(retire(first.revision.next().unwrap()).await.unwrap(), RetireOutcome::Conflict);
     assert_eq!(node.read(&first.key).await.unwrap(), found("first"));
     assert_eq!(retire(first.revision).await.unwrap(), RetireOutcome::Retired);
-    assert_eq!(node.read(&first.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(node.read(&first.key).await.unwrap(), Lookup::Moved);
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,10 +78,10 @@ async fn a_session_that_is_to_be_ended_cannot_be_moved_away() {
     let node = cluster.node("one").await;
     let record = node.create().await;
     node.faults.fail();
-    assert!(node.delete(&record).await.is_err());
+    assert!(node.end(&record).await.is_err());
     node.faults.work();
-    let retired = node.clustered.writes().retire(&record.key, record.revision, mark(), TTL).await;
-    assert_eq!(retired.unwrap(), RetireOutcome::Gone);
+    let other = node.create().await;
+    assert_eq!(node.retire(&record, &other).await.unwrap(), RetireOutcome::Gone);
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,9 +94,9 @@ async fn a_write_whose_answer_was_lost_is_asked_for_again() {
     node.faults.lose_answers(1);
     assert_eq!(node.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
     assert_eq!(node.lookup(&first.key), Some(found("second")));
+    let other = node.create().await;
     node.faults.lose_answers(1);
-    let retired = node.clustered.writes().retire(&first.key, second.revision, mark(), TTL).await;
-    assert_eq!(retired.unwrap(), RetireOutcome::Retired);
+    assert_eq!(node.retire(&second, &other).await.unwrap(), RetireOutcome::Retired);
 }
 
 /// The save was done, and another has changed the record again since: to make it once more would be once too often.
@@ -110,7 +111,7 @@ async fn a_save_whose_answer_was_lost_is_not_taken_for_one_that_was_not_done() {
     let save = one.save(&second, first.revision);
     let overtaken = async {
         until("it is done", async || {
-            cluster.store.load(&first.key).await.unwrap().unwrap().record.revision == second.revision
+            cluster.store.load(&first.key).await.unwrap().unwrap().entry.revision() == second.revision
         })
         .await;
         let third = Record { revision: second.revision.next().unwrap(), ..third };
@@ -143,12 +144,12 @@ async fn k8_3_a_delete_of_nothing_is_told_to_no_node() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
-    assert!(one.delete(&record).await.unwrap());
+    assert!(one.end(&record).await.unwrap());
     until("two hears of it", async || two.clustered.bus_stats().received == 1).await;
     let calls = [&one, &two].map(|node| node.faults.calls());
     for _ in 0..1_000 {
-        assert!(!one.delete(&record).await.unwrap());
-        assert!(!two.delete(&record).await.unwrap());
+        assert!(!one.end(&record).await.unwrap());
+        assert!(!two.end(&record).await.unwrap());
     }
     assert_eq!([&one, &two].map(|node| node.faults.calls()), [calls[0], calls[1] + 1]);
     sleep(MAX_STALENESS).await;
@@ -163,6 +164,6 @@ async fn a_delete_of_what_has_vanished_is_told_to_every_node() {
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
     cluster.store.forget(&record.key);
-    assert!(!one.delete(&record).await.unwrap());
+    assert!(!one.end(&record).await.unwrap());
     until("two hears of it", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
 }

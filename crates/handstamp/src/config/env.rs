@@ -34,6 +34,7 @@ impl Config {
         let config = Self {
             // Quotes are looked for in each of several secrets, later.
             session_secret: vars.raw("SESSION_SECRET").map(Into::into),
+            session_index_secret: vars.raw("SESSION_INDEX_SECRET").map(Into::into),
             redis: RedisSettings::read(&mut vars),
             node_id: vars.text("NODE_ID"),
             session_timeout: vars.duration("SESSION_TIMEOUT"),
@@ -49,6 +50,7 @@ impl Config {
             local_cache_max_bytes: vars.number("LOCAL_CACHE_MAX_BYTES"),
             local_cache_max_staleness: vars.duration("LOCAL_CACHE_MAX_STALENESS"),
             trusted_origins: vars.list("SESSION_TRUSTED_ORIGINS"),
+            session_end_on_reuse: vars.flag("SESSION_END_ON_REUSE"),
             session_outage: vars.parse("SESSION_OUTAGE", str::parse),
             ..Self::default()
         };

@@ -87,7 +87,7 @@ const PREFIXES: [&str; 3] = ["SESSION_", "LOCAL_CACHE_", "REDIS_"];
 /// Comparing takes time, and a longer name resembles none of ours.
 const LONGEST: usize = 40;
 
-const SETTINGS: [&str; 29] = [
+const SETTINGS: [&str; 31] = [
     "LOCAL_CACHE_MAX_BYTES",
     "LOCAL_CACHE_MAX_SIZE",
     "LOCAL_CACHE_MAX_STALENESS",
@@ -107,6 +107,8 @@ const SETTINGS: [&str; 29] = [
     "SESSION_CHANNEL",
     "SESSION_COMPRESS",
     "SESSION_ENCRYPT",
+    "SESSION_END_ON_REUSE",
+    "SESSION_INDEX_SECRET",
     "SESSION_INSECURE_PLAIN_HTTP",
     "SESSION_LIFETIME",
     "SESSION_LOAD_BUDGET",

@@ -28,6 +28,7 @@ use crate::outage::OutageSetting;
 /// | Variable | Means | Default |
 /// |---|---|---|
 /// | `SESSION_SECRET` | the secret that signs cookies, as `openssl rand -base64 48` makes one, or several, comma-separated: the first signs, all verify | none; random without Redis |
+/// | `SESSION_INDEX_SECRET` | a secret that never changes, for the place of a user's sessions in Redis: see [the index secret](#the-index-secret) | none |
 /// | `REDIS_URL` | `redis://[user:password@]host[:port][/database]`, or one of the [other forms](#redis) | none: sessions live in this process |
 /// | `REDIS_CLUSTER_NODES` | some nodes of a cluster, in place of a URL: `host:port,host:port` | none |
 /// | `REDIS_NODE_1_HOST`, `REDIS_NODE_1_PORT`, `REDIS_NODE_2_HOST`, ... | the same, or further ones, a node each, up to 99 | none; port `6379` |
@@ -47,6 +48,7 @@ use crate::outage::OutageSetting;
 /// | `SESSION_LOAD_BUDGET` | how long a request waits for Redis to read | `250ms` |
 /// | `SESSION_SAVE_BUDGET` | how long a request waits for Redis to write, retries included | `500ms` |
 /// | `SESSION_OUTAGE` | what reads get while Redis is away: `serve`: what the local cache holds, for `LOCAL_CACHE_TTL`; `serve:20s`: the same for 20 seconds; `refuse`: 503; `anonymous`: no session, and 503 for writes: see [`Outage`](crate::Outage) | `serve` |
+/// | `SESSION_END_ON_REUSE` | `true`: a session ends when a request looks up an id that it had, with the same user, until more than `SESSION_SAVE_BUDGET` and less than half a minute ago | `false`: it is counted |
 /// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies called `<namespace>-id`, without `Secure` and `__Host-`, for development | `false` |
 /// | `SESSION_TRUSTED_ORIGINS` | other origins whose pages may log visitors out: `https://shop.example,https://admin.example:8443` | none |
 /// | `LOCAL_CACHE_TTL` | how long the local cache keeps a session; `0s`: not at all | `30s` |
@@ -66,6 +68,13 @@ use crate::outage::OutageSetting;
 /// something between them. Placeholders, templates that were not expanded, published secrets, secrets of fewer than
 /// 80 bits by a rough estimate, and secrets with a quote at either end, a semicolon or a comment after them or `SESSION_SECRET=`
 /// before them are refused.
+///
+/// # The index secret
+///
+/// The sessions of a [subject](crate::SessionData::subject) lie in one slot of a Redis Cluster: the first two bytes of their ids, and the
+/// names of their keys, follow from the subject. A reader of Redis can test from that whether a guessed subject may have
+/// sessions; with many sessions, that is next to nothing. `SESSION_INDEX_SECRET`, one secret, hides it. It must never change, and all nodes
+/// need the same from the beginning: the sessions from before would be looked for in another place.
 ///
 /// # Redis
 ///
@@ -89,6 +98,7 @@ use crate::outage::OutageSetting;
 #[derive(Clone, Default)]
 pub struct Config {
     session_secret: Option<Zeroizing<String>>,
+    session_index_secret: Option<Zeroizing<String>>,
     redis: RedisSettings,
     node_id: Option<String>,
     session_timeout: Option<Duration>,
@@ -106,6 +116,7 @@ pub struct Config {
     local_cache_max_bytes: Option<usize>,
     local_cache_max_staleness: Option<Duration>,
     session_outage: Option<OutageSetting>,
+    session_end_on_reuse: Option<bool>,
     /// What could not be read from the environment.
     problems: Vec<error::Problem>,
     lookalikes: Lookalikes,
@@ -122,6 +133,14 @@ impl Config {
     #[must_use]
     pub fn session_secret(mut self, secrets: impl Into<String>) -> Self {
         self.session_secret = Some(Zeroizing::new(secrets.into()));
+        self
+    }
+
+    /// One secret that never changes, for the place of a subject's sessions in the store. See
+    /// [the index secret](Self#the-index-secret).
+    #[must_use]
+    pub fn session_index_secret(mut self, secret: impl Into<String>) -> Self {
+        self.session_index_secret = Some(Zeroizing::new(secret.into()));
         self
     }
 
@@ -266,6 +285,15 @@ impl Config {
     #[must_use]
     pub fn session_outage(mut self, outage: Outage) -> Self {
         self.session_outage = Some(OutageSetting::Is(outage));
+        self
+    }
+
+    /// Whether a session ends when a request uses an id from before a renewal, later than a request that was in flight then
+    /// would. An attacker with an old id can then log the visitor out. Otherwise the request gets no session and is counted
+    /// ([`Runtime::reused_ids`](crate::Runtime::reused_ids)). Default: `false`.
+    #[must_use]
+    pub fn session_end_on_reuse(mut self, end: bool) -> Self {
+        self.session_end_on_reuse = Some(end);
         self
     }
 

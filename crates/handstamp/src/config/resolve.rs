@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use handstamp_core::id::Namespace;
+use handstamp_core::id::{Labels, Namespace};
 use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::Encoding;
@@ -9,7 +9,7 @@ use handstamp_store::Settings;
 
 use super::duration::format_duration;
 use super::error::Problem;
-use super::secret::{SECRET, secrets_in};
+use super::secret::{INDEX_SECRET, SECRET, secrets_in};
 use super::vars::Value;
 use super::{Config, ConfigError};
 use crate::outage::OutageSetting;
@@ -21,6 +21,7 @@ use crate::{Origin, Outage};
 pub(crate) struct Resolved {
     pub(crate) backend: Backend,
     pub(crate) keys: KeyRing,
+    pub(crate) labels: Labels,
     pub(crate) node_id: NodeId,
     pub(crate) timeouts: Timeouts,
     pub(crate) node: Settings,
@@ -58,6 +59,7 @@ impl Config {
 
     fn check(self, backend: Option<Backend>, mut problems: Vec<Problem>) -> Result<Resolved, ConfigError> {
         let keys = self.keys(&mut problems);
+        let index_secret = self.index_secret(&mut problems);
         let node_id = self.resolve_node_id(&mut problems);
         let timeouts = self.timeouts(&mut problems);
         let node = self.node_settings(&mut problems);
@@ -71,6 +73,7 @@ impl Config {
         match (backend, keys, node_id) {
             (Some(backend), Some(keys), Some(node_id)) if problems.is_empty() => Ok(Resolved {
                 backend,
+                labels: Labels::new(keys.namespace(), index_secret.as_ref()),
                 keys,
                 node_id,
                 timeouts,
@@ -153,7 +156,7 @@ impl Config {
 
     fn secrets(&self, problems: &mut Vec<Problem>) -> Option<Vec<Secret>> {
         match &self.session_secret {
-            Some(list) => secrets_in(list, problems),
+            Some(list) => secrets_in(SECRET, list, problems),
             // Nodes that share a Redis must share a secret, and a restart must not log everybody out.
             None if self.redis.names_servers() => {
                 let complaint = "needed with Redis: make one with `openssl rand -base64 48`";
@@ -165,6 +168,15 @@ impl Config {
                 noting(SECRET, Secret::generate(), problems).map(|secret| vec![secret])
             }
         }
+    }
+
+    fn index_secret(&self, problems: &mut Vec<Problem>) -> Option<Secret> {
+        let secrets = secrets_in(INDEX_SECRET, self.session_index_secret.as_ref()?, problems)?;
+        let [secret] = &secrets[..] else {
+            problems.push(Problem::new(INDEX_SECRET, "one secret, without commas: it never changes"));
+            return None;
+        };
+        Some(secret.clone())
     }
 
     fn origins(&self, problems: &mut Vec<Problem>) -> Vec<Origin> {
@@ -229,6 +241,7 @@ impl Config {
             max_staleness: self.local_cache_max_staleness.unwrap_or(defaults.max_staleness),
             load_budget: self.session_load_budget.unwrap_or(defaults.load_budget),
             save_budget: self.session_save_budget.unwrap_or(defaults.save_budget),
+            end_on_reuse: self.session_end_on_reuse.unwrap_or(defaults.end_on_reuse),
         };
         let (millis, minute) = (Duration::from_millis, Duration::from_secs(60));
         within("LOCAL_CACHE_TTL", settings.cache_ttl, Duration::ZERO, TEN_YEARS, problems);

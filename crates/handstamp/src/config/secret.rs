@@ -5,15 +5,15 @@ use super::error::{Problem, QUOTED};
 use super::quotes::{has_quote_at_an_end, without_quotes};
 use super::resolve::noting;
 
-/// The secrets of a comma-separated list, in order. Every one that is wrong is named, by its place in the list.
-pub(super) fn secrets_in(list: &str, problems: &mut Vec<Problem>) -> Option<Vec<Secret>> {
+/// The secrets of a comma-separated list in a setting, in order. Every one that is wrong is named, by its place in the list.
+pub(super) fn secrets_in(setting: &str, list: &str, problems: &mut Vec<Problem>) -> Option<Vec<Secret>> {
     if without_quotes(list.trim()).is_some() {
-        problems.push(Problem::quoted(SECRET));
+        problems.push(Problem::quoted(setting));
         return None;
     }
     let count = list.split(',').count();
     let secrets = (1..).zip(list.split(',')).map(|(number, text)| {
-        let parsed = match copied_too_much(text.trim()) {
+        let parsed = match copied_too_much(setting, text.trim()) {
             Some(complaint) => Err(complaint.to_owned()),
             None => Secret::parse(text).map_err(|weakness| weakness.to_string()),
         };
@@ -21,7 +21,7 @@ pub(super) fn secrets_in(list: &str, problems: &mut Vec<Problem>) -> Option<Vec<
             1 => complaint,
             _ => format!("number {number} of {count}: {complaint}"),
         };
-        noting(SECRET, parsed.map_err(which), problems)
+        noting(setting, parsed.map_err(which), problems)
     });
     // To the end, so that every secret that is wrong is named.
     secrets.collect::<Vec<_>>().into_iter().collect()
@@ -29,8 +29,8 @@ pub(super) fn secrets_in(list: &str, problems: &mut Vec<Problem>) -> Option<Vec<
 
 /// What is wrong with a secret that brings along a part of the line that it was copied from. On another node, where the line
 /// was read as it was meant, it is another secret.
-fn copied_too_much(text: &str) -> Option<&'static str> {
-    let assigned = text.strip_prefix("export ").unwrap_or(text).strip_prefix(SECRET);
+fn copied_too_much(setting: &str, text: &str) -> Option<&'static str> {
+    let assigned = text.strip_prefix("export ").unwrap_or(text).strip_prefix(setting);
     if without_quotes(text).is_some() {
         Some(QUOTED)
     } else if has_quote_at_an_end(text) {
@@ -59,3 +59,4 @@ pub(super) fn random_secret() -> Result<Zeroizing<String>, getrandom::Error> {
 }
 
 pub(super) const SECRET: &str = "SESSION_SECRET";
+pub(super) const INDEX_SECRET: &str = "SESSION_INDEX_SECRET";

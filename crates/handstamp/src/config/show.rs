@@ -7,6 +7,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("session_secret", &self.session_secret.as_ref().map(|_| ".."))
+            .field("session_index_secret", &self.session_index_secret.as_ref().map(|_| ".."))
             .field("redis", &self.redis)
             .field("node_id", &self.node_id)
             .field("session_timeout", &self.session_timeout)

@@ -53,7 +53,7 @@ impl KeepAlive {
                 Step::Counting(touch) => {
                     let Poll::Ready(counted) = Pin::new(touch).poll(cx) else { return };
                     self.last = match (counted, self.last) {
-                        (Ok(Ok(()) | Err(SessionError::Gone)), _) => LastUse::Done,
+                        (Ok(Ok(()) | Err(SessionError::Gone | SessionError::Moved)), _) => LastUse::Done,
                         (_, LastUse::Failed(times)) => LastUse::Failed(times.saturating_add(1)),
                         (_, LastUse::None | LastUse::Done) => LastUse::Failed(1),
                     };

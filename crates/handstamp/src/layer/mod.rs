@@ -42,7 +42,8 @@ use crate::{Outage, Runtime, SessionData};
 /// extracted. After the handler it carries out what the handler wanted of the session, whatever its status:
 ///
 /// - A change is saved before the answer leaves. If the store fails, the answer is 503 instead of the
-///   handler's; if the session was ended meanwhile, 401 (see [`on_gone`](Self::on_gone)).
+///   handler's; if the session was ended meanwhile, 401 (see [`on_gone`](Self::on_gone)); if it has moved to another id meanwhile, or other
+///   requests kept changing it, 409 (see [`on_conflict`](Self::on_conflict)).
 /// - Responses of handlers that looked at the session carry `Vary: Cookie`. If the session existed, they carry
 ///   [`Cache-Control: private, no-cache`](Self::cache_control) too, unless the handler has set a `Cache-Control`.
 /// - Responses that set or remove the cookie carry `Cache-Control: no-store`. Headers that caches obey instead (`Expires`,
@@ -161,6 +162,9 @@ impl<T: SessionData> SessionLayer<T> {
 
     /// The status of the answer when other requests kept changing the session until the save budget was used up.
     /// Nothing was changed then, and the answer says when to try again. Default: 409; 503 is the other usual choice.
+    ///
+    /// It is also the status where the session has moved to another id before it could be changed, with a login for example. The browser
+    /// has the cookie of that id, or is about to get it, so a second attempt may succeed.
     #[must_use]
     pub fn on_conflict(mut self, status: StatusCode) -> Self {
         self.shared_mut().set_conflict_status(status);

@@ -77,7 +77,7 @@ pub(super) fn instead_of<B: Default>(
 ) -> Response<B> {
     let status = match &error {
         SessionError::Gone => statuses.gone,
-        SessionError::Conflict => statuses.conflict,
+        SessionError::Conflict | SessionError::Moved => statuses.conflict,
         _ => error.status(),
     };
     let mut response = error_response(error);

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use handstamp_core::id::{Namespace, SessionKey};
+use handstamp_core::id::{Labels, Namespace, SessionKey};
+use handstamp_core::keys::KeyAge;
 use handstamp_core::record::Encoding;
 use handstamp_core::time::Timestamp;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{ClusteredStore, Decoded, Lookup, SaveOutcome, Stored, TouchOutcome};
+use handstamp_store::{ClusteredStore, Decoded, Loaded, Lookup, SaveOutcome, TouchOutcome, Writes};
 use http::StatusCode;
 use tokio::task::JoinHandle;
 
@@ -129,6 +130,10 @@ impl<T: SessionData> Shared<T> {
         self.runtime.keys().namespace()
     }
 
+    pub(crate) fn labels(&self) -> &Labels {
+        self.runtime.labels()
+    }
+
     pub(crate) fn timeouts(&self) -> &Timeouts {
         self.runtime.timeouts()
     }
@@ -189,7 +194,16 @@ impl<T: SessionData> Shared<T> {
         key: &SessionKey,
     ) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
         let shared = self.clone();
-        self.store().load(key, move |stored| shared.decode(stored)).await
+        self.store().load(key, move |loaded| shared.decode(loaded)).await
+    }
+
+    /// [`load`](Self::load) for a request that has arrived with the id of this key.
+    pub(crate) async fn load_for_request(
+        self: &Arc<Self>,
+        key: &SessionKey,
+    ) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
+        let shared = self.clone();
+        self.store().load_for_request(key, move |loaded| shared.decode(loaded)).await
     }
 
     /// What the store knows of a session now.
@@ -197,7 +211,16 @@ impl<T: SessionData> Shared<T> {
         &self,
         key: &SessionKey,
     ) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
-        self.store().load_fresh(key, |stored| self.decode(stored)).await
+        self.store().load_fresh(key, |loaded| self.decode(loaded)).await
+    }
+
+    /// What the store knows of a session now, within the budget of these writes.
+    pub(crate) async fn load_within(
+        &self,
+        writes: Writes<'_>,
+        key: &SessionKey,
+    ) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
+        writes.load(key, |loaded| self.decode(loaded)).await
     }
 
     /// What may be served of a session in an outage.
@@ -206,15 +229,23 @@ impl<T: SessionData> Shared<T> {
         self.store().lookup_outdated(key, self.now(), limit)
     }
 
-    fn decode(&self, stored: Stored) -> Result<Decoded<Snapshot<T>>, SessionError> {
+    fn decode(&self, loaded: Loaded) -> Result<Decoded<Snapshot<T>>, SessionError> {
         let report = |unreadable: &Unreadable| self.runtime.report().unreadable(unreadable, self.now());
         let (store, now) = (self.store(), self.store().timestamp());
-        Snapshot::decode(stored, now, store.knows_time(), self.now(), self.timeouts(), report)
+        let contested = loaded.is_contested(now, self.timeouts().touch_interval());
+        let reseal = loaded.key_age == KeyAge::Other && !contested;
+        let decoded = Snapshot::decode(loaded, now, store.knows_time(), self.now(), self.timeouts(), report)?;
+        if let Decoded::Session { entry, .. } = &decoded
+            && reseal
+        {
+            entry.value.life.touch_at_once();
+        }
+        Ok(decoded)
     }
 
     /// A response of the handler was replaced because of this error.
     pub(crate) fn report_failure(&self, error: &SessionError) {
-        if !matches!(error, SessionError::Gone | SessionError::Conflict) {
+        if !matches!(error, SessionError::Gone | SessionError::Moved | SessionError::Conflict) {
             self.runtime.report().failure(error, self.now());
         }
     }
@@ -229,7 +260,7 @@ impl<T: SessionData> Shared<T> {
             Lookup::Found(session) if session.life.claim_touch(self.now(), self.timeouts()) => {
                 self.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted))
             }
-            Lookup::Found(_) | Lookup::Absent | Lookup::Unreadable => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -238,11 +269,11 @@ impl<T: SessionData> Shared<T> {
         let shared = self.clone();
         self.spawn(async move {
             match shared.extend(&session).await {
-                Ok(TouchOutcome::Touched) => Ok(()),
-                // It has ended meanwhile, and this node knows now.
-                Ok(TouchOutcome::Gone) | Err(SessionError::Gone) => {
-                    session.life.end();
-                    Err(SessionError::Gone)
+                Ok(()) => Ok(()),
+                // It has ended or moved meanwhile, and this node knows now.
+                Err(error @ (SessionError::Gone | SessionError::Moved)) => {
+                    session.life.end(matches!(error, SessionError::Moved));
+                    Err(error)
                 }
                 Err(error) => {
                     session.life.touch_at_once();
@@ -253,26 +284,48 @@ impl<T: SessionData> Shared<T> {
         })
     }
 
-    async fn extend(&self, session: &Snapshot<T>) -> Result<TouchOutcome, SessionError> {
+    /// Has the store confirm that a session is there, and its record sealed under the key that seals today. Returns how long the session
+    /// lives at most; `None` if that is not so.
+    pub(crate) async fn confirm(
+        &self,
+        session: &Snapshot<T>,
+        writes: Writes<'_>,
+    ) -> Result<Option<Duration>, SessionError> {
+        writes.learn_time().await?;
+        let now = self.store().timestamp();
+        let deadline = session.envelope.expires_at;
+        let ttl = self.time_to_live(now, deadline).ok_or(SessionError::Gone)?;
+        let confirmed = writes.confirm(&session.envelope.key, ttl, self.timeouts().touch_interval()).await?;
+        Ok((confirmed == Some(KeyAge::Current)).then(|| session.time_left(now)))
+    }
+
+    async fn extend(&self, session: &Snapshot<T>) -> Result<(), SessionError> {
         let writes = self.store().writes();
         writes.learn_time().await?;
         if session.life.is_outdated() {
             match session.rewrite(self, writes).await? {
-                SaveOutcome::Saved => return Ok(TouchOutcome::Touched),
-                SaveOutcome::Gone => return Ok(TouchOutcome::Gone),
+                SaveOutcome::Saved => return Ok(()),
+                SaveOutcome::Moved => return Err(SessionError::Moved),
+                SaveOutcome::Gone => return Err(SessionError::Gone),
                 // A save that was faster has replaced the record.
                 SaveOutcome::Conflict => {}
             }
         }
         let now = self.store().timestamp();
-        let Some(ttl) = self.time_to_live(now, session.envelope.expires_at) else {
-            return Ok(TouchOutcome::Gone);
+        let ttl = self.time_to_live(now, session.envelope.expires_at).ok_or(SessionError::Gone)?;
+        let key = &session.envelope.key;
+        let touched = match session.key_age {
+            KeyAge::Current => writes.touch(key, ttl).await?,
+            KeyAge::Other => writes.reseal(key, ttl).await?,
         };
-        let touched = writes.touch(&session.envelope.key, ttl).await?;
-        if touched == TouchOutcome::Touched {
-            session.life.extended(ttl, now);
+        match touched {
+            TouchOutcome::Touched => {
+                session.life.extended(ttl, now);
+                Ok(())
+            }
+            TouchOutcome::Moved => Err(SessionError::Moved),
+            TouchOutcome::Gone => Err(SessionError::Gone),
         }
-        Ok(touched)
     }
 }
 

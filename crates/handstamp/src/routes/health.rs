@@ -33,7 +33,7 @@ fn health(runtime: &Runtime) -> Response {
     let status = match (redis, coordinator_running) {
         (true, true) if !runtime.knows_time() => "degraded",
         // Sessions go by the store's clock; but all else on this machine does not.
-        (true, true) if runtime.clock_is_off() => "degraded",
+        (true, true) if runtime.clock_is_off() || runtime.lacks_a_secret() => "degraded",
         (true, true) => "ok",
         (true, false) => "degraded",
         (false, _) if runtime.healthy_in_part() => "degraded",

@@ -40,7 +40,8 @@ use crate::{Runtime, SessionData};
 /// `/health` says `{"status": "ok", "redis": true, "coordinator_running": true, "cache_size": 7}`, with the status
 /// `degraded` when only the coordinator is down, so that every read asks the store, and `unhealthy` when the
 /// store cannot be reached or rejects writes. It is `degraded` with 200 when the clocks of this node and of the store differ by
-/// five seconds or more, and when the store does not tell its time. The log names the cause. No health route asks the store, so they may be probed as often as you like. Restart
+/// five seconds or more, when the store does not tell its time, and when a session was loaded within the last minute that is sealed under a
+/// secret that this node does not have. The log names the cause. No health route asks the store, so they may be probed as often as you like. Restart
 /// a process on `/health/live` only: a Redis that is away does not come back by restarting everything else.
 ///
 /// The logout route has to lie behind the [`SessionLayer`](crate::SessionLayer) of the same type.

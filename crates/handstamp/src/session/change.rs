@@ -1,4 +1,5 @@
 use super::guard::guarded;
+use super::subject::Subjects;
 use crate::{SessionData, SessionError};
 
 /// A change that a handler made.
@@ -19,7 +20,7 @@ impl<T> Change<T> {
     /// # Errors
     ///
     /// When it cannot be made again.
-    pub(super) fn make(&self, data: &mut T) -> Result<(), SessionError> {
+    fn make(&self, data: &mut T) -> Result<(), SessionError> {
         match self {
             Self::Kept(change) => {
                 change(data);
@@ -34,11 +35,31 @@ impl<T> Change<T> {
 ///
 /// # Errors
 ///
-/// When one of them panics, or cannot be made again.
+/// When one of them panics, and those of [`make_all`].
 pub(super) fn changed<T: SessionData>(data: &T, changes: &[Change<T>]) -> Result<T, SessionError> {
     guarded(|| {
         let mut data = data.clone();
-        changes.iter().try_for_each(|change| change.make(&mut data))?;
+        make_all(changes, &mut data)?;
         Ok(data)
     })?
+}
+
+/// Makes all changes again, in order.
+///
+/// # Errors
+///
+/// When one of them cannot be made again, or puts another subject in the place of an earlier one, whose data is not for it: it did not
+/// do so when it was made first, or it would have begun on the default value.
+pub(super) fn make_all<T: SessionData>(
+    changes: &[Change<T>],
+    data: &mut T,
+) -> Result<Subjects, SessionError> {
+    let mut subjects = Subjects::before(data);
+    for change in changes {
+        change.make(data)?;
+        if subjects.follow(data) {
+            return Err(SessionError::Gone);
+        }
+    }
+    Ok(subjects)
 }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use handstamp_core::cookie::{Opened, Presented};
 use handstamp_core::id::SessionKey;
 use handstamp_core::time::Timestamp;
+use handstamp_store::Lookup;
 use parking_lot::Mutex;
 
-use super::change::{Change, changed};
+use super::change::{Change, make_all};
 use super::change_lock::{ChangeGuard, ChangeLock};
+use super::guard::guarded;
 use super::open::Open;
 use super::progress::Progress;
 use super::snapshot::Snapshot;
+use super::subject::Subjects;
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 
@@ -86,11 +89,28 @@ impl<T: SessionData> Exchange<T> {
     }
 
     /// Makes a change, on a copy: if it panics, the data is as it was.
+    ///
+    /// The data of one subject is not for another: if the change puts another in its place, it is made on the default value instead, in
+    /// a session of its own. That holds also for the subject of an earlier change that has not been committed yet.
     pub(crate) fn update<R>(&self, change: impl Fn(&mut T) -> R + Send + 'static) -> R {
         self.change(|| {
-            let mut data = T::clone(&self.data());
-            let returned = change(&mut data);
-            self.with_open(|open| open.changed(data, Change::new(move |data| _ = change(data))));
+            let (before, subjects) = self.with_open(|open| (open.data.clone(), open.subjects.clone()));
+            let mut subjects = subjects.unwrap_or_else(|| Subjects::before(&*before));
+            let mut data = T::clone(&before);
+            let mut returned = change(&mut data);
+            let switches = subjects.follow(&data);
+            if switches {
+                data = T::default();
+                subjects = Subjects::before(&data);
+                returned = change(&mut data);
+                subjects.follow(&data);
+            }
+            self.with_open(|open| {
+                if switches {
+                    open.switch();
+                }
+                open.changed(data, Change::new(move |data| _ = change(data)), subjects);
+            });
             returned
         })
     }
@@ -144,7 +164,7 @@ impl<T: SessionData> Exchange<T> {
                 return act(open);
             }
             // Before its exchange is open there is no `Session`, and only a logout, which loads nothing, comes here.
-            let mut open = self.opened(None);
+            let mut open = self.opened(Lookup::Absent);
             let returned = act(&mut open);
             *state = State::Open(open);
             returned
@@ -173,7 +193,7 @@ impl<T: SessionData> Exchange<T> {
     }
 
     /// Makes a change while no other thread makes one.
-    fn change<R>(&self, make: impl FnOnce() -> R) -> R {
+    pub(super) fn change<R>(&self, make: impl FnOnce() -> R) -> R {
         let _in_progress = InProgress { exchange: self, guard: Some(self.change_lock.acquire()) };
         make()
     }
@@ -181,26 +201,32 @@ impl<T: SessionData> Exchange<T> {
     /// Changes what the data is made from, and makes again on that what has not been committed.
     pub(super) fn rebase<R>(&self, change: impl FnOnce(&mut Open<T>) -> R) -> R {
         self.change(|| {
-            let (returned, base, changes) = self.with_open(|open| {
+            let (returned, base, (changes, subjects)) = self.with_open(|open| {
                 let returned = change(open);
                 (returned, open.base(), open.take_pending())
             });
-            let data = if changes.is_empty() { Ok(base) } else { changed(&*base, &changes).map(Arc::new) };
+            let data = match subjects {
+                None => Ok((base, None)),
+                Some(seen) => {
+                    remade(&*base, &changes, &seen).map(|(data, subjects)| (Arc::new(data), Some(subjects)))
+                }
+            };
             self.with_open(|open| match data {
-                Ok(data) => open.rebased(data, changes),
+                Ok((data, subjects)) => open.rebased(data, changes, subjects),
                 // The changes are lost, and the request must not succeed as if they were not.
-                Err(panicked) => open.lose(panicked, changes),
+                Err(error) => open.lose(error, changes),
             });
             returned
         })
     }
 
-    pub(super) fn opened(&self, origin: Option<Arc<Snapshot<T>>>) -> Open<T> {
+    /// `found` is what there is under the id in the cookie.
+    pub(super) fn opened(&self, found: Lookup<Arc<Snapshot<T>>>) -> Open<T> {
         match &self.presented {
-            Presented::Valid(cookie) => Open::new(Some(cookie.clone()), Vec::new(), origin),
-            Presented::Ambiguous(cookies) => Open::new(None, cookies.clone(), None),
+            Presented::Valid(cookie) => Open::new(Some(cookie.clone()), Vec::new(), found),
+            Presented::Ambiguous(cookies) => Open::new(None, cookies.clone(), found),
             Presented::CutOff | Presented::Nothing | Presented::Refused(_) => {
-                Open::new(None, Vec::new(), None)
+                Open::new(None, Vec::new(), Lookup::Absent)
             }
         }
     }
@@ -208,6 +234,26 @@ impl<T: SessionData> Exchange<T> {
     pub(super) fn key_of(&self, cookie: &Opened) -> SessionKey {
         self.shared.namespace().session_key(&cookie.id)
     }
+}
+
+/// The data after all changes, which were made first where there were the `seen` subjects.
+///
+/// # Errors
+///
+/// When one of them panics, those of [`make_all`], and when they were made for another subject than that of `base`.
+fn remade<T: SessionData>(
+    base: &T,
+    changes: &[Change<T>],
+    seen: &Subjects,
+) -> Result<(T, Subjects), SessionError> {
+    guarded(|| {
+        if !seen.began_with_that_of(base) {
+            return Err(SessionError::Gone);
+        }
+        let mut data = base.clone();
+        let subjects = make_all(changes, &mut data)?;
+        Ok((data, subjects))
+    })?
 }
 
 /// A change that is being made. What it leaves behind is dropped at its end, also when it panics.

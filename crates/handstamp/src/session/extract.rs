@@ -89,6 +89,44 @@ impl<T: SessionData, S: Sync> FromRequestParts<S> for Peek<T> {
     }
 }
 
+/// A session for a login.
+///
+/// It is what [`Session`] is, except where there is a record that this node cannot use, because a newer version of the application has
+/// written it, or because it is sealed under a secret that this node does not have: then a request is refused as a rule, with 503, so
+/// that the record is not overwritten. A login does not need it. It gets an empty session, and when a change gives that a
+/// [subject](SessionData::subject), the record is deleted. Any other change is refused with 503, as elsewhere, and the record stays; a logout
+/// works.
+///
+/// Without a subject, a login is refused like any other change where there is such a record, and where the session has moved or ended.
+///
+/// ```
+/// use handstamp::LogIn;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Default, Deserialize, Serialize)]
+/// # struct UserSession { user: Option<String> }
+/// # impl handstamp::SessionData for UserSession {
+/// #     fn subject(&self) -> Option<&str> { self.user.as_deref() }
+/// # }
+///
+/// async fn log_in(LogIn(session): LogIn<UserSession>) {
+///     // ... after the password has been checked:
+///     session.renew_for_login();
+///     session.update(|session| session.user = Some("7".to_owned()));
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct LogIn<T: SessionData>(pub Session<T>);
+
+impl<T: SessionData, S: Sync> FromRequestParts<S> for LogIn<T> {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
+        let exchange = exchange_in::<T>(&parts.extensions)?;
+        exchange.open_for_login().await?;
+        Ok(Self(Session::of(exchange)))
+    }
+}
+
 /// Ends the session of the request that has these extensions, without loading it.
 pub(crate) fn end_session<T: SessionData>(extensions: &Extensions) -> Result<(), SessionRejection> {
     Ok(exchange_in::<T>(extensions)?.end()?)

@@ -7,6 +7,7 @@ use handstamp_store::Lookup;
 
 use super::Exchange;
 use super::exchange::State;
+use super::guard::guarded;
 use super::open::Open;
 use super::snapshot::Snapshot;
 use crate::{Outage, SessionData, SessionError};
@@ -38,6 +39,27 @@ impl<T: SessionData> Exchange<T> {
         Ok(())
     }
 
+    /// Finds the session; begins with an empty one where there is a record that this node cannot use, or may not overwrite.
+    pub(crate) async fn open_for_login(&self) -> Result<(), SessionError> {
+        let opened = self.open(Use::Counts).await;
+        let act = |state: &mut State<T>| match state {
+            State::Failed(error) if error.is_of_another_node() => {
+                let mut open = self.opened(Lookup::Absent);
+                open.cannot_use_record(error.clone());
+                *state = State::Open(open);
+                Ok(())
+            }
+            State::Open(open) => {
+                if let Some(why) = open.origin.as_ref().and_then(|origin| origin.check_writable().err()) {
+                    open.cannot_use_record(why);
+                }
+                Ok(())
+            }
+            State::Unopened | State::Failed(_) => opened,
+        };
+        self.change(|| self.with_state(act))
+    }
+
     /// `None` when only the store can tell.
     fn open_without_store(&self, purpose: Use) -> Option<Result<ToTouch<T>, SessionError>> {
         self.with_state(|state| {
@@ -47,13 +69,13 @@ impl<T: SessionData> Exchange<T> {
                 State::Failed(error) => return Some(Err(error.clone())),
                 State::Open(open) => return Some(Ok(self.claim_touch_for(purpose, open, now))),
             }
-            let origin = match &self.presented {
-                Presented::Valid(cookie) => self.shared.store().lookup(&self.key_of(cookie), now)?.into(),
+            let found = match &self.presented {
+                Presented::Valid(cookie) => self.shared.store().lookup(&self.key_of(cookie), now)?,
                 Presented::Ambiguous(_) => return None,
                 Presented::CutOff => return Some(Err(SessionError::TooManyCookies)),
-                Presented::Nothing | Presented::Refused(_) => None,
+                Presented::Nothing | Presented::Refused(_) => Lookup::Absent,
             };
-            let mut open = self.opened(origin);
+            let mut open = self.opened(found);
             let claimed = self.claim_touch_for(purpose, &mut open, now);
             *state = State::Open(open);
             Some(Ok(claimed))
@@ -69,12 +91,12 @@ impl<T: SessionData> Exchange<T> {
     async fn open_from_store(&self, purpose: Use) -> Result<ToTouch<T>, SessionError> {
         let found = match &self.presented {
             Presented::Valid(cookie) => self.load_or_make_do(cookie).await.map(|found| match found {
-                Found::Known(lookup) => self.opened(lookup.into()),
-                Found::Unknown(outage) => self.opened(None).in_outage(outage),
+                Found::Known(found) => self.opened(found),
+                Found::Unknown(outage) => self.opened(Lookup::Absent).in_outage(outage),
             }),
             Presented::Ambiguous(cookies) => self.disambiguate(cookies).await,
             Presented::CutOff => Err(SessionError::TooManyCookies),
-            Presented::Nothing | Presented::Refused(_) => Ok(self.opened(None)),
+            Presented::Nothing | Presented::Refused(_) => Ok(self.opened(Lookup::Absent)),
         };
         let mut found = Some(found);
         self.with_state(|state| {
@@ -105,20 +127,23 @@ impl<T: SessionData> Exchange<T> {
         };
         let found = join_all(cookies.iter().map(find)).await;
         let mut alive = Vec::new();
+        let mut dead = Lookup::Absent;
         for (cookie, found) in cookies.iter().zip(found) {
             match found? {
                 Found::Known(Lookup::Found(session)) => alive.push((cookie, session)),
                 Found::Known(Lookup::Absent | Lookup::Unreadable) => {}
-                Found::Unknown(outage) => return Ok(self.opened(None).in_outage(outage)),
+                Found::Known(late @ (Lookup::Ended | Lookup::Moved)) => dead = late,
+                Found::Unknown(outage) => return Ok(self.opened(Lookup::Absent).in_outage(outage)),
             }
         }
         let mut alive = alive.into_iter();
         Ok(match (alive.next(), alive.next()) {
             (Some((cookie, session)), None) => {
                 let others = cookies.iter().filter(|other| other.id != cookie.id).cloned().collect();
-                Open::new(Some(cookie.clone()), others, Some(session))
+                Open::new(Some(cookie.clone()), others, Lookup::Found(session))
             }
-            _ => self.opened(None),
+            (None, _) => self.opened(dead),
+            (Some(_), Some(_)) => self.opened(Lookup::Absent),
         })
     }
 
@@ -131,15 +156,20 @@ impl<T: SessionData> Exchange<T> {
             // Which of the cookies counts has to be known first.
             Box::pin(self.open(Use::Peek)).await?;
         }
-        let cookie = self.with_state(|state| match (state, &self.presented) {
-            (State::Open(open), _) => open.cookie.clone(),
-            (State::Unopened | State::Failed(_), Presented::Valid(cookie)) => Some(cookie.clone()),
-            (State::Unopened | State::Failed(_), _) => None,
+        let (cookie, is_unusable) = self.with_state(|state| match (state, &self.presented) {
+            (State::Open(open), _) => (open.cookie.clone(), open.has_unusable_record()),
+            (State::Unopened | State::Failed(_), Presented::Valid(cookie)) => (Some(cookie.clone()), false),
+            (State::Unopened | State::Failed(_), _) => (None, false),
         });
         let found = match cookie {
             Some(cookie) => self.shared.load_fresh(&self.key_of(&cookie)).await?,
             None => Lookup::Absent,
         };
+        if let Lookup::Found(fresh) = &found
+            && is_unusable
+        {
+            fresh.check_writable()?;
+        }
         let has_changed = self.with_state(|state| match (state, &found) {
             // The changes need not be made again, which may not be possible any more.
             (State::Open(open), Lookup::Found(fresh)) if open.is_at(fresh) => {
@@ -148,22 +178,35 @@ impl<T: SessionData> Exchange<T> {
             }
             (State::Open(_), _) => true,
             (state, _) => {
-                *state = State::Open(self.opened(Option::from(found.clone())));
+                *state = State::Open(self.opened(found.clone()));
                 false
             }
         });
         if has_changed {
-            self.rebase(|open| match found {
-                Lookup::Found(fresh) => open.refresh(fresh),
-                Lookup::Absent | Lookup::Unreadable if open.origin.is_some() => {
-                    open.vanish(self.shared.cookie().removal());
+            let same_subject = self.has_subject_of(&found)?;
+            self.rebase(|open| {
+                if !same_subject {
+                    // They were made for another subject.
+                    open.lose_changes(SessionError::Gone);
                 }
-                Lookup::Absent | Lookup::Unreadable => open.outage = None,
+                match found {
+                    Lookup::Found(fresh) => open.refresh(fresh),
+                    not_found => open.not_found(&not_found),
+                }
             });
         }
         self.with_open(|open| open.counts |= purpose == Use::Counts);
         drop(self.keep_alive());
         Ok(())
+    }
+
+    /// Whether this session has the subject that the handler has seen, before its changes.
+    fn has_subject_of(&self, found: &Lookup<Arc<Snapshot<T>>>) -> Result<bool, SessionError> {
+        let Lookup::Found(fresh) = found else { return Ok(true) };
+        let Some(seen) = self.with_open(|open| (!open.begins_anew()).then(|| open.base())) else {
+            return Ok(true);
+        };
+        guarded(|| seen.subject() == fresh.data.subject())
     }
 
     /// What the store knows, or what the policy for outages says.
@@ -175,7 +218,7 @@ impl<T: SessionData> Exchange<T> {
         {
             return Ok(Found::Known(outdated));
         }
-        match shared.load(&key).await {
+        match shared.load_for_request(&key).await {
             Err(error) if error.is_outage() => match (shared.outage(), shared.lookup_outdated(&key)) {
                 (_, Some(outdated)) => Ok(Found::Known(outdated)),
                 (Outage::Anonymous, None) => Ok(Found::Unknown(error)),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use handstamp_core::cookie::Presented;
 use handstamp_core::keys::KeyAge;
-use handstamp_core::plan::{self, CookieStep, StoreStep, plan};
+use handstamp_core::plan::{CookieStep, Facts, SessionState, StoreStep, plan};
 use http::{HeaderValue, Response};
 
 use super::Exchange;
@@ -114,56 +114,64 @@ impl<T: SessionData> Exchange<T> {
 
     /// What there is to be done.
     fn take_commit(&self) -> Result<Option<Commit<T>>, SessionError> {
-        self.with_open(|open| {
-            if let Some(lost) = open.take_lost() {
-                return Err(lost);
-            }
-            let (step, cookie_step) = self.plan_for(open);
-            if step == StoreStep::Nothing {
-                open.to_send = self.without_store(open, cookie_step);
-                return Ok(None);
-            }
-            let makes_a_session =
-                matches!(step, StoreStep::Create | StoreStep::Renew | StoreStep::DeleteThenCreate);
-            if let StoreStep::Delete | StoreStep::DeleteThenCreate = step {
-                open.ended = true;
-            }
-            let too_late = self.progress.is_too_late().then_some(SessionError::TooLate);
-            let impossible = open.outage.clone().or(too_late);
-            let restart = open.restart;
-            let (data, changes) = open.take_changes();
-            if let Some(error) = impossible.filter(|_| makes_a_session) {
-                open.give_up(data, changes);
-                let nothing = Committed { cookie: None, done: None, result: Err(error) };
-                return open.conclude(nothing).map(|()| None);
-            }
-            Ok(Some(Commit {
-                shared: self.shared.clone(),
-                step,
-                cookie_step,
-                restart,
-                cookies: open.cookie.iter().chain(&open.others).cloned().collect(),
-                origin: open.origin.clone(),
-                data,
-                changes,
-            }))
-        })
+        // Not in the middle of a change, which would be judged by the subjects of changes that are not its own.
+        self.change(|| self.with_open(|open| self.commit_of(open)))
+    }
+
+    fn commit_of(&self, open: &mut Open<T>) -> Result<Option<Commit<T>>, SessionError> {
+        if let Some(lost) = open.take_lost() {
+            return Err(lost);
+        }
+        let (step, cookie_step) = self.plan_for(open);
+        let is_useless = step == StoreStep::Confirm && self.progress.is_too_late();
+        if step == StoreStep::Nothing || is_useless {
+            open.to_send = self.without_store(open, cookie_step);
+            return Ok(None);
+        }
+        let refusal = match step {
+            StoreStep::RefuseEnded => Some(SessionError::Gone),
+            StoreStep::RefuseMoved => Some(SessionError::Moved),
+            StoreStep::Save | StoreStep::Renew => open.unusable(),
+            _ => None,
+        };
+        let makes_a_session = matches!(
+            step,
+            StoreStep::Create | StoreStep::CreateThenDelete | StoreStep::Renew | StoreStep::DeleteThenCreate
+        );
+        if let StoreStep::Delete | StoreStep::DeleteThenCreate | StoreStep::CreateThenDelete = step {
+            open.ended = true;
+        }
+        let too_late = self.progress.is_too_late();
+        let impossible = open.outage.clone().or(too_late.then_some(SessionError::TooLate));
+        let logs_in = open.logs_in();
+        let (data, changes) = open.take_changes();
+        if let Some(error) = impossible.filter(|_| makes_a_session).or(refusal) {
+            open.give_up(data, changes);
+            let nothing = Committed { cookie: None, done: None, result: Err(error) };
+            return open.conclude(nothing).map(|()| None);
+        }
+        Ok(Some(Commit {
+            shared: self.shared.clone(),
+            step,
+            cookie_step,
+            logs_in,
+            too_late,
+            cookies: open.cookie.iter().chain(&open.others).cloned().collect(),
+            origin: open.origin.clone(),
+            data,
+            changes,
+        }))
     }
 
     /// The cookie that the response is to carry where the store has nothing to do.
     fn without_store(&self, open: &mut Open<T>, step: CookieStep) -> Option<HeaderValue> {
         let to_send = open.to_send.take();
-        match (step, &open.cookie, &open.origin) {
-            (CookieStep::Remove, ..) => {
+        match step {
+            CookieStep::Remove => {
                 open.ended = true;
                 Some(self.shared.cookie().removal())
             }
-            // The time decides how long the browser keeps it.
-            (CookieStep::Set, Some(cookie), Some(origin)) if self.shared.store().knows_time() => {
-                let left = origin.time_left(self.shared.store().timestamp());
-                Some(self.shared.cookie().set(&cookie.id, left))
-            }
-            (CookieStep::Set | CookieStep::Nothing, ..) => to_send,
+            CookieStep::Set | CookieStep::Nothing => to_send,
         }
     }
 
@@ -173,9 +181,10 @@ impl<T: SessionData> Exchange<T> {
             key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
         // There is nothing to delete, but after a logout the browser should have no cookie.
         let refused = open.destroy && matches!(self.presented, Presented::Refused(_));
-        plan(plan::Exchange {
+        let may_be_live = open.destroy && cookie.is_some();
+        plan(Facts {
             cookie: cookie.or(refused.then_some(KeyAge::Current)),
-            found: open.origin.is_some() || (open.destroy && cookie.is_some()),
+            session: if may_be_live { SessionState::Live } else { open.session_state() },
             intent: open.intent(),
         })
     }

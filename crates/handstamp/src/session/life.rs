@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 use handstamp_core::time::Timestamp;
 use handstamp_core::timeouts::Timeouts;
 
+use crate::SessionError;
+
 /// How long a session lives unless it is used, as far as this node knows, and when its life is to be extended.
 #[derive(Debug)]
 pub(crate) struct Life {
@@ -12,8 +14,9 @@ pub(crate) struct Life {
     touch_at: AtomicU64,
     /// The idle deadline, in milliseconds since the epoch.
     idle_until: AtomicU64,
-    /// Whether a touch has found that the session has ended.
+    /// Whether a touch has found that the session has ended or moved.
     over: AtomicBool,
+    moved: AtomicBool,
     /// Whether the record is to be written anew when the life is extended.
     outdated: AtomicBool,
 }
@@ -32,6 +35,7 @@ impl Life {
             touch_at: AtomicU64::new(nanos(timeouts.touch_due_in(now, deadline, remaining))),
             idle_until: AtomicU64::new(now.saturating_add(remaining).as_millis()),
             over: AtomicBool::new(false),
+            moved: AtomicBool::new(false),
             outdated: AtomicBool::new(false),
         }
     }
@@ -58,13 +62,20 @@ impl Life {
         self.idle_until.store(now.saturating_add(ttl).as_millis(), Ordering::Relaxed);
     }
 
-    /// A touch has found that the session has ended.
-    pub(crate) fn end(&self) {
-        self.over.store(true, Ordering::Relaxed);
+    /// A touch has found that the session has ended, or has moved to another id.
+    pub(crate) fn end(&self, moved: bool) {
+        self.moved.store(moved, Ordering::Relaxed);
+        self.over.store(true, Ordering::Release);
+    }
+
+    /// Why the session is over, if a touch has found that.
+    pub(super) fn over(&self) -> Option<SessionError> {
+        let moved = || self.moved.load(Ordering::Relaxed);
+        self.is_over().then(|| if moved() { SessionError::Moved } else { SessionError::Gone })
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
+        self.over.load(Ordering::Acquire)
     }
 
     /// The next use is to write the record anew: what it says was corrected when it was decoded.

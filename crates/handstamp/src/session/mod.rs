@@ -16,6 +16,7 @@ mod renewal;
 mod rewrite;
 mod sealed;
 mod snapshot;
+mod subject;
 mod together;
 mod uses;
 
@@ -29,7 +30,7 @@ use parking_lot::Mutex;
 pub use self::discard::DiscardSession;
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::extract::end_session;
-pub use self::extract::{Fresh, Peek, SessionRejection};
+pub use self::extract::{Fresh, LogIn, Peek, SessionRejection};
 use self::find::Use;
 pub(crate) use self::finish::{Finish, Outcome};
 pub(crate) use self::queue::Queues;
@@ -85,6 +86,10 @@ impl<T: SessionData> Session<T> {
     /// run may return another, which nobody sees.
     ///
     /// `change` may read this session, and sees it as it was before. If it panics, the data is as it was before.
+    ///
+    /// It is made again only for the [subject](SessionData::subject) that this request has seen; where another request has logged the visitor in or out
+    /// in between, or where one change would put another subject in the place of an earlier one, it is not made, and that is [`SessionError::Gone`]. If it changes the subject, that is a login, a logout, or the
+    /// beginning of another session: see [`SessionData::subject`].
     ///
     /// `change` is dropped when it has been committed or discarded, or when the request is given up. One that is made after the
     /// response, or after the request was given up, and that owns a clone of this session, has to be committed or discarded: until
@@ -160,11 +165,12 @@ impl<T: SessionData> Session<T> {
     }
 
     /// Reads the session from the store, past the local cache; changes of this request are made again on what is found.
-    /// Do this before sensitive actions, or extract [`Fresh`]. A session that has ended reads as a new one afterwards.
+    /// Do this before sensitive actions, or extract [`Fresh`]. A session that has ended reads as a new one afterwards, and a change of it is
+    /// [`SessionError::Gone`], unless it is a login.
     ///
     /// # Errors
     ///
-    /// When the store cannot be asked. The policy for [outages](crate::Outage) does not apply. The session reads as
+    /// When the store cannot be asked, or holds what this node cannot use. The policy for [outages](crate::Outage) does not apply. The session reads as
     /// before.
     ///
     /// # Cancel safety
@@ -181,15 +187,17 @@ impl<T: SessionData> Session<T> {
 
     /// Gives the session a new id, and the browser a new cookie; the old id is of no use from then on.
     ///
-    /// Call this whenever the visitor gains or changes rights, above all at login: a session id that somebody
-    /// planted beforehand then leads nowhere. Where the session also gets another [subject](SessionData::subject), its absolute
-    /// lifetime begins anew; otherwise it stays as it was.
+    /// Call this whenever the visitor gains or changes rights: a session id that was planted before is then worthless. A change of
+    /// the [subject](SessionData::subject) does it by itself.
     pub fn renew(&self) {
         self.exchange.renew();
     }
 
-    /// [`renew`](Self::renew), and the absolute lifetime begins anew: for a login where the data names no
-    /// [subject](SessionData::subject).
+    /// [`renew`](Self::renew), and the absolute lifetime begins anew: for a login of the user who is logged in already, or where the data
+    /// names no [subject](SessionData::subject).
+    ///
+    /// Without a subject, a login under an id that has moved or ended is refused like any other change: nothing tells it from a late
+    /// request, whose cookie would replace that of a newer login.
     pub fn renew_for_login(&self) {
         self.exchange.renew_for_login();
     }
@@ -202,7 +210,8 @@ impl<T: SessionData> Session<T> {
     ///
     /// # Errors
     ///
-    /// When the store cannot be reached, and [`SessionError::Gone`] when the session has ended.
+    /// When the store cannot be reached, [`SessionError::Gone`] when the session has ended, and [`SessionError::Moved`] when it has moved
+    /// to another id.
     ///
     /// # Cancel safety
     ///
@@ -211,7 +220,9 @@ impl<T: SessionData> Session<T> {
         self.exchange.touch().await
     }
 
-    /// Ends the session on all nodes, and has the browser forget its cookie.
+    /// Ends the session on all nodes, also where it has moved to another id meanwhile, and has the browser forget its cookie.
+    ///
+    /// A session that was there when the request extracted it, and of which nothing is found any more, is [`SessionError::Gone`].
     ///
     /// What is changed after this belongs to a new session under a new id. Once the answer has left, only a
     /// [`commit`](Self::commit) carries this out.

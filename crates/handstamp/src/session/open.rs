@@ -3,12 +3,14 @@ use std::sync::Arc;
 
 use handstamp_core::cookie::Opened;
 use handstamp_core::keys::KeyAge;
-use handstamp_core::plan::Intent;
+use handstamp_core::plan::{Intent, SessionState};
+use handstamp_store::Lookup;
 use http::HeaderValue;
 
 use super::change::Change;
 use super::commit::{Committed, Done};
 use super::snapshot::Snapshot;
+use super::subject::Subjects;
 use crate::layer::respond::Marks;
 use crate::{SessionData, SessionError};
 
@@ -28,11 +30,19 @@ pub(super) struct Open<T> {
     pub(super) others: Vec<Opened>,
     /// The session that the cookie names, if there is one.
     pub(super) origin: Option<Arc<Snapshot<T>>>,
+    /// What there is under the id in the cookie where there is no origin.
+    absence: SessionState,
     /// The origin's data, or the default, with all changes applied.
     pub(super) data: Arc<T>,
+    /// Those of the data, from change to change, if there are changes.
+    pub(super) subjects: Option<Subjects>,
     pub(super) renew: bool,
     /// Whether a renewal begins the absolute lifetime anew.
     pub(super) restart: bool,
+    /// Whether the changes are those of another subject's session, which takes the place of the origin.
+    switch: bool,
+    /// Why this node cannot use the record that there is, if so.
+    unusable: Option<SessionError>,
     /// Whether the origin is to end, loaded or not.
     pub(super) destroy: bool,
     /// Whether there is an origin is not known.
@@ -59,15 +69,20 @@ pub(super) struct Open<T> {
 }
 
 impl<T: SessionData> Open<T> {
-    pub(super) fn new(cookie: Option<Opened>, others: Vec<Opened>, origin: Option<Arc<Snapshot<T>>>) -> Self {
+    pub(super) fn new(cookie: Option<Opened>, others: Vec<Opened>, found: Lookup<Arc<Snapshot<T>>>) -> Self {
+        let (absence, origin) = (state_of(&found), Option::from(found));
         Self {
             cookie,
             others,
+            absence,
             data: data_of(origin.as_ref()),
+            subjects: None,
             existed: origin.is_some(),
             origin,
             renew: false,
             restart: false,
+            switch: false,
+            unusable: None,
             destroy: false,
             outage: None,
             counts: false,
@@ -82,15 +97,44 @@ impl<T: SessionData> Open<T> {
         }
     }
 
+    /// There is a record that this node cannot use: the session of a login can take its place.
+    pub(super) fn cannot_use_record(&mut self, why: SessionError) {
+        self.unusable = Some(why);
+        self.replace_origin(None);
+        if !self.begins_anew() {
+            // What has been changed of it is not for that session. Without a login, it is refused, as a renewal is.
+            self.renew |= !self.changes.is_empty();
+            self.replace_data(Arc::default());
+            self.drop_changes();
+        }
+    }
+
+    pub(super) fn has_unusable_record(&self) -> bool {
+        self.unusable.is_some()
+    }
+
+    /// Why nothing can be saved over the record that there is, or moved to another id.
+    pub(super) fn unusable(&self) -> Option<SessionError> {
+        self.unusable.clone()
+    }
+
     /// Whether there is a session cannot be found out, because of this error.
     pub(super) fn in_outage(mut self, outage: SessionError) -> Self {
         self.outage = Some(outage);
         self
     }
 
-    pub(super) fn changed(&mut self, data: T, change: Change<T>) {
+    pub(super) fn changed(&mut self, data: T, change: Change<T>, subjects: Subjects) {
         self.replace_data(Arc::new(data));
         self.changes.push(change);
+        self.subjects = Some(subjects);
+    }
+
+    /// What follows is for a session of another subject.
+    pub(super) fn switch(&mut self) {
+        self.replace_data(Arc::default());
+        self.drop_changes();
+        self.switch = true;
     }
 
     pub(super) fn destroy(&mut self) {
@@ -120,10 +164,31 @@ impl<T: SessionData> Open<T> {
         match (self.destroy, self.renew, self.changes.is_empty()) {
             (true, _, true) => Intent::Destroy,
             (true, _, false) => Intent::Replace,
+            (false, _, false) if self.switch && (self.gets_subject() || self.origin.is_some()) => {
+                Intent::Switch
+            }
+            // That record can only be replaced.
+            (false, _, false) if self.gets_subject() && self.has_unusable_record() => Intent::Switch,
+            (false, _, false) if self.gets_subject() => Intent::LogIn,
             (false, true, unchanged) => Intent::Renew { change: !unchanged },
             (false, false, true) => Intent::Keep,
             (false, false, false) => Intent::Change,
         }
+    }
+
+    /// Whether the changes are a login: they give the session a subject, or the application says so.
+    pub(super) fn logs_in(&self) -> bool {
+        self.restart || self.gets_subject()
+    }
+
+    fn gets_subject(&self) -> bool {
+        self.subjects.as_ref().is_some_and(Subjects::log_in)
+    }
+
+    /// What there is under the id in the cookie.
+    pub(super) fn session_state(&self) -> SessionState {
+        let is_live = self.origin.is_some() || self.has_unusable_record();
+        if is_live { SessionState::Live } else { self.absence }
     }
 
     pub(super) fn has_work(&self) -> bool {
@@ -138,6 +203,7 @@ impl<T: SessionData> Open<T> {
     /// Hands over what is to be done: the data, and the changes that led to it.
     pub(super) fn take_changes(&mut self) -> (Arc<T>, Vec<Change<T>>) {
         (self.renew, self.restart, self.destroy) = (false, false, false);
+        (self.subjects, self.switch) = (None, false);
         self.batch += 1;
         (self.data.clone(), std::mem::take(&mut self.changes))
     }
@@ -157,9 +223,10 @@ impl<T: SessionData> Open<T> {
             Some(Done::Moved(id, snapshot)) => {
                 self.cookie = Some(Opened { id, key_age: KeyAge::Current });
                 self.others.clear();
+                self.unusable = None;
                 self.replace_origin(Some(snapshot));
             }
-            Some(Done::Ended) => self.end(),
+            Some(Done::Over(state)) => self.end(state),
             None => {}
         }
         if let Err(error) = &result {
@@ -187,35 +254,50 @@ impl<T: SessionData> Open<T> {
 
     /// `fresh` is what is in the store now.
     pub(super) fn refresh(&mut self, fresh: Arc<Snapshot<T>>) {
-        self.outage = None;
+        (self.outage, self.unusable) = (None, None);
         self.existed = true;
         self.replace_origin(Some(fresh));
     }
 
-    /// The session is not in the store any more. What this request would have changed of it is not kept.
-    pub(super) fn vanish(&mut self, removal: HeaderValue) {
-        self.to_send = Some(removal);
-        if !self.destroy {
-            self.drop_changes();
+    /// There is no session in the store now, but what `lookup` says.
+    pub(super) fn not_found(&mut self, lookup: &Lookup<Arc<Snapshot<T>>>) {
+        self.outage = None;
+        let state = state_of(lookup);
+        if self.destroy {
+            // That finds the session wherever it is.
+        } else if self.cookie.is_some() && self.session_state() == SessionState::Live {
+            // Where there is no trace of it any more, it was long ago that it ended.
+            self.vanish(if state == SessionState::Absent { SessionState::Ended } else { state });
+        } else if state != SessionState::Absent {
+            self.absence = state;
         }
-        (self.renew, self.restart, self.destroy) = (false, false, false);
-        self.end();
     }
 
-    /// What changes are made on: nothing, after a destroy.
+    /// The session is not in the store any more, or under another id. What this request would have changed of it is not kept.
+    fn vanish(&mut self, state: SessionState) {
+        self.take_back_intents();
+        self.end(state);
+    }
+
+    /// What changes are made on.
     pub(super) fn base(&self) -> Arc<T> {
-        data_of(self.origin.as_ref().filter(|_| !self.destroy))
+        data_of(self.origin.as_ref().filter(|_| !self.begins_anew()))
+    }
+
+    /// Whether changes are made on nothing: after a destroy, and for another subject.
+    pub(super) fn begins_anew(&self) -> bool {
+        self.destroy || self.switch
     }
 
     /// The changes that have not been committed, to be made again.
-    pub(super) fn take_pending(&mut self) -> Vec<Change<T>> {
-        std::mem::take(&mut self.changes)
+    pub(super) fn take_pending(&mut self) -> (Vec<Change<T>>, Option<Subjects>) {
+        (std::mem::take(&mut self.changes), self.subjects.take())
     }
 
     /// They have been.
-    pub(super) fn rebased(&mut self, data: Arc<T>, changes: Vec<Change<T>>) {
+    pub(super) fn rebased(&mut self, data: Arc<T>, changes: Vec<Change<T>>, subjects: Option<Subjects>) {
         self.replace_data(data);
-        self.changes = changes;
+        (self.changes, self.subjects) = (changes, subjects);
     }
 
     /// They could not be.
@@ -244,8 +326,8 @@ impl<T: SessionData> Open<T> {
     /// Drops the closures of changes, which then cannot be made again. A commit in progress may still take them.
     pub(super) fn forget_closures(&mut self) {
         if self.committing == 0 && !self.changes.is_empty() {
-            self.drop_changes();
-            self.changes.push(Change::Forgotten);
+            let changes = std::mem::replace(&mut self.changes, vec![Change::Forgotten]);
+            self.leftovers.push(Leftover::Changes(changes));
         }
     }
 
@@ -254,9 +336,10 @@ impl<T: SessionData> Open<T> {
         (self.renew, self.restart, self.destroy) = (false, false, false);
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, state: SessionState) {
         self.cookie = None;
         self.others.clear();
+        (self.absence, self.unusable) = (state, None);
         self.replace_origin(None);
     }
 
@@ -269,9 +352,20 @@ impl<T: SessionData> Open<T> {
     }
 
     fn drop_changes(&mut self) {
+        (self.subjects, self.switch) = (None, false);
         if !self.changes.is_empty() {
             self.leftovers.push(Leftover::Changes(std::mem::take(&mut self.changes)));
         }
+    }
+}
+
+/// A record that cannot be read counts as none.
+fn state_of<T>(found: &Lookup<T>) -> SessionState {
+    match found {
+        Lookup::Found(_) => SessionState::Live,
+        Lookup::Absent | Lookup::Unreadable => SessionState::Absent,
+        Lookup::Ended => SessionState::Ended,
+        Lookup::Moved => SessionState::Moved,
     }
 }
 
@@ -296,7 +390,7 @@ mod tests {
     /// A socket that goes on committing in an outage.
     #[test]
     fn k8_4_the_failures_of_a_long_session_are_bounded() {
-        let mut open = Open::<Nothing>::new(None, Vec::new(), None);
+        let mut open = Open::<Nothing>::new(None, Vec::new(), Lookup::Absent);
         for _ in 0..1_000 {
             drop(open.take_changes());
             let failed = Committed { cookie: None, done: None, result: Err(SessionError::Conflict) };

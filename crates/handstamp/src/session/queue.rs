@@ -40,7 +40,15 @@ pub(super) struct Save<T> {
     answer: oneshot::Sender<Saved<T>>,
 }
 
-type Saved<T> = Result<Arc<Snapshot<T>>, SessionError>;
+/// What became of a save: the session as it is in the store then.
+pub(super) type Saved<T> = Result<Arc<Snapshot<T>>, NotSaved<T>>;
+
+/// Why a save was not done.
+pub(super) enum NotSaved<T> {
+    No(SessionError),
+    /// On the session as it is now in the store, these changes are a login, which has to renew it.
+    LogsIn(Arc<Snapshot<T>>, Vec<Change<T>>),
+}
 
 impl<T: SessionData> Queues<T> {
     pub(crate) fn new() -> Self {
@@ -62,7 +70,11 @@ impl<T: SessionData> Queues<T> {
             head.serve(writes, vec![first]).await;
             head.pass_on();
         }
-        writes.within_budget(answered).await?.unwrap_or(Err(SessionError::Aborted))
+        writes
+            .within_budget(answered)
+            .await
+            .map_err(SessionError::from)?
+            .unwrap_or(Err(SessionError::Aborted.into()))
     }
 
     /// Waits until nobody else on this node writes to the session.
@@ -167,8 +179,19 @@ impl<T: SessionData> Drop for Head<T> {
 }
 
 impl<T> Save<T> {
-    pub(super) fn answer(self, saved: Saved<T>) {
+    pub(super) fn answer(self, saved: Result<Arc<Snapshot<T>>, SessionError>) {
         // Whoever does not wait any more has been told that the outcome is unknown.
-        let _ = self.answer.send(saved);
+        let _ = self.answer.send(saved.map_err(NotSaved::No));
+    }
+
+    /// The changes are a login on `fresh`.
+    pub(super) fn answer_login(self, fresh: Arc<Snapshot<T>>) {
+        let _ = self.answer.send(Err(NotSaved::LogsIn(fresh, self.changes)));
+    }
+}
+
+impl<T> From<SessionError> for NotSaved<T> {
+    fn from(error: SessionError) -> Self {
+        Self::No(error)
     }
 }

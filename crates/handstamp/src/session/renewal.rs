@@ -2,16 +2,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handstamp_core::id::SessionId;
-use handstamp_core::record::{Mark, Revision};
-use handstamp_store::{Backoff, CreateOutcome, RetireOutcome, SaveOutcome, StoreError, Writes};
-use tokio::time::{Instant, sleep};
+use handstamp_core::record::{Revision, Tombstone};
+use handstamp_store::{Backoff, CreateOutcome, EndOutcome, RetireOutcome, SaveOutcome, StoreError, Writes};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::change::{Change, changed};
 use super::guard::guarded;
 use super::queue::Queues;
-use super::sealed::Sealed;
+use super::sealed::{Encoded, Sealed};
 use super::snapshot::{Envelope, Snapshot};
-use super::together::reload;
+use super::together::{present, reload};
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 
@@ -24,20 +24,28 @@ pub(super) struct Renewal<T: SessionData> {
     /// What the new record was made of.
     base: Arc<Snapshot<T>>,
     moved: Arc<Snapshot<T>>,
-    mark: Mark,
+    /// The subject of the new record, which its id was made for.
+    subject: Option<String>,
+    tombstone: Tombstone,
     ttl: Duration,
     /// Whether the browser has the new id already.
     handed_out: bool,
+    begun: Instant,
 }
 
 /// Why a session has no new id, or may have none.
 pub(super) enum NotRenewed<T> {
-    /// It is as it was, or gone.
+    /// It is as it was.
     No(SessionError),
+    /// It has ended or moved meanwhile, as the error says, and these changes are not made.
+    Over(Vec<Change<T>>, SessionError),
     /// The store did not say whether the old record is retired. Until it does, this goes on in the background; the
     /// browser gets the new id, because the old one may be of no use any more.
     Unknown(SessionId, Arc<Snapshot<T>>, StoreError),
 }
+
+/// The old record as it is in the store, or why it is not there.
+type Reloaded<T> = Result<Arc<Snapshot<T>>, SessionError>;
 
 /// What has become of the old record.
 enum Settled {
@@ -66,32 +74,60 @@ impl<T: SessionData> Renewal<T> {
         base: Arc<Snapshot<T>>,
         data: Arc<T>,
         changes: Vec<Change<T>>,
-        restart: bool,
+        logs_in: bool,
     ) -> Result<(SessionId, Arc<Snapshot<T>>), NotRenewed<T>> {
+        let begun = Instant::now();
         // As long as this lasts, nobody on this node changes the session under our hands.
         let turn = Queues::turn(shared, writes, base.envelope.key).await?;
         base.check_writable()?;
-        let id = SessionId::generate().map_err(SessionError::from)?;
-        let mut envelope = Envelope { key: shared.namespace().session_key(&id), ..base.envelope.next()? };
-        if restart || guarded(|| is_login(&*base.data, &*data))? {
+        let encoded = Encoded::new(shared, &data)?;
+        let (id, subject) = (encoded.new_id(shared)?, encoded.subject().map(str::to_owned));
+        let same_subject = guarded(|| base.data.subject() == subject.as_deref())?;
+        let (key, old) = (shared.namespace().session_key(&id), base.envelope.key);
+        if let Some(predecessor) = base.predecessor() {
+            // The new record names the old one only, so this has to be done before.
+            let erased = writes.erase(&predecessor, Some(old)).await.map_err(SessionError::from)?;
+            if erased == EndOutcome::HadEnded {
+                // A logout has ended the session under that id.
+                return Err(NotRenewed::Over(changes, SessionError::Gone));
+            }
+        }
+        let mut envelope = Envelope { key, predecessor: Some(old), ..base.next_envelope()? };
+        if logs_in {
             envelope.created_at = shared.store().timestamp();
             envelope.expires_at = shared.timeouts().deadline(envelope.created_at);
         }
-        let Sealed { record, entry, ttl } = Sealed::new(shared, envelope, &data)?;
-        match writes.create(&record, ttl, entry.clone()).await {
+        let Sealed { record, entry, ttl } = encoded.seal(shared, &envelope)?;
+        // The copy in the cache may be behind, and nothing of what the new record lacks would come to light if the store went away now.
+        let (created, current) =
+            tokio::join!(writes.create(&record, ttl, entry.clone()), shared.load_within(writes, &old));
+        match created {
             Ok(CreateOutcome::Created) => {}
             Ok(CreateOutcome::Exists) => return Err(SessionError::Conflict.into()),
             Err(error) => {
                 // It may have been made all the same.
-                writes.take_back(&envelope.key).await;
+                writes.take_back(&key).await;
                 return Err(SessionError::from(error).into());
             }
         }
-        let mark = Mark::new(Revision::first().map_err(SessionError::from)?);
+        let tombstone = Tombstone {
+            key: old,
+            revision: Revision::first().map_err(SessionError::from)?,
+            successor: Some(key),
+            same_subject,
+        };
+        let current = current.and_then(present);
+        let is_current =
+            current.as_ref().is_ok_and(|current| current.envelope.revision == base.envelope.revision);
+        let changed = if is_current { None } else { Some(current) };
+        let (shared, moved) = (shared.clone(), entry.value);
         let mut renewal =
-            Self { shared: shared.clone(), changes, base, moved: entry.value, mark, ttl, handed_out: false };
-        match renewal.settle(writes).await {
+            Self { shared, changes, base, moved, subject, tombstone, ttl, handed_out: false, begun };
+        match renewal.settle(writes, changed).await {
             Settled::Renewed => Ok((id, renewal.moved)),
+            Settled::Undone(error @ (SessionError::Gone | SessionError::Moved)) => {
+                Err(NotRenewed::Over(renewal.changes, error))
+            }
             Settled::Undone(error) => Err(error.into()),
             Settled::Unknown(error) => {
                 drop(turn);
@@ -102,22 +138,35 @@ impl<T: SessionData> Renewal<T> {
         }
     }
 
-    /// Retires the old record; brings the new one up to date before, if need be.
-    async fn settle(&mut self, writes: Writes<'_>) -> Settled {
+    /// Retires the old record; brings the new one up to date before, if the old one has `changed` to this, or turns out to have changed.
+    async fn settle(&mut self, writes: Writes<'_>, mut changed: Option<Reloaded<T>>) -> Settled {
         let mut attempts = 0..;
         loop {
-            let old = self.base.envelope;
-            let caught_up = match writes.retire(&old.key, old.revision, self.mark, self.ttl).await {
-                Ok(RetireOutcome::Retired) => {
-                    self.unmark();
-                    return Settled::Renewed;
-                }
-                Ok(RetireOutcome::Gone) => Err(SessionError::Gone),
-                Ok(RetireOutcome::Conflict) => {
-                    self.catch_up(writes, attempts.next().unwrap_or(u32::MAX)).await
-                }
-                Err(error @ StoreError::Refused(_)) => Err(error.into()),
-                Err(error) => return Settled::Unknown(error),
+            let old = self.base.envelope.key;
+            let replacing = self.base.envelope.revision;
+            let caught_up = match changed.take() {
+                Some(current) => self.catch_up(writes, current).await,
+                None => match writes.retire(&self.tombstone, replacing, self.ttl).await {
+                    Ok(RetireOutcome::Retired) => {
+                        self.moved.predecessor_retired();
+                        self.confirm_retired();
+                        return Settled::Renewed;
+                    }
+                    // Another request has moved the session, and the browser may have either id.
+                    Ok(RetireOutcome::Moved) if self.handed_out => {
+                        self.spawn_forget_predecessor();
+                        return Settled::Renewed;
+                    }
+                    Ok(RetireOutcome::Moved) => Err(SessionError::Moved),
+                    Ok(RetireOutcome::Gone) => Err(SessionError::Gone),
+                    Ok(RetireOutcome::Conflict) => {
+                        let attempt = attempts.next().unwrap_or(u32::MAX);
+                        changed = Some(reload(&self.shared, writes, &self.base, attempt).await);
+                        continue;
+                    }
+                    Err(error @ StoreError::Refused(_)) => Err(error.into()),
+                    Err(error) => return Settled::Unknown(error),
+                },
             };
             match caught_up {
                 Ok(CaughtUp::Yes) => {}
@@ -125,16 +174,23 @@ impl<T: SessionData> Renewal<T> {
                     tracing::error!(
                         "a session was changed under two ids: what was changed under the old one is lost"
                     );
-                    let _ = writes.delete(&old.key).await;
+                    if writes.erase(&old, Some(self.moved.envelope.key)).await.is_ok() {
+                        self.spawn_forget_predecessor();
+                    }
                     return Settled::Renewed;
                 }
-                // Whoever ended it under the new id meant the session.
+                // No request has the new id: the store has lost the record.
+                Ok(CaughtUp::Ended) if !self.handed_out => {
+                    let lost = StoreError::unavailable("the new record of a session was lost");
+                    return Settled::Undone(lost.into());
+                }
+                // A logout under the new id ends the session, and so does one under the old id.
                 Ok(CaughtUp::Ended) => {
-                    let _ = writes.delete(&old.key).await;
+                    let _ = writes.erase(&old, None).await;
                     return Settled::Undone(SessionError::Gone);
                 }
                 Err(SessionError::Gone) if self.handed_out => {
-                    let _ = writes.delete(&self.moved.envelope.key).await;
+                    let _ = writes.end(&self.moved.envelope.key).await;
                     return Settled::Undone(SessionError::Gone);
                 }
                 Err(SessionError::Store(error)) if self.handed_out => return Settled::Unknown(error),
@@ -148,18 +204,27 @@ impl<T: SessionData> Renewal<T> {
     }
 
     /// Brings the new record up to date with the old one, which was changed in between.
-    async fn catch_up(&mut self, writes: Writes<'_>, attempt: u32) -> Result<CaughtUp, SessionError> {
-        let base = reload(&self.shared, writes, &self.base, attempt).await?;
+    async fn catch_up(&mut self, writes: Writes<'_>, current: Reloaded<T>) -> Result<CaughtUp, SessionError> {
+        let base = current?;
         base.check_writable()?;
+        if !guarded(|| base.data.subject() == self.base.data.subject())? {
+            // The changes were made for another subject.
+            return Err(SessionError::Gone);
+        }
         let data = changed(&*base.data, &self.changes)?;
-        let before = self.moved.envelope;
-        let Sealed { record, entry, ttl } = Sealed::new(&self.shared, before.next()?, &data)?;
-        match writes.save(&record, before.revision, ttl, entry.clone()).await? {
+        let encoded = Encoded::new(&self.shared, &data)?;
+        if encoded.subject() != self.subject.as_deref() {
+            // The new id was made for another subject.
+            return Err(SessionError::Conflict);
+        }
+        let Sealed { record, entry, ttl } = encoded.seal(&self.shared, &self.moved.next_envelope()?)?;
+        match writes.save(&record, self.moved.envelope.revision, ttl, entry.clone()).await? {
             SaveOutcome::Saved => {
                 (self.base, self.moved) = (base, entry.value);
                 Ok(CaughtUp::Yes)
             }
-            SaveOutcome::Conflict => Ok(CaughtUp::InUse),
+            // It has been renewed once more: what it had in the meantime is in use as well.
+            SaveOutcome::Conflict | SaveOutcome::Moved => Ok(CaughtUp::InUse),
             SaveOutcome::Gone => Ok(CaughtUp::Ended),
         }
     }
@@ -170,36 +235,56 @@ impl<T: SessionData> Renewal<T> {
         self.handed_out = true;
         let shared = self.shared.clone();
         drop(shared.clone().spawn(async move {
-            let begun = Instant::now();
+            let deadline = self.begun + PATIENCE;
             let mut backoff = Backoff::new();
             loop {
                 // Once more at least, also if this node is about to be shut down.
-                let last = shared.is_draining() || begun.elapsed() >= PATIENCE;
+                let last = shared.is_draining();
                 sleep(backoff.next_wait()).await;
-                match self.settle(shared.store().writes()).await {
-                    Settled::Renewed | Settled::Undone(_) => return,
-                    Settled::Unknown(_) if last => break,
-                    Settled::Unknown(_) => {}
+                if Instant::now() >= deadline {
+                    break;
+                }
+                match timeout_at(deadline, self.settle(shared.store().writes(), None)).await {
+                    Ok(Settled::Renewed | Settled::Undone(_)) => return,
+                    Ok(Settled::Unknown(_)) if !last => {}
+                    Ok(Settled::Unknown(_)) | Err(_) => break,
                 }
             }
             // Nobody will ever know. The old id may have been planted by somebody, so it is the one to go.
-            let _ = shared.store().writes().delete(&self.base.envelope.key).await;
+            let (old, new) = (self.base.envelope.key, self.moved.envelope.key);
+            let _ = shared.store().writes().erase(&old, Some(new)).await;
         }));
     }
 
-    /// Takes the mark away, which has served its purpose.
-    fn unmark(&self) {
-        let (shared, key, mark) = (self.shared.clone(), self.base.envelope.key, self.mark);
+    fn spawn_forget_predecessor(&self) {
+        let (shared, moved) = (self.shared.clone(), self.moved.clone());
+        drop(self.shared.spawn(async move { forget_predecessor(&shared, moved).await }));
+    }
+
+    /// Shortens the life of the tombstone, which this node need not ask for any more, and has the new record name no predecessor, which a
+    /// logout would have to reach.
+    fn confirm_retired(&self) {
+        let (shared, tombstone, moved) = (self.shared.clone(), self.tombstone, self.moved.clone());
         drop(self.shared.spawn(async move {
             // Should this fail, it goes with its time.
-            let _ = shared.store().writes().unmark(&key, mark).await;
+            let _ = shared.store().writes().confirm_retired(&tombstone).await;
+            forget_predecessor(&shared, moved).await;
         }));
     }
 }
 
-/// Whether the session becomes another subject's: its absolute lifetime counts from then on.
-fn is_login<T: SessionData>(before: &T, after: &T) -> bool {
-    after.subject().is_some_and(|subject| before.subject() != Some(subject))
+/// Should this fail, the record names its predecessor until the session gets its next id: a logout deletes one record more.
+async fn forget_predecessor<T: SessionData>(shared: &Arc<Shared<T>>, mut moved: Arc<Snapshot<T>>) {
+    let predecessor = moved.envelope.predecessor;
+    for attempt in 0..MOST_REWRITES {
+        moved.predecessor_retired();
+        let writes = shared.store().writes();
+        let Ok(SaveOutcome::Conflict) = moved.rewrite(shared, writes).await else { return };
+        match reload(shared, writes, &moved, attempt).await {
+            Ok(newer) if newer.predecessor() == predecessor => moved = newer,
+            _ => return,
+        }
+    }
 }
 
 impl<T> From<SessionError> for NotRenewed<T> {
@@ -208,5 +293,8 @@ impl<T> From<SessionError> for NotRenewed<T> {
     }
 }
 
-/// A mark lasts as long as its session; but who has not heard of the store for so long should not keep this node up.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Shorter than the life of any tombstone in the place of the old record: another request may have moved the session meanwhile, and
+/// without its tombstone, that would look like a logout.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const MOST_REWRITES: u32 = 3;

@@ -13,7 +13,7 @@ impl<T: SessionData> Snapshot<T> {
         writes: Writes<'_>,
     ) -> Result<SaveOutcome, SessionError> {
         self.check_writable()?;
-        let Sealed { record, entry, ttl } = Sealed::new(shared, self.envelope.next()?, &self.data)?;
+        let Sealed { record, entry, ttl } = Sealed::new(shared, &self.next_envelope()?, &self.data)?;
         let outcome = writes.save(&record, self.envelope.revision, ttl, entry).await?;
         self.life.rewritten();
         if outcome == SaveOutcome::Saved {

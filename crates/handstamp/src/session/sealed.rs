@@ -1,13 +1,25 @@
 use std::time::Duration;
 
+use bytes::Bytes;
+use handstamp_core::id::SessionId;
+use handstamp_core::keys::KeyAge;
 use handstamp_core::record::{Record, SubjectTooLong};
 use handstamp_store::{BoxError, CacheEntry};
 
 use super::guard::guarded;
+use super::life::Life;
 use super::snapshot::{Envelope, Snapshot};
 use crate::data::{decode, encode};
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
+
+/// Data as it will be stored, and as it is read back from that.
+pub(super) struct Encoded<T> {
+    payload: Bytes,
+    data: T,
+    subject: Option<String>,
+    heap_size: usize,
+}
 
 /// A record to be stored, its entry in the local cache, and its time to live.
 pub(super) struct Sealed<T> {
@@ -16,17 +28,13 @@ pub(super) struct Sealed<T> {
     pub(super) ttl: Duration,
 }
 
-impl<T: SessionData> Sealed<T> {
-    /// Puts `data` into a record.
+impl<T: SessionData> Encoded<T> {
+    /// Encodes `data`, and reads it back.
     ///
-    /// The entry holds the data as it is read back from the record's bytes, and so does whatever follows from the data: this
-    /// node sees what all others see. Data that cannot be read back is rejected before the store is asked; that depends on
+    /// What is read back is what the record's entry in the cache holds, and so does whatever follows from the data, such as the subject:
+    /// this node sees what all others see. Data that cannot be read back is rejected before the store is asked; that depends on
     /// the values, so every save finds out.
-    pub(super) fn new(shared: &Shared<T>, envelope: Envelope, data: &T) -> Result<Self, SessionError> {
-        let timeouts = shared.timeouts();
-        let Envelope { revision, key, handle, created_at, expires_at } = envelope;
-        let saved_at = shared.store().timestamp();
-        let ttl = shared.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
+    pub(super) fn new(shared: &Shared<T>, data: &T) -> Result<Self, SessionError> {
         let encoding = shared.encoding();
         let payload = guarded(|| encode(encoding, data))?.map_err(unencodable)?;
         let limit = shared.max_size();
@@ -39,20 +47,52 @@ impl<T: SessionData> Sealed<T> {
         if subject.as_ref().is_some_and(|subject| subject.len() > Record::MAX_SUBJECT_LEN) {
             return Err(SessionError::Store(SubjectTooLong.into()));
         }
+        Ok(Self { payload: payload.into(), data, subject, heap_size })
+    }
+
+    pub(super) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// An id for a session with this data, which lies where the other sessions of its subject do.
+    pub(super) fn new_id(&self, shared: &Shared<T>) -> Result<SessionId, SessionError> {
+        let label = self.subject().map(|subject| shared.labels().of(subject));
+        Ok(SessionId::generate(label)?)
+    }
+
+    /// Puts it into a record.
+    pub(super) fn seal(self, shared: &Shared<T>, envelope: &Envelope) -> Result<Sealed<T>, SessionError> {
+        let Self { payload, data, subject, heap_size } = self;
+        let timeouts = shared.timeouts();
+        let Envelope { revision, key, handle, predecessor, created_at, expires_at, seals, .. } = *envelope;
+        let saved_at = shared.store().timestamp();
+        let ttl = shared.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
         let record = Record {
             revision,
             key,
             handle,
+            predecessor,
             created_at,
             saved_at,
             expires_at,
+            idle_timeout: timeouts.idle,
+            unknown_fields: envelope.unknown_fields(subject.as_deref()),
             subject,
-            encoding,
+            encoding: shared.encoding(),
             schema: T::SCHEMA,
-            payload: payload.into(),
+            payload,
+            seals,
         };
-        let entry = Snapshot::new(&record, data, heap_size, ttl, saved_at, shared.now(), timeouts);
-        Ok(Self { record, entry, ttl })
+        let life = Life::new(ttl, expires_at, saved_at, shared.now(), timeouts);
+        let entry = Snapshot::new(&record, KeyAge::Current, data, heap_size, life);
+        Ok(Sealed { record, entry, ttl })
+    }
+}
+
+impl<T: SessionData> Sealed<T> {
+    /// Puts `data` into a record.
+    pub(super) fn new(shared: &Shared<T>, envelope: &Envelope, data: &T) -> Result<Self, SessionError> {
+        Encoded::new(shared, data)?.seal(shared, envelope)
     }
 }
 

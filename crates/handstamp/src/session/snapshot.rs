@@ -1,11 +1,13 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use handstamp_core::id::{Handle, SessionKey};
-use handstamp_core::record::{Record, Revision};
+use handstamp_core::keys::KeyAge;
+use handstamp_core::record::{Record, Revision, Seals, UnknownFields};
 use handstamp_core::time::Timestamp;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{BoxError, CacheEntry, Decoded, Stored};
+use handstamp_store::{BoxError, CacheEntry, Decoded, Loaded};
 
 use super::guard::guarded;
 use super::life::Life;
@@ -18,19 +20,36 @@ pub(crate) struct Snapshot<T> {
     pub(crate) envelope: Envelope,
     /// The schema version of the stored data.
     schema: u16,
+    /// Whether the record has to be sealed anew.
+    pub(crate) key_age: KeyAge,
     pub(crate) data: Arc<T>,
     pub(crate) life: Life,
+    /// Whether the record of the predecessor is known to be retired.
+    has_retired: AtomicBool,
 }
 
 /// The metadata of a record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     pub(crate) revision: Revision,
     pub(crate) key: SessionKey,
     pub(crate) handle: Handle,
+    /// The key that the session had before it got another id, unless the record there is known to be retired.
+    pub(crate) predecessor: Option<SessionKey>,
     pub(crate) created_at: Timestamp,
     /// The absolute deadline.
     pub(crate) expires_at: Timestamp,
+    pub(crate) seals: Seals,
+    /// What a later version has added.
+    pub(crate) additions: Option<Arc<Additions>>,
+}
+
+/// Fields of a record that this version does not know.
+#[derive(Debug)]
+pub(crate) struct Additions {
+    fields: UnknownFields,
+    /// The subject of the record, which some of the fields belong to.
+    subject: Option<String>,
 }
 
 /// A record that no node can read, and why.
@@ -51,21 +70,21 @@ impl<T: SessionData> Snapshot<T> {
     ///
     /// When the record is in good order, and not for this node: its schema is newer.
     pub(crate) fn decode(
-        stored: Stored,
+        loaded: Loaded,
         now: Timestamp,
         trusted: bool,
         at: Instant,
         timeouts: &Timeouts,
         report: impl FnOnce(&Unreadable),
     ) -> Result<Decoded<Self>, SessionError> {
-        let Stored { mut record, remaining } = stored;
+        let Loaded { mut record, key_age, remaining, .. } = loaded;
         // Once a session begins now, it ends. Else its deadline would go on with every load.
         let ahead = trusted && Timeouts::begins_ahead(now, record.created_at);
         if ahead {
             record.created_at = now;
         }
         record.expires_at = timeouts.clamped_deadline(record.created_at, record.expires_at);
-        let idle = timeouts.idle_left(now, record.saved_at, remaining);
+        let idle = timeouts.idle_left(now, record.saved_at, record.idle_timeout, remaining);
         let left = if trusted { idle.min(record.expires_at.since(now)) } else { idle };
         if left.is_zero() {
             return Ok(Decoded::Expired);
@@ -87,7 +106,8 @@ impl<T: SessionData> Snapshot<T> {
                 return Ok(Decoded::Unreadable);
             }
         };
-        let entry = Self::new(&record, data, heap_size, idle, now, at, timeouts);
+        let life = Life::new(idle, record.expires_at, now, at, timeouts);
+        let entry = Self::new(&record, key_age, data, heap_size, life);
         if ahead {
             entry.value.life.rewrite_at_once();
         } else if timeouts.outlives_idle(remaining) {
@@ -96,25 +116,44 @@ impl<T: SessionData> Snapshot<T> {
         Ok(Decoded::Session { entry, left: if trusted { left } else { Duration::ZERO } })
     }
 
-    /// The entry of the local cache for `record`, in which `data` is encoded, and which lives for `remaining` from `now` on.
+    /// The entry of the local cache for `record`, in which `data` is encoded.
     pub(crate) fn new(
         record: &Record,
+        key_age: KeyAge,
         data: T,
         heap_size: usize,
-        remaining: Duration,
-        now: Timestamp,
-        at: Instant,
-        timeouts: &Timeouts,
+        life: Life,
     ) -> CacheEntry<Self> {
-        let envelope = Envelope::of(record);
-        let life = Life::new(remaining, envelope.expires_at, now, at, timeouts);
-        let snapshot = Self { envelope, schema: record.schema, data: Arc::new(data), life };
+        let snapshot = Self {
+            envelope: Envelope::of(record),
+            schema: record.schema,
+            key_age,
+            data: Arc::new(data),
+            life,
+            has_retired: AtomicBool::new(false),
+        };
         CacheEntry::new(snapshot, heap_size.saturating_add(ENTRY_SIZE + size_of::<T>()))
     }
 
     /// Whether this node may put something else in its place.
     pub(crate) fn check_writable(&self) -> Result<(), SessionError> {
         if self.schema > T::SCHEMA { Err(newer_schema::<T>(self.schema)) } else { Ok(()) }
+    }
+
+    /// The envelope of the save after this one.
+    pub(crate) fn next_envelope(&self) -> Result<Envelope, SessionError> {
+        let (revision, predecessor) = (self.envelope.revision.next()?, self.predecessor());
+        Ok(Envelope { revision, predecessor, ..self.envelope.clone() })
+    }
+
+    /// The key that the session had before, unless the record there is known to be retired.
+    pub(crate) fn predecessor(&self) -> Option<SessionKey> {
+        self.envelope.predecessor.filter(|_| !self.has_retired.load(Ordering::Relaxed))
+    }
+
+    /// The record of the predecessor is retired: the next save need not name it.
+    pub(crate) fn predecessor_retired(&self) {
+        self.has_retired.store(true, Ordering::Relaxed);
     }
 
     /// When the session was last used.
@@ -135,13 +174,32 @@ impl<T: SessionData> Snapshot<T> {
 
 impl Envelope {
     fn of(record: &Record) -> Self {
-        let &Record { revision, key, handle, created_at, expires_at, .. } = record;
-        Self { revision, key, handle, created_at, expires_at }
+        let &Record { revision, key, handle, predecessor, created_at, expires_at, seals, .. } = record;
+        let additions = Additions::of(record);
+        Self { revision, key, handle, predecessor, created_at, expires_at, seals, additions }
     }
 
-    /// That of the save after this one.
-    pub(crate) fn next(self) -> Result<Self, SessionError> {
-        Ok(Self { revision: self.revision.next()?, ..self })
+    /// The unknown fields to keep in a record of `subject`.
+    pub(crate) fn unknown_fields(&self, subject: Option<&str>) -> UnknownFields {
+        self.additions
+            .as_ref()
+            .map_or_else(UnknownFields::default, |additions| additions.for_subject(subject))
+    }
+}
+
+impl Additions {
+    fn of(record: &Record) -> Option<Arc<Self>> {
+        let Record { unknown_fields, subject, .. } = record;
+        let additions = || Arc::new(Self { fields: unknown_fields.clone(), subject: subject.clone() });
+        (!unknown_fields.is_empty()).then(additions)
+    }
+
+    fn for_subject(&self, subject: Option<&str>) -> UnknownFields {
+        if self.subject.as_deref() == subject {
+            self.fields.clone()
+        } else {
+            self.fields.without_bound_to_subject()
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use handstamp_store::{BoxError, Lookup, SaveOutcome, Writes};
 
-use super::change::Change;
+use super::change::make_all;
 use super::guard::guarded;
 use super::queue::Save;
 use super::sealed::Sealed;
@@ -41,6 +41,7 @@ pub(super) async fn save_together<T: SessionData>(
                 *newest = Some(entry.value.clone());
                 return answer(saves, &Ok(entry.value));
             }
+            Ok(SaveOutcome::Moved) => return answer(saves, &Err(SessionError::Moved)),
             Ok(SaveOutcome::Gone) => return answer(saves, &Err(SessionError::Gone)),
             Ok(SaveOutcome::Conflict) => match reload(shared, writes, &base, attempt).await {
                 Ok(fresh) => {
@@ -67,9 +68,15 @@ pub(super) async fn reload<T: SessionData>(
     if writes.out_of_time() {
         return Err(SessionError::Conflict);
     }
-    match writes.within_budget(shared.load_fresh(&base.envelope.key)).await?? {
+    present(writes.within_budget(shared.load_fresh(&base.envelope.key)).await??)
+}
+
+/// The session that was found, or why there is none.
+pub(super) fn present<T>(found: Lookup<Arc<Snapshot<T>>>) -> Result<Arc<Snapshot<T>>, SessionError> {
+    match found {
         Lookup::Found(fresh) => Ok(fresh),
-        Lookup::Absent => Err(SessionError::Gone),
+        Lookup::Absent | Lookup::Ended => Err(SessionError::Gone),
+        Lookup::Moved => Err(SessionError::Moved),
         Lookup::Unreadable => {
             Err(SessionError::Undecodable(BoxError::from("it has become unreadable").into()))
         }
@@ -93,7 +100,7 @@ fn seal<T: SessionData>(
 ) -> Result<Option<Sealed<T>>, SessionError> {
     base.check_writable()?;
     let Some(data) = merged(shared, base, saves) else { return Ok(None) };
-    Sealed::new(shared, base.envelope.next()?, &data).map(Some)
+    Sealed::new(shared, &base.next_envelope()?, &data).map(Some)
 }
 
 /// The data of the newest record with the changes of all saves.
@@ -107,34 +114,50 @@ fn merged<T: SessionData>(
     {
         return Some(save.data.clone());
     }
-    if shared.last_writer_wins() {
-        return saves.last().map(|save| save.data.clone());
-    }
-    loop {
-        let changes = saves.iter().map(|save| &save.changes);
-        match all_changed(&*base.data, changes) {
-            Ok(data) => return (!saves.is_empty()).then(|| Arc::new(data)),
-            Err(guilty) => match saves.is_empty() {
-                true => return None,
-                false => saves.remove(guilty.min(saves.len() - 1)).answer(Err(SessionError::Aborted)),
-            },
+    let overwrites = shared.last_writer_wins();
+    while !saves.is_empty() {
+        match all_changed(&*base.data, saves, overwrites) {
+            Ok(data) => return Some(Arc::new(data)),
+            Err((position, why)) => {
+                let save = saves.remove(position);
+                match why {
+                    Misfit::No(error) => save.answer(Err(error)),
+                    Misfit::LogsIn => save.answer_login(base.clone()),
+                }
+            }
         }
     }
+    None
 }
 
-/// The data after the changes of several saves.
+/// Why a save is not made together with others.
+enum Misfit {
+    No(SessionError),
+    LogsIn,
+}
+
+/// The data after the changes of several saves, or only those of the last one if they overwrite each other.
 ///
 /// # Errors
 ///
-/// When one of them panics or cannot be made again: its position.
-fn all_changed<'s, T: SessionData>(
-    data: &T,
-    saves: impl Iterator<Item = &'s Vec<Change<T>>>,
-) -> Result<T, usize> {
-    let mut data = guarded(|| data.clone()).map_err(|_| 0_usize)?;
-    for (position, changes) in saves.enumerate() {
-        let made = guarded(|| changes.iter().try_for_each(|change| change.make(&mut data)));
-        made.and_then(std::convert::identity).map_err(|_| position)?;
+/// The position of the first one that cannot be made: it panics, it was made for another subject than that of the session now, or it is a login.
+fn all_changed<T: SessionData>(data: &T, saves: &[Save<T>], overwrites: bool) -> Result<T, (usize, Misfit)> {
+    let mut data = guarded(|| data.clone()).map_err(|error| (0, Misfit::No(error)))?;
+    for (position, save) in saves.iter().enumerate() {
+        let made = guarded(|| {
+            // The request has seen the data of this subject, and its changes are not for the data of another.
+            if save.origin.data.subject() != data.subject() {
+                return Err(Misfit::No(SessionError::Gone));
+            }
+            if overwrites {
+                // On the data of the same subject, this is no login either.
+                return Ok(T::clone(&save.data));
+            }
+            let mut changed = data.clone();
+            let subjects = make_all(&save.changes, &mut changed).map_err(Misfit::No)?;
+            if subjects.log_in() { Err(Misfit::LogsIn) } else { Ok(changed) }
+        });
+        data = made.unwrap_or_else(|panicked| Err(Misfit::No(panicked))).map_err(|why| (position, why))?;
     }
     Ok(data)
 }

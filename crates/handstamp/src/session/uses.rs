@@ -68,7 +68,7 @@ impl<T: SessionData> Exchange<T> {
                 // An outdated entry is good enough for that.
                 match self.shared.store().lookup_outdated(&self.key_of(cookie), self.shared.now(), idle) {
                     Some(Lookup::Found(session)) => self.wait_before_touch(&session, wait),
-                    Some(Lookup::Absent | Lookup::Unreadable) | None => Some(wait),
+                    _ => Some(wait),
                 }
             }
             (State::Open(open), _) if open.counts && !open.destroy => {
@@ -83,11 +83,13 @@ impl<T: SessionData> Exchange<T> {
     pub(crate) async fn touch(&self) -> Result<(), SessionError> {
         let now = self.shared.now();
         let (over, claimed) = self.with_open(|open| {
-            let over = open.origin.as_ref().is_some_and(|origin| origin.life.is_over());
+            let over = open.origin.as_ref().and_then(|origin| origin.life.over());
             (over, self.claim_touch(open, now))
         });
+        if let Some(over) = over {
+            return Err(over);
+        }
         match claimed {
-            _ if over => Err(SessionError::Gone),
             Some(session) => self.shared.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted)),
             None => self.check_that_it_lives().await,
         }
@@ -97,7 +99,8 @@ impl<T: SessionData> Exchange<T> {
     async fn check_that_it_lives(&self) -> Result<(), SessionError> {
         let Some(key) = self.origin(|session| session.envelope.key) else { return Ok(()) };
         match self.shared.lookup_or_load(&key).await? {
-            Lookup::Absent => Err(SessionError::Gone),
+            Lookup::Absent | Lookup::Ended => Err(SessionError::Gone),
+            Lookup::Moved => Err(SessionError::Moved),
             Lookup::Found(_) | Lookup::Unreadable => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use axum::routing::post;
 use futures_util::FutureExt;
 use handstamp::{Session, SessionError, SessionLayer};
 use handstamp_testkit::until;
-use http::{Extensions, Request};
+use http::{Extensions, Request, StatusCode};
 use parking_lot::Mutex;
 use tower::ServiceExt;
 
@@ -103,11 +103,43 @@ async fn k8_a_task_cannot_renew_or_create_a_session_for_a_request_that_was_given
     assert_eq!(cluster.store.len(), 1);
 }
 
+/// The login is known by the change alone, whose closure is not there any more.
+#[tokio::test(start_paused = true)]
+async fn k1_a_task_cannot_log_in_for_a_request_that_was_given_up() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    assert_eq!(browser.post("/visit", "").await.body, "1");
+    for (name, expected) in [("bob", Err(StatusCode::UNAUTHORIZED)), ("ada", Ok("carol 1".to_owned()))] {
+        let kept = Kept::default();
+        let log_in =
+            move |session: &Session<User>| session.update(move |user| user.name = Some(name.to_owned()));
+        give_up_after(&node, &browser, &kept, log_in).await;
+        let session = kept.lock().take().unwrap();
+        assert!(matches!(session.commit().await, Err(SessionError::TooLate)));
+        assert_eq!(browser.me().await, expected);
+        browser.login("carol").await;
+    }
+}
+
 /// Sends a login to a handler that never responds, and gives the request up.
 async fn give_up_login(node: &Node, browser: &Browser, kept: &Kept) {
+    give_up_after(node, browser, kept, |session| {
+        session.renew();
+        session.update(|user| user.name = Some("bob".to_owned()));
+    })
+    .await;
+}
+
+async fn give_up_after(
+    node: &Node,
+    browser: &Browser,
+    kept: &Kept,
+    act: impl Fn(&Session<User>) + Clone + Send + Sync + 'static,
+) {
     let keep = kept.clone();
     let handler = post(async move |session: Session<User>| {
-        login(session.clone(), "bob".to_owned()).await;
+        act(&session);
         *keep.lock() = Some(session);
         pending::<()>().await;
     });

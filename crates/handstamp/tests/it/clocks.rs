@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp::store::{SaveOutcome, Store};
-use handstamp_core::record::Record;
+use handstamp_core::record::{Record, Sealer};
 use handstamp_core::time::Timestamp;
 use handstamp_testkit::{Faults, Log, until};
 use http::StatusCode;
 use tracing::Level;
 
-use crate::support::{Browser, Cluster, config};
+use crate::support::{Browser, Cluster, config, key_ring, stored_record};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: i64 = 24 * 3_600_000;
 
 impl Cluster {
     async fn record(&self, browser: &Browser) -> Record {
-        self.store.load(&browser.session_key()).await.unwrap().expect("a record").record
+        stored_record(self, browser).await
     }
 
     async fn time(&self) -> Timestamp {
@@ -32,6 +32,7 @@ impl Cluster {
         let revision = before.revision.next().unwrap();
         let expires_at = created_at.saturating_add(60 * MINUTE);
         let ahead = Record { revision, created_at, expires_at, ..before.clone() };
+        let ahead = Sealer::new(&key_ring()).seal(&ahead).unwrap();
         let saved = self.store.save(&ahead, before.revision, ttl, Bytes::new()).await.unwrap();
         assert_eq!(saved, SaveOutcome::Saved);
     }

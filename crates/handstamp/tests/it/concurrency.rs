@@ -1,8 +1,8 @@
 //! Many requests and one session.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -126,12 +126,15 @@ async fn a_renewal_is_not_starved_by_updates() {
     browser.login("ada").await;
     node.faults.delay(Duration::from_millis(10));
     let stop = Arc::new(AtomicBool::new(false));
+    let current = Arc::new(Mutex::new(browser.clone()));
     let mut updates = JoinSet::new();
     for _ in 0..8 {
-        let (mut browser, stop) = (browser.clone(), stop.clone());
+        let (current, stop) = (current.clone(), stop.clone());
         updates.spawn(async move {
             while !stop.load(Ordering::Relaxed) {
+                let mut browser = current.lock().unwrap().clone();
                 browser.post("/visit", "").await;
+                tokio::task::yield_now().await;
             }
         });
     }
@@ -139,6 +142,7 @@ async fn a_renewal_is_not_starved_by_updates() {
         let before = browser.session();
         assert_eq!(browser.post("/renew", "").await.status, StatusCode::OK);
         assert_ne!(browser.session(), before);
+        *current.lock().unwrap() = browser.clone();
     }
     stop.store(true, Ordering::Relaxed);
     updates.join_all().await;
@@ -154,7 +158,7 @@ async fn of_many_holders_of_an_id_that_is_renewed_none_forks_a_second_session() 
     let answers = all_at_once(requests).await;
     let mut alive = std::collections::BTreeSet::new();
     for (mut browser, status) in answers {
-        assert!(matches!(status.as_u16(), 200 | 401), "{status}");
+        assert!(matches!(status.as_u16(), 200 | 401 | 409), "{status}");
         if browser.cookie("__Host-id").is_some() && browser.me().await.is_ok() {
             alive.insert(browser.session());
         }
@@ -205,10 +209,8 @@ async fn a_logout_among_writes_is_final() {
         let writes = spread(&browser, &nodes).take(8).map(|browser| (browser, "/visit"));
         let ends =
             [(browser.clone(), "/renew"), (browser.clone(), "/logout"), (browser.on(&nodes[1]), "/visit")];
-        let answers = all_at_once(writes.chain(ends)).await;
-        // A renewal that was complete before the logout is another session: the logout was of the old one.
-        let renewed = answers.iter().filter(|(after, _)| after.session_is_new(&browser)).count();
-        assert_eq!(cluster.store.len(), renewed);
+        all_at_once(writes.chain(ends)).await;
+        assert!(cluster.store.is_empty(), "be it under a new id");
         assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
     }
 }

@@ -76,9 +76,10 @@ async fn an_id_that_is_gone_is_never_used_again() {
     let mut stale = browser.clone();
     browser.post("/logout", "").await;
     let old = stale.session();
-    stale.post("/visit", "").await;
+    assert_eq!(stale.post("/visit", "").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(stale.session(), old);
+    stale.login("eve").await;
     assert_ne!(stale.session(), old);
-    assert_eq!(stale.me().await, Err(StatusCode::UNAUTHORIZED));
     let mut planted = node.browser();
     planted.set_cookie("__Host-id", &old);
     planted.login("mallory").await;
@@ -115,7 +116,7 @@ async fn a_session_that_ends_while_a_request_writes_stays_ended() {
     assert_eq!(logout.status, StatusCode::NO_CONTENT);
     for answer in [late, also_late] {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "what it says was done is not");
-        assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
+        assert_eq!(answer.set_cookie(), None);
     }
     assert!(cluster.store.is_empty());
 }

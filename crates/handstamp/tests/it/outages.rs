@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use handstamp::store::{SaveOutcome, Store};
 use handstamp::{Encoding, OldData, Session, SessionData, SessionLayer};
 use handstamp_core::record::Record;
 use handstamp_testkit::until;
@@ -13,7 +12,10 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::support::{Browser, Cluster, Node, User, logged_in, logged_in_with, with_default_budgets};
+use crate::support::{
+    Browser, Cluster, Node, User, change_stored, logged_in, logged_in_with, stored_record,
+    with_default_budgets,
+};
 
 #[tokio::test]
 async fn a_read_that_fails_is_503_and_not_a_new_session() {
@@ -132,19 +134,15 @@ async fn one_request_asks_a_broken_store_once() {
 
 /// Puts another payload into the record of the browser's session.
 async fn plant(cluster: &Cluster, node: &Node, browser: &Browser, schema: u16, payload: &'static str) {
-    let stored = cluster.store.load(&browser.session_key()).await.unwrap().unwrap();
-    let replacing = stored.record.revision;
-    let revision = replacing.next().unwrap();
-    let planted =
-        Record { revision, schema, encoding: Encoding::Json, payload: payload.into(), ..stored.record };
-    let saved =
-        cluster.store.save(&planted, replacing, Duration::from_secs(600), Bytes::new()).await.unwrap();
-    assert_eq!(saved, SaveOutcome::Saved);
+    let change = |record: &mut Record| {
+        (record.schema, record.encoding, record.payload) = (schema, Encoding::Json, payload.into());
+    };
+    change_stored(cluster, browser, change).await;
     node.runtime.clear();
 }
 
 async fn stored_payload(cluster: &Cluster, browser: &Browser) -> Bytes {
-    cluster.store.load(&browser.session_key()).await.unwrap().unwrap().record.payload
+    stored_record(cluster, browser).await.payload
 }
 
 #[tokio::test]
@@ -224,8 +222,7 @@ async fn data_of_an_older_schema_is_migrated() {
     assert_eq!(upgraded.get("/names").await.body, "ada");
     assert_eq!(upgraded.post("/add", "").await.status, StatusCode::OK);
     assert_eq!(upgraded.get("/names").await.body, "ada lovelace");
-    let stored = cluster.store.load(&browser.session_key()).await.unwrap().unwrap();
-    assert_eq!(stored.record.schema, 2);
+    assert_eq!(stored_record(&cluster, &browser).await.schema, 2);
 }
 
 /// Those who wait for each other wait for the store all the same.

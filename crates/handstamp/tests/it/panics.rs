@@ -357,14 +357,8 @@ async fn k3_2_data_that_panics_when_it_is_read_counts_as_unreadable() {
     node.runtime.clear();
     assert_eq!(browser.get("/").await.body, "false", "the session is unchanged");
 
-    let key = browser.session_key();
-    let mut record = handstamp::store::Store::load(&cluster.store, &key).await.unwrap().unwrap().record;
-    let replacing = record.revision;
-    record.revision = record.revision.next().unwrap();
-    record.payload = b"\x81\xa5armed\xc3".as_slice().into();
+    change_stored(&cluster, &browser, |record| record.payload = b"\x81\xa5armed\xc3".as_slice().into()).await;
     let minute = Duration::from_secs(60);
-    let saved = handstamp::store::Store::save(&cluster.store, &record, replacing, minute, Default::default());
-    assert_eq!(saved.await.unwrap(), handstamp::store::SaveOutcome::Saved);
     node.runtime.clear();
     let answers = futures_util::future::join_all((0..3).map(|_| {
         let mut browser = browser.clone();

@@ -167,8 +167,7 @@ async fn k3_1_a_handler_reads_what_it_has_committed_as_others_do() {
     let node = cluster.node_for::<Skipping>(Router::new().route("/", post(handler))).await;
     let mut browser = node.browser();
     assert_eq!(browser.post("/", "").await.body, "Skipping { user: None, visits: 1 }");
-    let stored = handstamp::store::Store::load(&cluster.store, &browser.session_key()).await.unwrap();
-    assert_eq!(stored.unwrap().record.subject, None);
+    assert_eq!(stored_record(&cluster, &browser).await.subject, None);
 }
 
 /// One decoding for all saves that wait together, and none of them is lost.

@@ -20,7 +20,7 @@ async fn logs_messages_and_records_hold_no_credential() {
     browser.login("ada").await;
     let (cookie, key) = (browser.session(), browser.session_key());
     browser.post("/visit", "").await;
-    let record = cluster.store.load(&key).await.unwrap().unwrap().record.encode().unwrap();
+    let record = cluster.store.load(&key).await.unwrap().unwrap().entry.bytes().to_vec();
     node.faults.fail();
     browser.clone().post("/visit", "").await;
     browser.clone().post("/logout", "").await;

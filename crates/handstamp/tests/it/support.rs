@@ -10,11 +10,13 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use handstamp::store::{Clock, MemoryBus, MemoryStore, SystemClock};
+use bytes::Bytes;
+use handstamp::store::{Clock, MemoryBus, MemoryStore, SaveOutcome, Store, SystemClock};
 use handstamp::{Config, Fresh, Peek, Routes, Runtime, Session, SessionData, SessionKey, SessionLayer};
 use handstamp_core::cookie::CookieSigner;
 use handstamp_core::id::Namespace;
 use handstamp_core::keys::{KeyRing, Secret};
+use handstamp_core::record::{Opened, Record, Sealer};
 use handstamp_core::time::Timestamp;
 use handstamp_testkit::{Faults, FaultyStore, ManualClock, random_secret};
 use http::header::{COOKIE, SET_COOKIE};
@@ -22,6 +24,31 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
+
+/// The keys of the nodes in this process.
+pub(crate) fn key_ring() -> KeyRing {
+    KeyRing::new(Namespace::default(), &[Secret::parse(secret()).unwrap()]).unwrap()
+}
+
+/// The record of the browser's session.
+pub(crate) async fn stored_record(cluster: &Cluster, browser: &Browser) -> Record {
+    let stored = cluster.store.load(&browser.session_key()).await.unwrap().unwrap();
+    match Sealer::new(&key_ring()).open(&stored.entry).unwrap() {
+        Opened::Record(record, _) => record,
+        Opened::Tombstone(tombstone) => panic!("{tombstone:?}"),
+    }
+}
+
+/// Changes the record of the browser's session in the store. No node hears of it.
+pub(crate) async fn change_stored(cluster: &Cluster, browser: &Browser, change: impl FnOnce(&mut Record)) {
+    let mut record = stored_record(cluster, browser).await;
+    let replacing = record.revision;
+    record.revision = replacing.next().unwrap();
+    change(&mut record);
+    let entry = Sealer::new(&key_ring()).seal(&record).unwrap();
+    let saved = cluster.store.save(&entry, replacing, Duration::from_secs(600), Bytes::new()).await;
+    assert_eq!(saved.unwrap(), SaveOutcome::Saved);
+}
 
 /// The secret of the nodes in this process.
 pub(crate) fn secret() -> &'static str {
@@ -305,10 +332,8 @@ impl Browser {
 
     /// Where the record of the session lies.
     pub(crate) fn session_key(&self) -> SessionKey {
-        let namespace = Namespace::default();
-        let ring = KeyRing::new(namespace.clone(), &[Secret::parse(secret()).unwrap()]).unwrap();
-        let opened = CookieSigner::new(&ring, "__Host-id").open(self.session().as_bytes()).unwrap();
-        namespace.session_key(&opened.id)
+        let opened = CookieSigner::new(&key_ring(), "__Host-id").open(self.session().as_bytes()).unwrap();
+        Namespace::default().session_key(&opened.id)
     }
 
     /// The session of a request whose response has been sent.

@@ -333,6 +333,23 @@ async fn k5_2_a_touch_of_a_session_that_has_ended_says_so_each_time() {
     assert!(session.is_new());
 }
 
+/// K2.3: the store tells the first touch, and later ones do not ask it again.
+#[tokio::test(start_paused = true)]
+async fn k2_3_a_touch_of_a_session_that_has_moved_says_so_each_time() {
+    let cluster = Cluster::new();
+    let timeout = Duration::from_secs(100);
+    let node = cluster.node_with(config().session_timeout(timeout)).await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    let session = browser.take_session().await;
+    assert_eq!(browser.post("/renew", "").await.status, StatusCode::OK);
+    // It is time for a touch.
+    cluster.clock.advance(timeout / 5);
+    for _ in 0..3 {
+        assert!(matches!(session.touch().await, Err(handstamp::SessionError::Moved)));
+    }
+}
+
 /// K5.2: also where it is not time for a touch yet.
 #[tokio::test(start_paused = true)]
 async fn k5_2_a_touch_after_a_logout_on_any_node_says_so() {

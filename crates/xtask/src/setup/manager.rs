@@ -35,6 +35,10 @@ impl Manager {
     fn package(self, program: &'static str) -> &'static str {
         match (self, program) {
             (Self::Apk | Self::Brew, "redis-server") => "redis",
+            (Self::Apk, "chromedriver") => "chromium-chromedriver",
+            (Self::AptGet, "chromedriver") => "chromium-driver",
+            // Its Chromium is not signed.
+            (Self::Brew, "chromium") => "google-chrome",
             // By the file, since newer Fedoras have it from Valkey.
             (Self::Dnf, "redis-server") => "/usr/bin/redis-server",
             _ => program,
@@ -90,13 +94,18 @@ mod tests {
 
     #[test]
     fn every_package_manager_has_its_own_names() {
-        let programs = ["redis-server", "nginx"];
-        assert_eq!(lines(Manager::Apk, &programs), ["sudo apk add redis nginx"]);
-        assert_eq!(lines(Manager::Brew, &programs), ["brew install redis nginx"]);
+        let programs = ["redis-server", "nginx", "chromium", "chromedriver"];
+        assert_eq!(
+            lines(Manager::Apk, &programs),
+            ["sudo apk add redis nginx chromium chromium-chromedriver"]
+        );
+        assert_eq!(lines(Manager::Brew, &programs), ["brew install redis nginx google-chrome chromedriver"]);
         assert_eq!(
             lines(Manager::Dnf, &programs),
-            ["sudo dnf install --assumeyes /usr/bin/redis-server nginx"]
+            ["sudo dnf install --assumeyes /usr/bin/redis-server nginx chromium chromedriver"]
         );
+        let [_, install] = lines(Manager::AptGet, &programs).try_into().unwrap();
+        assert!(install.ends_with(" redis-server nginx chromium chromium-driver"), "{install}");
     }
 
     #[test]

@@ -56,7 +56,14 @@ fn add_components() -> Result<(), Failure> {
 }
 
 fn missing(is_installed: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    PROGRAMS.into_iter().filter(|program| !is_installed(program)).collect()
+    let is_there =
+        |program: &str| is_installed(program) || other_names(program).iter().any(|name| is_installed(name));
+    PROGRAMS.into_iter().filter(|program| !is_there(program)).collect()
+}
+
+/// What else serves as this program.
+fn other_names(program: &str) -> &'static [&'static str] {
+    if program == "chromium" { &BROWSERS } else { &[] }
 }
 
 /// Who installs what is missing, and with which right.
@@ -106,10 +113,18 @@ fn told(missing: &[&str]) -> String {
 }
 
 /// What the tests start.
-const PROGRAMS: [&str; 2] = ["redis-server", "nginx"];
+const PROGRAMS: [&str; 4] = ["redis-server", "nginx", "chromium", "chromedriver"];
 
-const BY_HAND: &str =
-    "Please install by hand: Redis 7 or newer (or Valkey, with a `redis-server`) and nginx 1.22 or newer.";
+/// The names under which chromedriver looks for a browser besides.
+const BROWSERS: [&str; 4] = [
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+const BY_HAND: &str = "Please install by hand: Redis 7 or newer (or Valkey, with a `redis-server`), nginx 1.22 or newer, and \
+                       Chromium or Chrome with the chromedriver of its version.";
 
 #[cfg(test)]
 mod tests {
@@ -118,7 +133,8 @@ mod tests {
     #[test]
     fn only_what_is_missing_is_installed() {
         assert_eq!(missing(|_| true), [""; 0]);
-        assert_eq!(missing(|program| program == "nginx"), ["redis-server"]);
+        assert_eq!(missing(|program| program == "nginx"), ["redis-server", "chromium", "chromedriver"]);
+        assert_eq!(missing(|program| program == "google-chrome"), ["redis-server", "nginx", "chromedriver"]);
         assert_eq!(missing(|_| false), PROGRAMS);
     }
 

@@ -19,7 +19,8 @@ impl HeldServices {
     pub(super) fn hold(manager: Manager, packages: &[&str], privilege: Privilege) -> Result<Self, Failure> {
         let mut units = Vec::new();
         if manager == Manager::AptGet && Path::new("/run/systemd/system").is_dir() {
-            units = packages.iter().map(|package| format!("{package}.service")).collect();
+            let services = packages.iter().filter(|package| SERVICES.contains(package));
+            units = services.map(|package| format!("{package}.service")).collect();
             // A unit that is there already is somebody's, and may be running.
             units.retain(|unit| !Step::new(&format!("systemctl cat {unit}")).succeeds());
         }
@@ -44,3 +45,6 @@ impl HeldServices {
         Step::new(&format!("{sudo}systemctl {verb} {}", self.units.join(" "))).run()
     }
 }
+
+/// The packages of Debian that bring one of the same name.
+const SERVICES: [&str; 2] = ["redis-server", "nginx"];

@@ -30,7 +30,7 @@ async fn a_shard_that_hangs_costs_the_others_no_time() {
         let second = changed(&saved, "second");
         assert_eq!(node.save(&second, saved.revision).await.unwrap(), SaveOutcome::Saved);
         assert_eq!(node.load(&record_in(1, 6).key).await.unwrap(), Lookup::Absent);
-        assert!(node.delete(&second).await.unwrap());
+        assert!(node.end(&second).await.unwrap());
         assert_eq!(started.elapsed(), Duration::ZERO);
     };
     let (waited, ()) = tokio::join!(waiting, others);
@@ -81,14 +81,14 @@ async fn a_shard_that_is_not_heard_is_read_through_and_the_others_are_not() {
         two.read(&record.key).await.unwrap();
     }
     two.ears[0].close();
-    assert!(one.delete(&records[0]).await.unwrap());
+    assert!(one.end(&records[0]).await.unwrap());
     sleep(MAX_STALENESS).await;
     assert_eq!(two.lookup(&records[0].key), None);
     let limit = Duration::from_secs(20);
     assert_eq!(two.outdated(&records[0].key, limit), Some(found("first")), "a copy for an outage");
     let calls = [0, 1].map(|shard| two.faults[shard].calls());
     for _ in 0..10 {
-        assert_eq!(two.read(&records[0].key).await.unwrap(), Lookup::Absent);
+        assert_eq!(two.read(&records[0].key).await.unwrap(), Lookup::Ended);
         assert_eq!(two.read(&records[1].key).await.unwrap(), found("first"));
     }
     assert_eq!([0, 1].map(|shard| two.faults[shard].calls() - calls[shard]), [10, 0]);

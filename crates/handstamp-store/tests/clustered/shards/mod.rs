@@ -56,7 +56,8 @@ impl ShardedCluster {
         let clustered = ClusteredStore::start(
             ShardedStore::new(&self.layout, [store_0, store_1]),
             ShardedBus::new(&self.layout, [bus_0, bus_1]),
-            messenger(name, SECRET),
+            &ring(SECRET),
+            node_id(name),
             Arc::new(SystemClock),
             settings,
         );
@@ -72,7 +73,7 @@ impl ShardedCluster {
     async fn copy_to_second(&self, record: &Record) {
         assert_eq!(self.layout.shard_of(&record.key), SHARDS[0]);
         let stored = self.stores[0].load(&record.key).await.unwrap().unwrap();
-        assert_eq!(self.stores[1].create(&stored.record, TTL).await.unwrap(), CreateOutcome::Created);
+        assert_eq!(self.stores[1].create(&stored.entry, TTL).await.unwrap(), CreateOutcome::Created);
     }
 }
 

@@ -39,7 +39,7 @@ async fn a_fill_from_before_a_shard_lost_sessions_is_not_believed() {
     let (loaded, ()) = tokio::join!(node.load(&moved.key), async {
         held.reached().await;
         cluster.move_to_second(&moved).await;
-        let second = changed(&moved, "second");
+        let second = sealed(&changed(&moved, "second"));
         let saved = cluster.stores[1].save(&second, moved.revision, TTL, "not heard".into());
         assert_eq!(saved.await.unwrap(), SaveOutcome::Saved);
         let clears = node.clears();
@@ -128,9 +128,9 @@ async fn assert_ended_in_time_without_messages(
     record: &Record,
 ) {
     node.ears[1].close();
-    assert!(cluster.stores[1].delete(&record.key, "not heard".into()).await.unwrap());
+    end_in(&cluster.stores[1], record).await;
     sleep(MAX_STALENESS).await;
-    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Absent);
+    assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,6 +154,6 @@ async fn a_session_that_moved_is_cached_again_and_depends_on_where_it_lies_now()
     let second = changed(&moved, "second");
     assert_eq!(one.save(&second, moved.revision).await.unwrap(), SaveOutcome::Saved);
     until("two hears of it", async || two.read(&moved.key).await.unwrap() == found("second")).await;
-    assert!(one.delete(&moved).await.unwrap());
-    until("two hears of the end", async || two.read(&moved.key).await.unwrap() == Lookup::Absent).await;
+    assert!(one.end(&moved).await.unwrap());
+    until("two hears of the end", async || two.read(&moved.key).await.unwrap() == Lookup::Ended).await;
 }

@@ -32,9 +32,9 @@ async fn what_came_from_a_shard_that_is_gone_is_not_served() {
     assert_eq!(two.lookup(&records[0].key), None, "nobody listened meanwhile");
     assert_eq!(two.read(&records[0].key).await.unwrap(), found("first"));
     assert_eq!(two.lookup(&records[0].key), Some(found("first")));
-    one.delete(&records[0]).await.unwrap();
+    one.end(&records[0]).await.unwrap();
     until("two hears of the end", async || two.lookup(&records[0].key) != Some(found("first"))).await;
-    assert_eq!(two.read(&records[0].key).await.unwrap(), Lookup::Absent);
+    assert_eq!(two.read(&records[0].key).await.unwrap(), Lookup::Ended);
 }
 
 #[tokio::test(start_paused = true)]

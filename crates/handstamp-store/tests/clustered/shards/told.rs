@@ -1,7 +1,7 @@
 //! Who tells whom: messages for all shards or one, and what ended while a shard was away.
 
 use handstamp_core::record::Record;
-use handstamp_store::{Bus, Lookup, Settings, Shard, Store, Subscription};
+use handstamp_store::{Bus, Lookup, Settings, Shard, Subscription};
 use handstamp_testkit::until;
 use tokio::time::Instant;
 
@@ -45,7 +45,7 @@ async fn a_shard_that_is_back_is_told_what_ended_and_does_not_wait_for_the_other
     let [of_many, ended] = node.create_two().await;
     end_many_of(&node, 0, &of_many).await;
     node.faults[1].fail();
-    assert!(node.delete(&ended).await.is_err());
+    assert!(node.end(&ended).await.is_err());
     assert!(!cluster.stores[1].is_empty());
     node.faults[1].work();
     until("the shard is told", async || cluster.stores[1].is_empty()).await;
@@ -62,14 +62,14 @@ async fn at_the_end_every_shard_that_is_there_is_told_what_ended() {
         let records = node.create_two().await;
         end_many_of(&node, shard, &records[shard]).await;
         node.faults[1 - shard].fail();
-        assert!(node.delete(&records[1 - shard]).await.is_err());
+        assert!(node.end(&records[1 - shard]).await.is_err());
         // The listeners have no time to notice.
         node.faults[1 - shard].work();
         let started = Instant::now();
         node.clustered.shutdown().await;
         assert!(started.elapsed() <= Settings::default().save_budget, "the others are not waited for");
-        assert!(cluster.stores[1 - shard].load(&records[1 - shard].key).await.unwrap().is_none());
-        assert!(cluster.stores[shard].load(&records[shard].key).await.unwrap().is_some());
+        assert!(!is_in(&cluster.stores[1 - shard], &records[1 - shard]).await);
+        assert!(is_in(&cluster.stores[shard], &records[shard]).await);
         node.faults[shard].work();
     }
 }
@@ -90,7 +90,7 @@ async fn what_ends_in_a_shard_while_another_takes_its_place_is_ended_there_too()
             node.faults[0].lose_answers(1);
             node.faults[1].fail();
         }
-        let (deleted, ()) = tokio::join!(node.delete(&ended), async {
+        let (deleted, ()) = tokio::join!(node.end(&ended), async {
             held.reached().await;
             cluster.layout.give(&ended.key, SHARDS[1]);
             if is_gone {
@@ -99,9 +99,9 @@ async fn what_ends_in_a_shard_while_another_takes_its_place_is_ended_there_too()
             held.release();
         });
         assert_eq!(deleted.is_err(), reply_is_lost);
-        assert_eq!(node.read(&ended.key).await.unwrap(), Lookup::Absent);
+        assert_eq!(node.read(&ended.key).await.unwrap(), Lookup::Ended);
         node.faults[1].work();
-        until("it is ended", async || cluster.stores[1].load(&ended.key).await.unwrap().is_none()).await;
+        until("it is ended", async || !is_in(&cluster.stores[1], &ended).await).await;
     }
 }
 
@@ -114,10 +114,10 @@ async fn what_has_ended_in_a_shard_that_is_gone_is_ended_in_the_one_in_its_place
     cluster.copy_to_second(&ended).await;
     node.ears[1].refuse();
     until("it is noticed", async || !node.clustered.running()).await;
-    assert!(node.delete(&ended).await.unwrap());
+    assert!(node.end(&ended).await.unwrap());
     cluster.layout.give(&ended.key, SHARDS[1]);
     cluster.layout.remove(SHARDS[0]);
-    until("it is ended", async || cluster.stores[1].load(&ended.key).await.unwrap().is_none()).await;
+    until("it is ended", async || !is_in(&cluster.stores[1], &ended).await).await;
 }
 
 /// A shard does not answer any more, and this session of it is ended meanwhile, and so are a thousand others: many more
@@ -125,7 +125,7 @@ async fn what_has_ended_in_a_shard_that_is_gone_is_ended_in_the_one_in_its_place
 async fn end_many_of(node: &ShardedNode, shard: usize, record: &Record) {
     node.faults[shard].fail();
     for key in keys_in(shard, 1_000).into_iter().chain([record.key]) {
-        assert!(node.clustered.writes().delete(&key).await.is_err());
+        assert!(node.clustered.writes().end(&key).await.is_err());
     }
     node.faults[shard].hang();
 }

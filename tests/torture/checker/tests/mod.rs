@@ -1,15 +1,17 @@
-//! Small histories, good ones and bad ones: the checker must see, and must not see ghosts.
+//! For each rule, a history that breaks it, and similar ones that do not.
+
+mod jar;
+mod late;
 
 use super::*;
-use crate::history::{Answer, Call, Label, Operation, Outcome};
+use crate::history::{Answer, Call, Label, Operation, Outcome, SetCookie};
 use crate::slots::Part;
 
 const BOUND: Duration = Duration::from_secs(2);
 
 /// A history that begins with a login on node 0, from second 0 to 1, which gives cookie 0.
 fn history(calls: impl IntoIterator<Item = Call>) -> History {
-    let login = Call { cookie: None, ..call(Operation::Login, 0, 0, 0, cookie(0)) };
-    let calls = std::iter::once(login).chain(calls).collect();
+    let calls = std::iter::once(login(0, 0, 0)).chain(calls).collect();
     // The cookies' sessions lie in slots of the same numbers.
     History { username: "ada".to_owned(), calls, slots: (0..10).collect() }
 }
@@ -25,11 +27,12 @@ fn call(operation: Operation, label: Label, node: usize, second: u64, answer: An
         start: Duration::from_secs(second),
         end: Duration::from_secs(second + 1),
         outcome: Outcome::Done(answer),
+        set_cookie: SetCookie::Nothing,
     }
 }
 
-fn cookie(label: Label) -> Answer {
-    Answer { username: Some("ada".to_owned()), visits: None, cookie: Some(label) }
+fn named() -> Answer {
+    Answer { username: Some("ada".to_owned()), ..Answer::default() }
 }
 
 fn visits(visits: u64) -> Answer {
@@ -45,22 +48,53 @@ fn read(label: Label, node: usize, second: u64, count: u64) -> Call {
     call(Operation::Read, label, node, second, answer)
 }
 
+/// A read that shows no name.
+fn anonymous_read(label: Label, node: usize, second: u64, count: u64) -> Call {
+    call(Operation::Read, label, node, second, visits(count))
+}
+
+/// A write without a login, whose answer leaves the jar alone.
+fn note(label: Option<Label>, node: usize, second: u64) -> Call {
+    Call { cookie: label, ..call(Operation::Note, 0, node, second, Answer::default()) }
+}
+
+fn login(to: Label, node: usize, second: u64) -> Call {
+    Call { cookie: None, ..call(Operation::Login, to, node, second, named()) }.and(SetCookie::Gives(to))
+}
+
 fn renewal(from: Label, to: Label, node: usize, second: u64) -> Call {
-    call(Operation::Renew, from, node, second, cookie(to))
+    call(Operation::Renew, from, node, second, named()).and(SetCookie::Gives(to))
+}
+
+/// A renewal that was answered with an error, and a cookie all the same.
+fn uncertain_renewal(from: Label, to: Label, node: usize, second: u64) -> Call {
+    renewal(from, to, node, second).but(Outcome::Failed(503)).and(SetCookie::Gives(to))
 }
 
 fn logout(label: Label, node: usize, second: u64) -> Call {
-    call(Operation::Logout, label, node, second, Answer::default())
+    call(Operation::Logout, label, node, second, Answer::default()).and(SetCookie::Removes)
+}
+
+/// A call that takes from one second to another.
+fn from_to(start: u64, end: u64, call: Call) -> Call {
+    Call { start: Duration::from_secs(start), end: Duration::from_secs(end), ..call }
 }
 
 trait But {
-    /// The same call with this outcome.
+    /// The same call with this outcome, which leaves the jar alone.
     fn but(self, outcome: Outcome) -> Self;
+
+    /// The same call with an answer that does this to the jar.
+    fn and(self, set_cookie: SetCookie<Label>) -> Self;
 }
 
 impl But for Call {
     fn but(self, outcome: Outcome) -> Self {
-        Self { outcome, ..self }
+        Self { outcome, set_cookie: SetCookie::Nothing, ..self }
+    }
+
+    fn and(self, set_cookie: SetCookie<Label>) -> Self {
+        Self { set_cookie, ..self }
     }
 }
 
@@ -119,7 +153,7 @@ fn an_update_tells_what_was_there_before() {
 
 #[test]
 fn an_update_of_unknown_outcome_may_be_there_or_not() {
-    for outcome in [Outcome::Unknown, Outcome::Failed(503), Outcome::Failed(409)] {
+    for outcome in [Outcome::Unknown, Outcome::Failed(503)] {
         for shown in [0, 1] {
             assert_good([visit(0, 0, 1, 1).but(outcome.clone()), read(0, 1, 9, shown)]);
         }
@@ -141,9 +175,11 @@ fn updates_that_nobody_asked_for_are_seen() {
 
 #[test]
 fn a_refused_update_is_not_made() {
-    let refused = visit(0, 0, 2, 0).but(Outcome::Refused);
-    assert_good([renewal(0, 1, 1, 1), refused.clone(), read(1, 1, 5, 0)]);
-    assert_bad(&[(Rule::PhantomUpdate, 3)], [renewal(0, 1, 1, 1), refused, read(1, 1, 5, 1)]);
+    for outcome in [Outcome::Refused, Outcome::Conflict] {
+        let refused = visit(0, 0, 2, 0).but(outcome);
+        assert_good([renewal(0, 1, 1, 1), refused.clone(), read(1, 1, 5, 0)]);
+        assert_bad(&[(Rule::PhantomUpdate, 3)], [renewal(0, 1, 1, 1), refused, read(1, 1, 5, 1)]);
+    }
 }
 
 #[test]
@@ -239,28 +275,51 @@ fn nobody_is_logged_out_by_an_outage() {
 fn only_known_errors_are_expected() {
     assert_good([read(0, 1, 1, 0).but(Outcome::Failed(503))]);
     assert_bad(&[(Rule::Unexpected, 1)], [read(0, 1, 1, 0).but(Outcome::Failed(500))]);
+    // A cookie from before is no reason to refuse a login or a logout.
+    for outcome in [Outcome::Refused, Outcome::Conflict] {
+        for before in [logout(0, 0, 1), renewal(0, 1, 0, 1)] {
+            for late in [renewal(0, 2, 0, 3), logout(0, 0, 3)] {
+                assert_good([before.clone(), late.clone()]);
+                assert_bad(&[(Rule::Unexpected, 2)], [before.clone(), late.but(outcome.clone())]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_login_gives_up_only_where_others_keep_changing_the_session() {
+    let conflict = renewal(0, 1, 0, 3).but(Outcome::Conflict);
+    assert_bad(&[(Rule::Unexpected, 1)], [conflict.clone()]);
+    for write in [visit(0, 1, 3, 1), note(Some(0), 1, 3), visit(0, 1, 1, 0).but(Outcome::Unknown)] {
+        assert_good([write, conflict.clone()]);
+    }
+    for other in [visit(0, 1, 1, 1), read(0, 1, 3, 0), visit(0, 1, 3, 0).but(Outcome::Conflict)] {
+        assert_bad(&[(Rule::Unexpected, 2)], [other, conflict.clone()]);
+    }
+    let refused = conflict.but(Outcome::Refused);
+    assert_bad(&[(Rule::Unexpected, 2), (Rule::LoggedOut, 2)], [visit(0, 1, 3, 1), refused]);
 }
 
 /// A renewal that was answered with an error and a cookie: the session is there under that, and moves when it can.
 #[test]
 fn a_session_on_its_way_is_there_under_its_new_cookie() {
-    let uncertain = renewal(0, 1, 0, 3).but(Outcome::Uncertain(1));
+    let uncertain = uncertain_renewal(0, 1, 0, 3);
     assert_good([visit(0, 0, 1, 1), uncertain.clone(), read(1, 1, 9, 1)]);
     assert_good([visit(0, 0, 1, 1), uncertain.clone(), read(0, 1, 4, 1), read(0, 1, 9, 1)]);
     let refused = read(1, 1, 9, 0).but(Outcome::Refused);
     assert_bad(&[(Rule::LoggedOut, 3)], [visit(0, 0, 1, 1), uncertain.clone(), refused.clone()]);
-    // Who logs out under the old cookie meanwhile ends it under both.
+    // A logout under the old cookie ends it under both.
     assert_good([visit(0, 0, 1, 1), uncertain.clone(), logout(0, 1, 4), refused]);
-    // What was acknowledged before must be there; what comes under the old cookie meanwhile may come later.
+    // Updates from before must be there; later ones under the old cookie may follow.
     assert_bad(&[(Rule::LostUpdate, 3)], [visit(0, 0, 1, 1), uncertain.clone(), read(1, 1, 9, 0)]);
     assert_good([visit(0, 0, 1, 1), uncertain, visit(0, 1, 4, 2), read(1, 1, 9, 1)]);
 }
 
-/// Slot 0 had a failover: what was acknowledged from second 3 to 5 may be lost.
+/// Slot 0 had a failover: updates acknowledged from second 3 to 5 may be lost.
 fn after_failover(calls: impl IntoIterator<Item = Call>) -> (Vec<(Rule, usize)>, u64, u64) {
     let time = Duration::from_secs(3)..Duration::from_secs(5);
     let doubts = [Doubt { part: Part::new(vec![0..=0]), time }];
-    let Findings { violations, uncertain, lost } = check(&history(calls), BOUND, &doubts);
+    let Findings { violations, uncertain, lost, .. } = check(&history(calls), BOUND, &doubts);
     (violations.iter().map(|violation| (violation.rule, violation.call)).collect(), uncertain, lost)
 }
 
@@ -269,7 +328,7 @@ fn an_update_just_before_a_failover_may_be_lost() {
     let seen = [visit(0, 0, 1, 1), visit(0, 0, 4, 2)];
     assert_eq!(after_failover(seen.clone().into_iter().chain([read(0, 1, 9, 2)])), (vec![], 1, 0));
     assert_eq!(after_failover(seen.clone().into_iter().chain([read(0, 1, 9, 1)])), (vec![], 1, 1));
-    // Even for who saw it, and where it was made.
+    // Also for a reader that has seen it, and on the node where it was made.
     assert_eq!(after_failover(seen.clone().into_iter().chain([read(0, 0, 9, 1)])), (vec![], 1, 1));
     // But that one, and no other.
     let none = seen.into_iter().chain([read(0, 1, 9, 0)]);

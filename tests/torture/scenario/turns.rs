@@ -1,0 +1,129 @@
+//! Logins, renewals and logouts one after another, so that more is known for certain about the updates in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::time::{Instant, sleep};
+
+use super::{LEADER, PAUSE, SHORT, Scenario, pause};
+use crate::history::{Call, Label, Operation, Outcome};
+
+impl Scenario {
+    /// Uses one session with several actors, of which the leader alone changes the cookie, except that it sometimes renews twice at the same
+    /// time. Returns the last cookie, if there was one.
+    pub(super) async fn take_turns(self: &Arc<Self>, rng: &mut Rng) -> Option<Label> {
+        if !self.begin(rng).await {
+            return None;
+        }
+        let actors = rng.usize(1..4);
+        let tasks: Vec<_> =
+            (1..=actors).map(|actor| tokio::spawn(self.clone().act(actor, rng.fork()))).collect();
+        self.lead(rng).await;
+        let busy_to_the_end = rng.bool();
+        if !busy_to_the_end {
+            self.stop();
+            for task in &tasks {
+                while !task.is_finished() {
+                    sleep(PAUSE).await;
+                }
+            }
+            // By now every node has to show the acknowledged updates.
+            sleep(self.options.bound + SHORT).await;
+            self.read_until_told(self.current(), rng).await;
+        }
+        self.log_out(self.current(), rng).await;
+        sleep(SHORT).await;
+        self.stop();
+        for task in tasks {
+            task.await.expect("an actor does not panic");
+        }
+        Some(self.current())
+    }
+
+    /// Begins a session, with a login or with a write.
+    async fn begin(&self, rng: &mut Rng) -> bool {
+        let operation = if rng.u8(..3) == 0 { Operation::Note } else { Operation::Login };
+        while Instant::now() < self.options.deadline {
+            if self.ask(LEADER, operation, None, rng).await.is_done() {
+                return true;
+            }
+            sleep(PAUSE).await;
+        }
+        false
+    }
+
+    /// Reads and changes the session until told to stop.
+    async fn act(self: Arc<Self>, actor: usize, mut rng: Rng) {
+        while !self.state.lock().stopped {
+            self.use_once(actor, &mut rng).await;
+            pause(&mut rng).await;
+        }
+    }
+
+    /// The same, with renewals in between, for some seconds, or until the session may have ended.
+    async fn lead(&self, rng: &mut Rng) {
+        let end = Instant::now() + Duration::from_millis(rng.u64(2_000..15_000));
+        while Instant::now() < end.min(self.options.deadline) {
+            let go_on = match rng.u8(..20) {
+                0 => self.renew(rng).await,
+                1 if rng.bool() => self.renew_twice(rng).await,
+                _ => self.use_once(LEADER, rng).await != Outcome::Refused,
+            };
+            if !go_on {
+                return;
+            }
+            pause(rng).await;
+        }
+    }
+
+    async fn use_once(&self, actor: usize, rng: &mut Rng) -> Outcome {
+        let current = self.current();
+        match rng.u8(..10) {
+            0..4 => self.ask(actor, Operation::Visit, Some(current), rng).await.outcome,
+            4 => self.ask(actor, Operation::Note, Some(current), rng).await.outcome,
+            // An earlier cookie, which may be refused.
+            5 if current > 0 => {
+                self.ask(actor, Operation::Read, Some(rng.usize(..current)), rng).await;
+                Outcome::Unknown
+            }
+            _ => self.ask(actor, Operation::Read, Some(current), rng).await.outcome,
+        }
+    }
+
+    /// Returns whether the session is certainly still there.
+    async fn renew(&self, rng: &mut Rng) -> bool {
+        let renewal = self.ask(LEADER, Operation::Renew, Some(self.current()), rng).await;
+        match renewal.outcome {
+            Outcome::Done(_) => renewal.given().is_some(),
+            // Nothing was done, unless the answer gave a cookie.
+            Outcome::Conflict | Outcome::Failed(_) => !renewal.is_uncertain(),
+            Outcome::Refused | Outcome::Unknown => false,
+        }
+    }
+
+    /// Renews one cookie twice at the same time, reads with both new cookies, and continues with the one in the jar. Returns whether its
+    /// session is certainly still there.
+    async fn renew_twice(&self, rng: &mut Rng) -> bool {
+        let old = Some(self.current());
+        let mut other_rng = rng.fork();
+        let (one, other) = tokio::join!(
+            self.ask(LEADER, Operation::Renew, old, rng),
+            self.ask(LEADER, Operation::Renew, old, &mut other_rng)
+        );
+        let both = [one, other];
+        for new in both.iter().filter_map(Call::given) {
+            self.read_until_told(new, rng).await;
+        }
+        both.iter().all(|call| call.is_done() && call.given().is_some())
+    }
+
+    /// The cookie that the jar holds, or held until the logout.
+    fn current(&self) -> Label {
+        self.state.lock().last
+    }
+
+    fn stop(&self) {
+        self.state.lock().stopped = true;
+    }
+}
