@@ -1,0 +1,211 @@
+//! The rules of the protocol, the size of the model, and the steps.
+
+use stateright::{Model, Property};
+
+use crate::properties;
+use crate::request::{Intent, Reply, Stage};
+use crate::script::Script;
+use crate::store::Id;
+use crate::world::{Job, Purpose, World};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Protocol {
+    /// A renewal leaves a tombstone under the old id, which names the new one.
+    pub(crate) renewals_leave_tombstones: bool,
+    /// A delete leaves a tombstone.
+    pub(crate) deletes_leave_tombstones: bool,
+    /// A logout follows tombstones.
+    pub(crate) end_follows: bool,
+    /// Other deletes do not follow tombstones.
+    pub(crate) only_end_follows: bool,
+    /// How a retirement is repeated after a failover.
+    pub(crate) retirement_is_repeated: RepeatedAs,
+    /// A logout that the store has confirmed does not follow tombstones when it is repeated after a failover.
+    pub(crate) confirmed_end_is_repeated_as_erase: bool,
+    /// For which unknown retirements a tombstone is kept longer than 30 s.
+    pub(crate) tombstone_outlives: Outlives,
+    /// A record names the id that it was renewed from, until the record there is known to be retired.
+    pub(crate) record_names_predecessor: bool,
+    /// A renewal first erases the predecessor that the old record names.
+    pub(crate) renewal_erases_predecessor: bool,
+    /// A renewal is given up if that predecessor turns out to have been logged out of.
+    pub(crate) renewal_stops_if_ended: bool,
+    /// A repeated or late retirement that finds the session ended also ends the successor.
+    pub(crate) late_retirement_ends_successor: bool,
+    /// A renewal keeps the old record if the new one disappears before its id was sent to the browser.
+    pub(crate) lost_successor_keeps_session: bool,
+    /// Only a login creates a session where another has moved or ended recently.
+    pub(crate) late_changes_are_refused: bool,
+    /// Only a logout removes the cookie.
+    pub(crate) only_logout_removes_cookie: bool,
+    pub(crate) login_on_moved: LoginOnMoved,
+    /// A logout that fails is retried from the id where it failed. Otherwise it is retried from the first id.
+    pub(crate) failed_end_resumes: bool,
+
+    pub(crate) starts: &'static [Start],
+    /// The kinds of requests that the visitor makes.
+    pub(crate) intents: &'static [Intent],
+    /// The number of requests of the visitor.
+    pub(crate) requests: usize,
+    /// The number of requests of the attacker.
+    pub(crate) attacks: usize,
+    /// The number of replies that are lost.
+    pub(crate) faults: u8,
+    pub(crate) failover: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Client {
+    Visitor,
+    Attacker,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Start {
+    NoSession,
+    /// The visitor has the id of an anonymous session, which the attacker has planted.
+    Planted,
+    LoggedIn,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RepeatedAs {
+    Retirement,
+    Erase,
+    End,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outlives {
+    None,
+    /// The one that wrote it.
+    ItsOwnRetirement,
+    /// All of that id.
+    AnyRetirement,
+}
+
+/// What a login does if its session has moved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum LoginOnMoved {
+    CreatesSession,
+    Follows,
+    IsRefused,
+}
+
+/// Requests and jobs are identified by index. The index of a job can change from state to state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    Begin(Client, Intent, Option<Id>),
+    Run(usize, Reply),
+    /// The response arrives at the client.
+    Deliver(usize),
+    RunJob(usize, Reply),
+    /// A node has asked for 20 s whether a record is retired.
+    GiveUp(usize),
+    /// A node that asks whether a record is retired crashes.
+    Crash(usize),
+    /// A tombstone expires.
+    Expire(Id),
+    /// The last writes are lost; if there are none, the nodes have only subscribed again.
+    FailOver(usize),
+}
+
+impl Model for Protocol {
+    type State = World;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<World> {
+        self.starts.iter().map(|&start| World::new(start, self)).collect()
+    }
+
+    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
+        self.begin(world, steps);
+        for (n, request) in world.requests.iter().enumerate() {
+            match request.stage {
+                Stage::Running(script) => run(n, &script, world.faults, steps),
+                Stage::Responded(_) => steps.push(Step::Deliver(n)),
+                Stage::Done(_) => {}
+            }
+        }
+        for (j, job) in world.jobs.iter().enumerate() {
+            run_job(j, job, world.faults, steps);
+        }
+        steps.extend(world.store.ids().filter(|&id| world.may_expire(id, self)).map(Step::Expire));
+        if let Some(losable) = world.store.losable() {
+            steps.extend((0..=losable).map(Step::FailOver));
+        }
+    }
+
+    fn next_state(&self, world: &World, step: Step) -> Option<World> {
+        let mut next = world.clone();
+        next.take(step, self)?;
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::all()
+    }
+}
+
+impl Protocol {
+    fn begin(&self, world: &World, steps: &mut Vec<Step>) {
+        let begun = |client| world.requests.iter().filter(|request| request.client == client).count();
+        if begun(Client::Visitor) < self.requests {
+            // Without a cookie there is nothing to read, to renew or to end.
+            let has_effect = |intent| world.jar.is_some() || matches!(intent, Intent::Change | Intent::Login);
+            let intents = self.intents.iter().filter(|&&intent| has_effect(intent));
+            steps.extend(intents.map(|&intent| Step::Begin(Client::Visitor, intent, world.jar)));
+        }
+        if begun(Client::Attacker) < self.attacks {
+            for id in world.attacker_has.iter() {
+                let begin = |intent| Step::Begin(Client::Attacker, intent, Some(id));
+                steps.extend([Intent::Login, Intent::Logout].map(begin));
+            }
+        }
+    }
+}
+
+impl World {
+    /// `None` if the step is not possible.
+    fn take(&mut self, step: Step, protocol: &Protocol) -> Option<()> {
+        match step {
+            Step::Begin(client, intent, cookie) => self.begin(client, intent, cookie),
+            Step::Run(n, reply) => {
+                self.faults -= u8::from(reply != Reply::Received);
+                self.run(n, reply, protocol)?;
+            }
+            Step::Deliver(n) => self.deliver(n)?,
+            Step::RunJob(j, reply) => {
+                self.faults -= u8::from(reply != Reply::Received);
+                self.run_job(j, reply, protocol);
+            }
+            Step::GiveUp(j) => self.give_up(j),
+            Step::Crash(j) => self.crash(j),
+            Step::Expire(id) => self.expire(id),
+            Step::FailOver(lost) => self.fail_over(lost, protocol),
+        }
+        Some(())
+    }
+}
+
+fn run(n: usize, script: &Script, faults: u8, steps: &mut Vec<Step>) {
+    steps.push(Step::Run(n, Reply::Received));
+    if faults > 0 {
+        steps.push(Step::Run(n, Reply::NotRun));
+        steps.extend(script.writes().then_some(Step::Run(n, Reply::Lost)));
+        steps.extend(script.can_be_retried().then_some(Step::Run(n, Reply::Retried)));
+    }
+}
+
+/// That a script is not run is no step of its own: the job stays as it is.
+fn run_job(j: usize, job: &Job, faults: u8, steps: &mut Vec<Step>) {
+    steps.push(Step::RunJob(j, Reply::Received));
+    if faults > 0 && job.script.writes() {
+        steps.push(Step::RunJob(j, Reply::Lost));
+    }
+    if let Purpose::Settle { .. } = job.purpose {
+        let asks = matches!(job.script, Script::Retire(_) | Script::LoadOld(_) | Script::CatchUp(..));
+        steps.extend(asks.then_some(Step::GiveUp(j)));
+        steps.push(Step::Crash(j));
+    }
+}

@@ -1,0 +1,303 @@
+//! Requests: the plan for the session that is found, and the response.
+
+use crate::protocol::{Client, LoginOnMoved, Protocol};
+use crate::script::{Failure, Next, Outcome, Script};
+use crate::set::Set;
+use crate::store::{Id, Record, Renewal, Slot};
+use crate::world::{Job, LastLogin, Purpose, World};
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Request {
+    pub(crate) client: Client,
+    pub(crate) intent: Intent,
+    /// The id in its cookie.
+    pub(crate) cookie: Option<Id>,
+    /// Whether there was neither a session nor a tombstone under that id when the request began.
+    pub(crate) had_nothing: bool,
+    /// The requests that were in flight at the same time.
+    pub(crate) overlaps: Set,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Intent {
+    Read,
+    /// Changes the data, but not the subject.
+    Change,
+    Login,
+    /// Changes the data, and renews the id.
+    Renew,
+    Logout,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Stage {
+    Running(Script),
+    /// The response is on its way.
+    Responded(Response),
+    Done(Response),
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Response {
+    pub(crate) status: Status,
+    pub(crate) cookie: SetCookie,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Status {
+    Ok,
+    /// 401
+    Ended,
+    /// 409
+    Moved,
+    /// 503
+    Unavailable,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum SetCookie {
+    None,
+    Id(Id),
+    Removal,
+}
+
+/// What happens to a script and its reply.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reply {
+    Received,
+    /// The script was run, the reply is lost, and the node runs the script once more.
+    Retried,
+    /// The script was run, the reply is lost, and the node gives up.
+    Lost,
+    /// The script was not run, and the node gives up without knowing that.
+    NotRun,
+}
+
+impl Request {
+    fn new(client: Client, intent: Intent, cookie: Option<Id>, had_nothing: bool, overlaps: Set) -> Self {
+        let script = match (intent, cookie) {
+            // A logout does not load the session.
+            (Intent::Logout, Some(id)) => Script::End(id),
+            (_, Some(id)) => Script::Load(id),
+            (_, None) => Script::Create(record(client, intent, None, None)),
+        };
+        Self { client, intent, cookie, had_nothing, overlaps, stage: Stage::Running(script) }
+    }
+
+    pub(crate) fn is_in_flight(&self) -> bool {
+        !matches!(self.stage, Stage::Done(_))
+    }
+
+    pub(crate) fn response(&self) -> Option<Response> {
+        match self.stage {
+            Stage::Running(_) => None,
+            Stage::Responded(response) | Stage::Done(response) => Some(response),
+        }
+    }
+
+    /// The id in the cookie of its response.
+    pub(crate) fn issued(&self) -> Option<Id> {
+        match self.response()?.cookie {
+            SetCookie::Id(id) => Some(id),
+            SetCookie::None | SetCookie::Removal => None,
+        }
+    }
+
+    /// Creates a session with nothing of another one.
+    fn creation(&self) -> Script {
+        Script::Create(record(self.client, self.intent, None, None))
+    }
+}
+
+impl World {
+    pub(crate) fn begin(&mut self, client: Client, intent: Intent, cookie: Option<Id>) {
+        let n = index(self.requests.len());
+        let mut overlaps = Set::default();
+        for (other, request) in (0..).zip(&mut self.requests) {
+            if request.is_in_flight() {
+                request.overlaps.insert(n);
+                overlaps.insert(other);
+            }
+        }
+        let had_nothing = cookie.is_none_or(|id| self.store.load(id) == Slot::Empty);
+        self.requests.push(Request::new(client, intent, cookie, had_nothing, overlaps));
+    }
+
+    /// Runs the next script of a request. `None` if there is none.
+    pub(crate) fn run(&mut self, n: usize, reply: Reply, protocol: &Protocol) -> Option<()> {
+        let Stage::Running(script) = self.requests[n].stage else { return None };
+        match reply {
+            Reply::Received => match self.perform_and_confirm(script, protocol) {
+                Next::Run(script) => self.requests[n].stage = Stage::Running(script),
+                Next::Loaded(slot) => self.loaded(n, script, slot, protocol),
+                Next::Done(outcome) => self.finish(n, outcome, protocol),
+            },
+            Reply::Retried => self.store = self.store_after(script, protocol),
+            Reply::Lost => {
+                self.store = self.store_after(script, protocol);
+                let creates = matches!(script, Script::Create(_) | Script::CreateSuccessor { .. });
+                let created = self.store.ids().last().filter(|_| creates);
+                self.fail(n, script, created, protocol);
+            }
+            Reply::NotRun => self.fail(n, script, None, protocol),
+        }
+        Some(())
+    }
+
+    /// The response arrives. `None` if there is none yet.
+    pub(crate) fn deliver(&mut self, n: usize) -> Option<()> {
+        let request = &mut self.requests[n];
+        let response = request.response()?;
+        request.stage = Stage::Done(response);
+        let logs_in = request.intent == Intent::Login && response.status == Status::Ok;
+        match (request.client, response.cookie) {
+            (Client::Visitor, SetCookie::Id(id)) => {
+                self.jar = Some(id);
+                if logs_in {
+                    self.last_login = LastLogin::Request(index(n), id);
+                }
+            }
+            (Client::Visitor, SetCookie::Removal) => self.jar = None,
+            (Client::Attacker, SetCookie::Id(id)) => self.attacker_has.insert(id),
+            (_, SetCookie::None) | (Client::Attacker, SetCookie::Removal) => {}
+        }
+        self.store.forget_witness(index(n));
+        Some(())
+    }
+
+    /// The plan for the session under the id in the cookie.
+    fn loaded(&mut self, n: usize, script: Script, slot: Slot, protocol: &Protocol) {
+        let (request, Script::Load(id)) = (self.requests[n], script) else { return };
+        let next = match (request.intent, slot) {
+            (Intent::Read, Slot::Record(_)) => return self.respond(n, Status::Ok, SetCookie::None),
+            (Intent::Read | Intent::Logout, _) => {
+                return self.respond(n, Status::Ok, cookie_of_dead_session(protocol));
+            }
+            (Intent::Change, Slot::Record(Record { revision: replacing, .. })) => {
+                Script::Save { id, replacing, revision: 1 + index(n) }
+            }
+            (Intent::Login | Intent::Renew, Slot::Record(base)) => {
+                let predecessor = protocol.record_names_predecessor.then_some(id);
+                let record = record(request.client, request.intent, Some(base), predecessor);
+                let (old, replacing) = (id, base.revision);
+                match base.predecessor.filter(|_| protocol.renewal_erases_predecessor) {
+                    Some(predecessor) => Script::ErasePredecessor { predecessor, old, replacing, record },
+                    None => Script::CreateSuccessor { old, replacing, record },
+                }
+            }
+            (Intent::Login, Slot::Moved(to, _)) => match protocol.login_on_moved {
+                LoginOnMoved::CreatesSession => request.creation(),
+                LoginOnMoved::Follows => Script::Load(to),
+                LoginOnMoved::IsRefused => return self.respond(n, Status::Moved, SetCookie::None),
+            },
+            (Intent::Change | Intent::Renew, Slot::Moved(..)) if protocol.late_changes_are_refused => {
+                return self.respond(n, Status::Moved, cookie_of_dead_session(protocol));
+            }
+            (Intent::Change | Intent::Renew, Slot::Ended(_)) if protocol.late_changes_are_refused => {
+                return self.respond(n, Status::Ended, cookie_of_dead_session(protocol));
+            }
+            (Intent::Login | Intent::Change | Intent::Renew, _) => request.creation(),
+        };
+        self.requests[n].stage = Stage::Running(next);
+    }
+
+    fn finish(&mut self, n: usize, outcome: Outcome, protocol: &Protocol) {
+        let request = self.requests[n];
+        let logs_in = request.intent == Intent::Login;
+        let dead = cookie_of_dead_session(protocol);
+        match (outcome, protocol.login_on_moved) {
+            (Outcome::Saved, _) => self.respond(n, Status::Ok, SetCookie::None),
+            (Outcome::Issued(id), _) => self.respond(n, Status::Ok, SetCookie::Id(id)),
+            (Outcome::Ended, _) => self.respond(n, Status::Ok, SetCookie::Removal),
+            (Outcome::Failed(Failure::NoReply), _) => self.respond(n, Status::Unavailable, SetCookie::None),
+            (Outcome::Failed(Failure::Moved), LoginOnMoved::Follows) if logs_in => {
+                let again = request.cookie.map(Script::Load).map(Stage::Running);
+                self.requests[n].stage = again.unwrap_or(request.stage);
+            }
+            (Outcome::Failed(_), LoginOnMoved::CreatesSession | LoginOnMoved::Follows) if logs_in => {
+                self.requests[n].stage = Stage::Running(request.creation());
+            }
+            (Outcome::Failed(Failure::Moved), _) => self.respond(n, Status::Moved, dead),
+            (Outcome::Failed(Failure::Gone), _) => self.respond(n, Status::Ended, dead),
+        }
+    }
+
+    /// The node gives up without knowing whether the script was run, which may have `created` this session.
+    fn fail(&mut self, n: usize, script: Script, created: Option<Id>, protocol: &Protocol) {
+        let no_reply = Next::Done(Outcome::Failed(Failure::NoReply));
+        let next = match script {
+            Script::Load(_) | Script::Save { .. } | Script::Reload { .. } => no_reply,
+            Script::Create(_) | Script::CreateSuccessor { .. } => match created {
+                Some(id) => Next::Run(Script::TakeBack(id, Failure::NoReply)),
+                None => no_reply,
+            },
+            Script::ErasePredecessor { predecessor, old, .. } => {
+                self.add_job(Job::erase(predecessor, Some(old)));
+                no_reply
+            }
+            Script::Retire(renewal) => {
+                // The browser gets the new id, because the old one may be of no use any more.
+                let purpose = Purpose::Settle { old: renewal.old, new: renewal.new };
+                let script = Script::Retire(Renewal { handed_out: true, ..renewal });
+                self.add_job(Job { purpose, script });
+                return self.respond(n, Status::Unavailable, SetCookie::Id(renewal.new));
+            }
+            Script::LoadOld(renewal) | Script::CatchUp(renewal, _) => {
+                Next::Run(Script::TakeBack(renewal.new, Failure::NoReply))
+            }
+            Script::TakeBack(_, failure) => Next::Done(Outcome::Failed(failure)),
+            Script::End(id) | Script::EndPredecessor { id, .. } | Script::EndSpared(id) => {
+                if let Script::EndPredecessor { predecessor, .. } = script {
+                    self.add_job(Job::erase(predecessor, None));
+                }
+                let first = self.requests[n].cookie.unwrap_or(id);
+                let from = if protocol.failed_end_resumes { id } else { first };
+                self.add_job(Job::end(from, from != id));
+                return self.respond(n, Status::Unavailable, SetCookie::Removal);
+            }
+            Script::Erase { id, to, then } => {
+                self.add_job(Job::erase(id, to));
+                Next::Done(then)
+            }
+        };
+        match next {
+            Next::Run(script) => self.requests[n].stage = Stage::Running(script),
+            Next::Done(outcome) => self.finish(n, outcome, protocol),
+            Next::Loaded(_) => {}
+        }
+    }
+
+    fn respond(&mut self, n: usize, status: Status, cookie: SetCookie) {
+        let request = &mut self.requests[n];
+        request.stage = Stage::Responded(Response { status, cookie });
+        let (client, intent) = (request.client, request.intent);
+        if let (Client::Visitor, SetCookie::Id(id)) = (client, cookie) {
+            self.handed_out.insert(id);
+        }
+        let refused = matches!(status, Status::Ended | Status::Moved);
+        self.login_was_refused |= refused && (client, intent) == (Client::Visitor, Intent::Login);
+        // Only the arrival of a response that changes the visitor's cookie needs a step of its own.
+        if cookie == SetCookie::None || client == Client::Attacker {
+            self.deliver(n);
+        }
+    }
+}
+
+/// The record that a request makes of `base`.
+fn record(client: Client, intent: Intent, base: Option<Record>, predecessor: Option<Id>) -> Record {
+    let logs_in = intent == Intent::Login;
+    let subject = if logs_in { Some(client) } else { base.and_then(|base| base.subject) };
+    let was_private = base.is_some_and(|base| base.private);
+    let private = was_private || (logs_in && client == Client::Visitor);
+    Record { subject, private, predecessor, revision: 0 }
+}
+
+fn cookie_of_dead_session(protocol: &Protocol) -> SetCookie {
+    if protocol.only_logout_removes_cookie { SetCookie::None } else { SetCookie::Removal }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a run has a handful of requests")]
+fn index(n: usize) -> u8 {
+    n as u8
+}
