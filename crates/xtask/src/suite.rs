@@ -52,7 +52,7 @@ const fn suite(name: &'static str, command: &'static str) -> Suite {
 
 /// All of them, those that are quick first. They name targets of the whole workspace, and no packages: with the features of
 /// a package by itself, its dependencies would be built a second time.
-pub(crate) const SUITES: [Suite; 11] = [
+pub(crate) const SUITES: [Suite; 12] = [
     Suite {
         starts_servers: false,
         ..suite(
@@ -69,6 +69,7 @@ pub(crate) const SUITES: [Suite; 11] = [
     suite("redis", "cargo test --workspace --all-features --test redis"),
     suite("e2e", "cargo test --workspace --all-features --test e2e"),
     suite("balancer", "cargo test --workspace --all-features --test balancer"),
+    suite("browser", "cargo test --workspace --all-features --test browser"),
     Suite {
         server: Server::Newest,
         ..suite(
