@@ -31,6 +31,8 @@ pub(crate) fn bench() -> Result<(), Failure> {
     Step::new("cargo bench --package handstamp --bench allocations").run()?;
     Step::new("cargo bench --package handstamp --bench memory").run()?;
     Step::new("cargo bench --package handstamp --bench read_back").run()?;
+    Step::new("cargo bench --package handstamp-core --bench seal").run()?;
+    Step::new("cargo bench --package handstamp --bench requests").run()?;
     Step::new("cargo bench --package handstamp-redis --bench saves").run()?;
     Step::new("cargo bench --package handstamp-redis --bench throughput").run()?;
     Step::new("cargo bench --package handstamp-redis --bench transports").run()?;
