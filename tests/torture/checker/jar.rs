@@ -39,7 +39,7 @@ impl Jars {
     }
 }
 
-/// Requests under way at the same time that rightly did different things to the jar, which no server can order: the answer that arrives
+/// Requests in flight at the same time that were entitled to change the jar in different ways, which no server can order: the response that arrives
 /// last decides.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Overlap {

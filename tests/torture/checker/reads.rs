@@ -8,7 +8,7 @@ use super::lineage::Lineage;
 use super::{Rule, Violation};
 use crate::history::{Answer, Call, History, Label, Operation};
 
-/// Checks every answer that shows a session. That of an update does, too: it says how many updates there are.
+/// Checks every response that shows a session, including those of updates, which contain the number of updates.
 /// Returns how many acknowledged updates were missing that may be, as well.
 pub(super) fn check(
     history: &History,

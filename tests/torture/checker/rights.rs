@@ -24,7 +24,7 @@ pub(super) struct Rights<'h> {
 }
 
 impl Rights<'_> {
-    /// What the answer of `call` rightly did to the jar, if anything.
+    /// The change of the jar that the response of `call` was entitled to, if any.
     ///
     /// # Errors
     ///

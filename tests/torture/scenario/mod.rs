@@ -170,7 +170,7 @@ impl Scenario {
 }
 
 impl State {
-    /// Applies an answer to the jar. Answers are applied in the order in which they are recorded.
+    /// Applies a response to the jar, in the order of the recorded history.
     fn take(&mut self, set_cookie: SetCookie<(SessionKey, String)>) -> SetCookie<Label> {
         let taken = match set_cookie {
             SetCookie::Nothing => SetCookie::Nothing,

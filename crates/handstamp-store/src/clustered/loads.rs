@@ -10,11 +10,11 @@ use handstamp_core::record::{Entry, Opened, RecordError, Tombstone};
 use tokio::time::timeout;
 
 use super::decoded::{Answer, CacheEntry, Decoded, Loaded};
+use super::end::TOMBSTONE_TTL;
 use super::flight::{Flight, Landed, Landing, Running};
 use super::node::{ABSENT_TTL, Cached, Node};
 use super::reads::two_types;
 use super::retry::again_if_lost;
-use super::writes::TOMBSTONE_TTL;
 use crate::{StoreError, Stored};
 
 /// Which servers may be asked for a session.

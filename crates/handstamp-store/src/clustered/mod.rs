@@ -4,6 +4,7 @@ mod clearing;
 mod coordinator;
 mod decoded;
 mod deletes;
+mod end;
 mod erased;
 mod flight;
 mod inbox;
@@ -41,13 +42,14 @@ use handstamp_core::time::Timestamp;
 
 use self::coordinator::Coordinator;
 pub use self::decoded::{CacheEntry, Decoded, Loaded};
+pub use self::end::EndOutcome;
 use self::lately::Lately;
 use self::node::Node;
 pub use self::settings::Settings;
 use self::shared_time::SharedTime;
 pub use self::stats::BusStats;
 use self::status::Status;
-pub use self::writes::{EndOutcome, Writes};
+pub use self::writes::Writes;
 use crate::{Bus, BusError, Clock, Store};
 
 /// The store as one node sees it.

@@ -5,8 +5,9 @@ use handstamp_core::id::SessionKey;
 
 use super::ClusteredStore;
 use super::decoded::Answer;
+use super::end::TOMBSTONE_TTL;
 use super::node::Node;
-use super::writes::{TOMBSTONE_TTL, Writes};
+use super::writes::Writes;
 
 /// Requests with an id that their session had before (S85).
 impl ClusteredStore {

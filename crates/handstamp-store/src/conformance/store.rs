@@ -332,7 +332,7 @@ pub async fn retiring_is_final(store: &impl Store) {
     assert_eq!(found(store, &retired).await.map(|stored| stored.entry), Some(mine));
 }
 
-/// A tombstone lives as long as it is told to, and nothing else does for it.
+/// `keep_tombstone` changes the life of its own tombstone, and of nothing else.
 pub async fn tombstones_can_be_shortened(store: &impl Store) {
     let retired = created(store, LONG).await;
     let mine = moved(&retired);

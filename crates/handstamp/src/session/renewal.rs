@@ -77,7 +77,7 @@ impl<T: SessionData> Renewal<T> {
         logs_in: bool,
     ) -> Result<(SessionId, Arc<Snapshot<T>>), NotRenewed<T>> {
         let begun = Instant::now();
-        // As long as this lasts, nobody on this node changes the session under our hands.
+        // Until this is dropped, no other request on this node saves the session.
         let turn = Queues::turn(shared, writes, base.envelope.key).await?;
         base.check_writable()?;
         let encoded = Encoded::new(shared, &data)?;
@@ -98,7 +98,7 @@ impl<T: SessionData> Renewal<T> {
             envelope.expires_at = shared.timeouts().deadline(envelope.created_at);
         }
         let Sealed { record, entry, ttl } = encoded.seal(shared, &envelope)?;
-        // The copy in the cache may be behind, and nothing of what the new record lacks would come to light if the store went away now.
+        // The copy in the cache may be outdated. `retire` would notice that, but its reply may get lost, and then the browser gets the new id.
         let (created, current) =
             tokio::join!(writes.create(&record, ttl, entry.clone()), shared.load_within(writes, &old));
         match created {
@@ -250,7 +250,7 @@ impl<T: SessionData> Renewal<T> {
                     Ok(Settled::Unknown(_)) | Err(_) => break,
                 }
             }
-            // Nobody will ever know. The old id may have been planted by somebody, so it is the one to go.
+            // It stays unknown. The old id may have been planted, so its record is deleted.
             let (old, new) = (self.base.envelope.key, self.moved.envelope.key);
             let _ = shared.store().writes().erase(&old, Some(new)).await;
         }));

@@ -85,7 +85,7 @@ fn every_exemption_is_of_requests_at_the_same_time_that_rightly_change_the_jar()
     assert_eq!(jars(&[logout(0, 0, 1), begins(Some(0), 40, 1), begins(Some(0), 40, 2)]), expired_ids);
 }
 
-/// With the cookie of a session that is there, or has ended or moved lately.
+/// With the cookie of a session that is there, or has recently ended or moved.
 #[test]
 fn a_late_write_without_a_login_begins_no_session() {
     let gives = note(Some(0), 1, 3).and(SetCookie::Gives(1));

@@ -84,7 +84,7 @@ trait But {
     /// The same call with this outcome, which leaves the jar alone.
     fn but(self, outcome: Outcome) -> Self;
 
-    /// The same call with an answer that does this to the jar.
+    /// The same call with a response that changes the jar like this.
     fn and(self, set_cookie: SetCookie<Label>) -> Self;
 }
 
