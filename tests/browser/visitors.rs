@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use handstamp::{Config, Routes, Runtime, Session, SessionData, SessionLayer};
+use handstamp::{Config, Session, SessionData, SessionLayer, SessionRoutes, Sessions};
 use handstamp_testkit::RedisServer;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -47,8 +47,8 @@ impl Visitors {
         let (mut addresses, mut servers) = (Vec::new(), JoinSet::new());
         for name in ["node-1", "node-2"] {
             let config = Config::from_vars(|name| settings.get(name).cloned()).node_id(name);
-            let runtime = Runtime::start(config).await.expect("a runtime");
-            let app = app(&runtime, holds.clone());
+            let sessions = Sessions::start(config).await.expect("a runtime");
+            let app = app(&sessions, holds.clone());
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             addresses.push(listener.local_addr().expect("an address").to_string());
             servers.spawn(async { axum::serve(listener, app).await.expect("the node serves") });
@@ -62,14 +62,14 @@ impl Visitors {
     }
 }
 
-fn app(runtime: &Runtime, holds: Holds) -> Router {
+fn app(sessions: &Sessions, holds: Holds) -> Router {
     Router::new()
         .route("/flash", post(flash))
         .route("/login", post(login))
         .route("/me", get(me))
         .with_state(holds)
-        .merge(Routes::<Visitor>::new(runtime))
-        .layer(SessionLayer::<Visitor>::new(runtime))
+        .merge(SessionRoutes::<Visitor>::new(sessions))
+        .layer(SessionLayer::<Visitor>::new(sessions))
         .route("/plain", get(async || "ok"))
 }
 

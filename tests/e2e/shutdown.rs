@@ -45,7 +45,7 @@ async fn a_node_that_is_told_to_stop_says_that_it_is_not_ready_before_it_closes(
 /// `None` if the node was not asked in the time before it closed.
 fn probe(node: &NodeProcess) -> JoinHandle<Option<bool>> {
     /// How long before it closes a node says that it is not ready.
-    const NOTICE: Duration = Duration::from_millis(500);
+    const INVALIDATION: Duration = Duration::from_millis(500);
     let (probe, base_url) = (Browser::new(), node.base_url());
     tokio::spawn(async move {
         let mut ready: Option<Instant> = None;
@@ -54,7 +54,7 @@ fn probe(node: &NodeProcess) -> JoinHandle<Option<bool>> {
             match probe.request(Method::GET, &base_url, "/health/ready").send().await {
                 Ok(answer) if answer.status() == StatusCode::OK => ready = Some(asked),
                 Ok(_) => return Some(true),
-                Err(_) => return ready.filter(|ready| ready.elapsed() < NOTICE).map(|_| false),
+                Err(_) => return ready.filter(|ready| ready.elapsed() < INVALIDATION).map(|_| false),
             }
         }
     })

@@ -4,7 +4,7 @@ use handstamp_core::id::Namespace;
 use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_redis::{Channel, RedisConfig, RedisError, connect};
-use handstamp_store::{ClusteredStore, Settings, StoreError, SystemClock};
+use handstamp_store::{ClusteredStore, NodeSettings, StoreError, SystemClock};
 use handstamp_testkit::random_secret;
 
 use crate::keys::NAMESPACE;
@@ -15,8 +15,9 @@ pub(crate) async fn start(url: &str, name: &str) -> ClusteredStore {
     let config = RedisConfig::new(url.parse().expect("a URL"));
     let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
     let name = NodeId::new(name).expect("a name");
-    let node = ClusteredStore::start(store, bus, &keys(), name, Arc::new(SystemClock), Settings::default());
-    node.settled().await;
+    let node =
+        ClusteredStore::start(store, bus, &keys(), name, Arc::new(SystemClock), NodeSettings::default());
+    node.wait_until_ready().await;
     node
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn keys() -> KeyRing {
 pub(crate) fn kind(error: &StoreError) -> String {
     let cause = match error {
         StoreError::TimedOut => return "budget".to_owned(),
-        StoreError::Refused(cause) | StoreError::Unavailable(cause) => cause,
+        StoreError::Rejected(cause) | StoreError::Unavailable(cause) => cause,
         other => return other.to_string(),
     };
     match cause.downcast_ref::<RedisError>() {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp_core::id::{Handle, SessionKey};
+use handstamp_core::id::{PublicId, SessionKey};
 use handstamp_core::record::{Encoding, Record, Revision, Seals, UnknownFields};
 use handstamp_store::{
     CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Loaded, Lookup, SaveOutcome, StoreError,
@@ -182,7 +182,7 @@ fn new_record(key: SessionKey) -> Record {
     Record {
         revision: Revision::first().expect("random numbers"),
         key,
-        handle: Handle::generate().expect("random numbers"),
+        public_id: PublicId::generate().expect("random numbers"),
         predecessor: None,
         created_at: now,
         saved_at: now,

@@ -9,7 +9,7 @@ use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::Record;
 use handstamp_redis::{Channel, RedisConfig, connect};
 use handstamp_store::{
-    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Loaded, Settings, StoreError, SystemClock,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Loaded, NodeSettings, StoreError, SystemClock,
 };
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -34,7 +34,7 @@ impl Fleet {
             // What nodes do regularly they do one after the other.
             sleep(Duration::from_millis(500) / u32::try_from(count).expect("a small number")).await;
         }
-        join_all(nodes.iter().map(|node| node.settled())).await;
+        join_all(nodes.iter().map(|node| node.wait_until_ready())).await;
         let keys: Arc<[_]> = join_all((0..SESSIONS).map(|_| create(&nodes[0]))).await.into();
         let reads = Arc::new(Reads::default());
         let mut readers = JoinSet::new();
@@ -69,7 +69,7 @@ fn start_node(server: &Server, ring: &KeyRing, number: usize) -> ClusteredStore 
     let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
     let name = NodeId::new(&format!("node-{number}")).expect("a name");
     // Nothing goes out of date meanwhile.
-    let settings = Settings { cache_ttl: DAY, ..Settings::default() };
+    let settings = NodeSettings { cache_ttl: DAY, ..NodeSettings::default() };
     ClusteredStore::start(store, bus, ring, name, Arc::new(SystemClock), settings)
 }
 

@@ -42,8 +42,8 @@ impl Reader {
             return;
         }
         self.reads.missed();
-        let outdated = || self.node.lookup_outdated::<Bytes>(key, now(), SERVED_IN_AN_OUTAGE);
-        if !self.node.reachable_for(key) && outdated().is_some() {
+        let outdated = || self.node.lookup_stale::<Bytes>(key, now(), SERVED_IN_AN_OUTAGE);
+        if !self.node.is_reachable_for(key) && outdated().is_some() {
             return;
         }
         if self.node.load(key, decode).await.is_err() && outdated().is_none() {

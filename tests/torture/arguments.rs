@@ -30,9 +30,9 @@ pub(crate) enum Topology {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Outage {
     /// Go on serving them, for as long as the cache keeps them.
-    Serve,
+    ServeStale,
     /// Serve none.
-    Refuse,
+    Fail,
 }
 
 /// What nodes do otherwise than by default.
@@ -51,7 +51,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments
         duration: Duration::from_secs(120),
         seed: fastrand::u64(..1_000_000),
         topology: Topology::One,
-        outage: Outage::Refuse,
+        outage: Outage::Fail,
         with: With::Nothing,
         self_test: false,
     };
@@ -78,7 +78,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments
                     _ => return Err(USAGE),
                 };
             }
-            "--serve" => arguments.outage = Outage::Serve,
+            "--serve" => arguments.outage = Outage::ServeStale,
             "--self-test" => arguments.self_test = true,
             _ => return Err(USAGE),
         }
@@ -95,7 +95,7 @@ usage: torture [--topology one|sentinel|cluster] [--minutes N] [--seed S]
   --seed S      what decides on operations and faults, a whole number (default: a random one)
   --with W      nodes are told of changes by the servers themselves, or ask replicas, too
   --serve       nodes that cannot reach Redis serve what they hold, as they do by default
-  --self-test   falsifies answers now and then: the run succeeds if the checker notices
+  --self-test   falsifies answers now and then: the run succeeds if the checker invalidations
 ";
 
 #[cfg(test)]
@@ -110,13 +110,13 @@ mod tests {
     fn every_argument_has_a_default() {
         let arguments = check("").unwrap();
         assert_eq!(arguments.duration, Duration::from_secs(120));
-        assert_eq!((arguments.outage, arguments.self_test), (Outage::Refuse, false));
+        assert_eq!((arguments.outage, arguments.self_test), (Outage::Fail, false));
         assert_eq!(arguments.topology, Topology::One);
         let expected = Arguments {
             duration: Duration::from_secs(30),
             seed: 7,
             topology: Topology::Cluster,
-            outage: Outage::Serve,
+            outage: Outage::ServeStale,
             with: With::Tracking,
             self_test: true,
         };

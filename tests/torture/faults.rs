@@ -196,7 +196,7 @@ async fn make(
         running.push((fault, start, trouble));
     }
     if clear && running.iter().all(|(fault, ..)| fault.place != Place::Servers) {
-        fleet.publish_cache_clear();
+        fleet.clear_all_caches();
         log.cache_clears += 1;
     }
     for (fault, start, mut trouble) in running {

@@ -114,7 +114,7 @@ impl Fleet {
     }
 
     /// Tells all nodes to clear their caches, as a node of theirs would.
-    pub(crate) fn publish_cache_clear(&self) {
+    pub(crate) fn clear_all_caches(&self) {
         let message = self.messenger.write(&Invalidation::CacheClear, SystemClock.timestamp());
         self.servers.publish(CHANNEL, &message);
     }
@@ -149,8 +149,8 @@ impl Fleet {
 
 fn settings(number: usize, outage: Outage, rotation: &Path) -> BTreeMap<&'static str, String> {
     let (outage, cache_ttl) = match outage {
-        Outage::Serve => ("serve", SERVED_FOR),
-        Outage::Refuse => ("refuse", Duration::from_secs(30)),
+        Outage::ServeStale => ("serve", SERVED_FOR),
+        Outage::Fail => ("refuse", Duration::from_secs(30)),
     };
     [
         (node::ROTATION, rotation.display().to_string()),

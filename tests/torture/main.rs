@@ -146,8 +146,8 @@ async fn run_scenarios(options: Options, mut rng: Rng) -> Vec<History> {
 /// The time after which all nodes have to see a change, with an allowance for the clock.
 fn bound(outage: Outage) -> Duration {
     let bound = match outage {
-        Outage::Refuse => MAX_STALENESS,
-        Outage::Serve => MAX_STALENESS.max(SERVED_FOR),
+        Outage::Fail => MAX_STALENESS,
+        Outage::ServeStale => MAX_STALENESS.max(SERVED_FOR),
     };
     bound + Duration::from_millis(100)
 }

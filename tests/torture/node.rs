@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use handstamp::{Config, LogIn, Routes, Runtime, Session, SessionData, SessionLayer};
+use handstamp::{Config, LogIn, Session, SessionData, SessionLayer, SessionRoutes, Sessions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -35,7 +35,7 @@ pub(crate) async fn serve() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::from_env().session_secret(secrets()?).session_insecure_plain_http(true);
-    let runtime = Runtime::start(config).await?;
+    let sessions = Sessions::start(config).await?;
     let port: u16 = std::env::var("PORT")?.parse()?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let app = Router::new()
@@ -43,8 +43,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/me", get(me))
         .route("/visits", post(visits))
         .route("/notes", post(notes))
-        .merge(Routes::<Data>::new(&runtime))
-        .layer(SessionLayer::<Data>::new(&runtime));
+        .merge(SessionRoutes::<Data>::new(&sessions))
+        .layer(SessionLayer::<Data>::new(&sessions));
     axum::serve(listener, app).await?;
     Ok(())
 }
@@ -100,7 +100,7 @@ async fn visits(session: Session<Data>, Query(hold): Query<Hold>) -> Result<Json
         return Err(StatusCode::UNAUTHORIZED.into_response());
     }
     sleep(hold.time()).await;
-    let visits = session.update_now(|data| {
+    let visits = session.update_and_commit(|data| {
         data.visits += 1;
         data.visits
     });

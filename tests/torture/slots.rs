@@ -50,7 +50,7 @@ impl Finder {
     pub(crate) fn session(&self, cookie: &str) -> SessionKey {
         let (name, value) = cookie.split_once('=').expect("a cookie has a name");
         let signer = CookieSigner::new(&self.ring, name);
-        let opened = signer.open(value.as_bytes()).expect("nodes sign cookies");
+        let opened = signer.verify(value.as_bytes()).expect("nodes sign cookies");
         self.namespace.session_key(&opened.id)
     }
 }
@@ -105,7 +105,7 @@ mod tests {
         let secret = Secret::generate().unwrap();
         let ring = KeyRing::new(namespace.clone(), &[secret]).unwrap();
         let id = SessionId::generate(None).unwrap();
-        let cookie = format!("sid={}", CookieSigner::new(&ring, "sid").seal(&id));
+        let cookie = format!("sid={}", CookieSigner::new(&ring, "sid").sign(&id));
         let key = Finder::new(ring).session(&cookie);
         assert_eq!(key, namespace.session_key(&id));
         assert_eq!(slot_of_session(&key), slot_of(key.label().to_string().as_bytes()));

@@ -7,7 +7,7 @@ use crate::faults::Log;
 use crate::servers::Servers;
 use crate::slots::Part;
 
-/// Notices failovers that the run did not ask for: on a busy machine, a primary may stand still for so long that a replica
+/// Invalidations failovers that the run did not ask for: on a busy machine, a primary may stand still for so long that a replica
 /// takes over.
 pub(crate) struct Watch {
     primaries: BTreeSet<usize>,

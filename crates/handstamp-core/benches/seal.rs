@@ -8,7 +8,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use handstamp_core::id::{Handle, Namespace, SessionKey};
+use handstamp_core::id::{Namespace, PublicId, SessionKey};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Encoding, Record, Revision, Sealer, Seals, UnknownFields};
 use handstamp_core::time::Timestamp;
@@ -43,7 +43,7 @@ fn record(size: usize) -> Record {
     Record {
         revision: Revision::first().unwrap(),
         key: SessionKey::from_bytes([7; SessionKey::LEN]),
-        handle: Handle::generate().unwrap(),
+        public_id: PublicId::generate().unwrap(),
         predecessor: None,
         created_at: now,
         saved_at: now,

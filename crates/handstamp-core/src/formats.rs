@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::cookie::{CookieError, CookieSigner};
-use crate::id::{Handle, Label, Labels, Namespace, SessionId, SessionKey};
+use crate::id::{Label, Labels, Namespace, PublicId, SessionId, SessionKey};
 use crate::invalidation::{Invalidation, MessageError, Messenger, NodeId};
 use crate::keys::{KeyId, KeyRing, MacKeys, Secret, TAG_LEN};
 use crate::record::{
@@ -65,7 +65,7 @@ fn records(key: SessionKey) -> [Record; 3] {
     let first = Record {
         revision: Revision::from_bytes(counting(0x10)),
         key,
-        handle: Handle::from_bytes(counting(0x20)),
+        public_id: PublicId::from_bytes(counting(0x20)),
         predecessor: None,
         created_at: Timestamp::from_millis(1_767_225_600_000),
         saved_at: Timestamp::from_millis(1_767_225_600_000),
@@ -115,7 +115,7 @@ fn record_vector(sealer: &Sealer, record: &Record, sealed_before: Option<KeyId>)
         &sealer.seal(record).unwrap(),
         &json!({
             "revision": hex(&record.revision.to_bytes()),
-            "handle": hex(record.handle.as_bytes()),
+            "handle": hex(record.public_id.as_bytes()),
             "predecessor": record.predecessor.map(|key| hex(key.as_bytes())),
             "created_at": record.created_at.as_millis(),
             "saved_at": record.saved_at.as_millis(),
@@ -179,7 +179,7 @@ struct Rejected<'a> {
 
 impl Rejected<'_> {
     fn cookie(&self, about: &str, value: &str, reason: &str) -> Value {
-        let found = match self.signer.open(value.as_bytes()).unwrap_err() {
+        let found = match self.signer.verify(value.as_bytes()).unwrap_err() {
             CookieError::BadTag => "forged",
             CookieError::Malformed => "malformed",
             CookieError::UnknownKey => "unknown key",
@@ -218,9 +218,9 @@ impl Rejected<'_> {
     }
 
     fn cookies(&self, id: &SessionId) -> Value {
-        let good = self.signer.seal(id);
+        let good = self.signer.sign(id);
         let with = |position: usize, text| [&good[..position], text, &good[position + 1..]].concat();
-        let other = |secret, name| CookieSigner::new(&ring(&[secret]), name).seal(id);
+        let other = |secret, name| CookieSigner::new(&ring(&[secret]), name).sign(id);
         json!([
             self.cookie("the tag is wrong", &with(87, "A"), "forged"),
             self.cookie("of another cookie", &other(SECRET, "__Host-admin"), "forged"),
@@ -373,7 +373,7 @@ fn vectors() -> Value {
         ],
         "session_id": hex(id.as_bytes()),
         "session_key": hex(key.as_bytes()),
-        "cookie": {"name": COOKIE, "value": signer.seal(&id)},
+        "cookie": {"name": COOKIE, "value": signer.sign(&id)},
         "entries": [
             record_vector(&sealer, first, None),
             record_vector(&sealer, second, None),

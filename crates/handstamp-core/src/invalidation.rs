@@ -40,7 +40,7 @@ pub enum Invalidation {
 
 /// An invalidation as it came over the bus.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Notice {
+pub struct InvalidationMessage {
     /// What to forget.
     pub invalidation: Invalidation,
     /// Who says so.
@@ -106,7 +106,7 @@ impl Messenger {
     /// # Errors
     ///
     /// For everything else; see [`MessageError::may_hide_an_invalidation`].
-    pub fn read(&self, message: &[u8]) -> Result<Notice, MessageError> {
+    pub fn read(&self, message: &[u8]) -> Result<InvalidationMessage, MessageError> {
         if message.len() > Self::MAX_LEN {
             return Err(MessageError::Oversize);
         }
@@ -216,7 +216,7 @@ fn kind(invalidation: &Invalidation) -> u8 {
 }
 
 /// Everything behind the key id.
-fn parse(mut rest: &[u8]) -> Option<Notice> {
+fn parse(mut rest: &[u8]) -> Option<InvalidationMessage> {
     let kind = rest.try_get_u8().ok()?;
     let sent_at = Timestamp::from_millis(rest.try_get_u64().ok()?);
     let node_len = rest.try_get_u8().ok()?;
@@ -232,7 +232,7 @@ fn parse(mut rest: &[u8]) -> Option<Notice> {
         (3, None) if body.is_empty() => Invalidation::CacheClear,
         _ => return None,
     };
-    Some(Notice { invalidation, node, sent_at })
+    Some(InvalidationMessage { invalidation, node, sent_at })
 }
 
 #[cfg(test)]
@@ -265,8 +265,9 @@ mod tests {
         let moved = Invalidation::SessionMoved(SessionKey::from_bytes([1; 32]));
         for invalidation in [deleted(), moved, saved, Invalidation::CacheClear] {
             let message = messenger.write(&invalidation, NOW);
-            let notice = Notice { invalidation, node: messenger.node().clone(), sent_at: NOW };
-            assert_eq!(messenger.read(&message), Ok(notice));
+            let invalidation =
+                InvalidationMessage { invalidation, node: messenger.node().clone(), sent_at: NOW };
+            assert_eq!(messenger.read(&message), Ok(invalidation));
             assert!(message.len() <= Messenger::MAX_LEN);
         }
     }

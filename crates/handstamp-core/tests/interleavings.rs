@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use handstamp_core::cache::{Capacity, Feed, FlightNumber, Flights, Freshness, InDate, LocalCache};
+use handstamp_core::cache::{Capacity, Expiry, FillOutcome, FlightId, Freshness, LocalCache, SingleFlight};
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 use loom::sync::Mutex;
@@ -60,10 +60,10 @@ fn nothing_from_before_a_flush_is_served_after_it() {
         let filling = node.spawn({
             let fence = fence.clone();
             move |node| {
-                let ticket = node.cache.begin(&key(ADA), &node.feed);
+                let ticket = node.cache.begin(&key(ADA), &node.freshness);
                 let found = node.stored(ADA);
                 let flushed = fence.load(Ordering::Acquire);
-                let taken = ticket.complete(found.map(revision), found, 1, node.in_date) == Freshness::Fresh;
+                let taken = ticket.complete(found.map(revision), found, 1, node.expiry) == FillOutcome::Fresh;
                 assert!(!(flushed && taken) || found.is_none());
                 taken
             }
@@ -73,7 +73,7 @@ fn nothing_from_before_a_flush_is_served_after_it() {
             move |node| (fence.load(Ordering::Acquire), node.cached(ADA))
         });
         node.change(ADA, None);
-        node.feed.cut();
+        node.freshness.start_generation();
         fence.store(true, Ordering::Release);
         assert_ne!(reading.join().unwrap(), (true, Some(Some(1))));
         let taken = filling.join().unwrap();
@@ -107,7 +107,7 @@ fn nobody_joins_a_flight_from_before_a_flush() {
         let node = Node::new(1);
         let reading = node.spawn(|node| node.read(ADA));
         node.change(ADA, None);
-        node.feed.cut();
+        node.freshness.start_generation();
         assert_eq!(node.read(ADA), None);
         reading.join().unwrap().is_some()
     });
@@ -170,17 +170,17 @@ type Found = Option<u8>;
 struct Node {
     store: [Mutex<Found>; 2],
     cache: LocalCache<Found>,
-    feed: Arc<Feed>,
-    flights: Flights<Arc<Flight>>,
+    freshness: Arc<Freshness>,
+    flights: SingleFlight<Arc<Flight>>,
     under_way: [AtomicBool; 2],
     overlapped: AtomicBool,
     loads: AtomicUsize,
-    in_date: InDate,
+    expiry: Expiry,
     now: Instant,
 }
 
 /// Like a shared future: whoever looks first does the work, and the others wait for it.
-type Flight = (FlightNumber, Mutex<Option<Found>>);
+type Flight = (FlightId, Mutex<Option<Found>>);
 
 impl Node {
     /// Two sessions at the store, none in the cache.
@@ -189,17 +189,17 @@ impl Node {
         let now = Instant::now();
         let later = now + Duration::from_secs(60);
         let cache = LocalCache::new(Capacity { sessions: max_entries, ..Capacity::default() });
-        let feed = cache.open_feed(now, Duration::from_secs(60));
-        feed.pass(now);
+        let freshness = cache.new_freshness(now, Duration::from_secs(60));
+        freshness.record_fence(now);
         Arc::new(Self {
             store: [Mutex::new(Some(1)), Mutex::new(Some(1))],
             cache,
-            feed,
-            flights: Flights::new(),
+            freshness,
+            flights: SingleFlight::new(),
             under_way: Default::default(),
             overlapped: Default::default(),
             loads: Default::default(),
-            in_date: InDate { until: later, ends: later },
+            expiry: Expiry { fresh_until: later, session_ends: later },
             now,
         })
     }
@@ -217,7 +217,7 @@ impl Node {
     /// This node hears of it.
     fn invalidate(&self, session: usize, saved: Found) {
         self.cache.invalidate(&key(session), saved.map(revision));
-        self.flights.part(&key(session));
+        self.flights.detach(&key(session));
     }
 
     fn stored(&self, session: usize) -> Found {
@@ -230,9 +230,9 @@ impl Node {
 
     /// Asks the store, and offers the answer to the cache. Returns whether that took it.
     fn fill(&self, session: usize) -> (Found, bool) {
-        let ticket = self.cache.begin(&key(session), &self.feed);
+        let ticket = self.cache.begin(&key(session), &self.freshness);
         let found = self.stored(session);
-        (found, ticket.complete(found.map(revision), found, 1, self.in_date) == Freshness::Fresh)
+        (found, ticket.complete(found.map(revision), found, 1, self.expiry) == FillOutcome::Fresh)
     }
 
     /// What the cache knows, or else the store.
@@ -245,11 +245,11 @@ impl Node {
             (flight.clone(), flight)
         };
         let board = |flight: &Arc<Flight>| Some(flight.clone());
-        let flight = self.flights.join(&key(session), self.feed.generation(), board, depart);
+        let flight = self.flights.join(&key(session), self.freshness.generation(), board, depart);
         let mut brought = flight.1.lock().unwrap();
         *brought.get_or_insert_with(|| {
             let found = self.load(session);
-            self.flights.land(&key(session), flight.0);
+            self.flights.finish(&key(session), flight.0);
             found
         })
     }

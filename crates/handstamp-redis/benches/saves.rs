@@ -70,7 +70,7 @@ async fn set_again_and_again(client: &Client, record: &Entry, rounds: u32) {
 async fn save_again_and_again(store: &RedisStore, record: &mut Entry, rounds: u32) {
     for _ in 0..rounds {
         let next = resealed(record);
-        let outcome = store.save(&next, record.revision(), MINUTE, NOTICE).await.expect("an answer");
+        let outcome = store.save(&next, record.revision(), MINUTE, INVALIDATION).await.expect("an answer");
         assert_eq!(outcome, SaveOutcome::Saved);
         *record = next;
     }
@@ -91,7 +91,7 @@ async fn timed(work: impl Future<Output = ()>) -> f64 {
 }
 
 /// As long as the real ones.
-const NOTICE: Bytes = Bytes::from_static(&[7; 110]);
+const INVALIDATION: Bytes = Bytes::from_static(&[7; 110]);
 const MINUTE: Duration = Duration::from_secs(60);
 const BLOCKS: usize = 31;
 const ROUNDS: u32 = 50;

@@ -146,7 +146,7 @@ async fn get(client: Client, record: Entry) -> Entry {
 
 async fn save(store: RedisStore, record: Entry) -> Entry {
     let next = next(&record);
-    let outcome = store.save(&next, record.revision(), HOUR, NOTICE).await.expect("an answer");
+    let outcome = store.save(&next, record.revision(), HOUR, INVALIDATION).await.expect("an answer");
     assert_eq!(outcome, SaveOutcome::Saved);
     next
 }
@@ -163,7 +163,7 @@ async fn run_script(client: Client, record: Entry) -> Entry {
         Value::Bytes(encoded(&next)),
         "3600000".into(),
         CHANNEL.clone().into(),
-        Value::Bytes(NOTICE),
+        Value::Bytes(INVALIDATION),
     ];
     let answer = client.custom_raw(evalsha, arguments).await.expect("an answer");
     assert!(matches!(answer, Resp3Frame::Number { data: 1, .. }), "{answer:?}");
@@ -297,7 +297,7 @@ static NAMESPACE: LazyLock<Namespace> = LazyLock::new(Namespace::default);
 static CHANNEL: LazyLock<String> = LazyLock::new(|| Channel::of(&NAMESPACE).as_str().to_owned());
 static SCRIPT: LazyLock<String> = LazyLock::new(|| sha1_hash(include_str!("../src/scripts/save.lua")));
 /// As long as the real ones.
-const NOTICE: Bytes = Bytes::from_static(&[7; 110]);
+const INVALIDATION: Bytes = Bytes::from_static(&[7; 110]);
 const HOUR: Duration = Duration::from_secs(3_600);
 const BLOCKS: usize = 5;
 const BLOCK: Duration = Duration::from_millis(100);

@@ -19,7 +19,7 @@ use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Record, Revision};
 use handstamp_redis::{Channel, RedisConfig, Transport, connect};
 use handstamp_store::{
-    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Loaded, Lookup, SaveOutcome, Settings,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Loaded, Lookup, NodeSettings, SaveOutcome,
     StoreError, SystemClock,
 };
 use handstamp_testkit::{ClusterOptions, RedisCluster, record, redis};
@@ -109,7 +109,8 @@ impl Group {
             connect_timeout: PATIENCE,
             ..RedisConfig::new(cluster.url().parse().expect("a URL"))
         };
-        let settings = Settings { load_budget: PATIENCE, save_budget: PATIENCE, ..Settings::default() };
+        let settings =
+            NodeSettings { load_budget: PATIENCE, save_budget: PATIENCE, ..NodeSettings::default() };
         let node = |number| {
             let (store, bus) = connect(config.clone(), namespace.clone(), Channel::of(&namespace));
             let name = NodeId::new(&format!("node-{number}")).expect("a name");
@@ -122,7 +123,7 @@ impl Group {
             sleep(BEAT / u32::try_from(count).expect("a small number")).await;
         }
         let nodes: Arc<[_]> = nodes.into();
-        join_all(nodes.iter().map(ClusteredStore::settled)).await;
+        join_all(nodes.iter().map(ClusteredStore::wait_until_ready)).await;
         let session = async |number: usize| {
             let (saver, other) = (number % count, number / count % (count - 1));
             let (record, reader) = (record(), (saver + 1 + other) % count);

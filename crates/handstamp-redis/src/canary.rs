@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::Namespace;
-use handstamp_store::{Proof, Shard};
+use handstamp_store::{FenceOutcome, Shard};
 use parking_lot::Mutex;
 
 use crate::driver::{Reply, Request};
@@ -38,7 +38,7 @@ impl Canary {
     }
 
     /// Whether it is as it was the last time. The first time it is.
-    pub(crate) async fn look(&self) -> Result<Proof, RedisError> {
+    pub(crate) async fn look(&self) -> Result<FenceOutcome, RedisError> {
         let number = self.number()?;
         match self.alive(number).await {
             Ok(alive) => {
@@ -46,14 +46,14 @@ impl Canary {
                 // Without one, nothing is known.
                 let same = alive.is_some() && (!seen.looked || seen.canary == alive);
                 (seen.looked, seen.canary) = (true, alive);
-                Ok(if same { Proof::Complete } else { Proof::Shrunk })
+                Ok(if same { FenceOutcome::Complete } else { FenceOutcome::OwnershipLost })
             }
             // It moves elsewhere with its slot, and another takes its place.
             Err(RedisError::Refused(refusal)) if refusal.redirection().is_some() => {
                 *self.seen.lock() = Seen { number: number + 1, ..Seen::default() };
-                Ok(Proof::Shrunk)
+                Ok(FenceOutcome::OwnershipLost)
             }
-            Err(RedisError::Refused(refusal)) if refusal.is_about_a_script() => Ok(Proof::Pending),
+            Err(RedisError::Refused(refusal)) if refusal.is_about_a_script() => Ok(FenceOutcome::Pending),
             Err(error) => Err(error),
         }
     }

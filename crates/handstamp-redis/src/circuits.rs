@@ -11,9 +11,9 @@ use crate::topology::Topology;
 ///
 /// This does not keep the store alive. An open circuit closes by itself as soon as its server answers; nobody has to do anything.
 #[derive(Clone)]
-pub struct Circuits(Weak<Topology>);
+pub struct CircuitBreakers(Weak<Topology>);
 
-impl Circuits {
+impl CircuitBreakers {
     pub(crate) fn new(topology: &Arc<Topology>) -> Self {
         Self(Arc::downgrade(topology))
     }
@@ -42,8 +42,8 @@ impl Circuits {
     }
 }
 
-impl fmt::Debug for Circuits {
+impl fmt::Debug for CircuitBreakers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Circuits").field("is_open", &self.is_open()).finish_non_exhaustive()
+        f.debug_struct("CircuitBreakers").field("is_open", &self.is_open()).finish_non_exhaustive()
     }
 }

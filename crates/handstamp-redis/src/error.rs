@@ -66,7 +66,7 @@ impl From<RedisError> for StoreError {
             RedisError::Refused(refusal) if refusal.is_wrong_type() => Self::Record(RecordError::Malformed),
             // Of the first two, nothing was sent, and asking again at once is of no use.
             RedisError::Busy | RedisError::CircuitOpen | RedisError::NotPrimary | RedisError::Refused(_) => {
-                Self::refused(error)
+                Self::rejected(error)
             }
             RedisError::TimedOut => Self::TimedOut,
             _ => Self::unavailable(error),

@@ -24,7 +24,7 @@
 //! A string per session, under the [name](record_name) `<namespace>:s:{<label>}:<session key>`, with a time to live. Nothing else: no
 //! index, no key without a time to live. A session that gets a new id, or is deleted, leaves a tombstone of 113 bytes under its old
 //! key for half a minute. Loading is a `GET` and a `PTTL` in one round trip. All other steps are
-//! scripts of a few lines, each for one key, which compare the revision, publish the notice, and write, in one step.
+//! scripts of a few lines, each for one key, which compare the revision, publish the invalidation, and write, in one step.
 //! A script goes out by its hash, and by its text when the server turns out not to know it.
 //!
 //! # Permissions
@@ -135,18 +135,18 @@ use handstamp_core::id::Namespace;
 pub use self::acl::acl_rules;
 pub use self::bus::RedisBus;
 pub use self::channel::{Channel, InvalidChannel};
-pub use self::circuits::Circuits;
+pub use self::circuits::CircuitBreakers;
 pub use self::config::RedisConfig;
 pub use self::driver::UnfitClient;
 pub use self::error::RedisError;
 pub use self::name::record_name;
 pub use self::read_from::{InvalidReadFrom, ReadFrom};
 pub use self::refusal::Refusal;
-pub use self::server::{BreakerSettings, CircuitEvent, CircuitPurpose, CircuitState};
+pub use self::server::{BreakerSettings, CircuitEvent, CircuitState, ConnectionRole};
 pub use self::store::RedisStore;
 pub use self::subscription::RedisSubscription;
 pub use self::tls::{Tls, TlsError};
-pub use self::transport::{InvalidTransport, Transport};
+pub use self::transport::{Transport, UnknownTransport};
 pub use self::url::{RedisUrl, RedisUrlError};
 pub use {fred, rustls};
 

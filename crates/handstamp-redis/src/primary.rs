@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::driver::{Listener, Reply, Request};
 use crate::replicas::Replicas;
-use crate::server::{CircuitPurpose, Place, Replaced, Server};
+use crate::server::{ConnectionRole, Place, Replaced, Server};
 use crate::shared::Shared;
 use crate::task::Task;
 use crate::{Channel, RedisError};
@@ -21,12 +21,12 @@ impl Primary {
     pub(crate) fn start(shared: &Shared, place: &Place) -> Self {
         let config = &shared.config;
         let server = |place, purpose| Server::start(config.clone(), place, purpose, shared.events.clone());
-        let data = Arc::new(server(place.clone(), CircuitPurpose::Commands));
+        let data = Arc::new(server(place.clone(), ConnectionRole::Commands));
         Self {
             replicas: config.reads_from_replicas().then(|| Replicas::start(shared, &data)),
             server: data,
             durable: (config.wait_replicas > 0)
-                .then(|| server(place.unshared(), CircuitPurpose::DurableWrites)),
+                .then(|| server(place.unshared(), ConnectionRole::DurableWrites)),
             wait_for: config.wait_replicas,
         }
     }

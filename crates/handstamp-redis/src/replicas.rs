@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::RedisError;
 use crate::driver::{Reply, Request};
 use crate::limit::Limit;
-use crate::server::{CircuitPurpose, Place, Server};
+use crate::server::{ConnectionRole, Place, Server};
 use crate::shared::Shared;
 use crate::url::{Address, Host};
 
@@ -109,7 +109,7 @@ fn keep_those(shared: &Shared, readers: &Readers, hosts: Vec<Host>) {
         let target = Arc::new(shared.config.target(&Address::Tcp(host.clone())));
         let place = Place::Replica { target, in_cluster: shared.config.is_cluster() };
         let server =
-            Server::start(shared.config.clone(), place, CircuitPurpose::ReplicaReads, shared.events.clone());
+            Server::start(shared.config.clone(), place, ConnectionRole::ReplicaReads, shared.events.clone());
         readers.push(Arc::new(Reader { host, server, as_of: Mutex::new(None) }));
     }
 }

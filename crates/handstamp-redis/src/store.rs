@@ -6,8 +6,8 @@ use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Entry, RecordError, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Spare, Store, StoreError,
-    Stored, TouchOutcome,
+    CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Shards, Store, StoreError, Stored,
+    TombstoneOutcome, TouchOutcome,
 };
 
 use crate::driver::{Reply, Request};
@@ -17,7 +17,7 @@ use crate::scripts::{Call, Scripts};
 use crate::task::Task;
 use crate::topology::Topology;
 use crate::write_check::check_writes;
-use crate::{Channel, Circuits, RedisError};
+use crate::{Channel, CircuitBreakers, RedisError};
 
 /// Keeps records in Redis. Clones are the same store.
 ///
@@ -41,16 +41,16 @@ impl RedisStore {
 
     /// The circuits of its servers.
     #[must_use]
-    pub fn circuits(&self) -> Circuits {
-        Circuits::new(&self.topology)
+    pub fn circuit_breakers(&self) -> CircuitBreakers {
+        CircuitBreakers::new(&self.topology)
     }
 
     fn name(&self, key: &SessionKey) -> Bytes {
         name::of(&self.namespace, key)
     }
 
-    fn publish(&self, notice: Bytes) -> Request {
-        Request::new("PUBLISH").arg(self.channel.clone()).arg(notice)
+    fn publish(&self, invalidation: Bytes) -> Request {
+        Request::new("PUBLISH").arg(self.channel.clone()).arg(invalidation)
     }
 
     /// What was created over the connection that waits for replicas, the server does not know that this node has. Nobody
@@ -138,7 +138,7 @@ impl Store for RedisStore {
         record: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
+        invalidation: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
         let arguments = [
             revision(replacing),
@@ -146,10 +146,10 @@ impl Store for RedisStore {
             record.bytes().clone(),
             millis(ttl),
             self.told_on.clone(),
-            notice.clone(),
+            invalidation.clone(),
         ];
         let name = self.name(record.key());
-        let call = Call::new(&name, arguments).with_notice(self.publish(notice));
+        let call = Call::new(&name, arguments).with_notice(self.publish(invalidation));
         match self.scripts.save.run(&self.topology, call).await? {
             1 => Ok(SaveOutcome::Saved),
             0 => Ok(SaveOutcome::Conflict),
@@ -174,16 +174,22 @@ impl Store for RedisStore {
         &self,
         tombstone: &Entry,
         ttl: Duration,
-        spare: Spare,
-        notice: Bytes,
+        spare: DeleteScope,
+        invalidation: Bytes,
     ) -> Result<DeleteOutcome, StoreError> {
         let waits = Bytes::from_static(if self.topology.waits_for_replicas() { b"1" } else { b"0" });
-        let spare = Bytes::from_static(if spare == Spare::Successors { b"1" } else { b"0" });
-        let arguments =
-            [tombstone.bytes().clone(), millis(ttl), spare, self.told_on.clone(), notice.clone(), waits];
+        let spare = Bytes::from_static(if spare == DeleteScope::Successors { b"1" } else { b"0" });
+        let arguments = [
+            tombstone.bytes().clone(),
+            millis(ttl),
+            spare,
+            self.told_on.clone(),
+            invalidation.clone(),
+            waits,
+        ];
         let key = *tombstone.key();
         let name = self.name(&key);
-        let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
+        let call = Call::new(&name, arguments).with_notice(self.publish(invalidation)).durable();
         match self.scripts.delete.reply(&self.topology, call).await? {
             Reply::Integer(1) => Ok(DeleteOutcome::Deleted),
             Reply::Integer(0) => Ok(DeleteOutcome::Absent),
@@ -197,27 +203,27 @@ impl Store for RedisStore {
         }
     }
 
-    async fn retire(
+    async fn replace_with_tombstone(
         &self,
         tombstone: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
-    ) -> Result<RetireOutcome, StoreError> {
+        invalidation: Bytes,
+    ) -> Result<TombstoneOutcome, StoreError> {
         let arguments = [
             revision(replacing),
             tombstone.bytes().clone(),
             millis(ttl),
             self.told_on.clone(),
-            notice.clone(),
+            invalidation.clone(),
         ];
         let name = self.name(tombstone.key());
-        let call = Call::new(&name, arguments).with_notice(self.publish(notice)).durable();
+        let call = Call::new(&name, arguments).with_notice(self.publish(invalidation)).durable();
         match self.scripts.retire.run(&self.topology, call).await? {
-            1 => Ok(RetireOutcome::Retired),
-            0 => Ok(RetireOutcome::Conflict),
-            -1 => Ok(RetireOutcome::Gone),
-            -2 => Ok(RetireOutcome::Moved),
+            1 => Ok(TombstoneOutcome::Replaced),
+            0 => Ok(TombstoneOutcome::Conflict),
+            -1 => Ok(TombstoneOutcome::Gone),
+            -2 => Ok(TombstoneOutcome::Moved),
             _ => Err(self.astray(&name)),
         }
     }
@@ -228,7 +234,7 @@ impl Store for RedisStore {
         Ok(())
     }
 
-    fn doubt(&self, key: &SessionKey) {
+    fn report_forged(&self, key: &SessionKey) {
         self.topology.doubt(&self.name(key));
     }
 
@@ -244,14 +250,14 @@ impl Store for RedisStore {
         self.topology.name_of(shard)
     }
 
-    async fn check(&self, shard: Shard) -> Result<(), StoreError> {
+    async fn ping_primary(&self, shard: Shard) -> Result<(), StoreError> {
         Ok(self.topology.check(shard).await?)
     }
 
     async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
         match check_writes(&self.topology, &self.scripts, &self.namespace, shard, &self.told_on).await {
             // Nobody asked for this write: what counts is that others would not count.
-            Err(error @ RedisError::NotReplicated) => Err(StoreError::refused(error)),
+            Err(error @ RedisError::NotReplicated) => Err(StoreError::rejected(error)),
             checked => Ok(checked?),
         }
     }

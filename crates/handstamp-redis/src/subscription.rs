@@ -3,7 +3,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use handstamp_core::id::Namespace;
-use handstamp_store::{BusError, Heard, Proof, Subscription};
+use handstamp_store::{BusError, BusEvent, FenceOutcome, Subscription};
 
 use crate::RedisError;
 use crate::canary::Canary;
@@ -22,7 +22,7 @@ pub struct RedisSubscription {
     canary: Option<Canary>,
     namespace: Namespace,
     /// What came in together with what was taken last.
-    heard: VecDeque<Heard>,
+    heard: VecDeque<BusEvent>,
 }
 
 impl RedisSubscription {
@@ -38,17 +38,17 @@ impl RedisSubscription {
 
     fn take_in(&mut self, received: Received) {
         match received {
-            Received::Message(message) => self.heard.push_back(Heard::Message(message)),
+            Received::Message(message) => self.heard.push_back(BusEvent::Message(message)),
             Received::Changed(names) => {
                 let keys = names.iter().filter_map(|name| name::key(&self.namespace, name));
-                self.heard.extend(keys.map(Heard::Changed));
+                self.heard.extend(keys.map(BusEvent::Changed));
             }
         }
     }
 }
 
 impl Subscription for RedisSubscription {
-    async fn next(&mut self) -> Result<Heard, BusError> {
+    async fn next(&mut self) -> Result<BusEvent, BusError> {
         loop {
             if self.replaced.has_happened() {
                 return Err(replaced());
@@ -66,7 +66,7 @@ impl Subscription for RedisSubscription {
         }
     }
 
-    fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
+    fn try_next(&mut self) -> Option<Result<BusEvent, BusError>> {
         loop {
             if self.replaced.has_happened() {
                 return Some(Err(replaced()));
@@ -83,34 +83,36 @@ impl Subscription for RedisSubscription {
 
     /// A round trip on the subscription's own connection: a `PING`, or in a cluster the question which slots the primary
     /// has. It takes as long as the server does: the caller sets a limit.
-    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
-        let heard: Pin<Box<dyn Future<Output = Result<Proof, RedisError>> + Send>> = match self.slots.clone()
-        {
-            None => {
-                let answered = self.listener.fence();
-                Box::pin(async move { answered.await.map(|()| Proof::Complete) })
-            }
-            Some(slots) => {
-                let reply = self.listener.fence_by(SlotFence::request());
-                Box::pin(async move {
-                    match reply.await {
-                        Err(RedisError::Refused(refusal)) if refusal.is_about_a_script() => {
-                            Ok(Proof::Pending)
+    fn fence(&self) -> impl Future<Output = Result<FenceOutcome, BusError>> + Send + 'static {
+        let heard: Pin<Box<dyn Future<Output = Result<FenceOutcome, RedisError>> + Send>> =
+            match self.slots.clone() {
+                None => {
+                    let answered = self.listener.fence();
+                    Box::pin(async move { answered.await.map(|()| FenceOutcome::Complete) })
+                }
+                Some(slots) => {
+                    let reply = self.listener.fence_by(SlotFence::request());
+                    Box::pin(async move {
+                        match reply.await {
+                            Err(RedisError::Refused(refusal)) if refusal.is_about_a_script() => {
+                                Ok(FenceOutcome::Pending)
+                            }
+                            reply => slots.proof(&reply?),
                         }
-                        reply => slots.proof(&reply?),
-                    }
-                })
-            }
-        };
+                    })
+                }
+            };
         let canary = self.canary.clone();
         let mut elsewhere = self.replaced.clone();
         let proof = async move {
             let Some(canary) = canary else { return heard.await };
             Ok(match tokio::try_join!(heard, canary.look())? {
                 // Both say so once.
-                (Proof::Shrunk, _) | (_, Proof::Shrunk) => Proof::Shrunk,
-                (Proof::Pending, _) | (_, Proof::Pending) => Proof::Pending,
-                (Proof::Complete, Proof::Complete) => Proof::Complete,
+                (FenceOutcome::OwnershipLost, _) | (_, FenceOutcome::OwnershipLost) => {
+                    FenceOutcome::OwnershipLost
+                }
+                (FenceOutcome::Pending, _) | (_, FenceOutcome::Pending) => FenceOutcome::Pending,
+                (FenceOutcome::Complete, FenceOutcome::Complete) => FenceOutcome::Complete,
             })
         };
         async move {

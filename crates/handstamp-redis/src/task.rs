@@ -9,13 +9,13 @@ pub(crate) struct Task {
     pub(crate) limit: Limit,
     /// Whether it counts only once enough replicas have it, if that is wanted at all.
     pub(crate) durable: bool,
-    /// The notice that it publishes, for when that has to be repeated elsewhere.
-    pub(crate) notice: Option<Request>,
+    /// The invalidation that it publishes, for when that has to be repeated elsewhere.
+    pub(crate) invalidation: Option<Request>,
 }
 
 impl Task {
     /// A request and nothing else.
     pub(crate) const fn new(request: Request, limit: Limit) -> Self {
-        Self { request, limit, durable: false, notice: None }
+        Self { request, limit, durable: false, invalidation: None }
     }
 }

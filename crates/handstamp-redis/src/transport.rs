@@ -13,13 +13,13 @@ pub enum Transport {
 }
 
 impl FromStr for Transport {
-    type Err = InvalidTransport;
+    type Err = UnknownTransport;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "pubsub" => Ok(Self::PubSub),
             "tracking" => Ok(Self::Tracking),
-            _ => Err(InvalidTransport),
+            _ => Err(UnknownTransport),
         }
     }
 }
@@ -36,4 +36,4 @@ impl fmt::Display for Transport {
 /// The text names none of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("invalidations are carried by pubsub or by tracking")]
-pub struct InvalidTransport;
+pub struct UnknownTransport;

@@ -37,26 +37,26 @@ pub trait Subscription: Send + 'static {
     /// # Cancel safety
     ///
     /// Safe: no message is lost with the future.
-    fn next(&mut self) -> impl Future<Output = Result<Heard, BusError>> + Send;
+    fn next(&mut self) -> impl Future<Output = Result<BusEvent, BusError>> + Send;
 
     /// What has arrived already, if there is anything.
-    fn try_next(&mut self) -> Option<Result<Heard, BusError>>;
+    fn try_next(&mut self) -> Option<Result<BusEvent, BusError>>;
 
     /// A proof of being up to date. Once it resolves, every message whose publication was complete before this
     /// call is there for [`try_next`](Self::try_next) to take. How long that may take is for the caller to say.
-    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static;
+    fn fence(&self) -> impl Future<Output = Result<FenceOutcome, BusError>> + Send + 'static;
 }
 
 /// What a subscription hears.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Heard {
+pub enum BusEvent {
     /// A message, as it was published.
     Message(Bytes),
     /// Not from a node, but from the store itself: the record of this session has changed, or is gone.
     Changed(SessionKey),
 }
 
-impl Heard {
+impl BusEvent {
     /// The message, if it is one.
     #[must_use]
     pub const fn message(&self) -> Option<&Bytes> {
@@ -69,11 +69,11 @@ impl Heard {
 
 /// What a [fence](Subscription::fence) proves, beside that every message has arrived.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Proof {
+pub enum FenceOutcome {
     /// The shard still is where all the sessions lie that lay there at the fence before.
     Complete,
     /// Some of them lie elsewhere now, and so are told of elsewhere: what is known from before must be forgotten.
-    Shrunk,
+    OwnershipLost,
     /// Nothing yet: the shard replies, but cannot say at present where its sessions lie, or what became of them. Nothing that
     /// is known from before has to be forgotten for that.
     Pending,

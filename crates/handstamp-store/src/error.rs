@@ -20,13 +20,13 @@ pub enum StoreError {
     /// What lies in the store is not the record that was asked for.
     Record(RecordError),
     /// The store answered that it will not do it, or is not asked because it has not answered for a while. Nothing was done.
-    Refused(SharedError),
+    Rejected(SharedError),
     /// A load panicked: there is a bug in the store, or in the code that decodes sessions.
     Panicked,
     /// No answer in time. Whether it was done is unknown.
     TimedOut,
     /// The record cannot be written down: the session's subject is too long.
-    Unwritable(SubjectTooLong),
+    SubjectTooLong(SubjectTooLong),
     /// The store could not be reached. Whether it was done is unknown, if the connection broke in between.
     Unavailable(SharedError),
 }
@@ -34,8 +34,8 @@ pub enum StoreError {
 impl StoreError {
     /// The store will not do it, for this reason.
     #[must_use]
-    pub fn refused(cause: impl Into<BoxError>) -> Self {
-        Self::Refused(Arc::from(cause.into()))
+    pub fn rejected(cause: impl Into<BoxError>) -> Self {
+        Self::Rejected(Arc::from(cause.into()))
     }
 
     /// The store cannot be reached, for this reason.
@@ -47,7 +47,7 @@ impl StoreError {
     /// Whether the store is to blame, and the same call may succeed later.
     #[must_use]
     pub const fn is_outage(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::TimedOut | Self::Unavailable(_))
+        matches!(self, Self::Rejected(_) | Self::TimedOut | Self::Unavailable(_))
     }
 }
 
@@ -55,10 +55,10 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Record(error) => error.fmt(f),
-            Self::Refused(_) => f.write_str("the session store refused"),
+            Self::Rejected(_) => f.write_str("the session store refused"),
             Self::Panicked => f.write_str("loading the session panicked"),
             Self::TimedOut => f.write_str("the session store did not answer in time"),
-            Self::Unwritable(error) => error.fmt(f),
+            Self::SubjectTooLong(error) => error.fmt(f),
             Self::Unavailable(_) => f.write_str("the session store cannot be reached"),
         }
     }
@@ -68,8 +68,8 @@ impl fmt::Display for StoreError {
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Refused(cause) | Self::Unavailable(cause) => Some(&**cause),
-            Self::Panicked | Self::Record(_) | Self::TimedOut | Self::Unwritable(_) => None,
+            Self::Rejected(cause) | Self::Unavailable(cause) => Some(&**cause),
+            Self::Panicked | Self::Record(_) | Self::TimedOut | Self::SubjectTooLong(_) => None,
         }
     }
 }
@@ -82,6 +82,6 @@ impl From<RecordError> for StoreError {
 
 impl From<SubjectTooLong> for StoreError {
     fn from(error: SubjectTooLong) -> Self {
-        Self::Unwritable(error)
+        Self::SubjectTooLong(error)
     }
 }

@@ -20,14 +20,14 @@ mod store;
 pub mod conformance;
 
 pub use self::backoff::Backoff;
-pub use self::bus::{Bus, BusError, Heard, Proof, Subscription};
+pub use self::bus::{Bus, BusError, BusEvent, FenceOutcome, Subscription};
 pub use self::clock::{Clock, SystemClock};
 pub use self::clustered::{
-    BusStats, CacheEntry, ClusteredStore, Decoded, EndOutcome, Loaded, Lookup, Settings, Writes,
+    BusStats, CacheEntry, ClusteredStore, Decoded, EndOutcome, Loaded, Lookup, NodeSettings, WriteScope,
 };
 pub use self::error::{BoxError, SharedError, StoreError};
 pub use self::memory::{MemoryBus, MemoryStore, MemorySubscription};
 pub use self::shard::{Shard, Shards};
 pub use self::store::{
-    CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Spare, Store, Stored, TouchOutcome,
+    CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Store, Stored, TombstoneOutcome, TouchOutcome,
 };

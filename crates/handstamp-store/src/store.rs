@@ -14,16 +14,16 @@ use crate::{Shard, Shards, StoreError};
 /// - **Only [`create`](Self::create) creates.** No other call brings a record into being, in whatever state it
 ///   finds the store.
 /// - **A delete is final.** Once [`delete`](Self::delete) has returned, no call that began before or after makes
-///   the record loadable again. The tombstone that it leaves, as [`retire`](Self::retire) does, tells a session that has ended or
+///   the record loadable again. The tombstone that it leaves, as [`replace_with_tombstone`](Self::replace_with_tombstone) does, tells a session that has ended or
 ///   moved from one that never existed.
 /// - **A record ends with its time to live**, which every write sets anew. A store may lose records; it never
 ///   returns one past its time.
-/// - **Notices are published by the step itself**, on the bus that belongs to the store, and only after the
+/// - **Invalidations are published by the step itself**, on the bus that belongs to the store, and only after the
 ///   change they tell of can be seen by every [`load`](Self::load).
 /// - **Steps can be repeated.** A caller that got no reply calls again with the same arguments. A create, a save,
 ///   a retirement or a delete that was done the first time reports the same success.
-/// - **Or the store itself tells of changes** to those who have loaded the session: then it publishes no notices.
-/// - **Notices come out of the shard that the session lies in**: a fence on the subscription to that covers them.
+/// - **Or the store itself tells of changes** to those who have loaded the session: then it publishes no invalidations.
+/// - **Invalidations come out of the shard that the session lies in**: a fence on the subscription to that covers them.
 /// - **An error is not an outcome.** What cannot be found out is an error, never "gone".
 ///
 /// Keys are hashes of authentic ids; whether such a session exists is for the store to say. Of an [`Entry`], a store reads its
@@ -56,13 +56,13 @@ pub trait Store: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<CreateOutcome, StoreError>> + Send;
 
-    /// Puts `record` in the place of the one with revision `replacing`, keeps it for `ttl`, publishes `notice`.
+    /// Puts `record` in the place of the one with revision `replacing`, keeps it for `ttl`, publishes `invalidation`.
     fn save(
         &self,
         record: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
+        invalidation: Bytes,
     ) -> impl Future<Output = Result<SaveOutcome, StoreError>> + Send;
 
     /// Gives the record of `key` the time to live `ttl`. Nothing is published.
@@ -72,26 +72,26 @@ pub trait Store: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<TouchOutcome, StoreError>> + Send;
 
-    /// Puts `tombstone` in the place of the record under its key, whatever that is, keeps it for `ttl`, and publishes `notice`. Where
+    /// Puts `tombstone` in the place of the record under its key, whatever that is, keeps it for `ttl`, and publishes `invalidation`. Where
     /// a tombstone is, it stays, and where nothing is, nothing is left. A record that names a predecessor stays, and is returned, if it
     /// is to be spared.
     fn delete(
         &self,
         tombstone: &Entry,
         ttl: Duration,
-        spare: Spare,
-        notice: Bytes,
+        spare: DeleteScope,
+        invalidation: Bytes,
     ) -> impl Future<Output = Result<DeleteOutcome, StoreError>> + Send;
 
     /// Puts `tombstone` in the place of the record with revision `replacing`, because its session has moved to another id, keeps
-    /// it for `ttl`, and publishes `notice`.
-    fn retire(
+    /// it for `ttl`, and publishes `invalidation`.
+    fn replace_with_tombstone(
         &self,
         tombstone: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
-    ) -> impl Future<Output = Result<RetireOutcome, StoreError>> + Send;
+        invalidation: Bytes,
+    ) -> impl Future<Output = Result<TombstoneOutcome, StoreError>> + Send;
 
     /// Gives `tombstone` the time to live `ttl`, if it is still there.
     fn keep_tombstone(
@@ -101,7 +101,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The bytes that [`load`](Self::load) has returned for `key` are not authentic: the reply may have been that to another call.
-    fn doubt(&self, _key: &SessionKey) {}
+    fn report_forged(&self, _key: &SessionKey) {}
 
     /// The parts that this consists of. Unless this is given, it is one.
     fn shards(&self) -> Shards {
@@ -120,7 +120,7 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Whether the shard can be reached, and is the one to write to. Called about once a second, so it has to be cheap.
-    fn check(&self, shard: Shard) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn ping_primary(&self, shard: Shard) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Whether writes work: does to an entry of its own, in this shard, what the steps do to records, and leaves nothing
     /// behind. Called when a node begins to listen, when a write has failed, and now and then where none has succeeded
@@ -128,7 +128,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When a write would be rejected, with the reason; that is [`StoreError::Refused`]. [`StoreError::TimedOut`] when one would
+    /// When a write would be rejected, with the reason; that is [`StoreError::Rejected`]. [`StoreError::TimedOut`] when one would
     /// have no reply: twice in a row, the shard counts as one that takes no writes.
     fn check_writes(&self, _shard: Shard) -> impl Future<Output = Result<(), StoreError>> + Send {
         std::future::ready(Ok(()))
@@ -185,7 +185,7 @@ pub enum SaveOutcome {
 
 /// Which records a [`delete`](Store::delete) leaves alone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Spare {
+pub enum DeleteScope {
     /// None.
     Nothing,
     /// Those that name a predecessor, which may have to be deleted first.
@@ -208,12 +208,12 @@ pub enum DeleteOutcome {
     Absent,
 }
 
-/// What became of a [`retire`](Store::retire).
+/// What became of a [`replace_with_tombstone`](Store::replace_with_tombstone).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
-pub enum RetireOutcome {
+pub enum TombstoneOutcome {
     /// The tombstone is in its place.
-    Retired,
+    Replaced,
     /// The record there has another revision, and is as it was.
     Conflict,
     /// The session has moved to another id than the tombstone names.

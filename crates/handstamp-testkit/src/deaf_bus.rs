@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use handstamp_store::{Bus, BusError, Heard, Proof, Shard, Subscription};
+use handstamp_store::{Bus, BusError, BusEvent, FenceOutcome, Shard, Subscription};
 use tokio::sync::watch;
 
 /// A bus that can go deaf on command: its subscriptions get no more messages and no fences, and no error either,
@@ -105,7 +105,7 @@ impl<B: Bus> Bus for DeafBus<B> {
 }
 
 impl<S: Subscription> Subscription for DeafSubscription<S> {
-    async fn next(&mut self) -> Result<Heard, BusError> {
+    async fn next(&mut self) -> Result<BusEvent, BusError> {
         moving(self.ears.clone()).await;
         let message = tokio::select! {
             biased;
@@ -115,12 +115,12 @@ impl<S: Subscription> Subscription for DeafSubscription<S> {
         if self.is_deaf() { std::future::pending().await } else { message }
     }
 
-    fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
+    fn try_next(&mut self) -> Option<Result<BusEvent, BusError>> {
         let stalled = *self.ears.borrow() == Hearing::Stalled;
         if stalled || self.is_deaf() { None } else { self.inner.try_next() }
     }
 
-    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
+    fn fence(&self) -> impl Future<Output = Result<FenceOutcome, BusError>> + Send + 'static {
         let deaf = self.is_deaf();
         let fence = self.inner.fence();
         let ears = self.ears.clone();

@@ -9,8 +9,8 @@ use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Entry, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Spare, Store, StoreError,
-    Stored, TouchOutcome,
+    CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Shards, Store, StoreError, Stored,
+    TombstoneOutcome, TouchOutcome,
 };
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
@@ -198,7 +198,7 @@ impl Faults {
         // The sender lives as long as `self`.
         let mode = mode.wait_for(|mode| *mode != Mode::HangingInWrites).await.map(|mode| *mode);
         match mode {
-            Ok(Mode::Rejecting) => Err(StoreError::refused("told to reject writes")),
+            Ok(Mode::Rejecting) => Err(StoreError::rejected("told to reject writes")),
             _ => Ok(()),
         }
     }
@@ -283,13 +283,13 @@ impl<S: Store> Store for FaultyStore<S> {
         record: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
+        invalidation: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
         self.faults.write().await?;
         if *self.faults.0.mode.borrow() == Mode::Conflicting {
             return Ok(SaveOutcome::Conflict);
         }
-        self.faults.answer(self.inner.save(record, replacing, ttl, notice).await)
+        self.faults.answer(self.inner.save(record, replacing, ttl, invalidation).await)
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
@@ -301,33 +301,33 @@ impl<S: Store> Store for FaultyStore<S> {
         &self,
         tombstone: &Entry,
         ttl: Duration,
-        spare: Spare,
-        notice: Bytes,
+        spare: DeleteScope,
+        invalidation: Bytes,
     ) -> Result<DeleteOutcome, StoreError> {
         self.faults.write().await?;
         if self.faults.0.undeletable.lock().contains(tombstone.key()) {
             return Err(StoreError::unavailable("told to fail"));
         }
-        let deleted = self.inner.delete(tombstone, ttl, spare, notice).await;
+        let deleted = self.inner.delete(tombstone, ttl, spare, invalidation).await;
         until_released(&self.faults.0.held_delete).await;
         self.faults.answer(deleted)
     }
 
-    async fn retire(
+    async fn replace_with_tombstone(
         &self,
         tombstone: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
-    ) -> Result<RetireOutcome, StoreError> {
+        invalidation: Bytes,
+    ) -> Result<TombstoneOutcome, StoreError> {
         self.faults.write().await?;
         let fault = self.faults.0.retirements.lock().next();
         match fault {
             Some(Fault::Fail) => return Err(StoreError::unavailable("told to fail")),
-            Some(Fault::Refuse) => return Err(StoreError::refused("told to refuse")),
+            Some(Fault::Refuse) => return Err(StoreError::rejected("told to refuse")),
             Some(Fault::Lose) | None => {}
         }
-        let outcome = self.inner.retire(tombstone, replacing, ttl, notice).await;
+        let outcome = self.inner.replace_with_tombstone(tombstone, replacing, ttl, invalidation).await;
         if fault.is_some() { Err(lost()) } else { self.faults.answer(outcome) }
     }
 
@@ -336,8 +336,8 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.keep_tombstone(tombstone, ttl).await
     }
 
-    fn doubt(&self, key: &SessionKey) {
-        self.inner.doubt(key);
+    fn report_forged(&self, key: &SessionKey) {
+        self.inner.report_forged(key);
     }
 
     fn shards(&self) -> Shards {
@@ -363,9 +363,9 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.server_of(shard)
     }
 
-    async fn check(&self, shard: Shard) -> Result<(), StoreError> {
+    async fn ping_primary(&self, shard: Shard) -> Result<(), StoreError> {
         self.faults.in_working_order().await?;
-        self.inner.check(shard).await
+        self.inner.ping_primary(shard).await
     }
 
     async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
@@ -380,7 +380,7 @@ impl<S: Store> Store for FaultyStore<S> {
     async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
         self.faults.in_working_order().await?;
         if self.faults.0.refuses_time.load(Ordering::SeqCst) {
-            return Err(StoreError::refused("told to refuse the time"));
+            return Err(StoreError::rejected("told to refuse the time"));
         }
         self.inner.time(shard).await
     }

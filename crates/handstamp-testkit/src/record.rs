@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use handstamp_core::id::{Handle, Namespace, SessionKey};
+use handstamp_core::id::{Namespace, PublicId, SessionKey};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{
     Encoding, Entry, Opened, Record, Revision, Sealer, Seals, Tombstone, UnknownFields,
@@ -21,7 +21,7 @@ pub fn record() -> Record {
     Record {
         revision: Revision::first().expect("random bytes"),
         key: SessionKey::from_bytes(key),
-        handle: Handle::generate().expect("random bytes"),
+        public_id: PublicId::generate().expect("random bytes"),
         predecessor: None,
         created_at: Timestamp::from_millis(1_700_000_000_000),
         saved_at: Timestamp::from_millis(1_700_000_300_000),

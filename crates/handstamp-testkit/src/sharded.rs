@@ -9,8 +9,8 @@ use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Entry, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    Bus, BusError, CreateOutcome, DeleteOutcome, Heard, Proof, RetireOutcome, SaveOutcome, Shard, Shards,
-    Spare, Store, StoreError, Stored, Subscription, TouchOutcome,
+    Bus, BusError, BusEvent, CreateOutcome, DeleteOutcome, DeleteScope, FenceOutcome, SaveOutcome, Shard,
+    Shards, Store, StoreError, Stored, Subscription, TombstoneOutcome, TouchOutcome,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -183,9 +183,9 @@ impl<S: Store> Store for ShardedStore<S> {
         record: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
+        invalidation: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
-        self.of(record.key()).save(record, replacing, ttl, notice).await
+        self.of(record.key()).save(record, replacing, ttl, invalidation).await
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
@@ -196,28 +196,28 @@ impl<S: Store> Store for ShardedStore<S> {
         &self,
         tombstone: &Entry,
         ttl: Duration,
-        spare: Spare,
-        notice: Bytes,
+        spare: DeleteScope,
+        invalidation: Bytes,
     ) -> Result<DeleteOutcome, StoreError> {
-        self.of(tombstone.key()).delete(tombstone, ttl, spare, notice).await
+        self.of(tombstone.key()).delete(tombstone, ttl, spare, invalidation).await
     }
 
-    async fn retire(
+    async fn replace_with_tombstone(
         &self,
         tombstone: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
-    ) -> Result<RetireOutcome, StoreError> {
-        self.of(tombstone.key()).retire(tombstone, replacing, ttl, notice).await
+        invalidation: Bytes,
+    ) -> Result<TombstoneOutcome, StoreError> {
+        self.of(tombstone.key()).replace_with_tombstone(tombstone, replacing, ttl, invalidation).await
     }
 
     async fn keep_tombstone(&self, tombstone: &Entry, ttl: Duration) -> Result<(), StoreError> {
         self.of(tombstone.key()).keep_tombstone(tombstone, ttl).await
     }
 
-    fn doubt(&self, key: &SessionKey) {
-        self.of(key).doubt(key);
+    fn report_forged(&self, key: &SessionKey) {
+        self.of(key).report_forged(key);
     }
 
     fn shards(&self) -> Shards {
@@ -232,8 +232,8 @@ impl<S: Store> Store for ShardedStore<S> {
         part(&self.parts, shard).server_of(Shard::ONLY)
     }
 
-    async fn check(&self, shard: Shard) -> Result<(), StoreError> {
-        part(&self.parts, shard).check(Shard::ONLY).await
+    async fn ping_primary(&self, shard: Shard) -> Result<(), StoreError> {
+        part(&self.parts, shard).ping_primary(Shard::ONLY).await
     }
 
     async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
@@ -301,22 +301,22 @@ impl<B: Bus> Bus for ShardedBus<B> {
 }
 
 impl<S: Subscription> Subscription for ShardedSubscription<S> {
-    async fn next(&mut self) -> Result<Heard, BusError> {
+    async fn next(&mut self) -> Result<BusEvent, BusError> {
         self.inner.next().await
     }
 
-    fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
+    fn try_next(&mut self) -> Option<Result<BusEvent, BusError>> {
         self.inner.try_next()
     }
 
-    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
+    fn fence(&self) -> impl Future<Output = Result<FenceOutcome, BusError>> + Send + 'static {
         let (layout, shard, told) = (self.layout.clone(), self.shard, self.told.clone());
         let fence = self.inner.fence();
         async move {
             let proof = fence.await?;
             let losses = layout.losses(shard).load(Ordering::SeqCst);
             let before = told.swap(losses, Ordering::SeqCst);
-            Ok(if before == losses { proof } else { Proof::Shrunk })
+            Ok(if before == losses { proof } else { FenceOutcome::OwnershipLost })
         }
     }
 }
@@ -343,14 +343,16 @@ mod tests {
         let (loser, winner) =
             (bus.subscribe(one).await.expect("one"), bus.subscribe(two).await.expect("two"));
         let key = SessionKey::from_bytes([0; SessionKey::LEN]);
-        for (owner, expected) in [(one, Proof::Complete), (two, Proof::Shrunk), (two, Proof::Complete)] {
+        for (owner, expected) in
+            [(one, FenceOutcome::Complete), (two, FenceOutcome::OwnershipLost), (two, FenceOutcome::Complete)]
+        {
             layout.give(&key, owner);
             assert_eq!(layout.shard_of(&key), owner);
             assert_eq!(loser.fence().await.expect("a fence"), expected);
-            assert_eq!(winner.fence().await.expect("a fence"), Proof::Complete);
+            assert_eq!(winner.fence().await.expect("a fence"), FenceOutcome::Complete);
         }
         let late = bus.subscribe(one).await.expect("one");
-        assert_eq!(late.fence().await.expect("a fence"), Proof::Complete, "that was before its time");
+        assert_eq!(late.fence().await.expect("a fence"), FenceOutcome::Complete, "that was before its time");
     }
 
     #[tokio::test]

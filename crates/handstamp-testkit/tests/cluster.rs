@@ -167,7 +167,7 @@ async fn clients_come_through_the_proxies() {
     assert_ne!(cluster.proxy(primary).port(), cluster.node(primary).port());
     let through = moved(address(&cluster, primary), cluster.slot_of(key));
     assert_eq!(redirection(&cluster, other, &["GET", key]), through);
-    // The nodes do not notice: they go on hearing from each other.
+    // The nodes do not invalidation: they go on hearing from each other.
     cluster.proxy(primary).silence(Direction::Both);
     let heard = heard_from(&cluster, other, primary);
     let later = || Duration::from_millis(heard_from(&cluster, other, primary) - heard);

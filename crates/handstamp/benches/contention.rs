@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::post;
-use handstamp::{Config, Runtime, Session, SessionData, SessionLayer};
+use handstamp::{Config, Session, SessionData, SessionLayer, Sessions};
 use handstamp_testkit::{RedisServer, random_secret};
 use http::{Request, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -56,8 +56,8 @@ fn main() -> std::io::Result<()> {
 async fn app(redis: &RedisServer, secret: &str, number: usize) -> Router {
     let config =
         Config::new().session_secret(secret).node_id(format!("node-{number}")).redis_url(redis.url());
-    let runtime = Runtime::start(config).await.expect("a node");
-    Router::new().route("/", post(visit)).layer(SessionLayer::<Visitor>::new(&runtime))
+    let sessions = Sessions::start(config).await.expect("a node");
+    Router::new().route("/", post(visit)).layer(SessionLayer::<Visitor>::new(&sessions))
 }
 
 async fn visit(session: Session<Visitor>) {

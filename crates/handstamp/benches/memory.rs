@@ -15,7 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use handstamp::store::{MemoryBus, MemoryStore};
-use handstamp::{Config, Runtime, Session, SessionData, SessionLayer};
+use handstamp::{Config, Session, SessionData, SessionLayer, Sessions};
 use http::{HeaderValue, Request, header};
 use tower::Service;
 
@@ -40,10 +40,10 @@ impl payloads::Measure for InTheCache {
 async fn measure<T: SessionData>(name: &str, data: fn() -> T) {
     let bus = MemoryBus::new();
     let store = MemoryStore::new(bus.clone());
-    let config = Config::new().or_random_secret();
+    let config = Config::new().secret_or_random();
     let node = async || {
         let config = config.clone().local_cache_ttl(Duration::from_secs(3_600));
-        Runtime::start_on(config, store.clone(), bus.clone()).await.unwrap()
+        Sessions::start_with(config, store.clone(), bus.clone()).await.unwrap()
     };
     let (writer, reader) = (node().await, node().await);
     let mut writing = app(&writer, data);
@@ -82,9 +82,9 @@ async fn measure<T: SessionData>(name: &str, data: fn() -> T) {
     println!("{name:34} {encoded:>10} {:>10} {:>10}", taken / SESSIONS as i64, stats.bytes / SESSIONS);
 }
 
-fn app<T: SessionData>(node: &Runtime, data: fn() -> T) -> Router {
+fn app<T: SessionData>(node: &Sessions, data: fn() -> T) -> Router {
     Router::new()
-        .route("/write", get(async move |session: Session<T>| session.set(data())))
+        .route("/write", get(async move |session: Session<T>| session.replace(data())))
         .route("/read", get(async |session: Session<T>| drop(session)))
         .layer(SessionLayer::<T>::new(node))
 }

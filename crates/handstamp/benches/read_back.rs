@@ -14,7 +14,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use handstamp::{Config, Runtime, Session, SessionData, SessionLayer};
+use handstamp::{Config, Session, SessionData, SessionLayer, Sessions};
 use http::{HeaderValue, Request, header};
 use tower::Service;
 
@@ -29,9 +29,9 @@ struct ReadBack;
 
 impl payloads::Measure for ReadBack {
     async fn measure<T: SessionData>(&mut self, name: &str, data: fn() -> T) {
-        let node = Runtime::start(Config::new().or_random_secret()).await.unwrap();
+        let node = Sessions::start(Config::new().secret_or_random()).await.unwrap();
         let mut app = Router::new()
-            .route("/save", get(async move |session: Session<T>| session.set(data())))
+            .route("/save", get(async move |session: Session<T>| session.replace(data())))
             .layer(SessionLayer::<T>::new(&node));
         let response = app.call(Request::get("/save").body(Body::empty()).unwrap()).await.unwrap();
         let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();

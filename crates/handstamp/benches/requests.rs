@@ -15,7 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
-use handstamp::{Config, Runtime, Session, SessionData, SessionLayer};
+use handstamp::{Config, Session, SessionData, SessionLayer, Sessions};
 use handstamp_testkit::{RedisServer, random_secret};
 use http::{HeaderValue, Request, header};
 use serde::{Deserialize, Serialize};
@@ -52,8 +52,8 @@ fn main() -> std::io::Result<()> {
 }
 
 async fn measure(store: &str, config: Config) {
-    let cached = Runtime::start(config.clone()).await.unwrap();
-    let uncached = Runtime::start(config.local_cache_max_size(0)).await.unwrap();
+    let cached = Sessions::start(config.clone()).await.unwrap();
+    let uncached = Sessions::start(config.local_cache_max_size(0)).await.unwrap();
     let mut cases = [
         Case::new("cached read", "/read", &cached).await,
         Case::new("load", "/read", &uncached).await,
@@ -85,7 +85,7 @@ async fn measure(store: &str, config: Config) {
 }
 
 impl Case {
-    async fn new(name: &'static str, path: &'static str, node: &Runtime) -> Self {
+    async fn new(name: &'static str, path: &'static str, node: &Sessions) -> Self {
         let app = Router::new()
             .route("/read", get(async |session: Session<User>| session.get().name.clone()))
             .route("/save", get(async |session: Session<User>| session.update(|user| user.count += 1)))

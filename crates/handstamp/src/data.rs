@@ -93,20 +93,20 @@ pub trait SessionData: Clone + Default + DeserializeOwned + Send + Serialize + S
     /// # Errors
     ///
     /// When it cannot be read. The visitor is then treated as one without a session.
-    fn migrate(old: OldData<'_>) -> Result<Self, BoxError> {
+    fn migrate(old: StoredPayload<'_>) -> Result<Self, BoxError> {
         old.decode()
     }
 }
 
 /// Stored data of an older schema.
 #[derive(Clone, Copy)]
-pub struct OldData<'a> {
+pub struct StoredPayload<'a> {
     schema: u16,
     encoding: Encoding,
     payload: &'a [u8],
 }
 
-impl<'a> OldData<'a> {
+impl<'a> StoredPayload<'a> {
     pub(crate) const fn new(schema: u16, encoding: Encoding, payload: &'a [u8]) -> Self {
         Self { schema, encoding, payload }
     }
@@ -128,9 +128,9 @@ impl<'a> OldData<'a> {
 }
 
 /// Shows no data.
-impl std::fmt::Debug for OldData<'_> {
+impl std::fmt::Debug for StoredPayload<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OldData").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("StoredPayload").field("schema", &self.schema).finish_non_exhaustive()
     }
 }
 

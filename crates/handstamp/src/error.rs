@@ -40,7 +40,7 @@ pub enum SessionError {
     Store(StoreError),
     /// The answer has left, or the request was given up, and no cookie can be sent any more: no session can be created or renewed
     /// now.
-    TooLate,
+    ResponseAlreadySent,
     /// The request has more cookies than are examined, 180 of them and 16 KiB, and a session cookie among those that were
     /// not.
     TooManyCookies,
@@ -67,9 +67,9 @@ impl SessionError {
             Self::Gone => StatusCode::UNAUTHORIZED,
             Self::TooManyCookies => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Aborted
-            | Self::Store(StoreError::Panicked | StoreError::Unwritable(_))
+            | Self::Store(StoreError::Panicked | StoreError::SubjectTooLong(_))
             | Self::TooLarge { .. }
-            | Self::TooLate
+            | Self::ResponseAlreadySent
             | Self::Undecodable(_)
             | Self::Unencodable(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NewerSchema { .. } | Self::Random(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -99,7 +99,7 @@ impl SessionError {
     }
 }
 
-/// For handlers that pass an error of [`commit`](crate::Session::commit) on. What the layer's `on_conflict` and `on_gone`
+/// For handlers that pass an error of [`commit`](crate::Session::commit) on. What the layer's `conflict_status` and `gone_status`
 /// say is for answers that it makes itself.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
@@ -119,7 +119,7 @@ impl fmt::Display for SessionError {
             }
             Self::Random(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
-            Self::TooLate => {
+            Self::ResponseAlreadySent => {
                 f.write_str("there is no response any more that could give the browser a session")
             }
             Self::TooManyCookies => {

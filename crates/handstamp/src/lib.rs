@@ -8,7 +8,7 @@
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
-//! use handstamp::{Config, Routes, Runtime, Session, SessionData, SessionLayer};
+//! use handstamp::{Config, SessionRoutes, Sessions, Session, SessionData, SessionLayer};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Clone, Default, Deserialize, Serialize)]
@@ -28,11 +28,11 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let runtime = Runtime::start(Config::from_env()).await?;
+//!     let sessions = Sessions::start(Config::from_env()).await?;
 //!     let app = Router::new()
 //!         .route("/", get(count))
-//!         .merge(Routes::<Visitor>::new(&runtime))
-//!         .layer(SessionLayer::<Visitor>::new(&runtime));
+//!         .merge(SessionRoutes::<Visitor>::new(&sessions))
+//!         .layer(SessionLayer::<Visitor>::new(&sessions));
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     Ok(axum::serve(listener, app).await?)
 //! }
@@ -56,26 +56,26 @@ mod layer;
 mod outage;
 mod report;
 mod routes;
-mod runtime;
 mod session;
+mod sessions;
 
 pub use handstamp_core::cache::CacheStats;
-pub use handstamp_core::id::{Handle, SessionKey};
+pub use handstamp_core::id::{PublicId, SessionKey};
 pub use handstamp_core::invalidation::NodeId;
 pub use handstamp_core::record::Encoding;
 #[cfg(feature = "redis")]
-pub use handstamp_redis::{CircuitEvent, CircuitPurpose, CircuitState, Circuits, ReadFrom, Transport};
+pub use handstamp_redis::{CircuitBreakers, CircuitEvent, CircuitState, ConnectionRole, ReadFrom, Transport};
 /// The contracts of stores and buses, for those who bring their own.
 pub use handstamp_store as store;
 pub use handstamp_store::BusStats;
 
 pub use self::config::{Config, ConfigError};
-pub use self::data::{OldData, SessionData};
+pub use self::data::{SessionData, StoredPayload};
 pub use self::error::SessionError;
 pub use self::layer::{
     CacheControl, InvalidCookieName, ResponseFuture, SameSite, SessionLayer, SessionService,
 };
-pub use self::outage::Outage;
-pub use self::routes::{InvalidOrigin, LocalPath, NotALocalPath, Origin, Routes};
-pub use self::runtime::Runtime;
+pub use self::outage::OutagePolicy;
+pub use self::routes::{InvalidLocalPath, InvalidOrigin, LocalPath, Origin, SessionRoutes};
 pub use self::session::{DiscardSession, Fresh, LogIn, Peek, Session, SessionRejection};
+pub use self::sessions::Sessions;

@@ -9,13 +9,13 @@ use crate::config::{InvalidDuration, parse_duration};
 /// `anonymous`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Outage {
+pub enum OutagePolicy {
     /// Sessions in the local cache can be read, for this long from when the node last knew that it had heard of every
     /// change. A session that was ended elsewhere meanwhile may be served for that long, too; one that somebody tried
     /// to end on this node is not. All others are refused.
-    Serve(Duration),
+    ServeStale(Duration),
     /// Requests for sessions are answered with 503 as soon as the node cannot prove that its cache is up to date.
-    Refuse,
+    Fail,
     /// Visitors are treated as if they had no session. Their cookies stay as they are, and what they would store is
     /// refused with 503, so that they have their sessions again afterwards.
     Anonymous,
@@ -25,13 +25,13 @@ pub enum Outage {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum OutageSetting {
     ServeForCacheTtl,
-    Is(Outage),
+    Is(OutagePolicy),
 }
 
 impl OutageSetting {
-    pub(crate) fn resolve(self, cache_ttl: Duration) -> Outage {
+    pub(crate) fn resolve(self, cache_ttl: Duration) -> OutagePolicy {
         match self {
-            Self::ServeForCacheTtl => Outage::Serve(cache_ttl),
+            Self::ServeForCacheTtl => OutagePolicy::ServeStale(cache_ttl),
             Self::Is(outage) => outage,
         }
     }
@@ -52,9 +52,9 @@ impl FromStr for OutageSetting {
     fn from_str(text: &str) -> Result<Self, InvalidOutage> {
         match text.split_once(':') {
             None if text == "serve" => Ok(Self::ServeForCacheTtl),
-            None if text == "refuse" => Ok(Self::Is(Outage::Refuse)),
-            None if text == "anonymous" => Ok(Self::Is(Outage::Anonymous)),
-            Some(("serve", limit)) => Ok(Self::Is(Outage::Serve(parse_duration(limit)?))),
+            None if text == "refuse" => Ok(Self::Is(OutagePolicy::Fail)),
+            None if text == "anonymous" => Ok(Self::Is(OutagePolicy::Anonymous)),
+            Some(("serve", limit)) => Ok(Self::Is(OutagePolicy::ServeStale(parse_duration(limit)?))),
             _ => Err(InvalidOutage::Unknown),
         }
     }
@@ -68,10 +68,10 @@ mod tests {
     fn policies_are_read_from_text() {
         let ttl = Duration::from_secs(30);
         let read = |text: &str| text.parse::<OutageSetting>().ok().map(|setting| setting.resolve(ttl));
-        assert_eq!(read("serve"), Some(Outage::Serve(ttl)));
-        assert_eq!(read("serve:5m"), Some(Outage::Serve(Duration::from_secs(300))));
-        assert_eq!(read("refuse"), Some(Outage::Refuse));
-        assert_eq!(read("anonymous"), Some(Outage::Anonymous));
+        assert_eq!(read("serve"), Some(OutagePolicy::ServeStale(ttl)));
+        assert_eq!(read("serve:5m"), Some(OutagePolicy::ServeStale(Duration::from_secs(300))));
+        assert_eq!(read("refuse"), Some(OutagePolicy::Fail));
+        assert_eq!(read("anonymous"), Some(OutagePolicy::Anonymous));
         for text in ["", "Serve", "serve:", "serve:soon", "refuse:1s", "open"] {
             assert_eq!(read(text), None, "{text:?}");
         }

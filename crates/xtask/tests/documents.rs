@@ -25,7 +25,7 @@ fn the_first_program_in_the_readme_is_the_quickstart() {
 /// F6: with the same secret and Redis, the two examples read each other's sessions, as data of another type.
 #[test]
 fn k9_f6_the_quickstart_has_a_namespace_of_its_own() {
-    assert!(read("examples/quickstart/src/main.rs").contains(r#".or_session_namespace("quickstart")"#));
+    assert!(read("examples/quickstart/src/main.rs").contains(r#".namespace_or("quickstart")"#));
     assert!(!read("examples/cluster-node/src/nodes.rs").contains("namespace"), "it has the default");
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use handstamp::{Routes, Runtime, SessionData, SessionLayer};
+use handstamp::{SessionData, SessionLayer, SessionRoutes, Sessions};
 use serde::{Deserialize, Serialize};
 use tower_http::csrf::CsrfLayer;
 
@@ -29,8 +29,8 @@ pub(crate) struct Node {
 }
 
 /// The application of one node.
-pub(crate) fn app(runtime: &Runtime, others: &[u16]) -> Router {
-    let node = Node { name: runtime.node_id().as_str().into() };
+pub(crate) fn app(sessions: &Sessions, others: &[u16]) -> Router {
+    let node = Node { name: sessions.node_id().as_str().into() };
     let page = Page::new(&node.name, others);
     Router::new()
         .route("/", get(async move || page.clone()))
@@ -38,15 +38,15 @@ pub(crate) fn app(runtime: &Runtime, others: &[u16]) -> Router {
         .route("/me", get(me))
         .route("/visits", post(visits))
         .with_state(node)
-        .merge(Routes::<UserSession>::new(runtime))
-        .layer(SessionLayer::<UserSession>::new(runtime))
+        .merge(SessionRoutes::<UserSession>::new(sessions))
+        .layer(SessionLayer::<UserSession>::new(sessions))
         .route("/plain", get(async || "ok"))
         // Another site's page must not log a visitor in either, as somebody else.
-        .layer(csrf_layer(runtime))
+        .layer(csrf_layer(sessions))
 }
 
-fn csrf_layer(runtime: &Runtime) -> CsrfLayer {
-    runtime.trusted_origins().iter().fold(CsrfLayer::new(), |layer, origin| {
+fn csrf_layer(sessions: &Sessions) -> CsrfLayer {
+    sessions.trusted_origins().iter().fold(CsrfLayer::new(), |layer, origin| {
         // It was accepted once, when the origin was parsed.
         layer.clone().add_trusted_origin(origin.as_str()).unwrap_or(layer)
     })

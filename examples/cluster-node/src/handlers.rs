@@ -43,7 +43,7 @@ pub(crate) async fn visits(
         return Err(NotLoggedIn.into_response());
     }
     tokio::time::sleep(Duration::from_millis(hold_ms.min(MAX_HOLD_MS))).await;
-    let visits = session.update_now(|user| {
+    let visits = session.update_and_commit(|user| {
         user.visits += 1;
         user.visits
     });

@@ -42,7 +42,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     }
     let arguments = arguments::parse(std::env::args().skip(1), std::env::var("PORT").ok())?;
     let nodes = nodes::start(&arguments).await?;
-    let stop = shutdown::on_signal(nodes.iter().map(|node| node.runtime.clone()).collect());
+    let stop = shutdown::on_signal(nodes.iter().map(|node| node.sessions.clone()).collect());
     let mut servers = tokio::task::JoinSet::new();
     for node in nodes {
         servers.spawn(node.serve(stop.clone()));

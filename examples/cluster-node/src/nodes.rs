@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use handstamp::store::{MemoryBus, MemoryStore};
-use handstamp::{Config, Runtime};
+use handstamp::{Config, Sessions};
 use tokio::net::TcpListener;
 
 use crate::app::app;
@@ -10,7 +10,7 @@ use crate::shutdown::Stop;
 
 /// A node that is ready to serve.
 pub(crate) struct Node {
-    pub(crate) runtime: Runtime,
+    pub(crate) sessions: Sessions,
     listener: TcpListener,
     /// The ports of the nodes beside it, for its page to link to.
     others: Vec<u16>,
@@ -20,28 +20,28 @@ pub(crate) struct Node {
 pub(crate) async fn start(arguments: &Arguments) -> Result<Vec<Node>, Box<dyn std::error::Error>> {
     let config = config_from_env();
     let [address] = arguments.addresses[..] else { return start_several(config, &arguments.addresses).await };
-    let runtime = Runtime::start(config).await?;
-    Ok(vec![Node::bind(runtime, address, &[address]).await?])
+    let sessions = Sessions::start(config).await?;
+    Ok(vec![Node::bind(sessions, address, &[address]).await?])
 }
 
 impl Node {
-    async fn bind(runtime: Runtime, address: SocketAddr, all: &[SocketAddr]) -> Result<Self, String> {
+    async fn bind(sessions: Sessions, address: SocketAddr, all: &[SocketAddr]) -> Result<Self, String> {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let others = all.iter().filter(|other| **other != address).map(SocketAddr::port).collect();
-        tracing::info!("node {} listens on http://{address}", runtime.node_id());
-        Ok(Self { runtime, listener, others })
+        tracing::info!("node {} listens on http://{address}", sessions.node_id());
+        Ok(Self { sessions, listener, others })
     }
 
     /// Serves until told to stop, then finishes the requests that are under way, and closes the runtime.
     pub(crate) async fn serve(self, stop: Stop) -> std::io::Result<()> {
-        let Self { runtime, listener, others } = self;
-        let app = app(&runtime, &others);
+        let Self { sessions, listener, others } = self;
+        let app = app(&sessions, &others);
         stop.with_grace(axum::serve(listener, app).with_graceful_shutdown(stop.clone().accepting())).await?;
-        runtime.shutdown().await;
-        tracing::info!("node {} has stopped", runtime.node_id());
+        sessions.shutdown().await;
+        tracing::info!("node {} has stopped", sessions.node_id());
         Ok(())
     }
 }
@@ -50,20 +50,20 @@ async fn start_several(
     config: Config,
     addresses: &[SocketAddr],
 ) -> Result<Vec<Node>, Box<dyn std::error::Error>> {
-    let on_redis = config.names_redis();
+    let on_redis = config.uses_redis();
     // In this process the nodes share a secret even if there is none in the environment.
-    let config = if on_redis { config } else { config.or_random_secret() };
+    let config = if on_redis { config } else { config.secret_or_random() };
     let bus = MemoryBus::new();
     let store = MemoryStore::new(bus.clone());
     let mut nodes = Vec::new();
     for (number, &address) in (1..).zip(addresses) {
         let config = config.clone().node_id(format!("node-{number}"));
-        let runtime = if on_redis {
-            Runtime::start(config).await?
+        let sessions = if on_redis {
+            Sessions::start(config).await?
         } else {
-            Runtime::start_on(config, store.clone(), bus.clone()).await?
+            Sessions::start_with(config, store.clone(), bus.clone()).await?
         };
-        nodes.push(Node::bind(runtime, address, addresses).await?);
+        nodes.push(Node::bind(sessions, address, addresses).await?);
     }
     Ok(nodes)
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use handstamp::Runtime;
+use handstamp::Sessions;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -20,13 +20,13 @@ enum Phase {
 /// On SIGTERM the nodes declare themselves not ready at once, and stop accepting connections half a second later:
 /// a load balancer has time to look elsewhere. On SIGINT, from a terminal, they stop accepting at once. Whoever asks
 /// twice does not want to wait for requests under way either.
-pub(crate) fn on_signal(runtimes: Vec<Runtime>) -> Stop {
+pub(crate) fn on_signal(runtimes: Vec<Sessions>) -> Stop {
     let (sender, receiver) = watch::channel(Phase::Serving);
     tokio::spawn(async move {
-        let notice = signal().await;
+        let invalidation = signal().await;
         tracing::info!("shutting down");
-        runtimes.iter().for_each(Runtime::drain);
-        sleep(notice).await;
+        runtimes.iter().for_each(Sessions::drain);
+        sleep(invalidation).await;
         sender.send_replace(Phase::Finishing);
         tokio::select! {
             _ = signal() => sender.send_replace(Phase::AtOnce),
@@ -83,7 +83,7 @@ async fn signal() -> Duration {
     };
     tokio::select! {
         _ = interrupt.recv() => Duration::ZERO,
-        _ = terminate.recv() => NOTICE,
+        _ = terminate.recv() => INVALIDATION,
     }
 }
 
@@ -93,5 +93,5 @@ async fn signal() -> Duration {
     Duration::ZERO
 }
 
-const NOTICE: Duration = Duration::from_millis(500);
+const INVALIDATION: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(20);

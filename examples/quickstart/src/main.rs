@@ -1,7 +1,7 @@
 //! Counts a visitor's visits: `cargo run -p quickstart`, then open <http://localhost:3000> twice.
 
 use axum::{Router, routing::get};
-use handstamp::{Config, Routes, Runtime, Session, SessionData, SessionLayer};
+use handstamp::{Config, Session, SessionData, SessionLayer, SessionRoutes, Sessions};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Default, Deserialize, Serialize)]
@@ -20,14 +20,14 @@ async fn home(session: Session<UserSession>) -> String {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt::init();
     // Another program on the same Redis must not take these sessions for its own.
-    let config = Config::from_env().or_session_namespace("quickstart");
+    let config = Config::from_env().namespace_or("quickstart");
     // Plain http is for development: without this line the cookie is for https only.
     let config = config.session_insecure_plain_http(true);
-    let runtime = Runtime::start(config).await?;
+    let sessions = Sessions::start(config).await?;
     let app = Router::new()
         .route("/", get(home))
-        .merge(Routes::<UserSession>::new(&runtime))
-        .layer(SessionLayer::<UserSession>::new(&runtime));
+        .merge(SessionRoutes::<UserSession>::new(&sessions))
+        .layer(SessionLayer::<UserSession>::new(&sessions));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     Ok(axum::serve(listener, app).await?)
 }

@@ -3,7 +3,7 @@ use std::ops::Range;
 use crate::history::{Call, History, Moment, Operation};
 use crate::slots::Part;
 
-/// A time in which primaries may have acknowledged writes and lost them because no replica had them, and the slots concerned. Writes that
+/// A time in which primaries may have acknowledged writes and lost them because no replica had them, and the slots concerned. WriteScope that
 /// wait for replicas are safe: logins, renewals and logouts do, updates do not.
 #[derive(Clone, Debug)]
 pub(crate) struct Doubt {

@@ -1,31 +1,31 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Feed, InDate};
+use super::{Expiry, Freshness};
 use crate::record::Revision;
 
 /// A value in the cache, and what it depends on.
 pub(super) struct Entry<V> {
     pub(super) value: V,
     pub(super) revision: Option<Revision>,
-    pub(super) feed: Arc<Feed>,
-    /// How often the feed had been cut when the ticket was taken.
-    pub(super) cuts: u32,
+    pub(super) freshness: Arc<Freshness>,
+    /// How often the freshness had been cut when the ticket was taken.
+    pub(super) generation_count: u32,
     /// The memory that it takes, in bytes.
     pub(super) size: usize,
-    pub(super) in_date: InDate,
+    pub(super) expiry: Expiry,
 }
 
 impl<V> Entry<V> {
-    /// Whether its feed has not been cut since. Entries of earlier generations stay in the map until they are evicted, but
+    /// Whether its freshness has not been cut since. Entries of earlier generations stay in the map until they are evicted, but
     /// are never served.
     pub(super) fn counts(&self) -> bool {
-        self.feed.cuts() == self.cuts
+        self.freshness.generation_count() == self.generation_count
     }
 
     /// Whether it may be served without asking the store.
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
-        now < self.in_date.until && self.feed.is_recent(now) && self.counts()
+        now < self.expiry.fresh_until && self.freshness.is_fresh(now) && self.counts()
     }
 
     /// Whether it takes the place of what a load of `revision` brings: two replies may come in the wrong order, before the

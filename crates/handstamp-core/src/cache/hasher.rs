@@ -1,7 +1,7 @@
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Builds hashers for [`SessionKey`](crate::id::SessionKey)s, which are hashes already.
-pub(super) type BuildSpread = BuildHasherDefault<Spread>;
+pub(super) type BuildHash64 = BuildHasherDefault<Spread>;
 
 /// Takes the eight bytes that a `SessionKey` gives for the hash that they are.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::stripe::Stripe;
 use super::sync::Mutex;
-use super::{CacheStats, Capacity, Feed, Ticket};
+use super::{CacheStats, Capacity, Freshness, Ticket};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
@@ -13,7 +13,7 @@ use crate::record::Revision;
 /// `V` is cloned out on every hit; an [`Arc`](std::sync::Arc) is meant.
 pub struct LocalCache<V> {
     stripes: Box<[Mutex<Stripe<V>>]>,
-    feeds: Mutex<Feeds>,
+    freshnesses: Mutex<Freshnesses>,
 }
 
 impl<V> LocalCache<V> {
@@ -24,21 +24,21 @@ impl<V> LocalCache<V> {
         let capacity = capacity.divided_by(stripes);
         Self {
             stripes: (0..stripes).map(|_| Mutex::new(Stripe::new(capacity))).collect(),
-            feeds: Mutex::new(Feeds::default()),
+            freshnesses: Mutex::new(Freshnesses::default()),
         }
     }
 
-    /// A feed for entries to come in under. Nothing is proved on it yet.
-    pub fn open_feed(&self, now: Instant, max_staleness: Duration) -> Arc<Feed> {
-        let mut feeds = self.feeds.lock();
-        feeds.open.retain(|feed| feed.strong_count() > 0);
-        let feed = Arc::new(Feed::new(feeds.next_number, now, max_staleness));
-        feeds.next_number = feeds.next_number.wrapping_add(1);
-        feeds.open.push(Arc::downgrade(&feed));
-        feed
+    /// A freshness for entries to come in under. Nothing is proved on it yet.
+    pub fn new_freshness(&self, now: Instant, max_staleness: Duration) -> Arc<Freshness> {
+        let mut freshnesses = self.freshnesses.lock();
+        freshnesses.open.retain(|freshness| freshness.strong_count() > 0);
+        let freshness = Arc::new(Freshness::new(freshnesses.next_number, now, max_staleness));
+        freshnesses.next_number = freshnesses.next_number.wrapping_add(1);
+        freshnesses.open.push(Arc::downgrade(&freshness));
+        freshness
     }
 
-    /// The value of `key`, if there is one that is in date, and came in under a feed that can be relied on.
+    /// The value of `key`, if there is one that is in date, and came in under a freshness that can be relied on.
     #[must_use]
     pub fn get(&self, key: &SessionKey, now: Instant) -> Option<V>
     where
@@ -47,20 +47,20 @@ impl<V> LocalCache<V> {
         self.stripe(key).lock().get(key, now)
     }
 
-    /// The value of `key`, if there is one whose session has not ended, be it out of date, and whose feed could be
+    /// The value of `key`, if there is one whose session has not ended, be it out of date, and whose freshness could be
     /// relied on no longer than `limit` ago. For when the store cannot be asked.
     #[must_use]
-    pub fn get_outdated(&self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
+    pub fn get_stale(&self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
     where
         V: Clone,
     {
-        self.stripe(key).lock().get_outdated(key, now, limit)
+        self.stripe(key).lock().get_stale(key, now, limit)
     }
 
     /// Announces that the store is about to be asked for `key`, or to be told its new value, whose changes are told by
-    /// `feed`. The ticket is the only way to put the answer into the cache.
-    pub fn begin<'c>(&'c self, key: &SessionKey, feed: &'c Arc<Feed>) -> Ticket<'c, V> {
-        Ticket::new(self, *key, feed)
+    /// `freshness`. The ticket is the only way to put the answer into the cache.
+    pub fn begin<'c>(&'c self, key: &SessionKey, freshness: &'c Arc<Freshness>) -> Ticket<'c, V> {
+        Ticket::new(self, *key, freshness)
     }
 
     /// Drops what is known of `key`, unless it is `saved` or later than it; `None` means that no revision
@@ -73,13 +73,13 @@ impl<V> LocalCache<V> {
 
     /// Declares what is held for `key` to be out of date, because a write may have changed it or not. Open tickets
     /// are spoilt.
-    pub fn doubt(&self, key: &SessionKey, now: Instant) {
-        self.stripe(key).lock().doubt(key, now);
+    pub fn mark_stale(&self, key: &SessionKey, now: Instant) {
+        self.stripe(key).lock().mark_stale(key, now);
     }
 
-    /// Drops everything, and spoils every open ticket: [cuts](Feed::cut) all feeds.
+    /// Drops everything, and spoils every open ticket: [starts a new generation](Freshness::start_generation) of every `Freshness`.
     pub fn clear(&self) {
-        self.each_feed(Feed::cut);
+        self.each_freshness(Freshness::start_generation);
     }
 
     /// Whether a session is held for `key`, be it out of date. A session that is known not to be there is not held.
@@ -88,11 +88,11 @@ impl<V> LocalCache<V> {
         self.stripe(key).lock().holds(key)
     }
 
-    /// The number of sessions, those from before their feed was cut not counted.
+    /// The number of sessions, those from before their freshness was cut not counted.
     #[must_use]
     pub fn len(&self) -> usize {
         let mut len = 0;
-        self.each_feed(|feed| len += feed.len());
+        self.each_freshness(|freshness| len += freshness.len());
         len
     }
 
@@ -111,20 +111,20 @@ impl<V> LocalCache<V> {
 
     pub(super) fn stripe(&self, key: &SessionKey) -> &Mutex<Stripe<V>> {
         // Not the bits that the stripe's own map goes by.
-        let position = (key.spread() >> 32) as usize & (self.stripes.len() - 1);
+        let position = (key.hash64() >> 32) as usize & (self.stripes.len() - 1);
         &self.stripes[position]
     }
 
-    /// A feed that nobody has any more has no entries: those keep theirs.
-    fn each_feed(&self, mut visit: impl FnMut(&Feed)) {
-        self.feeds.lock().open.iter().filter_map(Weak::upgrade).for_each(|feed| visit(&feed));
+    /// A freshness that nobody has any more has no entries: those keep theirs.
+    fn each_freshness(&self, mut visit: impl FnMut(&Freshness)) {
+        self.freshnesses.lock().open.iter().filter_map(Weak::upgrade).for_each(|freshness| visit(&freshness));
     }
 }
 
 /// Those that somebody still has, be it an entry.
 #[derive(Default)]
-struct Feeds {
-    open: Vec<Weak<Feed>>,
+struct Freshnesses {
+    open: Vec<Weak<Freshness>>,
     next_number: u32,
 }
 

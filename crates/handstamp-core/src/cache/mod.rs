@@ -4,19 +4,19 @@
 //!
 //! - A value is put in with a [`Ticket`] only, taken before the store is asked. If the session is invalidated
 //!   in between, what the store answered may be older than the invalidation, and the ticket refuses it.
-//! - Every entry belongs to a [`Feed`], and is served while that is proved to be heard. When messages may have been
-//!   missed, the feed is [cut](Feed::cut), which begins a new generation. Entries and tickets of older generations
+//! - Every entry belongs to a [`Freshness`], and is served while that is proved to be heard. When messages may have been
+//!   missed, the freshness is [cut](Freshness::start_generation), which begins a new generation. Entries and tickets of older generations
 //!   count no more; that takes one atomic step, however large the cache is.
 //! - Invalidations carry the revision that was saved. A node that holds that very revision keeps it, so its own
 //!   messages, and those that arrive late, do no harm.
 
 mod capacity;
 mod entry;
-mod feed;
-mod flights;
+mod expiry;
+mod freshness;
 mod hasher;
-mod in_date;
 mod local;
+mod single_flight;
 mod stats;
 mod stripe;
 mod sync;
@@ -26,9 +26,9 @@ mod ticket;
 mod tickets;
 
 pub use self::capacity::Capacity;
-pub use self::feed::Feed;
-pub use self::flights::{FlightNumber, Flights};
-pub use self::in_date::InDate;
+pub use self::expiry::Expiry;
+pub use self::freshness::Freshness;
 pub use self::local::LocalCache;
+pub use self::single_flight::{FlightId, SingleFlight};
 pub use self::stats::CacheStats;
-pub use self::ticket::{Freshness, Ticket};
+pub use self::ticket::{FillOutcome, Ticket};

@@ -8,9 +8,9 @@ pub struct CacheStats {
     pub misses: u64,
     /// Sessions that were evicted because the cache was full.
     pub evictions: u64,
-    /// Sessions at present, those from before their feed was cut not counted.
+    /// Sessions at present, those from before their freshness was cut not counted.
     pub size: usize,
-    /// The memory that the sessions take, in bytes, by a measured estimate. Sessions from before their feed was cut are
+    /// The memory that the sessions take, in bytes, by a measured estimate. Sessions from before their freshness was cut are
     /// counted until they are evicted.
     pub bytes: usize,
 }

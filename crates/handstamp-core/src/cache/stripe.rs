@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use lru::LruCache;
 
 use super::entry::Entry;
-use super::hasher::BuildSpread;
+use super::hasher::BuildHash64;
 use super::tickets::Tickets;
 use super::{CacheStats, Capacity};
 use crate::id::SessionKey;
@@ -30,7 +30,7 @@ pub(super) enum Held {
     Session(Revision),
 }
 
-type Entries<V> = LruCache<SessionKey, Entry<V>, BuildSpread>;
+type Entries<V> = LruCache<SessionKey, Entry<V>, BuildHash64>;
 
 /// Values to be dropped after the lock is free, since their own `Drop` may take long.
 pub(super) type Dropped<V> = Vec<V>;
@@ -38,8 +38,8 @@ pub(super) type Dropped<V> = Vec<V>;
 impl<V> Stripe<V> {
     pub(super) fn new(capacity: Capacity) -> Self {
         Self {
-            sessions: LruCache::unbounded_with_hasher(BuildSpread::default()),
-            absences: LruCache::unbounded_with_hasher(BuildSpread::default()),
+            sessions: LruCache::unbounded_with_hasher(BuildHash64::default()),
+            absences: LruCache::unbounded_with_hasher(BuildHash64::default()),
             capacity,
             bytes: 0,
             tickets: Tickets::default(),
@@ -59,13 +59,13 @@ impl<V> Stripe<V> {
         found
     }
 
-    pub(super) fn get_outdated(&mut self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
+    pub(super) fn get_stale(&mut self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
     where
         V: Clone,
     {
-        let found = self
-            .entry(key)
-            .filter(|entry| now < entry.in_date.ends && entry.feed.was_recent(now, limit) && entry.counts());
+        let found = self.entry(key).filter(|entry| {
+            now < entry.expiry.session_ends && entry.freshness.was_fresh(now, limit) && entry.counts()
+        });
         found.map(|entry| entry.value.clone())
     }
 
@@ -98,7 +98,7 @@ impl<V> Stripe<V> {
             dropped.push(entry.value);
             return dropped;
         }
-        entry.feed.arrived(entry.cuts);
+        entry.freshness.arrived(entry.generation_count);
         self.bytes += entry.size;
         self.sessions.push(key, entry);
         while self.sessions.len() > self.capacity.sessions || self.bytes > self.capacity.bytes {
@@ -128,11 +128,11 @@ impl<V> Stripe<V> {
         }
     }
 
-    pub(super) fn doubt(&mut self, key: &SessionKey, now: Instant) {
+    pub(super) fn mark_stale(&mut self, key: &SessionKey, now: Instant) {
         self.tickets.raise(key, None);
         for entries in [&mut self.sessions, &mut self.absences] {
             if let Some(entry) = entries.peek_mut(key) {
-                entry.in_date.until = entry.in_date.until.min(now);
+                entry.expiry.fresh_until = entry.expiry.fresh_until.min(now);
             }
         }
     }
@@ -161,7 +161,7 @@ impl<V> Stripe<V> {
 
     fn left(&mut self, entry: Entry<V>) -> V {
         self.bytes -= entry.size;
-        entry.feed.left(entry.cuts);
+        entry.freshness.left(entry.generation_count);
         entry.value
     }
 }

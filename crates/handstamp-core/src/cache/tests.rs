@@ -25,8 +25,8 @@ fn sessions(sessions: usize) -> Capacity {
     Capacity { sessions, ..Capacity::default() }
 }
 
-fn for_a_minute(now: Instant) -> InDate {
-    InDate { until: now + Duration::from_secs(60), ends: now + Duration::from_secs(600) }
+fn for_a_minute(now: Instant) -> Expiry {
+    Expiry { fresh_until: now + Duration::from_secs(60), session_ends: now + Duration::from_secs(600) }
 }
 
 /// The bytes that each value is said to take.
@@ -37,29 +37,29 @@ const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 /// A cache whose entries stay in date for a minute.
 struct Fixture {
     cache: LocalCache<u8>,
-    feed: Arc<Feed>,
+    freshness: Arc<Freshness>,
     now: Instant,
 }
 
 impl Fixture {
     fn new(max_entries: usize) -> Self {
         let (cache, now) = (LocalCache::new(sessions(max_entries)), start());
-        let feed = cache.open_feed(now, FOR_EVER);
-        feed.pass(now);
-        Self { cache, feed, now }
+        let freshness = cache.new_freshness(now, FOR_EVER);
+        freshness.record_fence(now);
+        Self { cache, freshness, now }
     }
 
     fn begin(&self, n: u8) -> Ticket<'_, u8> {
-        self.cache.begin(&key(n), &self.feed)
+        self.cache.begin(&key(n), &self.freshness)
     }
 
-    fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> Freshness {
+    fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> FillOutcome {
         ticket.complete(Some(revision(counter)), counter, SIZE, for_a_minute(self.now))
     }
 
     #[track_caller]
     fn put(&self, n: u8, counter: u8) {
-        assert_eq!(self.complete(self.begin(n), counter), Freshness::Fresh);
+        assert_eq!(self.complete(self.begin(n), counter), FillOutcome::Fresh);
     }
 
     fn get(&self, n: u8) -> Option<u8> {
@@ -94,12 +94,12 @@ fn the_least_recently_used_gives_way() {
 #[test]
 fn the_bound_holds_over_all_stripes() {
     let cache = LocalCache::new(sessions(1_000));
-    let feed = cache.open_feed(start(), FOR_EVER);
+    let freshness = cache.new_freshness(start(), FOR_EVER);
     for n in 0..5_000_u64 {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-        let ticket = cache.begin(&SessionKey::from_bytes(bytes), &feed);
-        assert_eq!(ticket.complete(Some(revision(1)), n, SIZE, for_a_minute(start())), Freshness::Fresh);
+        let ticket = cache.begin(&SessionKey::from_bytes(bytes), &freshness);
+        assert_eq!(ticket.complete(Some(revision(1)), n, SIZE, for_a_minute(start())), FillOutcome::Fresh);
     }
     assert!((900..=1_000).contains(&cache.len()), "{}", cache.len());
 }
@@ -121,7 +121,7 @@ fn clearing_drops_all_entries_and_spoils_all_tickets() {
     fixture.cache.clear();
     assert!(fixture.cache.is_empty());
     assert_eq!(fixture.get(1), None);
-    assert_eq!(fixture.complete(ticket, 2), Freshness::Uncertain);
+    assert_eq!(fixture.complete(ticket, 2), FillOutcome::Uncertain);
     assert_eq!(fixture.get(2), None);
     fixture.put(2, 2);
     assert_eq!(fixture.get(2), Some(2));
@@ -133,7 +133,7 @@ fn a_deletion_spoils_a_fill_in_flight() {
     let fixture = Fixture::new(10);
     let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(1), None);
-    assert_eq!(fixture.complete(ticket, 9), Freshness::Uncertain);
+    assert_eq!(fixture.complete(ticket, 9), FillOutcome::Uncertain);
     assert_eq!(fixture.get(1), None);
     fixture.put(1, 9);
 }
@@ -141,7 +141,7 @@ fn a_deletion_spoils_a_fill_in_flight() {
 #[test]
 fn a_save_elsewhere_spoils_a_fill_that_may_be_older() {
     let fixture = Fixture::new(10);
-    for (reply, fresh) in [(4, Freshness::Uncertain), (5, Freshness::Fresh), (6, Freshness::Fresh)] {
+    for (reply, fresh) in [(4, FillOutcome::Uncertain), (5, FillOutcome::Fresh), (6, FillOutcome::Fresh)] {
         let ticket = fixture.begin(1);
         fixture.cache.invalidate(&key(1), Some(revision(5)));
         fixture.cache.invalidate(&key(1), Some(revision(3)));
@@ -155,10 +155,10 @@ fn a_reply_older_than_what_was_held_is_outdated_until_that_is_dropped() {
     let fixture = Fixture::new(10);
     fixture.put(1, 6);
     let before = fixture.begin(1);
-    assert_eq!(fixture.complete(fixture.begin(1), 5), Freshness::Outdated);
+    assert_eq!(fixture.complete(fixture.begin(1), 5), FillOutcome::Outdated);
     assert_eq!(fixture.get(1), Some(6));
     fixture.cache.invalidate(&key(1), None);
-    assert_eq!(fixture.complete(before, 6), Freshness::Uncertain, "the store was asked before");
+    assert_eq!(fixture.complete(before, 6), FillOutcome::Uncertain, "the store was asked before");
     fixture.put(1, 5);
     assert_eq!(fixture.get(1), Some(5));
 }
@@ -166,8 +166,8 @@ fn a_reply_older_than_what_was_held_is_outdated_until_that_is_dropped() {
 #[test]
 fn a_record_where_there_was_none_is_outdated() {
     let fixture = Fixture::new(10);
-    assert_eq!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), Freshness::Fresh);
-    assert_eq!(fixture.complete(fixture.begin(1), 5), Freshness::Outdated);
+    assert_eq!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), FillOutcome::Fresh);
+    assert_eq!(fixture.complete(fixture.begin(1), 5), FillOutcome::Outdated);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn not_there_is_not_believed_after_hearing_of_a_save() {
     let fixture = Fixture::new(10);
     let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(1), Some(revision(1)));
-    assert_eq!(ticket.complete(None, 0, SIZE, for_a_minute(fixture.now)), Freshness::Uncertain);
+    assert_eq!(ticket.complete(None, 0, SIZE, for_a_minute(fixture.now)), FillOutcome::Uncertain);
 }
 
 #[test]
@@ -183,15 +183,19 @@ fn an_older_answer_does_not_take_the_place_of_a_later_one() {
     let fixture = Fixture::new(10);
     let (slow, slower) = (fixture.begin(1), fixture.begin(1));
     fixture.put(1, 6);
-    assert_eq!(fixture.complete(slow, 5), Freshness::Uncertain);
+    assert_eq!(fixture.complete(slow, 5), FillOutcome::Uncertain);
     assert_eq!(fixture.get(1), Some(6));
     assert_eq!(
         fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)),
-        Freshness::Fresh,
+        FillOutcome::Fresh,
         "it was deleted"
     );
     fixture.cache.invalidate(&key(1), Some(revision(7)));
-    assert_eq!(fixture.complete(slower, 7), Freshness::Uncertain, "the reply to a save that was made before");
+    assert_eq!(
+        fixture.complete(slower, 7),
+        FillOutcome::Uncertain,
+        "the reply to a save that was made before"
+    );
     assert_eq!(fixture.get(1), Some(0));
     fixture.cache.invalidate(&key(1), Some(Revision::LATEST));
     assert_eq!(fixture.get(1), None);
@@ -202,7 +206,7 @@ fn other_sessions_do_not_spoil_a_fill() {
     let fixture = Fixture::new(10);
     let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(2), None);
-    assert_eq!(fixture.complete(ticket, 1), Freshness::Fresh);
+    assert_eq!(fixture.complete(ticket, 1), FillOutcome::Fresh);
 }
 
 #[test]
@@ -281,7 +285,7 @@ proptest! {
                 }
                 Step::Complete { ticket, counter } if !tickets.is_empty() => {
                     let (n, ticket, floor) = tickets.swap_remove(ticket.index(tickets.len()));
-                    if fixture.complete(ticket, counter) == Freshness::Fresh {
+                    if fixture.complete(ticket, counter) == FillOutcome::Fresh {
                         prop_assert!(floor.is_some_and(|floor| counter >= floor));
                         floors.insert(n, floor);
                     }
@@ -316,16 +320,16 @@ fn what_may_be_outdated_is_kept_for_an_outage_only() {
     let mut fixture = Fixture::new(10);
     fixture.put(1, 5);
     let ticket = fixture.begin(1);
-    fixture.cache.doubt(&key(1), fixture.now);
+    fixture.cache.mark_stale(&key(1), fixture.now);
     assert_eq!(fixture.get(1), None);
-    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), Some(5));
+    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, FOR_EVER), Some(5));
     assert_eq!(
         fixture.complete(ticket, 6),
-        Freshness::Uncertain,
+        FillOutcome::Uncertain,
         "what was asked for before the write is no better"
     );
     fixture.now += Duration::from_secs(600);
-    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), None, "the session has ended");
+    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, FOR_EVER), None, "the session has ended");
 }
 
 #[test]
@@ -333,37 +337,37 @@ fn nothing_of_an_earlier_generation_serves_in_an_outage() {
     let fixture = Fixture::new(10);
     fixture.put(1, 5);
     fixture.cache.clear();
-    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), None);
+    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, FOR_EVER), None);
 }
 
 #[test]
-fn a_feed_that_is_not_heard_serves_nothing_and_the_others_go_on() {
+fn a_freshness_that_is_not_heard_serves_nothing_and_the_others_go_on() {
     let fixture = Fixture::new(10);
-    let other = fixture.cache.open_feed(fixture.now, FOR_EVER);
+    let other = fixture.cache.new_freshness(fixture.now, FOR_EVER);
     fixture.put(1, 1);
-    assert_eq!(fixture.complete(fixture.cache.begin(&key(2), &other), 1), Freshness::Fresh);
-    assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), None), "nothing is proved on the other feed");
-    other.pass(fixture.now);
+    assert_eq!(fixture.complete(fixture.cache.begin(&key(2), &other), 1), FillOutcome::Fresh);
+    assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), None), "nothing is proved on the other freshness");
+    other.record_fence(fixture.now);
     assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), Some(1)));
-    fixture.feed.void();
+    fixture.freshness.distrust();
     assert_eq!((fixture.get(1), fixture.get(2)), (None, Some(1)));
-    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, FOR_EVER), Some(1));
-    assert_eq!(fixture.cache.get_outdated(&key(1), fixture.now, Duration::ZERO), None);
-    fixture.feed.cut();
-    fixture.feed.pass(fixture.now);
+    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, FOR_EVER), Some(1));
+    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, Duration::ZERO), None);
+    fixture.freshness.start_generation();
+    fixture.freshness.record_fence(fixture.now);
     assert_eq!((fixture.get(1), fixture.get(2), fixture.cache.len()), (None, Some(1), 1));
 }
 
 #[test]
-fn what_moves_to_another_feed_counts_once() {
+fn what_moves_to_another_freshness_counts_once() {
     let fixture = Fixture::new(10);
-    let other = fixture.cache.open_feed(fixture.now, FOR_EVER);
+    let other = fixture.cache.new_freshness(fixture.now, FOR_EVER);
     fixture.put(1, 1);
-    assert_eq!(fixture.complete(fixture.cache.begin(&key(1), &other), 2), Freshness::Fresh);
-    assert_eq!((fixture.feed.len(), other.len(), fixture.cache.len()), (0, 1, 1));
+    assert_eq!(fixture.complete(fixture.cache.begin(&key(1), &other), 2), FillOutcome::Fresh);
+    assert_eq!((fixture.freshness.len(), other.len(), fixture.cache.len()), (0, 1, 1));
     assert_eq!(
         fixture.complete(fixture.begin(1), 1),
-        Freshness::Outdated,
+        FillOutcome::Outdated,
         "a reply from before the move is older"
     );
 }
@@ -379,10 +383,11 @@ fn nth_key(n: u64) -> SessionKey {
 fn k8_1_the_bound_in_bytes_holds_whatever_the_sizes() {
     const BYTES: usize = 64 << 20;
     let cache = LocalCache::new(Capacity { sessions: 1_000_000, bytes: BYTES });
-    let feed = cache.open_feed(start(), FOR_EVER);
+    let freshness = cache.new_freshness(start(), FOR_EVER);
     for n in 0..5_000_u64 {
         let size = if n % 2 == 0 { 100_000 } else { 500 };
-        let _ = cache.begin(&nth_key(n), &feed).complete(Some(revision(1)), n, size, for_a_minute(start()));
+        let _ =
+            cache.begin(&nth_key(n), &freshness).complete(Some(revision(1)), n, size, for_a_minute(start()));
         assert!(cache.stats().bytes <= BYTES);
     }
     assert!(cache.stats().bytes > BYTES / 10 * 9, "{:?}", cache.stats());
@@ -396,19 +401,19 @@ fn k8_1_the_bound_in_bytes_holds_whatever_the_sizes() {
 #[test]
 fn k8_1_a_session_larger_than_the_cache_is_not_kept_and_evicts_nothing() {
     let cache = LocalCache::new(Capacity { sessions: 10, bytes: 2_500 });
-    let (feed, now) = (cache.open_feed(start(), FOR_EVER), start());
-    feed.pass(now);
+    let (freshness, now) = (cache.new_freshness(start(), FOR_EVER), start());
+    freshness.record_fence(now);
     for (n, size) in [(1, 1_000), (2, 1_000), (3, 3_000)] {
         assert_eq!(
-            cache.begin(&key(n), &feed).complete(Some(revision(1)), n, size, for_a_minute(now)),
-            Freshness::Fresh
+            cache.begin(&key(n), &freshness).complete(Some(revision(1)), n, size, for_a_minute(now)),
+            FillOutcome::Fresh
         );
     }
     let held = |n| cache.get(&key(n), now);
     assert_eq!((held(1), held(2), held(3)), (Some(1), Some(2), None));
     assert_eq!(
-        cache.begin(&key(1), &feed).complete(Some(revision(2)), 1, 3_000, for_a_minute(now)),
-        Freshness::Fresh
+        cache.begin(&key(1), &freshness).complete(Some(revision(2)), 1, 3_000, for_a_minute(now)),
+        FillOutcome::Fresh
     );
     assert_eq!(
         (held(1), held(2), cache.stats().bytes),
@@ -425,7 +430,7 @@ fn k8_3_sessions_that_are_not_there_evict_none_that_is() {
         fixture.put(n, 1);
     }
     for n in 100..200 {
-        assert_eq!(fixture.begin(n).complete(None, 0, SIZE, for_a_minute(fixture.now)), Freshness::Fresh);
+        assert_eq!(fixture.begin(n).complete(None, 0, SIZE, for_a_minute(fixture.now)), FillOutcome::Fresh);
     }
     assert!((0..10).all(|n| fixture.get(n) == Some(1)));
     assert_eq!(fixture.get(199), Some(0), "the latest are remembered");
@@ -438,7 +443,7 @@ fn a_session_is_held_or_known_to_be_absent() {
     let fixture = Fixture::new(10);
     fixture.put(1, 1);
     assert!(fixture.cache.holds(&key(1)));
-    assert_eq!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), Freshness::Fresh);
+    assert_eq!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), FillOutcome::Fresh);
     assert_eq!((fixture.get(1), fixture.cache.len()), (Some(0), 0));
     assert!(!fixture.cache.holds(&key(1)));
 }

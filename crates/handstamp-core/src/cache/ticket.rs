@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::entry::Entry;
 use super::stripe::Held;
-use super::{Feed, InDate, LocalCache};
+use super::{Expiry, Freshness, LocalCache};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
@@ -14,9 +14,9 @@ use crate::record::Revision;
 pub struct Ticket<'c, V> {
     cache: &'c LocalCache<V>,
     key: SessionKey,
-    feed: &'c Arc<Feed>,
-    /// How often the feed had been cut.
-    cuts: u32,
+    freshness: &'c Arc<Freshness>,
+    /// How often the freshness had been cut.
+    generation_count: u32,
     /// What the cache held.
     held: Held,
     open: bool,
@@ -25,10 +25,10 @@ pub struct Ticket<'c, V> {
 /// Whether a reply of the store can be relied on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "a reply that is not fresh may be outdated"]
-pub enum Freshness {
+pub enum FillOutcome {
     /// Nothing has happened since the ticket was taken. The cache has the value, if there is room for it.
     Fresh,
-    /// The feed was cut, or the session was deleted or saved, or a later reply came in.
+    /// The freshness was cut, or the session was deleted or saved, or a later reply came in.
     Uncertain,
     /// The cache held a later revision when the ticket was taken, and still holds it: the store has lost it, or a replica
     /// does not have it yet.
@@ -36,12 +36,12 @@ pub enum Freshness {
 }
 
 impl<'c, V> Ticket<'c, V> {
-    pub(super) fn new(cache: &'c LocalCache<V>, key: SessionKey, feed: &'c Arc<Feed>) -> Self {
+    pub(super) fn new(cache: &'c LocalCache<V>, key: SessionKey, freshness: &'c Arc<Freshness>) -> Self {
         let mut stripe = cache.stripe(&key).lock();
         stripe.tickets.open(&key);
         let held = stripe.held(&key);
         drop(stripe);
-        Self { cache, key, feed, cuts: feed.cuts(), held, open: true }
+        Self { cache, key, freshness, generation_count: freshness.generation_count(), held, open: true }
     }
 
     /// Puts `value` of this revision, which takes `size` bytes of memory, into the cache, to be served while it is in date.
@@ -53,25 +53,32 @@ impl<'c, V> Ticket<'c, V> {
         revision: Option<Revision>,
         value: V,
         size: usize,
-        in_date: InDate,
-    ) -> Freshness {
+        expiry: Expiry,
+    ) -> FillOutcome {
         self.open = false;
         let mut stripe = self.cache.stripe(&self.key).lock();
         let unspoilt = stripe.tickets.close(&self.key, revision);
-        // Under the lock: a cut of the feed from here on leaves this entry in an old generation.
-        let unspoilt = unspoilt && self.cuts == self.feed.cuts();
+        // Under the lock: a cut of the freshness from here on leaves this entry in an old generation.
+        let unspoilt = unspoilt && self.generation_count == self.freshness.generation_count();
         if stripe.holds_later_than(&self.key, revision) {
             let was_held = unspoilt && stripe.held(&self.key) == self.held;
-            return if was_held { Freshness::Outdated } else { Freshness::Uncertain };
+            return if was_held { FillOutcome::Outdated } else { FillOutcome::Uncertain };
         }
         if !unspoilt {
-            return Freshness::Uncertain;
+            return FillOutcome::Uncertain;
         }
-        let entry = Entry { value, revision, feed: self.feed.clone(), cuts: self.cuts, size, in_date };
+        let entry = Entry {
+            value,
+            revision,
+            freshness: self.freshness.clone(),
+            generation_count: self.generation_count,
+            size,
+            expiry,
+        };
         let dropped = stripe.insert(self.key, entry);
         drop(stripe);
         drop(dropped);
-        Freshness::Fresh
+        FillOutcome::Fresh
     }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::hasher::BuildSpread;
+use super::hasher::BuildHash64;
 use crate::id::SessionKey;
 use crate::record::Revision;
 
@@ -9,7 +9,7 @@ use crate::record::Revision;
 /// What spoils one ticket of a session spoils all of them, also those taken after it: that costs a reload now and then, and
 /// keeps this small.
 #[derive(Default)]
-pub(super) struct Tickets(HashMap<SessionKey, Open, BuildSpread>);
+pub(super) struct Tickets(HashMap<SessionKey, Open, BuildHash64>);
 
 struct Open {
     count: usize,

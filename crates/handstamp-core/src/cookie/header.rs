@@ -1,12 +1,12 @@
 use std::ops::Range;
 
-use super::{CookieError, CookieSigner, Opened};
+use super::{CookieError, CookieSigner, VerifiedCookie};
 
 /// What the request says about its session, as far as the cookie goes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Presented {
     /// Two or more different valid values. The store says which of their sessions is alive; a logout ends them all.
-    Ambiguous(Vec<Opened>),
+    Ambiguous(Vec<VerifiedCookie>),
     /// There are more cookies than are examined, and those of our name that were examined are not valid. Whether the request has a
     /// session is unknown.
     CutOff,
@@ -15,7 +15,7 @@ pub enum Presented {
     /// Cookies of our name, none of them valid; the reason of the first.
     Refused(CookieError),
     /// One valid value, perhaps among invalid ones.
-    Valid(Opened),
+    Valid(VerifiedCookie),
 }
 
 impl CookieSigner {
@@ -41,7 +41,7 @@ impl CookieSigner {
                 }
                 pairs_left -= 1;
                 if let Some(value) = value_of(&header[pair], name) {
-                    found = found.and(self.open(value));
+                    found = found.and(self.verify(value));
                 }
             }
             bytes_left = bytes_left.saturating_sub(header.len());
@@ -55,7 +55,7 @@ impl CookieSigner {
 
 impl Presented {
     /// With another value.
-    fn and(self, opened: Result<Opened, CookieError>) -> Self {
+    fn and(self, opened: Result<VerifiedCookie, CookieError>) -> Self {
         match (self, opened) {
             (Self::Nothing | Self::Refused(_), Ok(opened)) => Self::Valid(opened),
             (Self::Nothing, Err(reason)) => Self::Refused(reason),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn value(seed: u8) -> String {
-        signer().seal(&SessionId::from_bytes([seed; 32]))
+        signer().sign(&SessionId::from_bytes([seed; 32]))
     }
 
     #[track_caller]

@@ -17,4 +17,4 @@ mod header;
 mod signer;
 
 pub use self::header::Presented;
-pub use self::signer::{CookieError, CookieSigner, Opened};
+pub use self::signer::{CookieError, CookieSigner, VerifiedCookie};

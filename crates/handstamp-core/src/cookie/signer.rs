@@ -32,7 +32,7 @@ impl CookieSigner {
 
     /// The value that carries `id`, under the key that signs.
     #[must_use]
-    pub fn seal(&self, id: &SessionId) -> String {
+    pub fn sign(&self, id: &SessionId) -> String {
         let mut raw = [0; RAW_LEN];
         raw[0] = VERSION;
         raw[1] = self.keys.current_id().short();
@@ -45,8 +45,8 @@ impl CookieSigner {
     ///
     /// # Errors
     ///
-    /// For everything that [`seal`](Self::seal) did not make, with the first reason found.
-    pub fn open(&self, value: &[u8]) -> Result<Opened, CookieError> {
+    /// For everything that [`sign`](Self::sign) did not make, with the first reason found.
+    pub fn verify(&self, value: &[u8]) -> Result<VerifiedCookie, CookieError> {
         if value.len() != Self::VALUE_LEN {
             return Err(CookieError::Malformed);
         }
@@ -64,7 +64,7 @@ impl CookieSigner {
             BadTag::Forged => CookieError::BadTag,
             BadTag::UnknownKey => CookieError::UnknownKey,
         })?;
-        Ok(Opened { id: SessionId::from_bytes(*id), key_age })
+        Ok(VerifiedCookie { id: SessionId::from_bytes(*id), key_age })
     }
 }
 
@@ -76,7 +76,7 @@ impl fmt::Debug for CookieSigner {
 
 /// What a valid value says.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Opened {
+pub struct VerifiedCookie {
     /// The session id. It is authentic; whether there is such a session, only the store knows.
     pub id: SessionId,
     /// Whether the value should be issued anew.
@@ -140,7 +140,7 @@ mod tests {
     /// Browsers hold cookies of today's version when tomorrow's is deployed.
     #[test]
     fn the_value_of_an_id_never_changes() {
-        let value = signer("handstamp", &[NEW], "__Host-id").seal(&id());
+        let value = signer("handstamp", &[NEW], "__Host-id").sign(&id());
         assert_eq!(
             value,
             "AcBaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWjjHBXiK7YFPu0o101Pirvqp46LIDsXzCptuxV-v5r9X"
@@ -150,21 +150,24 @@ mod tests {
     #[test]
     fn a_sealed_value_opens_and_has_88_characters() {
         let signer = signer("shop", &[NEW], "__Host-id");
-        let value = signer.seal(&id());
+        let value = signer.sign(&id());
         assert_eq!(value.len(), CookieSigner::VALUE_LEN);
-        assert_eq!(signer.open(value.as_bytes()), Ok(Opened { id: id(), key_age: KeyAge::Current }));
+        assert_eq!(
+            signer.verify(value.as_bytes()),
+            Ok(VerifiedCookie { id: id(), key_age: KeyAge::Current })
+        );
     }
 
     #[test]
     fn the_format_leaves_no_bit_unauthenticated() {
         let signer = signer("shop", &[NEW], "__Host-id");
         let mut raw = [0; RAW_LEN];
-        BASE64_URL_SAFE_NO_PAD.decode_slice(signer.seal(&id()), &mut raw).unwrap();
+        BASE64_URL_SAFE_NO_PAD.decode_slice(signer.sign(&id()), &mut raw).unwrap();
         for bit in 0..RAW_LEN * 8 {
             let mut forged = raw;
             forged[bit / 8] ^= 1 << (bit % 8);
             let value = BASE64_URL_SAFE_NO_PAD.encode(forged);
-            assert!(signer.open(value.as_bytes()).is_err(), "bit {bit} may be flipped");
+            assert!(signer.verify(value.as_bytes()).is_err(), "bit {bit} may be flipped");
         }
     }
 
@@ -173,31 +176,31 @@ mod tests {
         let before = signer("shop", &[OLD], "__Host-id");
         let after = signer("shop", &[NEW, OLD], "__Host-id");
         let later = signer("shop", &[NEW], "__Host-id");
-        let value = before.seal(&id());
-        assert_eq!(after.open(value.as_bytes()).unwrap().key_age, KeyAge::Other);
-        assert_eq!(after.open(after.seal(&id()).as_bytes()).unwrap().key_age, KeyAge::Current);
-        assert_eq!(later.open(value.as_bytes()), Err(CookieError::UnknownKey));
-        assert!(later.open(after.seal(&id()).as_bytes()).is_ok());
+        let value = before.sign(&id());
+        assert_eq!(after.verify(value.as_bytes()).unwrap().key_age, KeyAge::Other);
+        assert_eq!(after.verify(after.sign(&id()).as_bytes()).unwrap().key_age, KeyAge::Current);
+        assert_eq!(later.verify(value.as_bytes()), Err(CookieError::UnknownKey));
+        assert!(later.verify(after.sign(&id()).as_bytes()).is_ok());
     }
 
     #[test]
     fn a_value_is_bound_to_its_cookie_name_and_namespace() {
-        let value = signer("shop", &[NEW], "__Host-id").seal(&id());
-        assert!(signer("shop", &[NEW], "__Host-admin").open(value.as_bytes()).is_err());
-        assert!(signer("blog", &[NEW], "__Host-id").open(value.as_bytes()).is_err());
-        assert!(signer("shop", &[OLD], "__Host-id").open(value.as_bytes()).is_err());
+        let value = signer("shop", &[NEW], "__Host-id").sign(&id());
+        assert!(signer("shop", &[NEW], "__Host-admin").verify(value.as_bytes()).is_err());
+        assert!(signer("blog", &[NEW], "__Host-id").verify(value.as_bytes()).is_err());
+        assert!(signer("shop", &[OLD], "__Host-id").verify(value.as_bytes()).is_err());
     }
 
     #[test]
     fn refusals_name_their_reason() {
         let signer = signer("shop", &[NEW], "__Host-id");
-        let good = signer.seal(&id());
+        let good = signer.sign(&id());
         let mut raw = [0; RAW_LEN];
         BASE64_URL_SAFE_NO_PAD.decode_slice(&good, &mut raw).unwrap();
         let with = |position: usize, byte: u8| {
             let mut raw = raw;
             raw[position] = byte;
-            signer.open(BASE64_URL_SAFE_NO_PAD.encode(raw).as_bytes())
+            signer.verify(BASE64_URL_SAFE_NO_PAD.encode(raw).as_bytes())
         };
         assert_eq!(with(0, 0), Err(CookieError::UnknownVersion));
         assert_eq!(with(0, 2), Err(CookieError::UnknownVersion));
@@ -207,7 +210,7 @@ mod tests {
         let standard = format!("+/{}", &good[2..]);
         for value in ["", "../../x", "*", "%00", "\r\n", &good[..87], &format!("{good}A"), &padded, &standard]
         {
-            assert_eq!(signer.open(value.as_bytes()), Err(CookieError::Malformed), "{value:?}");
+            assert_eq!(signer.verify(value.as_bytes()), Err(CookieError::Malformed), "{value:?}");
         }
     }
 
@@ -226,7 +229,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(value in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(signer("shop", &[NEW], "__Host-id").open(&value).is_err());
+            prop_assert!(signer("shop", &[NEW], "__Host-id").verify(&value).is_err());
         }
     }
 }

@@ -4,18 +4,18 @@
 //! |---|---|
 //! | [`SessionId`] | the browser and this process: it *is* the credential |
 //! | [`SessionKey`] | the store and the other nodes: a hash of the id, of no use as a cookie |
-//! | [`Handle`] | anybody: random, for logs, lists and administration |
+//! | [`PublicId`] | anybody: random, for logs, lists and administration |
 
-mod handle;
 mod label;
 mod namespace;
+mod public_id;
 mod session_id;
 mod session_key;
 
-pub use self::handle::{Handle, ParseHandleError};
 pub use self::label::{Label, Labels};
 pub(crate) use self::namespace::length_of;
 pub use self::namespace::{InvalidNamespace, Namespace};
+pub use self::public_id::{ParsePublicIdError, PublicId};
 pub use self::session_id::SessionId;
 pub use self::session_key::{ParseSessionKeyError, SessionKey};
 

@@ -41,7 +41,7 @@ impl SessionKey {
     /// Eight bytes of the hash, for picking a shard or a bucket. The label is none of them: the sessions of a subject would all
     /// be in one bucket.
     #[must_use]
-    pub const fn spread(&self) -> u64 {
+    pub const fn hash64(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
@@ -50,7 +50,7 @@ impl SessionKey {
 /// The key is a hash already: a map need not hash all of it again.
 impl Hash for SessionKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.spread());
+        state.write_u64(self.hash64());
     }
 }
 

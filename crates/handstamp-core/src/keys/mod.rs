@@ -19,8 +19,8 @@ mod ring;
 mod secret;
 mod strength;
 
-pub use self::ring::{EmptyKeyRing, KeyAge, KeyRing};
-pub use self::secret::{Secret, WeakSecret};
+pub use self::ring::{KeyAge, KeyRing, KeyRingError};
+pub use self::secret::{Secret, SecretError};
 
 pub(crate) use self::mac::{BadTag, MacKeys, TAG_LEN};
 pub(crate) use self::ring::KeyId;

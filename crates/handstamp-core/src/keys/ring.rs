@@ -23,9 +23,9 @@ impl KeyRing {
     /// # Errors
     ///
     /// When there is none.
-    pub fn new(namespace: Namespace, secrets: &[Secret]) -> Result<Self, EmptyKeyRing> {
+    pub fn new(namespace: Namespace, secrets: &[Secret]) -> Result<Self, KeyRingError> {
         if secrets.is_empty() {
-            return Err(EmptyKeyRing);
+            return Err(KeyRingError);
         }
         let salt = Sha256::new_with_prefix("sess/v1")
             .chain_update(length_of(namespace.as_str()))
@@ -95,7 +95,7 @@ impl KeyId {
 /// A key ring needs at least one secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a key ring needs at least one secret")]
-pub struct EmptyKeyRing;
+pub struct KeyRingError;
 
 /// What a secret becomes: its id and the pseudo-random key that all others are expanded from.
 #[derive(Clone)]
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_empty_ring_is_refused_and_debug_shows_no_key() {
-        assert_eq!(KeyRing::new(Namespace::default(), &[]).unwrap_err(), EmptyKeyRing);
+        assert_eq!(KeyRing::new(Namespace::default(), &[]).unwrap_err(), KeyRingError);
         let shown = format!("{:?}", ring("shop", &[NEW]));
         assert!(shown.starts_with("KeyRing { namespace: Namespace(\"shop\"), key_ids: ["), "{shown}");
     }

@@ -35,27 +35,27 @@ impl Secret {
     /// When fewer than 32 bytes come out, when they can be guessed, or when the text is a placeholder, a template that
     /// was not expanded, or a published secret. The estimate is a rough one: that a text
     /// is accepted does not prove that it is a good secret.
-    pub fn parse(text: &str) -> Result<Self, WeakSecret> {
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
         let text = text.trim();
         if is_published(text, &decode(text)) {
-            return Err(WeakSecret::Published);
+            return Err(SecretError::Published);
         }
         Self::parse_unpublished(text)
     }
 
-    fn parse_unpublished(text: &str) -> Result<Self, WeakSecret> {
+    fn parse_unpublished(text: &str) -> Result<Self, SecretError> {
         if is_placeholder(text) {
-            return Err(WeakSecret::Placeholder);
+            return Err(SecretError::Placeholder);
         }
         let bytes = decode(text);
         if bytes.len() < Self::MIN_LEN {
-            return Err(WeakSecret::Short { bytes: bytes.len() });
+            return Err(SecretError::Short { bytes: bytes.len() });
         }
         if distinct(&bytes) < MIN_DISTINCT {
-            return Err(WeakSecret::Repetitive);
+            return Err(SecretError::Repetitive);
         }
         if bits_of_text(text).min(bits_of_bytes(&bytes)) < f64::from(Self::MIN_BITS) {
-            return Err(WeakSecret::Guessable);
+            return Err(SecretError::Guessable);
         }
         Ok(Self(bytes))
     }
@@ -91,7 +91,7 @@ impl fmt::Debug for Secret {
 /// The text cannot serve as a secret. The message never repeats it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum WeakSecret {
+pub enum SecretError {
     /// It consists of words, repetitions or sequences that a program finds by trying.
     #[error("easy to guess, with fewer than 80 bits by estimate: make one with `openssl rand -base64 48`")]
     Guessable,
@@ -157,15 +157,15 @@ mod tests {
     fn weak_secrets_are_refused() {
         let short: Vec<u8> = (0..31).map(|n| n * 8 + 3).collect();
         let cases = [
-            ("", WeakSecret::Short { bytes: 0 }),
-            ("walnut-gravel-cobalt-ferret-ply", WeakSecret::Short { bytes: 31 }),
-            (&hex(&short), WeakSecret::Short { bytes: 31 }),
-            (&BASE64_STANDARD.encode(&short), WeakSecret::Short { bytes: 31 }),
-            (&"0".repeat(64), WeakSecret::Repetitive),
-            (&"ab".repeat(40), WeakSecret::Repetitive),
-            ("ChangeMe-ChangeMe-ChangeMe-ChangeMe-1", WeakSecret::Placeholder),
-            ("1sxc1aNxGHTTZKlK5cpCgufJAqGM4G13", WeakSecret::Published),
-            ("the secret of our production server", WeakSecret::Guessable),
+            ("", SecretError::Short { bytes: 0 }),
+            ("walnut-gravel-cobalt-ferret-ply", SecretError::Short { bytes: 31 }),
+            (&hex(&short), SecretError::Short { bytes: 31 }),
+            (&BASE64_STANDARD.encode(&short), SecretError::Short { bytes: 31 }),
+            (&"0".repeat(64), SecretError::Repetitive),
+            (&"ab".repeat(40), SecretError::Repetitive),
+            ("ChangeMe-ChangeMe-ChangeMe-ChangeMe-1", SecretError::Placeholder),
+            ("1sxc1aNxGHTTZKlK5cpCgufJAqGM4G13", SecretError::Published),
+            ("the secret of our production server", SecretError::Guessable),
         ];
         for (text, weakness) in cases {
             assert_eq!(Secret::parse(text).unwrap_err(), weakness, "{text}");
@@ -271,7 +271,7 @@ mod tests {
         ] {
             Secret::parse_unpublished(text).unwrap_or_else(|weakness| panic!("{text}: {weakness}"));
             // As good as they were before they were written down here.
-            assert_eq!(Secret::parse(text).unwrap_err(), WeakSecret::Published, "{text}");
+            assert_eq!(Secret::parse(text).unwrap_err(), SecretError::Published, "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 use bytes::BufMut;
 
 use super::Revision;
-use crate::id::{Handle, SessionKey};
+use crate::id::{PublicId, SessionKey};
 
 /// The beginning of every entry of a store, in every version of the format to come:
 ///
@@ -23,7 +23,7 @@ pub(super) struct Head {
     pub(super) format: u8,
     pub(super) flags: u8,
     pub(super) revision: Revision,
-    pub(super) handle: Handle,
+    pub(super) public_id: PublicId,
     pub(super) relative: Option<SessionKey>,
     pub(super) open_len: u32,
     pub(super) closed_len: u32,
@@ -44,7 +44,7 @@ impl Head {
         bytes.put_u8(self.format);
         bytes.put_u8(self.flags);
         bytes.put_slice(&self.revision.to_bytes());
-        bytes.put_slice(self.handle.as_bytes());
+        bytes.put_slice(self.public_id.as_bytes());
         bytes.put_slice(self.relative.map_or(NONE, |key| *key.as_bytes()).as_slice());
         bytes.put_u32(self.open_len);
         bytes.put_u32(self.closed_len);
@@ -56,7 +56,7 @@ impl Head {
         let kind = [Kind::Record, Kind::Tombstone].into_iter().find(|kind| kind.magic() == magic)?;
         let (&[format, flags], rest) = rest.split_first_chunk()?;
         let (&revision, rest) = rest.split_first_chunk()?;
-        let (&handle, rest) = rest.split_first_chunk()?;
+        let (&public_id, rest) = rest.split_first_chunk()?;
         let (&relative, rest) = rest.split_first_chunk()?;
         let (&open_len, rest) = rest.split_first_chunk()?;
         let &closed_len = rest.first_chunk()?;
@@ -65,7 +65,7 @@ impl Head {
             format,
             flags,
             revision: Revision::from_bytes(revision),
-            handle: Handle::from_bytes(handle),
+            public_id: PublicId::from_bytes(public_id),
             relative: (relative != NONE).then_some(SessionKey::from_bytes(relative)),
             open_len: u32::from_be_bytes(open_len),
             closed_len: u32::from_be_bytes(closed_len),

@@ -28,7 +28,7 @@ pub use self::sealer::{Opened, Sealer};
 pub use self::seals::Seals;
 pub use self::tombstone::Tombstone;
 
-use crate::id::{Handle, SessionKey};
+use crate::id::{PublicId, SessionKey};
 use crate::time::Timestamp;
 
 /// A session at rest: its metadata, and the payload, which is the data of the application.
@@ -41,7 +41,7 @@ pub struct Record {
     /// The key that the record lies under.
     pub key: SessionKey,
     /// The session's public name.
-    pub handle: Handle,
+    pub public_id: PublicId,
     /// The key that the session had before it got another id, until the record there is known to be retired.
     pub predecessor: Option<SessionKey>,
     /// When the session began. A renewal does not change it, unless it is a login.

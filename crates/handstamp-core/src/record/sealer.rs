@@ -8,7 +8,7 @@ use super::head::{Head, Kind};
 use super::sections::Sections;
 use super::tombstone::Tombstone;
 use super::{Record, Revision};
-use crate::id::{Handle, Namespace, SessionKey, length_of};
+use crate::id::{Namespace, PublicId, SessionKey, length_of};
 use crate::keys::{BadTag, KeyAge, KeyId, KeyRing, MacKeys, TAG_LEN};
 
 /// Seals the records and tombstones of a namespace, and opens them.
@@ -57,7 +57,7 @@ impl Sealer {
     /// When the subject is longer than 65,535 bytes.
     pub fn seal(&self, record: &Record) -> Result<Entry, SubjectTooLong> {
         let sections = Sections::of(record, record.seals.then(self.keys.current_id()))?;
-        let head = head(Kind::Record, record.revision, record.handle, record.predecessor, &sections);
+        let head = head(Kind::Record, record.revision, record.public_id, record.predecessor, &sections);
         let mut bytes = Vec::with_capacity(len(&sections) + record.payload.len() + TAG_LEN);
         let tag = self.put_metadata(&mut bytes, &head, &record.key, &sections);
         self.put_payload(&mut bytes, &record.key, &tag, &record.payload);
@@ -219,13 +219,13 @@ fn split_at(bytes: &[u8], len: u32) -> Result<(&[u8], &[u8]), RecordError> {
 fn head(
     kind: Kind,
     revision: Revision,
-    handle: Handle,
+    public_id: PublicId,
     relative: Option<SessionKey>,
     sections: &Sections<'_>,
 ) -> Head {
     // The lengths of a few fields of 65,535 bytes at most, and of those that were read from a section.
     let (open_len, closed_len) = (sections.open.len() as u32, sections.closed.len() as u32);
-    Head { kind, format: FORMAT, flags: 0, revision, handle, relative, open_len, closed_len }
+    Head { kind, format: FORMAT, flags: 0, revision, public_id, relative, open_len, closed_len }
 }
 
 /// The length of an entry without its payload.
@@ -244,7 +244,7 @@ fn prefix(namespace: &Namespace) -> Vec<u8> {
 }
 
 /// That of a tombstone: where a session is deleted, its handle need not be known.
-const NO_HANDLE: Handle = Handle::from_bytes([0; Handle::LEN]);
+const NO_HANDLE: PublicId = PublicId::from_bytes([0; PublicId::LEN]);
 /// The only version of the format so far.
 const FORMAT: u8 = 1;
 /// The only seal so far.

@@ -62,7 +62,7 @@ impl Sections<'_> {
         Ok(Record {
             revision: head.revision,
             key,
-            handle: head.handle,
+            public_id: head.public_id,
             predecessor: head.relative,
             created_at: found.created_at.ok_or(RecordError::Malformed)?,
             saved_at: found.saved_at.ok_or(RecordError::Malformed)?,

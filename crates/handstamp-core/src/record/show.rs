@@ -9,7 +9,7 @@ impl fmt::Debug for Record {
         let Self {
             revision,
             key,
-            handle,
+            public_id,
             predecessor,
             created_at,
             saved_at,
@@ -25,7 +25,7 @@ impl fmt::Debug for Record {
         f.debug_struct("Record")
             .field("revision", revision)
             .field("key", key)
-            .field("handle", handle)
+            .field("public_id", public_id)
             .field("predecessor", predecessor)
             .field("created_at", created_at)
             .field("saved_at", saved_at)
@@ -54,7 +54,7 @@ impl fmt::Debug for Bytes {
 mod tests {
     use bytes::Bytes;
 
-    use crate::id::{Handle, SessionKey};
+    use crate::id::{PublicId, SessionKey};
     use crate::record::{Encoding, Record, Revision, Seals, UnknownFields};
     use crate::time::Timestamp;
 
@@ -64,7 +64,7 @@ mod tests {
         let record = Record {
             revision: Revision::from_bytes([1; 16]),
             key: SessionKey::from_bytes([2; 32]),
-            handle: Handle::from_bytes([3; 16]),
+            public_id: PublicId::from_bytes([3; 16]),
             predecessor: None,
             created_at: Timestamp::from_millis(1),
             saved_at: Timestamp::from_millis(2),

@@ -22,7 +22,7 @@ fn record() -> Record {
     Record {
         revision: Revision::from_bytes([1; 16]),
         key: SessionKey::from_bytes([2; 32]),
-        handle: Handle::from_bytes([3; 16]),
+        public_id: PublicId::from_bytes([3; 16]),
         predecessor: Some(SessionKey::from_bytes([4; 32])),
         created_at: Timestamp::from_millis(1_700_000_000_000),
         saved_at: Timestamp::from_millis(1_700_000_300_000),

@@ -1,6 +1,6 @@
 use std::sync::{Arc, Weak};
 
-use handstamp_store::Proof;
+use handstamp_store::FenceOutcome;
 use parking_lot::Mutex;
 
 use super::member::Member;
@@ -36,7 +36,7 @@ impl SlotFence {
     }
 
     /// What its answer proves.
-    pub(crate) fn proof(&self, reply: &Reply) -> Result<Proof, RedisError> {
+    pub(crate) fn proof(&self, reply: &Reply) -> Result<FenceOutcome, RedisError> {
         let seen = view::primaries(reply, &self.member.host)?;
         if let Some(state) = self.state.upgrade()
             && !state.agrees_with(&seen)
@@ -49,6 +49,6 @@ impl SlotFence {
         let mut before = self.before.lock();
         let complete = before.is_subset(&now);
         *before = now;
-        Ok(if complete { Proof::Complete } else { Proof::Shrunk })
+        Ok(if complete { FenceOutcome::Complete } else { FenceOutcome::OwnershipLost })
     }
 }

@@ -119,8 +119,9 @@ impl Cluster {
                         let reply = answered?;
                         // Others go by the fences of the primary that has the slot until it has moved: so what they
                         // have to hear of must come from there, too.
-                        if let Some(notice) = &task.notice {
-                            let told = member.primary.call(&Task::new(notice.clone(), task.limit)).await;
+                        if let Some(invalidation) = &task.invalidation {
+                            let told =
+                                member.primary.call(&Task::new(invalidation.clone(), task.limit)).await;
                             // Not told, and done all the same.
                             told.map_err(|_| RedisError::TimedOut)?;
                         }

@@ -70,18 +70,18 @@ pub(crate) struct Script {
 pub(crate) struct Call<const N: usize> {
     key: Bytes,
     arguments: [Bytes; N],
-    notice: Option<Request>,
+    invalidation: Option<Request>,
     durable: bool,
 }
 
 impl<const N: usize> Call<N> {
     pub(crate) fn new(key: &Bytes, arguments: [Bytes; N]) -> Self {
-        Self { key: key.clone(), arguments, notice: None, durable: false }
+        Self { key: key.clone(), arguments, invalidation: None, durable: false }
     }
 
     /// What the script publishes.
-    pub(crate) fn with_notice(mut self, notice: Request) -> Self {
-        self.notice = Some(notice);
+    pub(crate) fn with_notice(mut self, invalidation: Request) -> Self {
+        self.invalidation = Some(invalidation);
         self
     }
 
@@ -112,8 +112,9 @@ impl Script {
         topology: &Topology,
         call: Call<N>,
     ) -> Result<Reply, RedisError> {
-        let Call { key, arguments, notice, durable } = call;
-        let mut task = Task { request: self.by_hash(&key, &arguments), limit: Limit::Write, durable, notice };
+        let Call { key, arguments, invalidation, durable } = call;
+        let mut task =
+            Task { request: self.by_hash(&key, &arguments), limit: Limit::Write, durable, invalidation };
         match topology.call(&key, &task).await {
             Err(error) if is_unknown(&error) => {
                 task.request = self.by_text(&key, &arguments);

@@ -12,7 +12,7 @@ use crate::purpose::Purpose;
 #[derive(Debug)]
 pub(super) struct Circuit {
     server: Arc<str>,
-    purpose: CircuitPurpose,
+    purpose: ConnectionRole,
     breaker: Mutex<Breaker>,
     events: broadcast::Sender<CircuitEvent>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Circuit {
 /// What a connection to a server is for. Each has a circuit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum CircuitPurpose {
+pub enum ConnectionRole {
     /// All that a primary is asked for.
     Commands,
     /// Writes that wait for replicas.
@@ -29,12 +29,12 @@ pub enum CircuitPurpose {
     ReplicaReads,
 }
 
-impl From<CircuitPurpose> for Purpose {
-    fn from(purpose: CircuitPurpose) -> Self {
+impl From<ConnectionRole> for Purpose {
+    fn from(purpose: ConnectionRole) -> Self {
         match purpose {
-            CircuitPurpose::Commands => Self::Commands,
-            CircuitPurpose::DurableWrites => Self::DurableWrites,
-            CircuitPurpose::ReplicaReads => Self::ReplicaReads,
+            ConnectionRole::Commands => Self::Commands,
+            ConnectionRole::DurableWrites => Self::DurableWrites,
+            ConnectionRole::ReplicaReads => Self::ReplicaReads,
         }
     }
 }
@@ -46,7 +46,7 @@ pub struct CircuitEvent {
     /// The server, as `host:port` or the path of its socket, or the name under which Sentinels know it.
     pub server: Arc<str>,
     /// What it is asked for over this connection.
-    pub purpose: CircuitPurpose,
+    pub purpose: ConnectionRole,
     /// The state it is in now.
     pub state: CircuitState,
 }
@@ -54,7 +54,7 @@ pub struct CircuitEvent {
 impl Circuit {
     pub(super) fn new(
         server: &str,
-        purpose: CircuitPurpose,
+        purpose: ConnectionRole,
         settings: BreakerSettings,
         events: broadcast::Sender<CircuitEvent>,
     ) -> Self {

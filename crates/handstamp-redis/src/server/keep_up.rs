@@ -199,7 +199,7 @@ impl Supervisor {
         }
     }
 
-    /// Two commands, since one that follows its like would not notice that it gets the other's answer.
+    /// Two commands, since one that follows its like would not invalidation that it gets the other's answer.
     async fn check(&self, caller: &Caller) -> Result<(), RedisError> {
         match join(caller.ping(), self.place.check(caller, &self.roles)).await {
             (Ok(()), checked) => checked,

@@ -26,7 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use self::breaker::CircuitState;
 pub use self::breaker_settings::BreakerSettings;
 use self::circuit::Circuit;
-pub use self::circuit::{CircuitEvent, CircuitPurpose};
+pub use self::circuit::{CircuitEvent, ConnectionRole};
 use self::keep_up::Supervisor;
 pub(crate) use self::link::Replaced;
 use self::link::{Link, Live, Lives};
@@ -65,7 +65,7 @@ impl Server {
     pub(crate) fn start(
         config: Arc<RedisConfig>,
         place: Place,
-        purpose: CircuitPurpose,
+        purpose: ConnectionRole,
         events: broadcast::Sender<CircuitEvent>,
     ) -> Self {
         let place = Arc::new(place);

@@ -26,7 +26,7 @@ async fn who_does_not_answer_is_not_asked_until_it_does() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(hasty(&server.url()));
     let record = created(&store).await;
-    let circuits = store.circuits();
+    let circuits = store.circuit_breakers();
     let mut events = circuits.events();
     assert!(!circuits.is_open());
     server.pause();
@@ -60,15 +60,15 @@ async fn it_can_be_closed_by_hand() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(hasty(&server.url()));
     until_it_serves(&store).await;
-    let mut events = store.circuits().events();
+    let mut events = store.circuit_breakers().events();
     server.pause();
     let record = record();
     join_all((0..5).map(|_| store.load(record.key()))).await.clear();
     until(&mut events, CircuitState::Open).await;
-    store.circuits().reset();
-    assert!(!store.circuits().is_open());
+    store.circuit_breakers().reset();
+    assert!(!store.circuit_breakers().is_open());
     let error = store.load(record.key()).await.expect_err("it does not answer");
-    assert!(!matches!(error, StoreError::Refused(_)), "it was asked: {error:?}");
+    assert!(!matches!(error, StoreError::Rejected(_)), "it was asked: {error:?}");
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_server_that_refuses_is_there() {
         assert!(store.create(&record, TTL).await.is_err());
         store.load(record.key()).await.expect("reading is allowed").expect("the record");
     }
-    assert!(!store.circuits().is_open());
+    assert!(!store.circuit_breakers().is_open());
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn thresholds_can_be_set() {
     server.pause();
     let record = record();
     join_all((0..100).map(|_| store.load(record.key()))).await.clear();
-    assert!(!store.circuits().is_open());
+    assert!(!store.circuit_breakers().is_open());
 }
 
 /// Each primary of a cluster has a circuit of its own.
@@ -102,7 +102,7 @@ async fn the_circuit_of_one_is_not_that_of_another() {
     let mut cluster = RedisCluster::start().await;
     let (store, _bus) = connected_by(hasty(&cluster.url()));
     until_it_serves(&store).await;
-    let mut events = store.circuits().events();
+    let mut events = store.circuit_breakers().events();
     let victim = cluster.primaries()[0];
     let [mut there, mut elsewhere] = [Vec::new(), Vec::new()];
     while there.len() < 5 || elsewhere.len() < 5 {
@@ -120,5 +120,5 @@ async fn the_circuit_of_one_is_not_that_of_another() {
             .expect("the record");
     }
     cluster.resume(victim);
-    assert!(store.shards().current().len() >= 3 && store.check(Shard::new(9_999)).await.is_err());
+    assert!(store.shards().current().len() >= 3 && store.ping_primary(Shard::new(9_999)).await.is_err());
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use handstamp_core::record::{Entry, Record};
 use handstamp_redis::{RedisConfig, RedisStore, RedisUrl};
 use handstamp_store::{
-    Bus, CreateOutcome, DeleteOutcome, Proof, SaveOutcome, Shard, Spare, Store, Subscription,
+    Bus, CreateOutcome, DeleteOutcome, DeleteScope, FenceOutcome, SaveOutcome, Shard, Store, Subscription,
 };
 use handstamp_testkit::{ClusterOptions, RedisCluster, eventually, sealed};
 
@@ -104,7 +104,7 @@ async fn two_hundred_commands_on_a_slot_that_moves_all_succeed() {
     let mut last = first.clone();
     for _ in 0..20 {
         let next = changed(&last);
-        let saved = store.save(&next, last.revision(), TTL, Bytes::from_static(b"notice")).await;
+        let saved = store.save(&next, last.revision(), TTL, Bytes::from_static(b"invalidation")).await;
         assert_eq!(saved.expect("save"), SaveOutcome::Saved);
         last = next;
     }
@@ -131,9 +131,10 @@ async fn notices_of_what_has_moved_come_from_where_it_lay_too() {
     let mut subscription = bus.subscribe(store.shard_of(record.key())).await.expect("subscribe");
     cluster.begin_move(slot, to).await;
     cluster.move_keys(slot, to).await;
-    let deleted = store.delete(&ended(&record), TTL, Spare::Nothing, Bytes::from_static(b"deleted")).await;
+    let deleted =
+        store.delete(&ended(&record), TTL, DeleteScope::Nothing, Bytes::from_static(b"deleted")).await;
     assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     let heard = std::iter::from_fn(|| subscription.try_next()).filter_map(Result::ok);
     assert!(heard.filter(|heard| heard.message().is_some_and(|message| message == "deleted")).count() >= 1);
     // One of these came over the bus between the nodes, on which they may be lost.
@@ -150,13 +151,13 @@ async fn a_fence_tells_when_slots_have_moved_away() {
     let loses = bus.subscribe(store.shard_of(record.key())).await.expect("subscribe");
     let gains = bus.subscribe(shard_at(&cluster, &store, to).await).await.expect("subscribe");
     for subscription in [&loses, &gains] {
-        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+        assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     }
     cluster.move_slots(slot..=slot, to).await;
-    assert_eq!(loses.fence().await.expect("fence"), Proof::Shrunk);
-    assert_eq!(gains.fence().await.expect("fence"), Proof::Complete);
-    assert_eq!(loses.fence().await.expect("fence"), Proof::Complete, "this is said once");
-    // Without a single command for a session: fences are enough to notice.
+    assert_eq!(loses.fence().await.expect("fence"), FenceOutcome::OwnershipLost);
+    assert_eq!(gains.fence().await.expect("fence"), FenceOutcome::Complete);
+    assert_eq!(loses.fence().await.expect("fence"), FenceOutcome::Complete, "this is said once");
+    // Without a single command for a session: fences are enough to invalidation.
     eventually("the map is corrected", PATIENCE, async || {
         if store.shard_of(record.key()) == shard_at(&cluster, &store, to).await {
             Ok(())
@@ -293,7 +294,7 @@ async fn l12_the_circuit_of_a_newcomer_counts_too() {
     eventually("its circuit is open", PATIENCE, async || {
         cluster.pause(newcomer);
         join_all((0..10).map(|_| store.load(record.key()))).await.clear();
-        if store.circuits().is_open() {
+        if store.circuit_breakers().is_open() {
             return Ok(());
         }
         cluster.resume(newcomer);
@@ -301,8 +302,8 @@ async fn l12_the_circuit_of_a_newcomer_counts_too() {
         Err("it was noticed before that nobody answers")
     })
     .await;
-    store.circuits().reset();
-    assert!(!store.circuits().is_open());
+    store.circuit_breakers().reset();
+    assert!(!store.circuit_breakers().is_open());
     cluster.resume(newcomer);
 }
 
@@ -407,9 +408,9 @@ async fn while_the_cluster_is_down_subscriptions_stay() {
         .await;
     for _ in 0..20 {
         assert!(down().await, "all refusals say why");
-        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+        assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     }
     cluster.resume(victim);
     eventually("it is up again", PATIENCE, async || store.load(record.key()).await).await;
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
 }

@@ -16,7 +16,7 @@ const CANNOT: &str = "cannot connect to the session store";
 /// What commands and subscriptions are told, all of them at once.
 async fn told(url: &str) -> String {
     let (store, bus) = connected_by(config(url));
-    let error = at_once(store.check(Shard::ONLY)).await.expect_err("no connection");
+    let error = at_once(store.ping_primary(Shard::ONLY)).await.expect_err("no connection");
     for other in [
         at_once(store.load(record().key())).await.expect_err("no connection"),
         at_once(store.check_writes(Shard::ONLY)).await.expect_err("no connection"),
@@ -25,7 +25,7 @@ async fn told(url: &str) -> String {
     }
     let deaf = at_once(bus.subscribe(Shard::ONLY)).await.expect_err("no connection");
     assert_eq!(cause(&deaf), cause(&error));
-    assert!(error.is_outage() && !store.circuits().is_open());
+    assert!(error.is_outage() && !store.circuit_breakers().is_open());
     cause(&error).to_string()
 }
 
@@ -148,7 +148,7 @@ async fn k6_4_a_server_that_is_busy_is_connected() {
         for _ in 0..3 {
             let error = at_once(store.load(record().key())).await.expect_err("it does not serve yet");
             assert!(
-                matches!(&error, StoreError::Refused(cause) if cause.to_string().contains(code)),
+                matches!(&error, StoreError::Rejected(cause) if cause.to_string().contains(code)),
                 "{error:?}"
             );
         }
@@ -164,7 +164,7 @@ async fn k6_4_a_node_of_a_cluster_is_no_single_server() {
     let owner = cluster.primary_of(&format!("{NAMESPACE}:s:probe:0"));
     let url = format!("redis://127.0.0.1:{}", cluster.node(owner).port());
     let (store, _bus) = connected_by(config(&url));
-    store.check(Shard::ONLY).await.expect("it is there");
+    store.ping_primary(Shard::ONLY).await.expect("it is there");
     let error = store.check_writes(Shard::ONLY).await.expect_err("it has a part of the slots");
     assert_eq!(
         cause(&error).to_string(),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Entry, Record, Revision, Tombstone};
 use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect, record_name};
-use handstamp_store::{CreateOutcome, DeleteOutcome, Spare, Store, StoreError, Stored, Subscription};
+use handstamp_store::{CreateOutcome, DeleteOutcome, DeleteScope, Store, StoreError, Stored, Subscription};
 pub(crate) use handstamp_testkit::PATIENCE;
 use handstamp_testkit::{Log, Proxy, RedisServer, eventually, sealed, sealer};
 use tokio::runtime::Handle as Runtime;
@@ -83,7 +83,7 @@ pub(crate) fn ended(record: &Entry) -> Entry {
 
 /// Deletes the record, whatever it is.
 pub(crate) async fn delete(store: &RedisStore, record: &Entry) -> Result<DeleteOutcome, StoreError> {
-    store.delete(&ended(record), TTL, Spare::Nothing, Bytes::from_static(b"notice")).await
+    store.delete(&ended(record), TTL, DeleteScope::Nothing, Bytes::from_static(b"invalidation")).await
 }
 
 /// What the store has of the session, be it a tombstone.
@@ -116,7 +116,7 @@ pub(crate) async fn until_it_serves(store: &RedisStore) {
             return Err("no shard is known".to_owned());
         }
         for shard in shards {
-            store.check(shard).await.map_err(|error| error.to_string())?;
+            store.ping_primary(shard).await.map_err(|error| error.to_string())?;
         }
         Ok(())
     })

@@ -40,7 +40,7 @@ async fn until_known_to_be_silent(store: &impl Store, record: &Entry) {
         let error = store.load(record.key()).await.expect_err("nobody answers");
         assert!(error.is_outage(), "{error:?}");
         match error {
-            StoreError::Refused(_) | StoreError::Unavailable(_) => Ok(()),
+            StoreError::Rejected(_) | StoreError::Unavailable(_) => Ok(()),
             error => Err(error),
         }
     })
@@ -68,7 +68,7 @@ async fn the_server_may_come_later() {
     let mut server = RedisServer::start().await;
     server.kill();
     let (store, bus) = connected(&server);
-    let error = at_once(store.check(Shard::ONLY)).await.expect_err("no server");
+    let error = at_once(store.ping_primary(Shard::ONLY)).await.expect_err("no server");
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(at_once(bus.subscribe(Shard::ONLY)).await.is_err());
     assert!(at_once(bus.publish(Shard::ONLY, Bytes::new())).await.is_err());
@@ -163,7 +163,7 @@ async fn k6_1_a_slow_server_within_the_budget_is_served() {
         connect_timeout: 2 * limit,
         ..hasty(&through(&proxy))
     });
-    let mut events = store.circuits().events();
+    let mut events = store.circuit_breakers().events();
     until_it_serves(&store).await;
     let record = created(&store).await;
     let commands = server.clients_named("handstamp:commands");
@@ -174,7 +174,7 @@ async fn k6_1_a_slow_server_within_the_budget_is_served() {
     let subscription =
         eventually("a subscription", PATIENCE, async || bus.subscribe(Shard::ONLY).await).await;
     subscription.fence().await.expect("fence");
-    assert!(events.try_recv().is_err() && !store.circuits().is_open());
+    assert!(events.try_recv().is_err() && !store.circuit_breakers().is_open());
     assert_eq!(server.clients_named("handstamp:commands"), commands, "it was never replaced");
 }
 
@@ -185,7 +185,7 @@ async fn k6_1_abandoned_loads_open_the_circuit_however_short_their_budget() {
     let limit = Duration::from_millis(120);
     let (store, _bus) = connected_by(RedisConfig { load_timeout: limit, ..config(&server.url()) });
     let record = created(&store).await;
-    let mut events = store.circuits().events();
+    let mut events = store.circuit_breakers().events();
     server.pause();
     eventually("the circuit opens", PATIENCE, async || {
         // Later than half of the limit, and earlier than the limit.
@@ -256,7 +256,7 @@ async fn a_password_may_become_right() {
     };
     users("old");
     let (store, _bus) = connected_by(config(&server.url_as("app", "new")));
-    let error = store.check(Shard::ONLY).await.expect_err("a wrong password");
+    let error = store.ping_primary(Shard::ONLY).await.expect_err("a wrong password");
     assert_eq!(cause(&error), &RedisError::Authentication);
     users("new");
     until_it_serves(&store).await;
@@ -271,7 +271,7 @@ async fn commands_beyond_the_limit_are_refused_at_once() {
     let mut loads: FuturesUnordered<_> = (0..20).map(|_| store.load(record.key())).collect();
     for _ in 0..12 {
         let error = at_once(loads.next()).await.expect("a load").expect_err("nobody answers");
-        assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+        assert!(matches!(error, StoreError::Rejected(_)), "{error:?}");
         assert_eq!(cause(&error), &RedisError::Busy);
     }
     server.resume();
@@ -285,7 +285,7 @@ async fn commands_beyond_the_limit_are_refused_at_once() {
 async fn a_check_gets_through_however_many_commands_wait() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(RedisConfig { max_in_flight: 0, ..config(&server.url()) });
-    store.check(Shard::ONLY).await.expect("check");
+    store.ping_primary(Shard::ONLY).await.expect("check");
     let error = store.load(record().key()).await.expect_err("there is no room");
     assert_eq!(cause(&error), &RedisError::Busy);
 }
@@ -314,7 +314,7 @@ async fn a_closed_store_is_closed_for_good() {
     assert!(loads.iter().all(Result::is_ok), "what is under way is finished: {loads:?}");
     store.close().await;
     for error in [
-        at_once(store.check(Shard::ONLY)).await.expect_err("closed"),
+        at_once(store.ping_primary(Shard::ONLY)).await.expect_err("closed"),
         store.load(record.key()).await.expect_err("closed"),
     ] {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
@@ -352,7 +352,7 @@ async fn nothing_is_left_when_the_last_clone_is_dropped() {
     // In the middle of an outage, too.
     let (store, bus) = connected(&server);
     server.kill();
-    assert!(store.check(Shard::ONLY).await.is_err());
+    assert!(store.ping_primary(Shard::ONLY).await.is_err());
     drop((store, bus));
     until_tasks_are(before).await;
 }

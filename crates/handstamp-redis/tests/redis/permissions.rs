@@ -96,17 +96,17 @@ async fn none_is_too_many() {
         server.command(&["SCRIPT", "FLUSH"]);
         let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
         let first = record();
-        let notice = Bytes::new;
+        let invalidation = Bytes::new;
         let _ = bus.subscribe(Shard::ONLY).await;
         let _ = store.create(&first, TTL).await;
-        let _ = store.save(&first, first.revision(), TTL, notice()).await;
+        let _ = store.save(&first, first.revision(), TTL, invalidation()).await;
         let _ = store.load(first.key()).await;
         let _ = store.touch(first.key(), TTL).await;
-        let _ = store.save(&changed(&first), changed(&first).revision(), TTL, notice()).await;
+        let _ = store.save(&changed(&first), changed(&first).revision(), TTL, invalidation()).await;
         let _ = delete(&store, &first).await;
         let _ = store.check_writes(Shard::ONLY).await;
-        let _ = bus.publish(Shard::ONLY, notice()).await;
-        let _ = store.check(Shard::ONLY).await;
+        let _ = bus.publish(Shard::ONLY, invalidation()).await;
+        let _ = store.ping_primary(Shard::ONLY).await;
         assert_ne!(denials(&server), 0, "nothing needs {missing}");
     }
 }
@@ -156,15 +156,15 @@ async fn k11_without_permission_for_role_the_role_is_known_all_the_same() {
     permit(&server, &fewer);
     let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
     for _ in 0..5 {
-        store.check(Shard::ONLY).await.expect("a primary");
+        store.ping_primary(Shard::ONLY).await.expect("a primary");
     }
     created(&store).await;
     bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");
     server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
-    let error = store.check(Shard::ONLY).await.expect_err("a replica");
+    let error = store.ping_primary(Shard::ONLY).await.expect_err("a replica");
     assert_eq!(cause(&error), &RedisError::NotPrimary);
     server.command(&["REPLICAOF", "NO", "ONE"]);
-    eventually("it is a primary again", PATIENCE, async || store.check(Shard::ONLY).await).await;
+    eventually("it is a primary again", PATIENCE, async || store.ping_primary(Shard::ONLY).await).await;
     assert_eq!(warnings(&log, "ROLE is denied").len(), 1);
     assert_eq!(denials(&server), 1, "it is asked once, and never again");
 }
@@ -178,7 +178,7 @@ async fn k11_without_permission_for_role_and_info_the_server_counts_as_a_primary
     permit(&server, &fewer);
     let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
     for _ in 0..5 {
-        store.check(Shard::ONLY).await.expect("a primary");
+        store.ping_primary(Shard::ONLY).await.expect("a primary");
     }
     created(&store).await;
     store.check_writes(Shard::ONLY).await.expect("writes work");
@@ -190,7 +190,7 @@ async fn k11_without_permission_for_role_and_info_the_server_counts_as_a_primary
     // With the permissions, the role is known from then on.
     permit(&server, &rules());
     server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
-    let error = store.check(Shard::ONLY).await.expect_err("a replica");
+    let error = store.ping_primary(Shard::ONLY).await.expect_err("a replica");
     assert_eq!(cause(&error), &RedisError::NotPrimary);
 }
 
@@ -199,7 +199,7 @@ async fn k11_where_role_has_another_name_the_role_is_known_all_the_same() {
     let args = ["--rename-command", "ROLE", ""].map(str::to_owned).to_vec();
     let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
     let (store, _bus) = connected(&server);
-    store.check(Shard::ONLY).await.expect("a primary");
+    store.ping_primary(Shard::ONLY).await.expect("a primary");
 }
 
 /// K11: names are a help, and no more.
@@ -265,7 +265,10 @@ async fn without_permission_to_publish_nothing_is_changed() {
             .save(&changed(&first), first.revision(), TTL, Bytes::new())
             .await
             .expect_err("a forbidden channel"),
-        store.retire(&tombstone, first.revision(), TTL, Bytes::new()).await.expect_err("a forbidden channel"),
+        store
+            .replace_with_tombstone(&tombstone, first.revision(), TTL, Bytes::new())
+            .await
+            .expect_err("a forbidden channel"),
         delete(&store, &first).await.expect_err("a forbidden channel"),
     ];
     for error in errors {
@@ -299,7 +302,7 @@ async fn any_password_will_do() {
         let secret = format!(">{password}");
         server.command(&["ACL", "SETUSER", USER, "reset", "on", &secret, "~*", "&*", "+@all"]);
         let (store, bus) = connected_by(config(&server.url_as(USER, encoded)));
-        store.check(Shard::ONLY).await.expect("check");
+        store.ping_primary(Shard::ONLY).await.expect("check");
         bus.subscribe(Shard::ONLY).await.expect("subscribe");
     }
 }

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use handstamp_core::record::{Entry, Record, RecordError, Unknown};
 use handstamp_redis::{RedisError, RedisStore};
 use handstamp_store::{
-    CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Spare, Store, StoreError, TouchOutcome,
+    CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Store, StoreError, TombstoneOutcome,
+    TouchOutcome,
 };
 use handstamp_testkit::redis::{Value, from_redis_value};
 use handstamp_testkit::{RedisServer, eventually, sealed, sealer, tombstone};
@@ -20,18 +21,18 @@ use crate::harness::{
     name, record,
 };
 
-const NOTICE: Bytes = Bytes::from_static(b"notice");
+const INVALIDATION: Bytes = Bytes::from_static(b"invalidation");
 
 async fn save(store: &RedisStore, record: &Entry, before: &Entry) -> Result<SaveOutcome, StoreError> {
-    store.save(record, before.revision(), TTL, NOTICE).await
+    store.save(record, before.revision(), TTL, INVALIDATION).await
 }
 
-async fn retire(store: &RedisStore, record: &Entry) -> Result<RetireOutcome, StoreError> {
-    store.retire(&tombstone(record), record.revision(), TTL, NOTICE).await
+async fn retire(store: &RedisStore, record: &Entry) -> Result<TombstoneOutcome, StoreError> {
+    store.replace_with_tombstone(&tombstone(record), record.revision(), TTL, INVALIDATION).await
 }
 
 async fn delete_or_spare(store: &RedisStore, record: &Entry) -> DeleteOutcome {
-    store.delete(&ended(record), TTL, Spare::Successors, NOTICE).await.expect("delete")
+    store.delete(&ended(record), TTL, DeleteScope::Successors, INVALIDATION).await.expect("delete")
 }
 
 #[tokio::test]
@@ -58,10 +59,10 @@ async fn what_is_no_record_is_there_all_the_same() {
         let saved = save(&store, &changed(&record), &record).await.expect("save");
         assert_eq!(saved, SaveOutcome::Conflict);
         let retired = retire(&store, &record).await;
-        assert_eq!(retired.expect("retire"), RetireOutcome::Conflict);
+        assert_eq!(retired.expect("retire"), TombstoneOutcome::Conflict);
         assert_eq!(server.get(&name(record.key())).as_deref(), Some(bytes));
         let tombstone = ended(&record);
-        let deleted = store.delete(&tombstone, TTL, Spare::Nothing, NOTICE).await;
+        let deleted = store.delete(&tombstone, TTL, DeleteScope::Nothing, INVALIDATION).await;
         assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
         assert_eq!(server.get(&name(record.key())), Some(tombstone.bytes().to_vec()));
     }
@@ -90,7 +91,7 @@ async fn what_only_begins_like_an_entry_is_spared_by_no_delete() {
         for bytes in cut_off.into_iter().chain([version_0]) {
             server.set(&name(entry.key()), &bytes, TTL);
             let over = ended(&entry);
-            let deleted = store.delete(&over, TTL, Spare::Successors, NOTICE).await;
+            let deleted = store.delete(&over, TTL, DeleteScope::Successors, INVALIDATION).await;
             assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted, "{} bytes", bytes.len());
             assert_eq!(server.get(&name(entry.key())), Some(over.bytes().to_vec()));
         }
@@ -151,11 +152,11 @@ async fn k3_3_what_is_no_string_is_no_record() {
 async fn a_delete_replaces_what_is_no_string() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
-    for spare in [Spare::Nothing, Spare::Successors] {
+    for spare in [DeleteScope::Nothing, DeleteScope::Successors] {
         let record = record();
         server.command(&["RPUSH", &name(record.key()), "a", "list"]);
         let tombstone = ended(&record);
-        let deleted = store.delete(&tombstone, TTL, spare, NOTICE).await;
+        let deleted = store.delete(&tombstone, TTL, spare, INVALIDATION).await;
         assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
         assert_eq!(server.get(&name(record.key())), Some(tombstone.bytes().to_vec()));
         assert!(server.time_to_live(&name(record.key())).is_some());
@@ -182,7 +183,7 @@ async fn a_record_of_a_newer_version_is_deleted_and_retired() {
     assert_eq!(delete_or_spare(&store, &newer).await, DeleteOutcome::Spared(newer.clone()));
     assert_eq!(delete(&store, &newer).await.expect("delete"), DeleteOutcome::Deleted);
     let newer = put_newer(&server, &successor());
-    assert_eq!(retire(&store, &newer).await.expect("retire"), RetireOutcome::Retired);
+    assert_eq!(retire(&store, &newer).await.expect("retire"), TombstoneOutcome::Replaced);
 }
 
 #[tokio::test]
@@ -199,10 +200,10 @@ async fn a_tombstone_of_a_newer_version_is_one() {
     };
     let moved = put_newer(&server, &tombstone(&record()));
     assert_eq!(delete_or_spare(&store, &moved).await, DeleteOutcome::Moved(moved.clone()));
-    assert_eq!(writes(&moved).await, (SaveOutcome::Moved, RetireOutcome::Moved, TouchOutcome::Moved));
+    assert_eq!(writes(&moved).await, (SaveOutcome::Moved, TombstoneOutcome::Moved, TouchOutcome::Moved));
     let over = put_newer(&server, &ended(&record()));
     assert_eq!(delete_or_spare(&store, &over).await, DeleteOutcome::Gone);
-    assert_eq!(writes(&over).await, (SaveOutcome::Gone, RetireOutcome::Gone, TouchOutcome::Gone));
+    assert_eq!(writes(&over).await, (SaveOutcome::Gone, TombstoneOutcome::Gone, TouchOutcome::Gone));
     for newer in [moved, over] {
         assert_eq!(found(&store, &newer).await.map(|stored| stored.entry), Some(newer));
     }
@@ -215,7 +216,7 @@ async fn tombstones_have_the_time_to_live_that_they_were_given() {
     let left = |record: &Entry| server.time_to_live(&name(record.key())).expect("a limit");
     let [first, second] = [created(&store).await, created(&store).await];
     let short = TTL / 4;
-    let deleted = store.delete(&ended(&first), short, Spare::Nothing, NOTICE).await;
+    let deleted = store.delete(&ended(&first), short, DeleteScope::Nothing, INVALIDATION).await;
     assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
     assert!(left(&first) <= short, "{:?}", left(&first));
     assert_eq!(delete(&store, &first).await.expect("delete"), DeleteOutcome::Gone);
@@ -223,8 +224,8 @@ async fn tombstones_have_the_time_to_live_that_they_were_given() {
     assert!(left(&first) <= short, "it is as it was: {:?}", left(&first));
 
     let moved = tombstone(&second);
-    let retired = store.retire(&moved, second.revision(), TTL, NOTICE).await;
-    assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+    let retired = store.replace_with_tombstone(&moved, second.revision(), TTL, INVALIDATION).await;
+    assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
     assert!(left(&second) > short, "{:?}", left(&second));
     store.keep_tombstone(&tombstone(&second), short).await.expect("keep");
     assert!(left(&second) > short, "that was another tombstone");
@@ -272,7 +273,7 @@ async fn the_server_holds_hashes_with_a_limit_and_nothing_else() {
     let _ = retire(&store, &first).await;
     check(&first);
     let tombstone = ended(&first);
-    let _ = store.delete(&tombstone, TTL, Spare::Nothing, NOTICE).await.expect("delete");
+    let _ = store.delete(&tombstone, TTL, DeleteScope::Nothing, INVALIDATION).await.expect("delete");
     check(&first);
     let _ = save(&store, &changed(&second), &second).await.expect("save");
     let _ = store.touch(first.key(), TTL).await.expect("touch");
@@ -293,7 +294,7 @@ async fn any_time_to_live_will_do() {
         let _ = store.create(&first, ttl).await.expect("create");
         let second = created(&store).await;
         let after = changed(&second);
-        let saved = store.save(&after, second.revision(), ttl, NOTICE);
+        let saved = store.save(&after, second.revision(), ttl, INVALIDATION);
         assert_eq!(saved.await.expect("save"), SaveOutcome::Saved);
         let third = created(&store).await;
         let touched = store.touch(third.key(), ttl).await.expect("touch");
@@ -315,8 +316,8 @@ async fn scripts_are_loaded_again_when_the_server_has_forgotten_them() {
         assert_eq!(saved, SaveOutcome::Saved);
         flush();
         let tombstone = tombstone(&second);
-        let retired = store.retire(&tombstone, second.revision(), TTL, NOTICE).await;
-        assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+        let retired = store.replace_with_tombstone(&tombstone, second.revision(), TTL, INVALIDATION).await;
+        assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
         flush();
         store.keep_tombstone(&tombstone, TTL).await.expect("keep");
         flush();
@@ -357,12 +358,12 @@ async fn every_step_is_one_call() {
     let second = created(&store).await;
     server.reset_command_counts();
     let tombstone = tombstone(&second);
-    let retired = store.retire(&tombstone, second.revision(), TTL, NOTICE).await;
-    assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+    let retired = store.replace_with_tombstone(&tombstone, second.revision(), TTL, INVALIDATION).await;
+    assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
     calls(&[("evalsha", 1), ("getrange", 1), ("publish", 1), ("set", 1)]);
     store.keep_tombstone(&tombstone, TTL).await.expect("keep");
     calls(&[("evalsha", 1), ("get", 1), ("pexpire", 1)]);
-    store.check(Shard::ONLY).await.expect("check");
+    store.ping_primary(Shard::ONLY).await.expect("check");
     calls(&[("role", 1)]);
     assert_eq!(server.keys().len(), 3, "the tombstones remain");
 }
@@ -393,8 +394,8 @@ async fn a_server_that_is_no_primary_is_refused() {
     let (store, _bus) = connected(&server);
     let before = created(&store).await;
     server.command(&["REPLICAOF", "127.0.0.1", "1"]);
-    let error = store.check(Shard::ONLY).await.expect_err("a replica");
-    assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+    let error = store.ping_primary(Shard::ONLY).await.expect_err("a replica");
+    assert!(matches!(error, StoreError::Rejected(_)), "{error:?}");
     assert_eq!(cause(&error), &RedisError::NotPrimary);
     // Another connection might lead to a primary. While none does, nothing is sent there.
     eventually("the replica is left", PATIENCE, async || {
@@ -403,8 +404,10 @@ async fn a_server_that_is_no_primary_is_refused() {
     })
     .await;
     server.command(&["REPLICAOF", "NO", "ONE"]);
-    eventually("the store takes it for a primary again", PATIENCE, async || store.check(Shard::ONLY).await)
-        .await;
+    eventually("the store takes it for a primary again", PATIENCE, async || {
+        store.ping_primary(Shard::ONLY).await
+    })
+    .await;
 }
 
 /// The same address may lead to its successor by now.
@@ -422,7 +425,7 @@ async fn a_demoted_server_is_left() {
     // Each look is a connection of its own.
     let at_first = connections();
     assert_eq!(connections(), at_first + 1);
-    assert!(store.check(Shard::ONLY).await.is_err());
+    assert!(store.ping_primary(Shard::ONLY).await.is_err());
     let mut looks = 1;
     eventually("another connection is made", PATIENCE, async || {
         looks += 1;
@@ -443,7 +446,7 @@ async fn a_full_server_refuses() {
         store.create(&record(), TTL).await.expect_err("no room"),
         save(&store, &changed(&before), &before).await.expect_err("no room"),
     ] {
-        assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+        assert!(matches!(error, StoreError::Rejected(_)), "{error:?}");
         assert!(
             matches!(cause(&error), RedisError::Refused(refusal) if refusal.code() == "OOM"),
             "{error:?}"

@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 
 use handstamp_core::record::Entry;
 use handstamp_redis::RedisStore;
-use handstamp_store::{Bus, Proof, Shard, Store, StoreError, Subscription};
+use handstamp_store::{Bus, FenceOutcome, Shard, Store, StoreError, Subscription};
 use handstamp_testkit::redis::{Client, cmd};
 use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually};
 use tempfile::TempDir;
@@ -45,7 +45,7 @@ pub(crate) async fn busy(server: &RedisServer, store: &RedisStore, record: &Entr
         endless.exec(&mut connection).expect_err("it is killed");
     });
     eventually("the server is busy", PATIENCE, async || match store.load(record.key()).await {
-        Err(StoreError::Refused(cause)) if cause.to_string().contains("BUSY") => Ok(()),
+        Err(StoreError::Rejected(cause)) if cause.to_string().contains("BUSY") => Ok(()),
         other => Err(other),
     })
     .await;
@@ -69,12 +69,12 @@ async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
     late.load(record.key()).await.expect("load").expect("the record");
     let mut late_subscription = late_bus.subscribe(Shard::ONLY).await.expect("subscribe");
     for _ in 0..3 {
-        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
-        assert_eq!(late_subscription.fence().await.expect("fence"), Proof::Complete);
+        assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
+        assert_eq!(late_subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     }
     late_bus.publish(Shard::ONLY, "message".into()).await.expect("publish");
     until_heard(&mut late_subscription, b"message").await;
-    store.check(Shard::ONLY).await.expect("it is there");
+    store.ping_primary(Shard::ONLY).await.expect("it is there");
     store.check_writes(Shard::ONLY).await.expect_err("it takes no writes");
 }
 
@@ -86,9 +86,9 @@ async fn k6_2_a_script_ends_no_subscription() {
     let record = created(&store).await;
     let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     let script = busy(&server, &store, &record).await;
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     assert!(bus.subscribe(Shard::ONLY).await.is_err(), "what the server has refused is no subscription");
-    assert!(store.check(Shard::ONLY).await.is_err(), "nobody knows whether it is the primary");
+    assert!(store.ping_primary(Shard::ONLY).await.is_err(), "nobody knows whether it is the primary");
     end_script(&server, script).await;
     bus.publish(Shard::ONLY, "message".into()).await.expect("publish");
     until_heard(&mut subscription, b"message").await;
@@ -102,10 +102,10 @@ async fn k6_2_a_script_ends_no_subscription_in_a_cluster() {
     until_it_serves(&store).await;
     let record = created(&store).await;
     let subscription = bus.subscribe(store.shard_of(record.key())).await.expect("subscribe");
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     let owner = cluster.node(cluster.primary_of(&name(record.key())));
     let script = busy(owner, &store, &record).await;
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Pending);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Pending);
     end_script(owner, script).await;
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
 }

@@ -3,8 +3,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use handstamp_redis::{CircuitEvent, CircuitPurpose, CircuitState, ReadFrom, RedisConfig, RedisError};
-use handstamp_store::{CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Spare, Store, StoreError};
+use handstamp_redis::{CircuitEvent, CircuitState, ConnectionRole, ReadFrom, RedisConfig, RedisError};
+use handstamp_store::{
+    CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Store, StoreError, TombstoneOutcome,
+};
 use handstamp_testkit::redis::{Client, Cmd, from_redis_value};
 use handstamp_testkit::{
     ClusterOptions, RedisCluster, RedisSentinel, RedisServer, eventually, free_port, tombstone,
@@ -114,7 +116,7 @@ async fn writes_can_wait_for_replicas() {
         let replica = cluster.replicas_of(primary)[0];
         assert_eq!(bytes_at(&cluster, replica, &name(record.key())), Some(record.bytes().to_vec()));
         let tombstone = ended(&record);
-        let deleted = store.delete(&tombstone, TTL, Spare::Nothing, Bytes::new()).await;
+        let deleted = store.delete(&tombstone, TTL, DeleteScope::Nothing, Bytes::new()).await;
         assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
         assert_eq!(bytes_at(&cluster, replica, &name(record.key())), Some(tombstone.bytes().to_vec()));
     }
@@ -146,7 +148,7 @@ async fn too_few_replicas_are_no_dead_server() {
         let records: Vec<_> = (0..30).map(|_| record()).collect();
         let created = join_all(records.iter().map(|record| store.create(record, TTL))).await;
         assert!(created.iter().all(Result::is_err));
-        assert!(!store.circuits().is_open());
+        assert!(!store.circuit_breakers().is_open());
     }
     assert!(delete(&store, &there).await.is_err());
     assert!(!is_there(&plain, &there).await, "it was ended all the same");
@@ -159,7 +161,7 @@ async fn who_leaves_early_leaves_no_circuit_open() {
     let cluster = RedisCluster::start().await;
     let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..hasty(&cluster.url()) });
     until_it_serves(&store).await;
-    let mut events = store.circuits().events();
+    let mut events = store.circuit_breakers().events();
     let record = loop {
         let record = created(&store).await;
         if cluster.primary_of(&name(record.key())) == 0 {
@@ -171,7 +173,7 @@ async fn who_leaves_early_leaves_no_circuit_open() {
     let leaves = || tokio::time::timeout(Duration::from_millis(300), store.create(&record, TTL));
     join_all((0..14).map(|_| leaves())).await.clear();
     let opened = |event: &CircuitEvent| {
-        event.state == CircuitState::Open && event.purpose == CircuitPurpose::DurableWrites
+        event.state == CircuitState::Open && event.purpose == ConnectionRole::DurableWrites
     };
     while !opened(&events.recv().await.expect("an event")) {}
     cluster.node(0).resume();
@@ -193,8 +195,8 @@ async fn what_was_done_before_waits_for_replicas_too() {
     }
     paused.into_iter().for_each(|replica| cluster.node(replica).pause());
     assert_eq!(delete(&plain, &ended).await.expect("delete"), DeleteOutcome::Deleted);
-    let retired = plain.retire(&tombstone(&moved), moved.revision(), TTL, Bytes::new()).await;
-    assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+    let retired = plain.replace_with_tombstone(&tombstone(&moved), moved.revision(), TTL, Bytes::new()).await;
+    assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
     cluster.command(cluster.primary_of(&name(gone.key())), &["DEL", &name(gone.key())]);
     let anew = async || {
         let (store, bus) = connected_by(waiting(1, &cluster.url()));
@@ -221,10 +223,10 @@ async fn a_delete_that_finds_a_tombstone_waits_for_it() {
     for limited in [true, false] {
         let [first, second] = [created(&plain).await, created(&plain).await];
         let (ended, moved) = (ended(&first), tombstone(&second));
-        let deleted = plain.delete(&ended, TTL / 2, Spare::Nothing, Bytes::new()).await;
+        let deleted = plain.delete(&ended, TTL / 2, DeleteScope::Nothing, Bytes::new()).await;
         assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
-        let retired = plain.retire(&moved, second.revision(), TTL / 2, Bytes::new()).await;
-        assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+        let retired = plain.replace_with_tombstone(&moved, second.revision(), TTL / 2, Bytes::new()).await;
+        assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
         for (tombstone, expected) in
             [(ended, DeleteOutcome::Gone), (moved.clone(), DeleteOutcome::Moved(moved))]
         {
@@ -270,13 +272,13 @@ async fn b1_a_write_that_was_refused_has_left_the_record_as_it_was() {
     for _ in 0..5 {
         let records = [created(&plain).await, created(&plain).await, created(&plain).await];
         let retired = join_all(records.iter().map(async |record| {
-            let notice = Bytes::from_static(b"notice");
-            store.retire(&tombstone(record), record.revision(), TTL, notice).await
+            let invalidation = Bytes::from_static(b"invalidation");
+            store.replace_with_tombstone(&tombstone(record), record.revision(), TTL, invalidation).await
         }));
         for (record, retired) in records.iter().zip(retired.await) {
             let there = is_there(&plain, record).await;
             match retired.expect_err("there is no replica") {
-                StoreError::Refused(cause) => {
+                StoreError::Rejected(cause) => {
                     assert!(there, "it was retired all the same: {cause}");
                     refused += 1;
                 }
@@ -301,7 +303,8 @@ async fn b1_a_demotion_in_the_middle_of_a_wait_is_no_refusal_of_the_write() {
     let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&server.url()) });
     until_it_serves(&store).await;
     let tombstone = tombstone(&record);
-    let retired = store.retire(&tombstone, record.revision(), TTL, Bytes::from_static(b"notice"));
+    let retired =
+        store.replace_with_tombstone(&tombstone, record.revision(), TTL, Bytes::from_static(b"invalidation"));
     let demoted = async {
         eventually("the server waits", PATIENCE, async || {
             let info: String = from_redis_value(server.command(&["INFO", "clients"])).expect("a text");

@@ -33,7 +33,7 @@ async fn a_client_that_is_there_already_is_as_good() {
     let checks = server.clients_named("handstamp:write-checks").len();
     assert_eq!((server.clients("normal"), checks), (2, 1), "the application's connection and that of checks");
     store.close().await;
-    assert!(store.check(Shard::ONLY).await.is_err());
+    assert!(store.ping_primary(Shard::ONLY).await.is_err());
     client.set::<(), _, _>("theirs", "value", None, None, false).await.expect("it is still theirs");
 }
 
@@ -77,7 +77,7 @@ async fn behind_sentinels_subscriptions_go_where_the_client_goes() {
     let client = client(&url).await;
     let (store, bus) = connect_over(&client, config(&url), namespace(), channel()).expect("no cluster");
     until_it_serves(&store).await;
-    conformance::notices(&store, &bus).await;
+    conformance::invalidations(&store, &bus).await;
 }
 
 #[tokio::test]

@@ -175,7 +175,7 @@ async fn k6_2_a_subscription_outlives_the_connection_for_commands() {
         let before = server.clients_named("handstamp:commands");
         assert_eq!(server.kill_clients("normal"), 1);
         eventually("another connection", PATIENCE, async || {
-            store.check(Shard::ONLY).await.map_err(|error| error.to_string())?;
+            store.ping_primary(Shard::ONLY).await.map_err(|error| error.to_string())?;
             match server.clients_named("handstamp:commands") {
                 after if after == before => Err("it is the same".to_owned()),
                 _ => Ok(()),
@@ -201,7 +201,7 @@ async fn k6_2_a_stall_ends_no_subscription() {
     server.pause();
     let fence = subscription.fence();
     eventually("checks are not waited for", PATIENCE, async || {
-        match store.check(Shard::ONLY).await.expect_err("nobody answers") {
+        match store.ping_primary(Shard::ONLY).await.expect_err("nobody answers") {
             StoreError::Unavailable(_) => Ok(()),
             error => Err(error),
         }
@@ -285,7 +285,7 @@ async fn k6_2_a_subscription_ends_when_its_server_was_no_primary_meanwhile() {
 
     let mut subscription = subscribed(&bus).await;
     server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
-    let error = store.check(Shard::ONLY).await.expect_err("a replica");
+    let error = store.ping_primary(Shard::ONLY).await.expect_err("a replica");
     assert_eq!(cause(&error), &RedisError::NotPrimary);
     server.command(&["REPLICAOF", "NO", "ONE"]);
     ended(&mut subscription).await;

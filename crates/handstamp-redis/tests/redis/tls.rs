@@ -83,7 +83,7 @@ fn trusting(tls: Tls, url: &str) -> RedisConfig {
 /// Why nothing can be had from the store.
 async fn refusal(config: RedisConfig) -> String {
     let (store, _bus) = connected_by(config);
-    cause(&store.check(Shard::ONLY).await.expect_err("a refusal")).to_string()
+    cause(&store.ping_primary(Shard::ONLY).await.expect_err("a refusal")).to_string()
 }
 
 async fn serves(store: &RedisStore) {
@@ -120,7 +120,7 @@ async fn whoever_is_not_trusted_is_not_talked_to() {
     let in_the_clear = format!("rediss://127.0.0.1:{}", server.server.port());
     let limits = RedisConfig { connect_timeout: Duration::from_millis(500), ..config(&in_the_clear) };
     let (store, _bus) = connected_by(RedisConfig { tls: Some(authority.tls()), ..limits });
-    store.check(Shard::ONLY).await.expect_err("no TLS");
+    store.ping_primary(Shard::ONLY).await.expect_err("no TLS");
 }
 
 #[tokio::test]

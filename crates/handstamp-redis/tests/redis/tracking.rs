@@ -3,8 +3,8 @@ use handstamp_core::id::SessionKey;
 use handstamp_core::record::Entry;
 use handstamp_redis::{RedisBus, RedisConfig, RedisStore, RedisSubscription, Transport};
 use handstamp_store::{
-    Bus, DeleteOutcome, Heard, Proof, SaveOutcome, Shard, Store, StoreError, Subscription, TouchOutcome,
-    conformance,
+    Bus, BusEvent, DeleteOutcome, FenceOutcome, SaveOutcome, Shard, Store, StoreError, Subscription,
+    TouchOutcome, conformance,
 };
 use handstamp_testkit::{RedisCluster, RedisServer, eventually, tombstone};
 
@@ -20,18 +20,18 @@ async fn tracking(url: &str) -> (RedisStore, RedisBus) {
 }
 
 /// All that has been heard of up to now.
-async fn heard(subscription: &mut RedisSubscription) -> Vec<Heard> {
+async fn heard(subscription: &mut RedisSubscription) -> Vec<BusEvent> {
     subscription.fence().await.expect("fence");
     std::iter::from_fn(|| subscription.try_next()).map(|heard| heard.expect("a message")).collect()
 }
 
-fn changes_of(heard: &[Heard], key: &SessionKey) -> usize {
-    heard.iter().filter(|heard| **heard == Heard::Changed(*key)).count()
+fn changes_of(heard: &[BusEvent], key: &SessionKey) -> usize {
+    heard.iter().filter(|heard| **heard == BusEvent::Changed(*key)).count()
 }
 
 async fn save(store: &RedisStore, record: &Entry) -> Entry {
     let next = changed(record);
-    let saved = store.save(&next, record.revision(), TTL, Bytes::from_static(b"notice")).await;
+    let saved = store.save(&next, record.revision(), TTL, Bytes::from_static(b"invalidation")).await;
     assert_eq!(saved.expect("save"), SaveOutcome::Saved);
     next
 }
@@ -92,7 +92,8 @@ async fn one_is_not_told_of_ones_own_changes_and_of_those_after_them() {
     let _ = one.touch(created.key(), TTL * 2).await.expect("touch");
     assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 0);
     let tombstone = tombstone(&saved);
-    let _ = other.retire(&tombstone, saved.revision(), TTL, Bytes::new()).await.expect("retire");
+    let _ =
+        other.replace_with_tombstone(&tombstone, saved.revision(), TTL, Bytes::new()).await.expect("retire");
     assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 1, "after a touch");
 }
 
@@ -121,7 +122,7 @@ async fn who_listens_anew_is_told_anew() {
 
 /// Whether the fence says that everything may be gone: some servers tell of that in a way that ends the subscription.
 async fn may_be_gone(subscription: &RedisSubscription) -> bool {
-    !matches!(subscription.fence().await, Ok(Proof::Complete))
+    !matches!(subscription.fence().await, Ok(FenceOutcome::Complete))
 }
 
 #[tokio::test]
@@ -145,17 +146,17 @@ async fn an_emptied_server_is_noticed() {
     assert!(!may_be_gone(&subscription).await && !may_be_gone(&subscription).await);
 }
 
-/// Where the servers' own notice does not get through, the canary tells.
+/// Where the servers' own invalidation does not get through, the canary tells.
 #[tokio::test]
 async fn a_dead_canary_is_noticed() {
     let server = RedisServer::start().await;
     let (_store, bus) = tracking(&server.url()).await;
     let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     let [canary] = server.keys().try_into().expect("the canary and nothing else");
     server.command(&["DEL", &canary]);
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Shrunk);
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::OwnershipLost);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
 }
 
 /// K6.3: the canary gets through however many commands wait, as a check does.
@@ -170,7 +171,7 @@ async fn k6_3_overload_ends_no_subscription() {
     until_it_serves(&store).await;
     let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     for _ in 0..3 {
-        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+        assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     }
     assert!(store.load(record().key()).await.is_err(), "there is no room");
 }
@@ -199,7 +200,7 @@ async fn k6_2_a_stall_ends_no_subscription() {
         let late = tokio::spawn(subscription.fence());
         server.resume();
         for fence in [fence, late] {
-            assert_eq!(fence.await.expect("no panic").expect("a fence"), Proof::Complete);
+            assert_eq!(fence.await.expect("no panic").expect("a fence"), FenceOutcome::Complete);
         }
         there = save(&other, &there).await;
         assert_eq!(changes_of(&heard(&mut subscription).await, there.key()), 1);
@@ -214,14 +215,14 @@ async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
     let (store, bus) = tracking(&server.url()).await;
     let record = created(&store).await;
     let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     lose_disk(&server).await;
     let (late, late_bus) = tracking(&server.url()).await;
     late.load(record.key()).await.expect("load").expect("the record");
     let late_subscription = late_bus.subscribe(Shard::ONLY).await.expect("subscribe");
     for _ in 0..3 {
-        assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
-        assert_eq!(late_subscription.fence().await.expect("fence"), Proof::Complete);
+        assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
+        assert_eq!(late_subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     }
     // Where no canary can be left, a fence cannot tell whether everything is gone.
     server.command(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]);
@@ -238,7 +239,7 @@ async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
         if found { Ok(subscription) } else { Err("not yet".to_owned()) }
     })
     .await;
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
 }
 
 /// K6.2: while a script runs, nothing is known; afterwards everything is.
@@ -248,11 +249,11 @@ async fn k6_2_a_script_ends_no_subscription() {
     let (store, bus) = tracking(&server.url()).await;
     let record = created(&store).await;
     let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     let script = busy(&server, &store, &record).await;
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Pending);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Pending);
     end_script(&server, script).await;
-    assert_eq!(subscription.fence().await.expect("fence"), Proof::Complete);
+    assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
 }
 
 /// The server cannot tell of changes where nobody listens any more, and says so: nobody takes that for an answer.

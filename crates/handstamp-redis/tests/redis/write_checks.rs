@@ -5,7 +5,7 @@ use futures_util::future::join;
 use handstamp_core::time::Timestamp;
 use handstamp_redis::{RedisConfig, RedisError, RedisStore, Transport, acl_rules};
 use handstamp_store::{
-    Bus, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Store, StoreError, Subscription,
+    Bus, DeleteOutcome, SaveOutcome, Shard, Store, StoreError, Subscription, TombstoneOutcome,
 };
 use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually, free_port, tombstone};
@@ -20,7 +20,7 @@ use crate::harness::{
 /// Why a write would fail.
 async fn refusal(store: &RedisStore) -> String {
     let error = store.check_writes(Shard::ONLY).await.expect_err("writes do not work");
-    assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+    assert!(matches!(error, StoreError::Rejected(_)), "{error:?}");
     cause(&error).to_string()
 }
 
@@ -71,8 +71,8 @@ async fn k6_1_a_server_that_lacks_scripts_is_sent_all_of_them() {
         assert_eq!(saved.expect("save"), SaveOutcome::Saved);
         let _ = store.touch(first.key(), TTL).await.expect("touch");
         let tombstone = tombstone(&first);
-        let retired = store.retire(&tombstone, second.revision(), TTL, Bytes::new()).await;
-        assert_eq!(retired.expect("retire"), RetireOutcome::Retired);
+        let retired = store.replace_with_tombstone(&tombstone, second.revision(), TTL, Bytes::new()).await;
+        assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
         store.keep_tombstone(&tombstone, TTL).await.expect("keep");
         assert_eq!(delete(&store, &first).await.expect("delete"), DeleteOutcome::Moved(tombstone));
         assert_eq!(server.command_counts().get("eval"), None, "all scripts were known");
@@ -232,7 +232,7 @@ async fn k11_a_write_check_that_hangs_costs_no_connection_for_commands() {
     for _ in 0..3 {
         let asked = async {
             for _ in 0..20 {
-                store.check(Shard::ONLY).await.expect("a primary");
+                store.ping_primary(Shard::ONLY).await.expect("a primary");
                 assert!(store.load(record.key()).await.expect("load").is_some());
             }
         };

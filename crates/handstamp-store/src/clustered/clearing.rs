@@ -5,7 +5,7 @@ use handstamp_core::invalidation::Messenger;
 use lru::LruCache;
 use tokio::time::sleep_until;
 
-/// When a feed is cut because a message asks for it.
+/// When a freshness is cut because a message asks for it.
 ///
 /// Requests by nodes that share a secret are granted once in an interval. Those that anybody who can publish may have caused
 /// are granted ever more rarely, or they would empty the cache of every node for as long as somebody likes.

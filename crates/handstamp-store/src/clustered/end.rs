@@ -7,10 +7,10 @@ use handstamp_core::record::{Revision, Tombstone};
 use super::deletes::{Again, Kind, Outcome};
 use super::lane::{Lane, Sent};
 use super::node::Node;
-use super::writes::Writes;
-use crate::{DeleteOutcome, RetireOutcome, Spare, StoreError};
+use super::writes::WriteScope;
+use crate::{DeleteOutcome, DeleteScope, StoreError, TombstoneOutcome};
 
-/// What became of [`Writes::end`] or [`Writes::erase`].
+/// What became of [`WriteScope::end`] or [`WriteScope::erase`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EndOutcome {
     /// The session has ended now.
@@ -22,7 +22,7 @@ pub enum EndOutcome {
 }
 
 /// How sessions end, and how they leave an id for another one.
-impl Writes<'_> {
+impl WriteScope<'_> {
     /// Ends a session, for all nodes and for good, and wherever it has moved to.
     ///
     /// Follows the tombstones of a session that has moved, and deletes the predecessor that a record names, so that no id that the
@@ -91,7 +91,7 @@ impl Writes<'_> {
             Again::Erase(successor) => successor,
         };
         let (node, sent) = (self.node, Sent::to(self.node.lane_of(key)));
-        let deleted = self.delete_at(&sent.lane, &tombstone(*key, successor)?, Spare::Nothing).await;
+        let deleted = self.delete_at(&sent.lane, &tombstone(*key, successor)?, DeleteScope::Nothing).await;
         node.deletes.sent_again(key, sent.lane.shard, outcome_of(&deleted), node.clock.now());
         node.repeat_if_switched(key, &sent);
         node.forget(key, None);
@@ -102,9 +102,9 @@ impl Writes<'_> {
 
     /// Takes back a session of which nobody has heard, as far as that can be done: should it fail, the record goes with
     /// its time.
-    pub async fn take_back(self, key: &SessionKey) {
+    pub async fn undo_create(self, key: &SessionKey) {
         if let Ok(tombstone) = tombstone(*key, None) {
-            let _ = self.delete_at(&self.node.lane_of(key), &tombstone, Spare::Nothing).await;
+            let _ = self.delete_at(&self.node.lane_of(key), &tombstone, DeleteScope::Nothing).await;
         }
         self.node.forget(key, None);
     }
@@ -115,40 +115,40 @@ impl Writes<'_> {
     /// # Errors
     ///
     /// When the store does not reply in time, or rejects it.
-    pub async fn retire(
+    pub async fn replace_with_tombstone(
         self,
         tombstone: &Tombstone,
         replacing: Revision,
         ttl: Duration,
-    ) -> Result<RetireOutcome, StoreError> {
+    ) -> Result<TombstoneOutcome, StoreError> {
         let (node, key) = (self.node, &tombstone.key);
         match node.deleted(key) {
             Some(Kind::Move(successor)) if Some(successor) != tombstone.successor => {
-                return Ok(RetireOutcome::Moved);
+                return Ok(TombstoneOutcome::Moved);
             }
-            Some(Kind::End | Kind::Erase) => return Ok(RetireOutcome::Gone),
+            Some(Kind::End | Kind::Erase) => return Ok(TombstoneOutcome::Gone),
             Some(Kind::Move(_)) | None => {}
         }
-        let notice = node.message(&Invalidation::SessionMoved(*key));
+        let invalidation = node.message(&Invalidation::SessionMoved(*key));
         let sealed = node.sealer.seal_tombstone(tombstone);
         // The tombstone tells whether it was done.
-        let retire = || node.store.retire(&sealed, replacing, ttl, notice.clone());
+        let retire = || node.store.replace_with_tombstone(&sealed, replacing, ttl, invalidation.clone());
         let sent = Sent::to(node.lane_of(key));
         let outcome = self.write(&sent.lane, retire, |_| true).await;
         match outcome {
             Ok(outcome) => {
-                if outcome == RetireOutcome::Retired {
+                if outcome == TombstoneOutcome::Replaced {
                     let kind = tombstone.successor.map_or(Kind::Erase, Kind::Move);
                     node.remember_delete(key, &sent, kind, Outcome::Deleted, true);
                 }
                 node.forget(key, None);
             }
-            Err(_) => node.doubt(key),
+            Err(_) => node.mark_stale(key),
         }
         outcome
     }
 
-    /// This node has heard that [`retire`](Self::retire) was done: from now on the tombstone lasts as long as that of a deleted
+    /// This node has heard that [`replace_with_tombstone`](Self::replace_with_tombstone) was done: from now on the tombstone lasts as long as that of a deleted
     /// session, for half a minute.
     ///
     /// # Errors
@@ -167,7 +167,7 @@ impl Writes<'_> {
     ) -> Result<DeleteOutcome, StoreError> {
         let (node, sent) = (self.node, Sent::to(self.node.lane_of(key)));
         let kind = successor.map_or(Kind::Erase, Kind::Move);
-        let deleted = self.delete_at(&sent.lane, &tombstone(*key, successor)?, Spare::Nothing).await;
+        let deleted = self.delete_at(&sent.lane, &tombstone(*key, successor)?, DeleteScope::Nothing).await;
         node.remember_delete(key, &sent, kind, outcome_of(&deleted), true);
         node.forget(key, None);
         deleted
@@ -222,7 +222,7 @@ impl Writes<'_> {
         held: bool,
     ) -> Result<DeleteOutcome, StoreError> {
         let tombstone = tombstone(*key, None)?;
-        let mut deleted = self.delete_at(lane, &tombstone, Spare::Successors).await?;
+        let mut deleted = self.delete_at(lane, &tombstone, DeleteScope::Successors).await?;
         if let DeleteOutcome::Spared(record) = &deleted {
             // At the same time: a shard that is away must not keep the session of another one alive.
             let predecessor = self.node.predecessor(record);
@@ -232,7 +232,7 @@ impl Writes<'_> {
                     None => Ok(()),
                 }
             };
-            let delete = self.delete_at(lane, &tombstone, Spare::Nothing);
+            let delete = self.delete_at(lane, &tombstone, DeleteScope::Nothing);
             let (erased, session) = tokio::join!(erase_predecessor, delete);
             erased?;
             deleted = session?;
@@ -248,21 +248,22 @@ impl Writes<'_> {
         self,
         lane: &Lane,
         tombstone: &Tombstone,
-        spare: Spare,
+        spare: DeleteScope,
     ) -> Result<DeleteOutcome, StoreError> {
         let node = self.node;
-        let notice = node.message(&match tombstone.successor {
+        let invalidation = node.message(&match tombstone.successor {
             Some(_) => Invalidation::SessionMoved(tombstone.key),
             None => Invalidation::SessionDeleted(tombstone.key),
         });
         let sealed = node.sealer.seal_tombstone(tombstone);
-        self.write(lane, || node.store.delete(&sealed, TOMBSTONE_TTL, spare, notice.clone()), |_| true).await
+        self.write(lane, || node.store.delete(&sealed, TOMBSTONE_TTL, spare, invalidation.clone()), |_| true)
+            .await
     }
 
     async fn announce_delete(self, key: &SessionKey) -> Result<(), StoreError> {
         let message = self.node.message(&Invalidation::SessionDeleted(*key));
         let published = self.node.bus.publish(self.node.store.shard_of(key), message);
-        self.within_budget(published).await?.map_err(StoreError::unavailable)
+        self.with_deadline(published).await?.map_err(StoreError::unavailable)
     }
 }
 

@@ -10,8 +10,8 @@ use handstamp_core::record::{Entry, Revision};
 use handstamp_core::time::Timestamp;
 
 use crate::{
-    Bus, BusError, CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Shards, Spare, Store,
-    StoreError, Stored, TouchOutcome,
+    Bus, BusError, CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Shards, Store, StoreError,
+    Stored, TombstoneOutcome, TouchOutcome,
 };
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -33,7 +33,7 @@ pub(super) trait ErasedStore: Send + Sync {
         record: &'a Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
+        invalidation: Bytes,
     ) -> BoxFuture<'a, Result<SaveOutcome, StoreError>>;
 
     fn touch<'a>(
@@ -46,17 +46,17 @@ pub(super) trait ErasedStore: Send + Sync {
         &'a self,
         tombstone: &'a Entry,
         ttl: Duration,
-        spare: Spare,
-        notice: Bytes,
+        spare: DeleteScope,
+        invalidation: Bytes,
     ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>>;
 
-    fn retire<'a>(
+    fn replace_with_tombstone<'a>(
         &'a self,
         tombstone: &'a Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
-    ) -> BoxFuture<'a, Result<RetireOutcome, StoreError>>;
+        invalidation: Bytes,
+    ) -> BoxFuture<'a, Result<TombstoneOutcome, StoreError>>;
 
     fn keep_tombstone<'a>(
         &'a self,
@@ -64,7 +64,7 @@ pub(super) trait ErasedStore: Send + Sync {
         ttl: Duration,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    fn doubt(&self, key: &SessionKey);
+    fn report_forged(&self, key: &SessionKey);
 
     fn shards(&self) -> Shards;
 
@@ -72,7 +72,7 @@ pub(super) trait ErasedStore: Send + Sync {
 
     fn server_of(&self, shard: Shard) -> Option<String>;
 
-    fn check(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn ping_primary(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>>;
 
     fn check_writes(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>>;
 
@@ -103,9 +103,9 @@ impl<S: Store> ErasedStore for S {
         record: &'a Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
+        invalidation: Bytes,
     ) -> BoxFuture<'a, Result<SaveOutcome, StoreError>> {
-        Box::pin(Store::save(self, record, replacing, ttl, notice))
+        Box::pin(Store::save(self, record, replacing, ttl, invalidation))
     }
 
     fn touch<'a>(
@@ -120,20 +120,20 @@ impl<S: Store> ErasedStore for S {
         &'a self,
         tombstone: &'a Entry,
         ttl: Duration,
-        spare: Spare,
-        notice: Bytes,
+        spare: DeleteScope,
+        invalidation: Bytes,
     ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>> {
-        Box::pin(Store::delete(self, tombstone, ttl, spare, notice))
+        Box::pin(Store::delete(self, tombstone, ttl, spare, invalidation))
     }
 
-    fn retire<'a>(
+    fn replace_with_tombstone<'a>(
         &'a self,
         tombstone: &'a Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
-    ) -> BoxFuture<'a, Result<RetireOutcome, StoreError>> {
-        Box::pin(Store::retire(self, tombstone, replacing, ttl, notice))
+        invalidation: Bytes,
+    ) -> BoxFuture<'a, Result<TombstoneOutcome, StoreError>> {
+        Box::pin(Store::replace_with_tombstone(self, tombstone, replacing, ttl, invalidation))
     }
 
     fn keep_tombstone<'a>(
@@ -144,8 +144,8 @@ impl<S: Store> ErasedStore for S {
         Box::pin(Store::keep_tombstone(self, tombstone, ttl))
     }
 
-    fn doubt(&self, key: &SessionKey) {
-        Store::doubt(self, key);
+    fn report_forged(&self, key: &SessionKey) {
+        Store::report_forged(self, key);
     }
 
     fn shards(&self) -> Shards {
@@ -160,8 +160,8 @@ impl<S: Store> ErasedStore for S {
         Store::server_of(self, shard)
     }
 
-    fn check(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(Store::check(self, shard))
+    fn ping_primary(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(Store::ping_primary(self, shard))
     }
 
     fn check_writes(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>> {

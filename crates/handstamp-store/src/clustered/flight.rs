@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::WeakShared;
-use handstamp_core::cache::{self, FlightNumber};
+use handstamp_core::cache::{self, FlightId};
 use handstamp_core::id::SessionKey;
 
 use super::node::{Cached, Node};
 
 /// The loads in progress. A load runs as long as somebody awaits it, and is cancelled with its last waiter.
-pub(super) type Flights = cache::Flights<Running>;
+pub(super) type SingleFlight = cache::SingleFlight<Running>;
 
 /// When a load began, and what its waiters share.
 pub(super) type Running = (Instant, Option<WeakShared<Flight>>);
@@ -24,17 +24,17 @@ pub(super) type Landed = Result<Cached, Arc<dyn Any + Send + Sync>>;
 pub(super) struct Landing {
     node: Arc<Node>,
     pub(super) key: SessionKey,
-    number: FlightNumber,
+    number: FlightId,
 }
 
 impl Landing {
-    pub(super) fn new(node: &Arc<Node>, key: &SessionKey, number: FlightNumber) -> Self {
+    pub(super) fn new(node: &Arc<Node>, key: &SessionKey, number: FlightId) -> Self {
         Self { node: node.clone(), key: *key, number }
     }
 }
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        self.node.flights.land(&self.key, self.number);
+        self.node.loads_in_flight.finish(&self.key, self.number);
     }
 }

@@ -2,14 +2,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp_core::invalidation::{Invalidation, MessageError, NodeId, Notice};
+use handstamp_core::invalidation::{Invalidation, InvalidationMessage, MessageError, NodeId};
 use handstamp_core::time::Timestamp;
 use lru::LruCache;
 
 use super::clearing::Clearing;
 use super::lane::Lane;
 use super::node::Node;
-use crate::Heard;
+use crate::BusEvent;
 
 /// Applies the messages of one subscription.
 pub(super) struct Inbox {
@@ -26,29 +26,29 @@ impl Inbox {
         Self { node, lane, clearing, clears: LruCache::new(SENDERS) }
     }
 
-    pub(super) fn apply(&mut self, heard: &Heard) {
+    pub(super) fn apply(&mut self, heard: &BusEvent) {
         match heard {
-            Heard::Message(message) => self.read(message),
-            Heard::Changed(key) => {
+            BusEvent::Message(message) => self.read(message),
+            BusEvent::Changed(key) => {
                 self.node.counters.received();
                 self.node.forget(key, None);
             }
         }
     }
 
-    /// Clears what came in under this subscription's feed.
+    /// Clears what came in under this subscription's freshness.
     pub(super) fn clear(&mut self) {
-        self.node.cut(&self.lane.feed);
+        self.node.cut(&self.lane.freshness);
         self.clearing.done(self.node.clock.now());
     }
 
     fn read(&mut self, message: &[u8]) {
         let node = &self.node;
         match node.messenger.read(message) {
-            Ok(notice) => {
+            Ok(invalidation) => {
                 node.counters.received();
-                match notice.invalidation {
-                    Invalidation::CacheClear => self.clear_on_request(&notice),
+                match invalidation.invalidation {
+                    Invalidation::CacheClear => self.clear_on_request(&invalidation),
                     Invalidation::SessionDeleted(key) | Invalidation::SessionMoved(key) => {
                         node.forget(&key, None);
                     }
@@ -81,9 +81,9 @@ impl Inbox {
     }
 
     /// A clear that was sent before counts once: what was authentic then can be sent again by anybody who can publish.
-    fn clear_on_request(&mut self, notice: &Notice) {
+    fn clear_on_request(&mut self, invalidation: &InvalidationMessage) {
         let now = self.node.clock.now();
-        let clears = match self.is_news(notice) {
+        let clears = match self.is_news(invalidation) {
             Ok(()) => self.clearing.request(now),
             // A second copy, as every primary of a cluster sends one.
             Err(Doubt::Repeated) => false,
@@ -97,8 +97,8 @@ impl Inbox {
         }
     }
 
-    fn is_news(&mut self, notice: &Notice) -> Result<(), Doubt> {
-        let Notice { node, sent_at, .. } = notice;
+    fn is_news(&mut self, invalidation: &InvalidationMessage) -> Result<(), Doubt> {
+        let InvalidationMessage { node, sent_at, .. } = invalidation;
         let last = self.clears.get(node);
         if last == Some(sent_at) {
             return Err(Doubt::Repeated);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use handstamp_core::cache::Feed;
+use handstamp_core::cache::Freshness;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, Semaphore};
 
@@ -14,7 +14,7 @@ use crate::Shard;
 pub(super) struct Lane {
     pub(super) shard: Shard,
     /// What the entries of the cache that come from this shard depend on.
-    pub(super) feed: Arc<Feed>,
+    pub(super) freshness: Arc<Freshness>,
     /// Loads that may be there at the same time.
     pub(super) loads: Semaphore,
     pub(super) writes: WriteLog,
@@ -40,10 +40,10 @@ pub(super) struct WriteLog {
 pub(super) struct Lanes(RwLock<HashMap<Shard, Arc<Lane>>>);
 
 impl Lane {
-    pub(super) fn new(shard: Shard, feed: Arc<Feed>) -> Self {
+    pub(super) fn new(shard: Shard, freshness: Arc<Freshness>) -> Self {
         Self {
             shard,
-            feed,
+            freshness,
             loads: Semaphore::new(LOADS_AT_ONCE),
             writes: WriteLog::default(),
             switches: AtomicU64::new(0),
@@ -115,7 +115,7 @@ impl Lanes {
 
 impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lane").field("feed", &self.feed).finish_non_exhaustive()
+        f.debug_struct("Lane").field("freshness", &self.freshness).finish_non_exhaustive()
     }
 }
 

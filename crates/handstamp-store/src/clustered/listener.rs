@@ -17,7 +17,7 @@ use super::monitor::Monitor;
 use super::node::Node;
 use super::proofs::Proofs;
 use super::status::Status;
-use crate::{Backoff, Bus, BusError, Proof, Shard, Subscription};
+use crate::{Backoff, Bus, BusError, FenceOutcome, Shard, Subscription};
 
 /// Listens to the invalidations of one shard of the store, and proves that it does.
 pub(super) struct Listener<B> {
@@ -95,7 +95,7 @@ impl<B: Bus> Listener<B> {
             }
             // From here on messages may be missed: nothing is served from the cache, and nothing that is loaded
             // now will be once the next subscription is live.
-            self.lane.feed.void();
+            self.lane.freshness.distrust();
             self.monitor.set_running(false);
             self.monitor.check().await;
             sleep(backoff.next_wait()).await;
@@ -133,8 +133,8 @@ impl<B: Bus> Listener<B> {
         let fenced_at = self.node.clock.now();
         let fence = timeout(settings.fence_timeout(), subscription.fence());
         match fence.await.map_err(BusError::new)?? {
-            Proof::Complete | Proof::Shrunk => Ok(Live { subscription, fenced_at }),
-            Proof::Pending => Err(BusError::new("the shard cannot prove anything at present")),
+            FenceOutcome::Complete | FenceOutcome::OwnershipLost => Ok(Live { subscription, fenced_at }),
+            FenceOutcome::Pending => Err(BusError::new("the shard cannot prove anything at present")),
         }
     }
 
@@ -143,10 +143,10 @@ impl<B: Bus> Listener<B> {
         let (mut live, mut reachable) = (first, reachable);
         loop {
             // Messages from before may have been missed: nothing that is cached counts, and no load that has begun.
-            self.node.cut(&self.lane.feed);
+            self.node.cut(&self.lane.freshness);
             self.node.repeat_recent_deletes(&self.lane);
             if reachable {
-                self.lane.feed.pass(live.fenced_at);
+                self.lane.freshness.record_fence(live.fenced_at);
             }
             self.monitor.set_running(true);
             match self.listen_to(live.subscription).await {
@@ -154,7 +154,7 @@ impl<B: Bus> Listener<B> {
                 Err(lost) => return lost,
             }
             tracing::warn!("the invalidation bus does not reply on its connection: replaced it");
-            self.lane.feed.void();
+            self.lane.freshness.distrust();
         }
     }
 
@@ -180,11 +180,11 @@ impl<B: Bus> Listener<B> {
                     replacement.set(if last { Fuse::terminated() } else { self.replacement().fuse() });
                     // The fence promises that the messages before it have arrived, not that they have been applied.
                     apply_all(&mut subscription, &mut inbox)?;
-                    if proof == Proof::Shrunk {
+                    if proof == FenceOutcome::OwnershipLost {
                         inbox.clear();
                     }
                     self.monitor.set_running(true);
-                    if proof != Proof::Pending {
+                    if proof != FenceOutcome::Pending {
                         proofs.fenced(sent_at);
                         self.trust(&proofs, &inbox);
                     }
@@ -222,7 +222,7 @@ impl<B: Bus> Listener<B> {
 
     fn trust(&self, proofs: &Proofs, inbox: &Inbox) {
         if let Some(up_to) = proofs.up_to() {
-            self.lane.feed.pass(inbox.clearing.counts_from(up_to));
+            self.lane.freshness.record_fence(inbox.clearing.counts_from(up_to));
         }
     }
 
@@ -264,7 +264,7 @@ fn apply_all(subscription: &mut impl Subscription, inbox: &mut Inbox) -> Result<
 /// However it ends, messages are missed from now on.
 impl<B> Drop for Listener<B> {
     fn drop(&mut self) {
-        self.lane.feed.void();
+        self.lane.freshness.distrust();
         self.node.lanes.remove(self.shard);
         self.monitor.stop();
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use handstamp_core::cache::Freshness;
+use handstamp_core::cache::FillOutcome;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Entry, Opened, RecordError, Tombstone};
 use tokio::time::timeout;
@@ -44,11 +44,13 @@ impl Node {
             let age = begun.saturating_duration_since(*earlier);
             if age < self.settings.load_budget { flight.as_ref()?.upgrade() } else { None }
         };
-        let landed = self.flights.join(key, self.lane_of(key).feed.generation(), recent, |number| {
-            let flight: Flight = Box::pin(run_load(self.clone(), Landing::new(self, key, number), decode));
-            let flight = flight.shared();
-            ((begun, flight.downgrade()), flight)
-        });
+        let landed =
+            self.loads_in_flight.join(key, self.lane_of(key).freshness.generation(), recent, |number| {
+                let flight: Flight =
+                    Box::pin(run_load(self.clone(), Landing::new(self, key, number), decode));
+                let flight = flight.shared();
+                ((begun, flight.downgrade()), flight)
+            });
         // The load has this limit, too. But it may end with the task that drives it, and then wakes nobody.
         let landed = timeout(self.settings.load_budget, landed);
         match landed.await {
@@ -90,12 +92,12 @@ impl Node {
         F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
         let lane = self.lane_of(key);
-        let ticket = self.cache.begin(key, &lane.feed);
+        let ticket = self.cache.begin(key, &lane.freshness);
         // After the ticket: a delete that begins from here on spoils it.
         let now = self.clock.now();
         if let Some((why, since)) = self.deletes.find(key, now) {
             let cached = Cached::deleted(why, since);
-            let _ = ticket.complete(None, cached.clone(), 0, self.in_date(key, now, ABSENT_TTL));
+            let _ = ticket.complete(None, cached.clone(), 0, self.expiry(key, now, ABSENT_TTL));
             return Ok((cached, true));
         }
         let (source, loaded) = match self.ask_replica(key, source, now).await {
@@ -130,15 +132,15 @@ impl Node {
             }
             Err(error) => return Err(error.into()),
         };
-        let in_date = self.in_date(key, now, left);
+        let expiry = self.expiry(key, now, left);
         if !self.lies_in(key, &lane) {
             return Ok((cached, false));
         }
-        let freshness = ticket.complete(revision, cached.clone(), size, in_date);
-        if freshness == Freshness::Outdated && source == Source::Primary {
+        let freshness = ticket.complete(revision, cached.clone(), size, expiry);
+        if freshness == FillOutcome::Outdated && source == Source::Primary {
             self.report_outdated(key);
         }
-        Ok((cached, freshness == Freshness::Fresh))
+        Ok((cached, freshness == FillOutcome::Fresh))
     }
 
     /// The store has an older record than this node has seen: a failover has lost a save, or an old record was put there. There is nothing
@@ -173,7 +175,7 @@ impl Node {
         match ask().await {
             Err(StoreError::Record(RecordError::Forged)) => {
                 // The reply may have been that to another call.
-                self.store.doubt(key);
+                self.store.report_forged(key);
                 ask().await
             }
             loaded => loaded,

@@ -45,11 +45,11 @@ pub use self::decoded::{CacheEntry, Decoded, Loaded};
 pub use self::end::EndOutcome;
 use self::lately::Lately;
 use self::node::Node;
-pub use self::settings::Settings;
+pub use self::settings::NodeSettings;
 use self::shared_time::SharedTime;
 pub use self::stats::BusStats;
 use self::status::Status;
-pub use self::writes::Writes;
+pub use self::writes::WriteScope;
 use crate::{Bus, BusError, Clock, Store};
 
 /// The store as one node sees it.
@@ -105,7 +105,7 @@ impl ClusteredStore {
         keys: &KeyRing,
         node_id: NodeId,
         clock: Arc<dyn Clock>,
-        settings: Settings,
+        settings: NodeSettings,
     ) -> Self {
         let capacity = Capacity { sessions: settings.cache_max_entries, bytes: settings.cache_max_bytes };
         let bus = Arc::new(bus);
@@ -114,7 +114,7 @@ impl ClusteredStore {
             store: Box::new(store),
             bus: bus.clone(),
             cache: LocalCache::new(capacity),
-            flights: Default::default(),
+            loads_in_flight: Default::default(),
             lanes: Default::default(),
             deletes: Default::default(),
             deletes_log: Default::default(),
@@ -138,8 +138,8 @@ impl ClusteredStore {
 
     /// The writes of one request, which share one save budget. It begins to run now.
     #[must_use]
-    pub fn writes(&self) -> Writes<'_> {
-        Writes::new(&self.node)
+    pub fn writes(&self) -> WriteScope<'_> {
+        WriteScope::new(&self.node)
     }
 
     /// Makes every node forget its copy of a session. The session itself stays as it is.
@@ -147,7 +147,7 @@ impl ClusteredStore {
     /// # Errors
     ///
     /// When the bus cannot be reached.
-    pub async fn publish_invalidation(&self, key: &SessionKey) -> Result<(), BusError> {
+    pub async fn invalidate_everywhere(&self, key: &SessionKey) -> Result<(), BusError> {
         self.evict(key);
         let any_revision = Invalidation::SessionInvalidated(*key, Revision::LATEST);
         let shard = self.node.store.shard_of(key);
@@ -159,8 +159,8 @@ impl ClusteredStore {
     /// # Errors
     ///
     /// When the bus cannot be reached. This node's cache is cleared all the same.
-    pub async fn publish_cache_clear(&self) -> Result<(), BusError> {
-        self.clear();
+    pub async fn clear_all_caches(&self) -> Result<(), BusError> {
+        self.clear_local_cache();
         let message = self.node.message(&Invalidation::CacheClear);
         let shards = self.node.store.shards().current();
         if shards.is_empty() {
@@ -177,13 +177,13 @@ impl ClusteredStore {
     }
 
     /// Clears the cache of this node.
-    pub fn clear(&self) {
+    pub fn clear_local_cache(&self) {
         self.node.clear();
     }
 
     /// How many sessions this node has copies of.
     #[must_use]
-    pub fn size(&self) -> usize {
+    pub fn cached_sessions(&self) -> usize {
         self.node.cache.len()
     }
 
@@ -213,7 +213,7 @@ impl ClusteredStore {
     }
 
     /// The wall-clock time that all nodes share: that of the store, and this node's own if the store has no clock, or has not
-    /// told its time yet. Deadlines go by this, as far as the [time is known](Self::knows_time).
+    /// told its time yet. Deadlines go by this, as far as the [time is known](Self::is_time_known).
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
         self.node.timestamp()
@@ -222,7 +222,7 @@ impl ClusteredStore {
     /// Whether the store has told its time since this node began, or has no clock of its own. Otherwise
     /// [`timestamp`](Self::timestamp) may be wrong, and nothing may be judged by it.
     #[must_use]
-    pub fn knows_time(&self) -> bool {
+    pub fn is_time_known(&self) -> bool {
         self.node.time.is_known()
     }
 
@@ -234,63 +234,63 @@ impl ClusteredStore {
 
     /// Whether the task that listens on the bus runs, and has a live subscription to every shard.
     #[must_use]
-    pub fn running(&self) -> bool {
+    pub fn is_subscribed(&self) -> bool {
         self.coordinator.status(Status::is_running)
     }
 
     /// Whether the store could be reached when it was last asked, all shards of it, and is known to take writes. It is asked several
     /// times within `max_staleness`, and by nothing that this does.
     #[must_use]
-    pub fn healthy(&self) -> bool {
+    pub fn is_healthy(&self) -> bool {
         self.coordinator.status(Status::is_healthy)
     }
 
     /// Whether at least one shard of the store is healthy: then some sessions are as well as ever.
     #[must_use]
-    pub fn healthy_in_part(&self) -> bool {
+    pub fn is_partly_healthy(&self) -> bool {
         self.coordinator.status(Status::is_healthy_in_part)
     }
 
     /// Whether all shards of the store could be reached, be it that they take no writes.
     #[must_use]
-    pub fn reachable(&self) -> bool {
+    pub fn is_reachable(&self) -> bool {
         self.coordinator.status(Status::is_reachable)
     }
 
     /// Whether at least one shard of the store could be reached, be it that it takes no writes.
     #[must_use]
-    pub fn reachable_in_part(&self) -> bool {
+    pub fn is_partly_reachable(&self) -> bool {
         self.coordinator.status(Status::is_reachable_in_part)
     }
 
     /// Whether at least one shard of the store is known to take writes.
     #[must_use]
-    pub fn writable_in_part(&self) -> bool {
+    pub fn is_partly_writable(&self) -> bool {
         self.coordinator.status(Status::is_writable_in_part)
     }
 
     /// Whether no write has ever been found to work, although the store can be reached or is known to take none: then this
     /// node is of no use, or not yet.
     #[must_use]
-    pub fn has_never_taken_writes(&self) -> bool {
+    pub fn has_never_been_writable(&self) -> bool {
         self.coordinator.status(Status::lacks_writes) && !self.node.has_written.load(Ordering::Relaxed)
     }
 
     /// Whether this node's wall clock differs from the store's by five seconds or more. Sessions go by the store's.
     #[must_use]
-    pub fn clock_is_off(&self) -> bool {
+    pub fn is_clock_skewed(&self) -> bool {
         self.coordinator.status(Status::is_clock_off)
     }
 
     /// Whether a record was loaded within the last minute that is sealed under a secret that this node does not have.
     #[must_use]
-    pub fn lacks_a_secret(&self) -> bool {
+    pub fn is_missing_secret(&self) -> bool {
         self.node.unknown_keys.were_seen_lately(self.node.clock.now())
     }
 
     /// Whether the shard that the session lies in could be reached.
     #[must_use]
-    pub fn reachable_for(&self, key: &SessionKey) -> bool {
+    pub fn is_reachable_for(&self, key: &SessionKey) -> bool {
         self.coordinator.status(|status| {
             // As a rule all could be, and nobody has to know which it is.
             status.is_reachable() || status.of(self.node.store.shard_of(key)).reachable == Some(true)
@@ -303,7 +303,7 @@ impl ClusteredStore {
     /// # Cancel safety
     ///
     /// Safe.
-    pub async fn settled(&self) {
+    pub async fn wait_until_ready(&self) {
         self.coordinator.settled().await;
     }
 

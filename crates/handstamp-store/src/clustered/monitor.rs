@@ -30,7 +30,7 @@ impl Monitor {
 
     /// Whether the shard can be reached, and is the one to write to.
     pub(super) async fn check(&self) -> bool {
-        let checked = timeout(self.node.settings.fence_timeout(), self.node.store.check(self.shard));
+        let checked = timeout(self.node.settings.fence_timeout(), self.node.store.ping_primary(self.shard));
         let checked = checked.await.unwrap_or(Err(StoreError::TimedOut));
         let reachable = checked.is_ok();
         let before = self.status.borrow().of(self.shard);
@@ -121,7 +121,7 @@ impl Monitor {
             Err(error) => {
                 let hang = objections.is_repeated_silence(&error);
                 // Otherwise that is for the other check to say.
-                if self.is_reachable() && (hang || matches!(error, StoreError::Refused(_))) {
+                if self.is_reachable() && (hang || matches!(error, StoreError::Rejected(_))) {
                     self.tell_objection(&error, hang, objections);
                     self.change(|status| (status.writable, status.writes_hang) = (Some(false), hang));
                 }
@@ -189,7 +189,7 @@ impl Monitor {
     fn compare_clocks(&self, theirs: Timestamp) {
         let ours = self.node.clock.timestamp();
         let off_by = ours.since(theirs).max(theirs.since(ours));
-        let (off, before) = (off_by >= FAR_OFF, self.status.borrow().of(self.shard).clock_is_off);
+        let (off, before) = (off_by >= FAR_OFF, self.status.borrow().of(self.shard).is_clock_skewed);
         if off && !before {
             let seconds = off_by.as_secs();
             tracing::warn!(
@@ -201,7 +201,7 @@ impl Monitor {
         if before && !off {
             tracing::info!("this node's clock agrees with the session store's again");
         }
-        self.change(|status| status.clock_is_off = off);
+        self.change(|status| status.is_clock_skewed = off);
     }
 
     /// Tells the shard of deletes that it has not confirmed, whenever it can be reached.

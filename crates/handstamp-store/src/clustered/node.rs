@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use handstamp_core::cache::{Feed, InDate, LocalCache};
+use handstamp_core::cache::{Expiry, Freshness, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::{Invalidation, Messenger};
 use handstamp_core::record::{Revision, Sealer};
@@ -12,10 +12,10 @@ use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
 use parking_lot::Mutex;
 
-use super::Settings;
+use super::NodeSettings;
 use super::deletes::{Deletes, Kind, Outcome};
 use super::erased::{ErasedStore, Publisher};
-use super::flight::Flights;
+use super::flight::SingleFlight;
 use super::lane::{Lane, Lanes, Sent};
 use super::lately::Lately;
 use super::shared_time::SharedTime;
@@ -28,7 +28,7 @@ pub(super) struct Node {
     pub(super) store: Box<dyn ErasedStore>,
     pub(super) bus: Arc<dyn Publisher>,
     pub(super) cache: LocalCache<Cached>,
-    pub(super) flights: Flights,
+    pub(super) loads_in_flight: SingleFlight,
     pub(super) lanes: Lanes,
     /// Recent changes, where they must be known because replicas are asked.
     pub(super) lately: Option<Lately>,
@@ -47,7 +47,7 @@ pub(super) struct Node {
     pub(super) time: SharedTime,
     /// Why the time is not known, as far as the log says so.
     pub(super) unknown_time_told: Mutex<Option<String>>,
-    pub(super) settings: Settings,
+    pub(super) settings: NodeSettings,
     pub(super) counters: Counters,
     pub(super) closed: AtomicBool,
     /// Whether a shard has ever been found to take writes.
@@ -76,14 +76,14 @@ impl Node {
         self.note_change(key);
         self.cache.invalidate(key, saved);
         // In this order: a load that is joined in between brings its second reply.
-        self.flights.part(key);
+        self.loads_in_flight.detach(key);
     }
 
     /// Forgets what is known of `key`, except for an outage: a write may have changed it or not.
-    pub(super) fn doubt(&self, key: &SessionKey) {
+    pub(super) fn mark_stale(&self, key: &SessionKey) {
         self.note_change(key);
-        self.cache.doubt(key, self.clock.now());
-        self.flights.part(key);
+        self.cache.mark_stale(key, self.clock.now());
+        self.loads_in_flight.detach(key);
     }
 
     /// Why this node has deleted the session, if it has.
@@ -94,7 +94,7 @@ impl Node {
     /// Whether a delete of the session need not be sent: the server has confirmed one, and no other has taken over.
     pub(super) fn is_delete_confirmed(&self, key: &SessionKey) -> bool {
         let (lane, now) = (self.lane_of(key), self.clock.now());
-        lane.feed.is_recent(now) && self.deletes.is_confirmed(key, lane.shard, now)
+        lane.freshness.is_fresh(now) && self.deletes.is_confirmed(key, lane.shard, now)
     }
 
     /// `held`: whether the cache had a copy of the session.
@@ -137,8 +137,8 @@ impl Node {
     /// Remembers that there is no such session any more. Since no id is ever used again, that stays true.
     pub(super) fn remember_ended(&self, key: &SessionKey) {
         let lane = self.lane_of(key);
-        let in_date = self.in_date(key, self.clock.now(), ABSENT_TTL);
-        let _ = self.cache.begin(key, &lane.feed).complete(None, Cached::Ended, 0, in_date);
+        let expiry = self.expiry(key, self.clock.now(), ABSENT_TTL);
+        let _ = self.cache.begin(key, &lane.freshness).complete(None, Cached::Ended, 0, expiry);
     }
 
     /// Before the cache is told: every ticket that is taken after that is one that knows.
@@ -153,18 +153,18 @@ impl Node {
         self.counters.cleared();
     }
 
-    /// Clears what came in under a feed.
-    pub(super) fn cut(&self, feed: &Feed) {
+    /// Clears what came in under a freshness.
+    pub(super) fn cut(&self, freshness: &Freshness) {
         if let Some(lately) = &self.lately {
             lately.note_all(self.clock.now());
         }
-        feed.cut();
+        freshness.start_generation();
         self.counters.cleared();
     }
 
     pub(super) fn lane(&self, shard: Shard) -> Arc<Lane> {
         self.lanes.get(shard, || {
-            Lane::new(shard, self.cache.open_feed(self.clock.now(), self.settings.max_staleness))
+            Lane::new(shard, self.cache.new_freshness(self.clock.now(), self.settings.max_staleness))
         })
     }
 
@@ -190,11 +190,11 @@ impl Node {
     }
 
     /// For how long something that is true for `left` may be served from the cache.
-    pub(super) fn in_date(&self, key: &SessionKey, now: Instant, left: Duration) -> InDate {
-        let until = now + left.min(jittered(self.settings.cache_ttl, key));
+    pub(super) fn expiry(&self, key: &SessionKey, now: Instant, left: Duration) -> Expiry {
+        let fresh_until = now + left.min(jittered(self.settings.cache_ttl, key));
         // No deadline lies further ahead than ten years, and `left` comes from the store.
-        let ends = now + left.min(TEN_YEARS);
-        InDate { until, ends }
+        let session_ends = now + left.min(TEN_YEARS);
+        Expiry { fresh_until, session_ends }
     }
 
     pub(super) fn close(&self) {

@@ -22,7 +22,7 @@ impl ClusteredStore {
     /// What the local cache held for `key` when the node last heard of every invalidation, if that was no longer
     /// than `limit` before `now`. For when the store cannot be asked: it may be outdated by that much.
     #[must_use]
-    pub fn lookup_outdated<V: Any + Send + Sync>(
+    pub fn lookup_stale<V: Any + Send + Sync>(
         &self,
         key: &SessionKey,
         now: Instant,
@@ -31,7 +31,7 @@ impl ClusteredStore {
         if self.node.check_open().is_err() {
             return None;
         }
-        self.node.cache.get_outdated(key, now, limit)?.into_lookup()
+        self.node.cache.get_stale(key, now, limit)?.into_lookup()
     }
 
     /// What the store knows of `key`, past the local cache, which then holds it. All who ask for the same session at
@@ -100,9 +100,9 @@ impl ClusteredStore {
     /// Whether this node could prove that it had heard of every invalidation of at least a part of the sessions, no
     /// longer than `limit` ago.
     #[must_use]
-    pub fn proved_within(&self, limit: Duration) -> bool {
+    pub fn fenced_within(&self, limit: Duration) -> bool {
         let now = self.node.clock.now();
-        self.node.lanes.any(|lane| lane.feed.was_recent(now, limit))
+        self.node.lanes.any(|lane| lane.freshness.was_fresh(now, limit))
     }
 }
 

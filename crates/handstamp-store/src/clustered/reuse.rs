@@ -7,7 +7,7 @@ use super::ClusteredStore;
 use super::decoded::Answer;
 use super::end::TOMBSTONE_TTL;
 use super::node::Node;
-use super::writes::Writes;
+use super::writes::WriteScope;
 
 /// Requests with an id that their session had before (S85).
 impl ClusteredStore {
@@ -15,7 +15,7 @@ impl ClusteredStore {
     /// attacker may have the old id, or a request was delayed or repeated. Such requests get no session, and one a second is counted for
     /// each id, as long as its tombstone lasts.
     ///
-    /// [`Settings::end_on_reuse`](super::Settings::end_on_reuse) also ends the session, if it has the same subject as before; an attacker
+    /// [`NodeSettings::end_on_reuse`](super::NodeSettings::end_on_reuse) also ends the session, if it has the same subject as before; an attacker
     /// with an old id can then log the visitor out.
     #[must_use]
     pub fn reused_ids(&self) -> u64 {
@@ -40,7 +40,7 @@ async fn end_reused(node: Arc<Node>, key: SessionKey) {
     // By the clock of the store. Until its writer has heard of it, a tombstone lives for longer.
     let age = remaining.and_then(|left| TOMBSTONE_TTL.checked_sub(left)).unwrap_or_default();
     if age > node.settings.save_budget {
-        let ended = Writes::new(&node).end(&key).await;
+        let ended = WriteScope::new(&node).end(&key).await;
         tracing::warn!(
             ended = ended.is_ok(),
             "an id that a session had before was used: the session is ended"

@@ -4,13 +4,13 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use handstamp_store::Settings;
+/// use handstamp_store::NodeSettings;
 ///
-/// let settings = Settings { cache_ttl: Duration::from_secs(5), ..Settings::default() };
+/// let settings = NodeSettings { cache_ttl: Duration::from_secs(5), ..NodeSettings::default() };
 /// assert_eq!(settings.max_staleness, Duration::from_secs(2));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Settings {
+pub struct NodeSettings {
     /// How long an entry of the local cache is in date. Default: 30 seconds.
     pub cache_ttl: Duration,
     /// How many sessions the local cache holds; 0 does without it. Default: 10,000.
@@ -31,7 +31,7 @@ pub struct Settings {
     pub end_on_reuse: bool,
 }
 
-impl Settings {
+impl NodeSettings {
     /// How often the proof is renewed: several times within `max_staleness`, so that one slow answer is no gap.
     pub(super) fn beat(&self) -> Duration {
         (self.max_staleness / 4).max(Duration::from_millis(1))
@@ -59,7 +59,7 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
+impl Default for NodeSettings {
     fn default() -> Self {
         Self {
             cache_ttl: Duration::from_secs(30),

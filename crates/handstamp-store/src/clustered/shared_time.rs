@@ -104,7 +104,7 @@ impl Node {
         }
         let asked = shards.into_iter().map(|shard| Box::pin(self.ask_time(shard)));
         match select_ok(asked).await {
-            Ok(_) | Err(StoreError::Refused(_)) => Ok(()),
+            Ok(_) | Err(StoreError::Rejected(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }

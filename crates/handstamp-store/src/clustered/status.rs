@@ -20,7 +20,7 @@ pub(super) struct ShardStatus {
     /// Whether they do not work because the shard does not reply to them.
     pub(super) writes_hang: bool,
     /// Whether this node's wall clock is far from the shard's.
-    pub(super) clock_is_off: bool,
+    pub(super) is_clock_skewed: bool,
 }
 
 impl Status {
@@ -86,7 +86,7 @@ impl Status {
 
     /// Whether this node's wall clock is far from a shard's.
     pub(super) fn is_clock_off(&self) -> bool {
-        self.shards.values().any(|shard| shard.clock_is_off)
+        self.shards.values().any(|shard| shard.is_clock_skewed)
     }
 
     /// As long as there are none, nothing is known.

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::lane::Lane;
 use super::node::Node;
-use super::writes::Writes;
+use super::writes::WriteScope;
 use crate::Shard;
 
 impl Node {
@@ -17,7 +17,7 @@ impl Node {
         pending.rotate_left(next);
         let mut count = 0;
         for deletes in pending.chunks(DELETES_AT_ONCE) {
-            let writes = Writes::new(self);
+            let writes = WriteScope::new(self);
             let sent =
                 join_all(deletes.iter().map(async |(key, again)| writes.delete_again(key, *again).await))
                     .await;

@@ -26,19 +26,19 @@ use crate::{CreateOutcome, SaveOutcome, StoreError, TouchOutcome};
 ///
 /// None of these is safe: whether a write was done is unknown when its future is dropped.
 #[derive(Clone, Copy)]
-pub struct Writes<'n> {
+pub struct WriteScope<'n> {
     pub(super) node: &'n Node,
     deadline: Instant,
 }
 
-impl<'n> Writes<'n> {
+impl<'n> WriteScope<'n> {
     pub(super) fn new(node: &'n Node) -> Self {
         Self { node, deadline: Instant::now() + node.settings.save_budget }
     }
 
     /// Whether the budget is used up.
     #[must_use]
-    pub fn out_of_time(&self) -> bool {
+    pub fn deadline_passed(&self) -> bool {
         Instant::now() >= self.deadline
     }
 
@@ -48,7 +48,7 @@ impl<'n> Writes<'n> {
     ///
     /// When the store does not tell it in time.
     pub async fn learn_time(self) -> Result<(), StoreError> {
-        self.within_budget(self.node.learn_time()).await?
+        self.with_deadline(self.node.learn_time()).await?
     }
 
     /// Keeps a new session. Its key is not known to anybody else yet.
@@ -65,13 +65,13 @@ impl<'n> Writes<'n> {
         let node = self.node;
         let sealed = node.sealer.seal(record)?;
         let lane = node.lane_of(&record.key);
-        let ticket = node.cache.begin(&record.key, &lane.feed);
-        let in_date = node.in_date(&record.key, node.clock.now(), ttl);
+        let ticket = node.cache.begin(&record.key, &lane.freshness);
+        let expiry = node.expiry(&record.key, node.clock.now(), ttl);
         let done = |outcome: &CreateOutcome| *outcome == CreateOutcome::Created;
         let outcome = self.write(&lane, || node.store.create(&sealed, ttl), done).await?;
         if outcome == CreateOutcome::Created && node.lies_in(&record.key, &lane) {
             let value = Cached::Present(entry.value);
-            let _ = ticket.complete(Some(record.revision), value, entry.size, in_date);
+            let _ = ticket.complete(Some(record.revision), value, entry.size, expiry);
         }
         Ok(outcome)
     }
@@ -92,32 +92,32 @@ impl<'n> Writes<'n> {
         let node = self.node;
         let sealed = node.sealer.seal(record)?;
         let lane = node.lane_of(&record.key);
-        let ticket = node.cache.begin(&record.key, &lane.feed);
+        let ticket = node.cache.begin(&record.key, &lane.freshness);
         // After the ticket: a delete that begins from here on spoils it.
         match node.deleted(&record.key) {
             Some(Kind::Move(_)) => return Ok(SaveOutcome::Moved),
             Some(Kind::End | Kind::Erase) => return Ok(SaveOutcome::Gone),
             None => {}
         }
-        let in_date = node.in_date(&record.key, node.clock.now(), ttl);
-        let notice = node.message(&Invalidation::SessionInvalidated(record.key, record.revision));
+        let expiry = node.expiry(&record.key, node.clock.now(), ttl);
+        let invalidation = node.message(&Invalidation::SessionInvalidated(record.key, record.revision));
         // After a save that was done, another may have changed the record again, or ended it: then the second reply is
         // no reply to the first.
         let done = |outcome: &SaveOutcome| *outcome == SaveOutcome::Saved;
-        let save = || node.store.save(&sealed, replacing, ttl, notice.clone());
+        let save = || node.store.save(&sealed, replacing, ttl, invalidation.clone());
         let outcome = self.write(&lane, save, done).await;
         match &outcome {
             Ok(SaveOutcome::Saved) => {
                 node.forget(&record.key, Some(record.revision));
                 if node.lies_in(&record.key, &lane) {
                     let value = Cached::Present(entry.value);
-                    let _ = ticket.complete(Some(record.revision), value, entry.size, in_date);
+                    let _ = ticket.complete(Some(record.revision), value, entry.size, expiry);
                 }
             }
             Ok(SaveOutcome::Conflict | SaveOutcome::Moved | SaveOutcome::Gone) => {
                 node.forget(&record.key, None);
             }
-            Err(_) => node.doubt(&record.key),
+            Err(_) => node.mark_stale(&record.key),
         }
         outcome
     }
@@ -207,7 +207,7 @@ impl<'n> Writes<'n> {
             Some(Kind::End | Kind::Erase) => return Ok(Err(TouchOutcome::Gone)),
             None => {}
         }
-        let answer = self.within_budget(self.node.ask_primary(key)).await??;
+        let answer = self.with_deadline(self.node.ask_primary(key)).await??;
         if !matches!(answer, Answer::Session(_)) {
             self.node.forget(key, None);
         }
@@ -223,8 +223,8 @@ impl<'n> Writes<'n> {
         let Ok(revision) = replacing.next() else { return self.touch(&key, ttl).await };
         (record.revision, record.saved_at) = (revision, node.timestamp());
         let sealed = node.sealer.seal(&record)?;
-        let notice = node.message(&Invalidation::SessionInvalidated(key, revision));
-        let save = || node.store.save(&sealed, replacing, ttl, notice.clone());
+        let invalidation = node.message(&Invalidation::SessionInvalidated(key, revision));
+        let save = || node.store.save(&sealed, replacing, ttl, invalidation.clone());
         let done = |outcome: &SaveOutcome| *outcome == SaveOutcome::Saved;
         let saved = self.write(&node.lane_of(&key), save, done).await;
         node.forget(&key, None);
@@ -242,7 +242,7 @@ impl<'n> Writes<'n> {
     /// # Errors
     ///
     /// When it is used up first.
-    pub async fn within_budget<T>(self, work: impl Future<Output = T>) -> Result<T, StoreError> {
+    pub async fn with_deadline<T>(self, work: impl Future<Output = T>) -> Result<T, StoreError> {
         timeout_at(self.deadline, work).await.map_err(|_| StoreError::TimedOut)
     }
 
@@ -266,8 +266,8 @@ impl<'n> Writes<'n> {
     }
 }
 
-impl fmt::Debug for Writes<'_> {
+impl fmt::Debug for WriteScope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writes").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("WriteScope").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

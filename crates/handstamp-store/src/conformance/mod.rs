@@ -30,11 +30,11 @@ use crate::{Bus, Shard, Store};
 /// Everything that a store promises. `bus` is the one on which it publishes.
 pub async fn store(store: &impl Store, bus: &impl Bus) {
     records(store).await;
-    notices(store, bus).await;
+    invalidations(store, bus).await;
 }
 
-/// What a store promises of notices. One that tells of changes [by itself](crate::Heard::Changed) publishes none.
-pub async fn notices(store: &impl Store, bus: &impl Bus) {
+/// What a store promises of invalidations. One that tells of changes [by itself](crate::BusEvent::Changed) publishes none.
+pub async fn invalidations(store: &impl Store, bus: &impl Bus) {
     writes_publish_their_notice(store, bus).await;
     what_changes_nothing_publishes_nothing(store, bus).await;
 }

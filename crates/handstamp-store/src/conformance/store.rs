@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use handstamp_core::id::{Handle, Namespace, SessionKey};
+use handstamp_core::id::{Namespace, PublicId, SessionKey};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Encoding, Entry, Record, Revision, Sealer, Seals, Tombstone, UnknownFields};
 use handstamp_core::time::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    Bus, CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Spare, Store, Stored, Subscription,
-    TouchOutcome,
+    Bus, CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Store, Stored, Subscription,
+    TombstoneOutcome, TouchOutcome,
 };
 
 const LONG: Duration = Duration::from_secs(600);
@@ -47,7 +47,7 @@ fn unsealed(key: SessionKey, revision: Revision, payload: impl Into<Bytes>) -> R
     Record {
         revision,
         key,
-        handle: Handle::generate().expect("random bytes"),
+        public_id: PublicId::generate().expect("random bytes"),
         predecessor: None,
         created_at: Timestamp::from_millis(1_700_000_000_000),
         saved_at: Timestamp::from_millis(1_700_000_300_000),
@@ -99,23 +99,26 @@ async fn loaded(store: &impl Store, record: &Entry) -> Option<Stored> {
 }
 
 async fn save(store: &impl Store, record: &Entry, replacing: Revision) -> SaveOutcome {
-    store.save(record, replacing, LONG, notice("saved")).await.expect("save")
+    store.save(record, replacing, LONG, invalidation("saved")).await.expect("save")
 }
 
-async fn retire(store: &impl Store, record: &Entry, tombstone: &Entry) -> RetireOutcome {
-    store.retire(tombstone, record.revision(), LONG, notice("retired")).await.expect("retire")
+async fn replace_with_tombstone(store: &impl Store, record: &Entry, tombstone: &Entry) -> TombstoneOutcome {
+    store
+        .replace_with_tombstone(tombstone, record.revision(), LONG, invalidation("retired"))
+        .await
+        .expect("retire")
 }
 
 /// Deletes a record, with the tombstone of a session that has ended.
 async fn delete(store: &impl Store, record: &Entry) -> DeleteOutcome {
-    delete_with(store, &ended(record), Spare::Nothing).await
+    delete_with(store, &ended(record), DeleteScope::Nothing).await
 }
 
-async fn delete_with(store: &impl Store, tombstone: &Entry, spare: Spare) -> DeleteOutcome {
-    store.delete(tombstone, LONG, spare, notice("deleted")).await.expect("delete")
+async fn delete_with(store: &impl Store, tombstone: &Entry, spare: DeleteScope) -> DeleteOutcome {
+    store.delete(tombstone, LONG, spare, invalidation("deleted")).await.expect("delete")
 }
 
-fn notice(text: &'static str) -> Bytes {
+fn invalidation(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 
@@ -259,7 +262,7 @@ pub async fn deleting_is_final(store: &impl Store) {
 pub async fn deleting_leaves_a_tombstone(store: &impl Store) {
     let deleted = created(store, LONG).await;
     let tombstone = ended(&deleted);
-    let outcome = store.delete(&tombstone, MEDIUM, Spare::Nothing, notice("deleted")).await;
+    let outcome = store.delete(&tombstone, MEDIUM, DeleteScope::Nothing, invalidation("deleted")).await;
     assert_eq!(outcome.expect("delete"), DeleteOutcome::Deleted);
     let stored = found(store, &deleted).await.expect("a tombstone");
     assert_eq!(stored.entry, tombstone);
@@ -275,7 +278,7 @@ pub async fn deleting_can_be_repeated(store: &impl Store) {
     let deleted = created(store, LONG).await;
     let mine = ended(&deleted);
     for _ in 0..2 {
-        assert_eq!(delete_with(store, &mine, Spare::Nothing).await, DeleteOutcome::Deleted);
+        assert_eq!(delete_with(store, &mine, DeleteScope::Nothing).await, DeleteOutcome::Deleted);
     }
     assert_eq!(delete(store, &deleted).await, DeleteOutcome::Gone);
 }
@@ -283,10 +286,10 @@ pub async fn deleting_can_be_repeated(store: &impl Store) {
 /// A delete can spare a record that names a predecessor, and none else.
 pub async fn deleting_spares_successors_on_request(store: &impl Store) {
     let first = created(store, LONG).await;
-    assert_eq!(delete_with(store, &ended(&first), Spare::Successors).await, DeleteOutcome::Deleted);
+    assert_eq!(delete_with(store, &ended(&first), DeleteScope::Successors).await, DeleteOutcome::Deleted);
     let second = successor();
     assert_eq!(store.create(&second, LONG).await.expect("create"), CreateOutcome::Created);
-    let outcome = delete_with(store, &ended(&second), Spare::Successors).await;
+    let outcome = delete_with(store, &ended(&second), DeleteScope::Successors).await;
     assert_eq!(outcome, DeleteOutcome::Spared(second.clone()));
     assert_eq!(loaded(store, &second).await.map(|stored| stored.entry), Some(second.clone()));
     assert_eq!(delete(store, &second).await, DeleteOutcome::Deleted);
@@ -297,35 +300,35 @@ pub async fn retiring_spares_all_other_revisions(store: &impl Store) {
     let first = created(store, LONG).await;
     let second = changed(&first, "second");
     assert_eq!(save(store, &second, first.revision()).await, SaveOutcome::Saved);
-    assert_eq!(retire(store, &first, &moved(&first)).await, RetireOutcome::Conflict);
+    assert_eq!(replace_with_tombstone(store, &first, &moved(&first)).await, TombstoneOutcome::Conflict);
     assert_eq!(loaded(store, &first).await.map(|stored| stored.entry), Some(second.clone()));
-    assert_eq!(retire(store, &second, &moved(&second)).await, RetireOutcome::Retired);
+    assert_eq!(replace_with_tombstone(store, &second, &moved(&second)).await, TombstoneOutcome::Replaced);
     assert_eq!(loaded(store, &first).await, None);
     let never = record();
-    assert_eq!(retire(store, &never, &moved(&never)).await, RetireOutcome::Gone);
+    assert_eq!(replace_with_tombstone(store, &never, &moved(&never)).await, TombstoneOutcome::Gone);
 }
 
 /// A call that is repeated after a lost reply returns the success of the first one; no other call does.
 pub async fn retiring_can_be_repeated(store: &impl Store) {
     let retired = created(store, LONG).await;
     let mine = moved(&retired);
-    assert_eq!(retire(store, &retired, &mine).await, RetireOutcome::Retired);
-    assert_eq!(retire(store, &retired, &mine).await, RetireOutcome::Retired);
-    assert_eq!(retire(store, &retired, &moved(&retired)).await, RetireOutcome::Moved);
+    assert_eq!(replace_with_tombstone(store, &retired, &mine).await, TombstoneOutcome::Replaced);
+    assert_eq!(replace_with_tombstone(store, &retired, &mine).await, TombstoneOutcome::Replaced);
+    assert_eq!(replace_with_tombstone(store, &retired, &moved(&retired)).await, TombstoneOutcome::Moved);
     let deleted = created(store, LONG).await;
     assert_eq!(delete(store, &deleted).await, DeleteOutcome::Deleted);
-    assert_eq!(retire(store, &deleted, &moved(&deleted)).await, RetireOutcome::Gone);
+    assert_eq!(replace_with_tombstone(store, &deleted, &moved(&deleted)).await, TombstoneOutcome::Gone);
 }
 
 /// To every call, the session has moved, and nothing comes in the place of its tombstone.
 pub async fn retiring_is_final(store: &impl Store) {
     let retired = created(store, LONG).await;
     let mine = moved(&retired);
-    assert_eq!(retire(store, &retired, &mine).await, RetireOutcome::Retired);
+    assert_eq!(replace_with_tombstone(store, &retired, &mine).await, TombstoneOutcome::Replaced);
     assert_eq!(save(store, &changed(&retired, "x"), retired.revision()).await, SaveOutcome::Moved);
     assert_eq!(store.touch(retired.key(), LONG).await.expect("touch"), TouchOutcome::Moved);
     assert_eq!(store.create(&retired, LONG).await.expect("create"), CreateOutcome::Exists);
-    for spare in [Spare::Nothing, Spare::Successors] {
+    for spare in [DeleteScope::Nothing, DeleteScope::Successors] {
         let outcome = delete_with(store, &ended(&retired), spare).await;
         assert_eq!(outcome, DeleteOutcome::Moved(mine.clone()));
     }
@@ -338,7 +341,7 @@ pub async fn tombstones_can_be_shortened(store: &impl Store) {
     let mine = moved(&retired);
     store.keep_tombstone(&mine, SHORT).await.expect("keep");
     assert!(loaded(store, &retired).await.is_some(), "a record is no tombstone");
-    assert_eq!(retire(store, &retired, &mine).await, RetireOutcome::Retired);
+    assert_eq!(replace_with_tombstone(store, &retired, &mine).await, TombstoneOutcome::Replaced);
     store.keep_tombstone(&moved(&retired), SHORT).await.expect("keep");
     store.keep_tombstone(&mine, MEDIUM).await.expect("keep");
     let remaining = found(store, &retired).await.expect("a tombstone").remaining;
@@ -380,15 +383,15 @@ pub async fn writes_publish_their_notice(store: &impl Store, bus: &impl Bus) {
     assert_proved(&mut subscription, &saved).await;
     assert_eq!(loaded(store, &first).await.map(|stored| stored.entry), Some(second));
 
-    let outcome = store.delete(&ended(&first), LONG, Spare::Successors, deleted.clone()).await;
+    let outcome = store.delete(&ended(&first), LONG, DeleteScope::Successors, deleted.clone()).await;
     assert_eq!(outcome.expect("delete"), DeleteOutcome::Deleted);
     assert_proved(&mut subscription, &deleted).await;
 
     let third = created(store, LONG).await;
     let mut subscription = subscribed(bus, store.shard_of(third.key())).await;
     let tombstone = moved(&third);
-    let outcome = store.retire(&tombstone, third.revision(), LONG, retired.clone());
-    assert_eq!(outcome.await.expect("retire"), RetireOutcome::Retired);
+    let outcome = store.replace_with_tombstone(&tombstone, third.revision(), LONG, retired.clone());
+    assert_eq!(outcome.await.expect("retire"), TombstoneOutcome::Replaced);
     assert_proved(&mut subscription, &retired).await;
 }
 
@@ -403,12 +406,12 @@ pub async fn what_changes_nothing_publishes_nothing(store: &impl Store, bus: &im
     let save = store.save(&stale, stale.revision().next().expect("random bytes"), LONG, silent.clone());
     assert_eq!(save.await.expect("save"), SaveOutcome::Conflict);
     let tombstone = moved(&first);
-    let retire = store.retire(&tombstone, stale.revision(), LONG, silent.clone());
-    assert_eq!(retire.await.expect("retire"), RetireOutcome::Conflict);
+    let retire = store.replace_with_tombstone(&tombstone, stale.revision(), LONG, silent.clone());
+    assert_eq!(retire.await.expect("retire"), TombstoneOutcome::Conflict);
     let _ = store.touch(first.key(), LONG).await.expect("touch");
     for (record, outcome) in [(record(), DeleteOutcome::Absent), (second, DeleteOutcome::Gone)] {
         let tombstone = ended(&record);
-        let delete = store.delete(&tombstone, LONG, Spare::Nothing, silent.clone());
+        let delete = store.delete(&tombstone, LONG, DeleteScope::Nothing, silent.clone());
         assert_eq!(delete.await.expect("delete"), outcome);
     }
     subscription.fence().await.expect("fence");
@@ -432,7 +435,7 @@ pub async fn a_working_store_says_so(store: &impl Store) {
     let shards = store.shards().current();
     assert!(!shards.is_empty());
     for shard in shards {
-        store.check(shard).await.expect("check");
+        store.ping_primary(shard).await.expect("check");
         store.check_writes(shard).await.expect("check of writes");
         store.time(shard).await.expect("time");
     }
@@ -456,7 +459,7 @@ async fn assert_proved(subscription: &mut impl Subscription, expected: &Bytes) {
     let mut heard = std::iter::from_fn(|| subscription.try_next());
     assert!(
         heard.any(|next| next.expect("message").message() == Some(expected)),
-        "a fence overtook a notice"
+        "a fence overtook a invalidation"
     );
 }
 

@@ -3,7 +3,7 @@ use std::future::ready;
 use bytes::Bytes;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 
-use crate::{Bus, BusError, Heard, Proof, Shard, Subscription};
+use crate::{Bus, BusError, BusEvent, FenceOutcome, Shard, Subscription};
 
 /// A bus within one process. Clones are the same bus.
 #[derive(Clone, Debug)]
@@ -47,21 +47,21 @@ impl Bus for MemoryBus {
 pub struct MemorySubscription(broadcast::Receiver<Bytes>);
 
 impl Subscription for MemorySubscription {
-    async fn next(&mut self) -> Result<Heard, BusError> {
-        self.0.recv().await.map(Heard::Message).map_err(BusError::new)
+    async fn next(&mut self) -> Result<BusEvent, BusError> {
+        self.0.recv().await.map(BusEvent::Message).map_err(BusError::new)
     }
 
-    fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
+    fn try_next(&mut self) -> Option<Result<BusEvent, BusError>> {
         match self.0.try_recv() {
-            Ok(message) => Some(Ok(Heard::Message(message))),
+            Ok(message) => Some(Ok(BusEvent::Message(message))),
             Err(TryRecvError::Empty) => None,
             Err(lost) => Some(Err(BusError::new(lost))),
         }
     }
 
     /// A message is in the channel when its publication is complete.
-    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
-        ready(Ok(Proof::Complete))
+    fn fence(&self) -> impl Future<Output = Result<FenceOutcome, BusError>> + Send + 'static {
+        ready(Ok(FenceOutcome::Complete))
     }
 }
 

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 
 use super::MemoryBus;
 use crate::{
-    Clock, CreateOutcome, DeleteOutcome, RetireOutcome, SaveOutcome, Shard, Spare, Store, StoreError, Stored,
-    SystemClock, TouchOutcome,
+    Clock, CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Store, StoreError, Stored,
+    SystemClock, TombstoneOutcome, TouchOutcome,
 };
 
 /// Keeps records in this process, and nowhere else. Clones are the same store.
@@ -24,7 +24,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store that publishes its notices on `bus`.
+    /// An empty store that publishes its invalidations on `bus`.
     #[must_use]
     pub fn new(bus: MemoryBus) -> Self {
         Self::with_clock(bus, Arc::new(SystemClock))
@@ -93,7 +93,7 @@ impl Store for MemoryStore {
         record: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
+        invalidation: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
         let now = self.clock.now();
         let mut records = self.records.lock();
@@ -110,7 +110,7 @@ impl Store for MemoryStore {
             return Ok(SaveOutcome::Conflict);
         }
         *kept = Kept::new(record, now, ttl);
-        self.bus.send(notice);
+        self.bus.send(invalidation);
         Ok(SaveOutcome::Saved)
     }
 
@@ -130,8 +130,8 @@ impl Store for MemoryStore {
         &self,
         tombstone: &Entry,
         ttl: Duration,
-        spare: Spare,
-        notice: Bytes,
+        spare: DeleteScope,
+        invalidation: Bytes,
     ) -> Result<DeleteOutcome, StoreError> {
         let now = self.clock.now();
         let mut records = self.records.lock();
@@ -140,36 +140,36 @@ impl Store for MemoryStore {
             Some(kept) if kept.entry == *tombstone => Ok(DeleteOutcome::Deleted),
             Some(kept) if kept.has_moved() => Ok(DeleteOutcome::Moved(kept.entry.clone())),
             Some(kept) if kept.entry.is_tombstone() => Ok(DeleteOutcome::Gone),
-            Some(kept) if spare == Spare::Successors && kept.entry.has_relative() => {
+            Some(kept) if spare == DeleteScope::Successors && kept.entry.has_relative() => {
                 Ok(DeleteOutcome::Spared(kept.entry.clone()))
             }
             Some(kept) => {
                 *kept = Kept::new(tombstone, now, ttl);
-                self.bus.send(notice);
+                self.bus.send(invalidation);
                 Ok(DeleteOutcome::Deleted)
             }
         }
     }
 
-    async fn retire(
+    async fn replace_with_tombstone(
         &self,
         tombstone: &Entry,
         replacing: Revision,
         ttl: Duration,
-        notice: Bytes,
-    ) -> Result<RetireOutcome, StoreError> {
+        invalidation: Bytes,
+    ) -> Result<TombstoneOutcome, StoreError> {
         let now = self.clock.now();
         let mut records = self.records.lock();
         match records.get(tombstone.key(), now) {
-            None => Ok(RetireOutcome::Gone),
-            Some(kept) if kept.entry == *tombstone => Ok(RetireOutcome::Retired),
-            Some(kept) if kept.has_moved() => Ok(RetireOutcome::Moved),
-            Some(kept) if kept.entry.is_tombstone() => Ok(RetireOutcome::Gone),
-            Some(kept) if kept.entry.revision() != replacing => Ok(RetireOutcome::Conflict),
+            None => Ok(TombstoneOutcome::Gone),
+            Some(kept) if kept.entry == *tombstone => Ok(TombstoneOutcome::Replaced),
+            Some(kept) if kept.has_moved() => Ok(TombstoneOutcome::Moved),
+            Some(kept) if kept.entry.is_tombstone() => Ok(TombstoneOutcome::Gone),
+            Some(kept) if kept.entry.revision() != replacing => Ok(TombstoneOutcome::Conflict),
             Some(kept) => {
                 *kept = Kept::new(tombstone, now, ttl);
-                self.bus.send(notice);
-                Ok(RetireOutcome::Retired)
+                self.bus.send(invalidation);
+                Ok(TombstoneOutcome::Replaced)
             }
         }
     }
@@ -184,7 +184,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn check(&self, _shard: Shard) -> Result<(), StoreError> {
+    async fn ping_primary(&self, _shard: Shard) -> Result<(), StoreError> {
         Ok(())
     }
 

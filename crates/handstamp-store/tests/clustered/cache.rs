@@ -22,7 +22,7 @@ async fn a_second_read_asks_nobody() {
         }
         assert_eq!(node.faults.calls(), calls);
     }
-    assert_eq!(two.clustered.size(), 1);
+    assert_eq!(two.clustered.cached_sessions(), 1);
     assert_eq!(two.clustered.cache_stats().hits, 100);
 }
 
@@ -104,7 +104,7 @@ async fn a_fill_that_raced_with_a_flush_is_not_cached() {
     let mut held = two.faults.hold_next_load();
     let (read, ()) = tokio::join!(two.load(&record.key), async {
         held.reached().await;
-        two.clustered.clear();
+        two.clustered.clear_local_cache();
         held.release();
     });
     assert_eq!(read.unwrap(), found("first"));
@@ -127,7 +127,7 @@ async fn in_an_outage_the_cache_says_what_it_last_knew_and_for_how_long() {
     sleep(limit - MAX_STALENESS).await;
     assert_eq!(node.outdated(&record.key, limit), None);
     assert_eq!(node.outdated(&record.key, limit * 2), Some(found("first")));
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     assert_eq!(node.outdated(&record.key, limit * 2), None);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::invalidation::Invalidation;
 use handstamp_core::time::Timestamp;
-use handstamp_store::{Bus, Clock, ClusteredStore, Lookup, Settings, Shard, StoreError, SystemClock};
+use handstamp_store::{Bus, Clock, ClusteredStore, Lookup, NodeSettings, Shard, StoreError, SystemClock};
 use handstamp_testkit::{FaultyStore, Log, PATIENCE, eventually, until};
 use tokio::time::{Instant, sleep};
 use tracing::Level;
@@ -35,23 +35,23 @@ async fn what_was_cached_before_a_gap_is_not_served_after_it() {
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
     two.ears.close();
-    until("two notices", async || !two.clustered.running()).await;
+    until("two invalidations", async || !two.clustered.is_subscribed()).await;
     // Straight in the store, without a message: what is lost in a gap.
     end_in(&cluster.store, &record).await;
     two.ears.open();
-    until("two listens again", async || two.clustered.running()).await;
-    assert_eq!(two.clustered.size(), 0);
+    until("two listens again", async || two.clustered.is_subscribed()).await;
+    assert_eq!(two.clustered.cached_sessions(), 0);
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fill_from_before_the_subscription_was_live_is_not_believed() {
     let cluster = Cluster::new();
-    let patient = Settings { load_budget: Duration::from_secs(10), ..Settings::default() };
+    let patient = NodeSettings { load_budget: Duration::from_secs(10), ..NodeSettings::default() };
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", patient).await);
     let record = one.create().await;
     two.ears.close();
-    until("two notices", async || !two.clustered.running()).await;
+    until("two invalidations", async || !two.clustered.is_subscribed()).await;
     // An attempt to subscribe anew takes as long as a load may, and has begun already.
     sleep(patient.load_budget / 2).await;
     let mut held = two.faults.hold_next_load();
@@ -60,7 +60,7 @@ async fn a_fill_from_before_the_subscription_was_live_is_not_believed() {
         // Straight in the store, without a message: what is lost in a gap.
         end_in(&cluster.store, &record).await;
         two.ears.open();
-        until("two listens again", async || two.clustered.running()).await;
+        until("two listens again", async || two.clustered.is_subscribed()).await;
         held.release();
     });
     assert_eq!(read.unwrap(), Lookup::Ended, "the store was asked again");
@@ -75,11 +75,11 @@ async fn a_node_whose_store_does_not_answer_reads_through() {
     assert_eq!(node.lookup(&record.key), Some(found("first")));
     node.faults.fail();
     sleep(MAX_STALENESS).await;
-    assert!(!node.clustered.healthy());
+    assert!(!node.clustered.is_healthy());
     assert_eq!(node.lookup(&record.key), None);
     assert!(matches!(node.load(&record.key).await, Err(StoreError::Unavailable(_))));
     node.faults.work();
-    until("the store is back", async || node.clustered.healthy()).await;
+    until("the store is back", async || node.clustered.is_healthy()).await;
     assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
 }
 
@@ -89,8 +89,8 @@ async fn a_node_that_begins_while_the_store_does_not_answer_reads_through() {
     let cluster = Cluster::new();
     let (store, faults) = FaultyStore::new(cluster.store.clone());
     faults.fail();
-    let node = cluster.node_on(store, faults, "one", Settings::default());
-    until("it listens", async || node.clustered.running()).await;
+    let node = cluster.node_on(store, faults, "one", NodeSettings::default());
+    until("it listens", async || node.clustered.is_subscribed()).await;
     node.faults.work();
     let record = node.create().await;
     assert_eq!(node.lookup(&record.key), None);
@@ -103,9 +103,9 @@ async fn clearing_reaches_every_node() {
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     two.read(&record.key).await.unwrap();
-    two.clustered.publish_cache_clear().await.unwrap();
-    assert_eq!(two.clustered.size(), 0);
-    until("one hears of it", async || one.clustered.size() == 0).await;
+    two.clustered.clear_all_caches().await.unwrap();
+    assert_eq!(two.clustered.cached_sessions(), 0);
+    until("one hears of it", async || one.clustered.cached_sessions() == 0).await;
     assert_eq!(one.read(&record.key).await.unwrap(), found("first"), "the session is as it was");
 }
 
@@ -117,7 +117,7 @@ async fn one_session_can_be_forgotten_on_every_node() {
     one.clustered.evict(&forgotten.key);
     assert_eq!((one.lookup(&forgotten.key), one.lookup(&kept.key)), (None, Some(found("first"))));
     one.read(&forgotten.key).await.unwrap();
-    two.clustered.publish_invalidation(&forgotten.key).await.unwrap();
+    two.clustered.invalidate_everywhere(&forgotten.key).await.unwrap();
     until("one hears of it", async || one.lookup(&forgotten.key).is_none()).await;
     assert_eq!(one.lookup(&kept.key), Some(found("first")));
 }
@@ -151,7 +151,7 @@ async fn k9_f10_messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
     }
     until("all are rejected", async || node.clustered.bus_stats().unknown_key == 100).await;
     assert_eq!(node.clustered.bus_stats().clears, clears + 1);
-    assert_eq!(node.clustered.size(), 0);
+    assert_eq!(node.clustered.cached_sessions(), 0);
     let record = node.create().await;
     // A flood of ten minutes: at 0, 1, 3, 7, 15, 31 and 63 seconds, and then once a minute.
     for _ in 0..6_000 {
@@ -231,7 +231,7 @@ async fn k11_after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
     let node = cluster.node("one").await;
     let record = node.create().await;
     node.clustered.shutdown().await;
-    assert!(!node.clustered.running());
+    assert!(!node.clustered.is_subscribed());
     assert_eq!(node.lookup(&record.key), None);
     assert_eq!(node.outdated(&record.key, Duration::from_secs(60)), None);
     assert!(matches!(node.load(&record.key).await, Err(StoreError::Unavailable(_))));
@@ -243,7 +243,7 @@ async fn k11_after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
 #[tokio::test(start_paused = true)]
 async fn k6_2_a_stall_takes_trust_away_and_not_the_cache() {
     let cluster = Cluster::new();
-    let lasting = Settings { cache_ttl: TTL, ..Settings::default() };
+    let lasting = NodeSettings { cache_ttl: TTL, ..NodeSettings::default() };
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", lasting).await);
     let records = [one.create().await, one.create().await];
     for record in &records {
@@ -259,7 +259,7 @@ async fn k6_2_a_stall_takes_trust_away_and_not_the_cache() {
         two.ears.open();
         two.faults.work();
         until("it is trusted again", async || two.lookup(&records[0].key) == Some(found("first"))).await;
-        until("it is well", async || two.clustered.running() && two.clustered.healthy()).await;
+        until("it is well", async || two.clustered.is_subscribed() && two.clustered.is_healthy()).await;
     }
     two.ears.stall();
     assert!(one.end(&records[0]).await.unwrap());
@@ -284,11 +284,11 @@ async fn k6_2_a_dead_subscription_is_replaced() {
     // The subscriptions that there are have lost their other end. New ones work.
     two.ears.close();
     let clears = two.clustered.bus_stats().clears;
-    until("a late fence is noticed", async || !two.clustered.running()).await;
+    until("a late fence is noticed", async || !two.clustered.is_subscribed()).await;
     assert_eq!(two.clustered.bus_stats().clears, clears);
     assert!(one.end(&record).await.unwrap());
     two.ears.open();
-    until("another subscription is live", async || two.clustered.running()).await;
+    until("another subscription is live", async || two.clustered.is_subscribed()).await;
     assert_eq!(two.clustered.bus_stats().clears, clears + 1, "messages may have been lost");
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
@@ -299,24 +299,24 @@ async fn a_store_that_rejects_writes_is_not_healthy() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    assert!(node.clustered.healthy() && node.clustered.writable_in_part());
+    assert!(node.clustered.is_healthy() && node.clustered.is_partly_writable());
     node.faults.reject_writes();
     assert!(matches!(
         node.save(&changed(&record, "second"), record.revision).await,
-        Err(StoreError::Refused(_))
+        Err(StoreError::Rejected(_))
     ));
-    until("a failed write is noticed", async || !node.clustered.healthy()).await;
-    assert!(node.clustered.reachable_in_part() && !node.clustered.writable_in_part());
+    until("a failed write is noticed", async || !node.clustered.is_healthy()).await;
+    assert!(node.clustered.is_partly_reachable() && !node.clustered.is_partly_writable());
     assert_eq!(node.read(&record.key).await.unwrap(), found("first"), "reads go on");
     node.faults.work();
-    until("it is healthy again", async || node.clustered.healthy()).await;
+    until("it is healthy again", async || node.clustered.is_healthy()).await;
     node.faults.reject_writes();
-    until("it is noticed without a write", async || !node.clustered.healthy()).await;
+    until("it is noticed without a write", async || !node.clustered.is_healthy()).await;
     let (store, faults) = FaultyStore::new(cluster.store.clone());
     faults.reject_writes();
-    let late = cluster.node_on(store, faults, "late", Settings::default());
-    late.clustered.settled().await;
-    assert!(!late.clustered.healthy(), "known as soon as it has settled");
+    let late = cluster.node_on(store, faults, "late", NodeSettings::default());
+    late.clustered.wait_until_ready().await;
+    assert!(!late.clustered.is_healthy(), "known as soon as it has settled");
 }
 
 /// K11: a store that replies to all but writes.
@@ -326,26 +326,29 @@ async fn k11_a_store_that_does_not_reply_to_writes_is_not_healthy() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     node.faults.hang_in_writes();
-    until("it is noticed", async || !node.clustered.healthy()).await;
+    until("it is noticed", async || !node.clustered.is_healthy()).await;
     let (store, faults) = FaultyStore::new(cluster.store.clone());
     faults.hang_in_writes();
-    let late = cluster.node_on(store, faults, "late", Settings::default());
-    until("the store is reached", async || late.clustered.reachable()).await;
-    assert!(!late.clustered.healthy() && late.clustered.has_never_taken_writes(), "that is not known yet");
+    let late = cluster.node_on(store, faults, "late", NodeSettings::default());
+    until("the store is reached", async || late.clustered.is_reachable()).await;
+    assert!(
+        !late.clustered.is_healthy() && late.clustered.has_never_been_writable(),
+        "that is not known yet"
+    );
     // As long as it has been so.
     for _ in 0..1_000 {
         sleep(Duration::from_millis(20)).await;
-        assert!(node.clustered.reachable() && !node.clustered.healthy());
-        assert!(late.clustered.reachable() && late.clustered.has_never_taken_writes());
+        assert!(node.clustered.is_reachable() && !node.clustered.is_healthy());
+        assert!(late.clustered.is_reachable() && late.clustered.has_never_been_writable());
     }
-    assert!(!node.clustered.has_never_taken_writes(), "it has, before");
+    assert!(!node.clustered.has_never_been_writable(), "it has, before");
     let lines = log.lines(Level::WARN, "handstamp_store");
     assert_eq!(lines.len(), 2, "one for each node: {lines:?}");
     assert!(lines.iter().all(|line| line.contains("does not reply to writes")), "{lines:?}");
     for node in [&node, &late] {
         node.faults.work();
-        until("it is healthy again", async || node.clustered.healthy()).await;
-        assert!(!node.clustered.has_never_taken_writes());
+        until("it is healthy again", async || node.clustered.is_healthy()).await;
+        assert!(!node.clustered.has_never_been_writable());
     }
 }
 
@@ -357,7 +360,7 @@ async fn k11_one_check_without_a_reply_is_no_fault() {
     let well_for = async |tenths| {
         for _ in 0..tenths {
             sleep(Duration::from_millis(100)).await;
-            assert!(node.clustered.healthy());
+            assert!(node.clustered.is_healthy());
         }
     };
     // Checks come at regular intervals, and this does not.
@@ -377,13 +380,13 @@ async fn k5_4_nodes_go_by_the_clock_of_the_store() {
     for offset in [86_400_000, -60_000] {
         let node = cluster.node_with_clock("one", Skewed::by(offset)).await;
         assert_goes_by_the_stores_clock(&node);
-        assert!(node.clustered.clock_is_off());
+        assert!(node.clustered.is_clock_skewed());
         let record = node.create().await;
-        node.clustered.clear();
+        node.clustered.clear_local_cache();
         assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
     }
     let node = cluster.node("two").await;
-    assert!(!node.clustered.clock_is_off());
+    assert!(!node.clustered.is_clock_skewed());
 }
 
 /// K5.4: clocks go wrong, and are put right, while a node runs.
@@ -393,11 +396,11 @@ async fn k5_4_clocks_are_compared_again_and_again() {
     let clock = Skewed::by(0);
     let node = cluster.node_with_clock("one", clock.clone()).await;
     for (offset, is_off) in [(3_600_000, true), (0, false), (-3_600_000, true)] {
-        assert_eq!(node.clustered.clock_is_off(), !is_off);
+        assert_eq!(node.clustered.is_clock_skewed(), !is_off);
         clock.set(offset);
         // Several times as long as it takes until the store is asked again.
         let noticed = eventually("it is noticed", PATIENCE * 5, async || {
-            if node.clustered.clock_is_off() == is_off { Ok(()) } else { Err("not yet") }
+            if node.clustered.is_clock_skewed() == is_off { Ok(()) } else { Err("not yet") }
         });
         noticed.await;
         assert_goes_by_the_stores_clock(&node);
@@ -420,9 +423,9 @@ async fn dropping_a_node_ends_its_task() {
         &ring(SECRET),
         node_id("one"),
         clock.clone(),
-        Settings::default(),
+        NodeSettings::default(),
     );
-    node.settled().await;
+    node.wait_until_ready().await;
     drop(node);
     until("nobody holds the clock", async || Arc::strong_count(&clock) == 1).await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::record::Record;
-use handstamp_store::{Lookup, RetireOutcome, Settings};
+use handstamp_store::{Lookup, NodeSettings, TombstoneOutcome};
 use handstamp_testkit::until;
 use tokio::time::sleep;
 
@@ -38,8 +38,9 @@ async fn what_has_moved_to_a_new_id_is_ended_again() {
     let node = cluster.node("one").await;
     let record = node.create().await;
     let tombstone = moved(&record, crate::support::record().key);
-    let retired = node.clustered.writes().retire(&tombstone, record.revision, MAX_STALENESS).await;
-    assert_eq!(retired.unwrap(), RetireOutcome::Retired);
+    let retired =
+        node.clustered.writes().replace_with_tombstone(&tombstone, record.revision, MAX_STALENESS).await;
+    assert_eq!(retired.unwrap(), TombstoneOutcome::Replaced);
     sleep(MAX_STALENESS).await;
     is_over_again(&cluster, &node, &record, Lookup::Moved).await;
 }
@@ -183,7 +184,7 @@ async fn what_was_logged_out_is_logged_out_again_without_a_subscription() {
     assert!(node.end(&record).await.unwrap());
     node.faults.fail();
     node.ears.refuse();
-    until("the node notices", async || !node.clustered.running()).await;
+    until("the node invalidations", async || !node.clustered.is_subscribed()).await;
     put(&cluster.store, &sealed(&record)).await;
     node.faults.work();
     until("it is ended", async || cluster.store.is_empty()).await;
@@ -197,7 +198,7 @@ async fn without_a_subscription_a_second_logout_is_sent() {
     let record = node.create().await;
     assert!(node.end(&record).await.unwrap());
     node.ears.refuse();
-    until("the node notices", async || !node.clustered.running()).await;
+    until("the node invalidations", async || !node.clustered.is_subscribed()).await;
     sleep(MAX_STALENESS).await;
     put(&cluster.store, &sealed(&record)).await;
     assert!(node.end(&record).await.unwrap());
@@ -210,7 +211,7 @@ async fn a_logout_with_an_id_that_was_replaced_is_sent() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let [before, after] = [node.create().await, node.create().await];
-    assert_eq!(node.retire(&before, &after).await.unwrap(), RetireOutcome::Retired);
+    assert_eq!(node.replace_with_tombstone(&before, &after).await.unwrap(), TombstoneOutcome::Replaced);
     let calls = node.faults.calls();
     assert!(node.end(&before).await.unwrap());
     assert_eq!(node.faults.calls(), calls + 2, "one for each id");
@@ -219,7 +220,7 @@ async fn a_logout_with_an_id_that_was_replaced_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn what_the_old_server_confirms_late_is_sent_to_the_new_one() {
     let cluster = Cluster::new();
-    let patient = Settings { save_budget: Duration::from_secs(600), ..Settings::default() };
+    let patient = NodeSettings { save_budget: Duration::from_secs(600), ..NodeSettings::default() };
     let node = cluster.node_with("one", patient).await;
     let record = node.create().await;
     let mut held = node.faults.hold_next_delete();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use handstamp_store::{Decoded, Lookup, SaveOutcome, Settings, StoreError};
+use handstamp_store::{Decoded, Lookup, NodeSettings, SaveOutcome, StoreError};
 use handstamp_testkit::{ManualClock, until};
 use tokio::time::{sleep, timeout};
 
@@ -15,7 +15,7 @@ async fn ten_thousand_who_want_the_same_session_share_one_load() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     let calls = node.faults.calls();
     let mut held = node.faults.hold_next_load();
     let loads = join_all((0..10_000).map(|_| node.load(&record.key)));
@@ -35,12 +35,12 @@ async fn a_load_that_is_older_than_its_budget_is_not_shared() {
     let clock = ManualClock::new();
     let node = cluster.node_with_clock("one", clock.clone()).await;
     let record = node.create().await;
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     let mut held = node.faults.hold_next_load();
     let second = async {
         held.reached().await;
         cluster.store.forget(&record.key);
-        clock.advance(Settings::default().load_budget);
+        clock.advance(NodeSettings::default().load_budget);
         assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Absent);
         held.release();
     };
@@ -86,7 +86,7 @@ async fn who_comes_after_a_logout_does_not_share_a_load_from_before_it() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     let mut held = node.faults.hold_next_load();
     let early = async {
         // It has its answer, from before the logout, and asks again because it hears of that.
@@ -106,7 +106,7 @@ async fn a_load_ends_with_the_last_who_waits_for_it() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     let mut held = node.faults.hold_next_load();
     tokio::select! {
         _ = node.load(&record.key) => panic!("it is held"),
@@ -139,7 +139,7 @@ async fn k3_2_a_panic_while_decoding_is_an_error_for_all_who_share_the_load() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     let decode = |_| -> Result<Decoded<()>, StoreError> { panic!("told to panic") };
     let loads = join_all((0..3).map(|_| node.clustered.load(&record.key, decode)));
     for loaded in timeout(Duration::from_secs(1), loads).await.expect("all are answered") {
@@ -154,7 +154,7 @@ async fn k3_3_a_record_that_cannot_be_read_is_not_loaded_again_and_again() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     let calls = node.faults.calls();
     for _ in 0..10 {
         let found = match node.lookup(&record.key) {

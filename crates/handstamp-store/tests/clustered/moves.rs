@@ -6,7 +6,8 @@ use futures_util::future::join_all;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Entry, Opened, Record, RecordError, Sealer, Tombstone};
 use handstamp_store::{
-    CreateOutcome, Lookup, MemoryStore, RetireOutcome, SaveOutcome, Settings, Store, StoreError, TouchOutcome,
+    CreateOutcome, Lookup, MemoryStore, NodeSettings, SaveOutcome, Store, StoreError, TombstoneOutcome,
+    TouchOutcome,
 };
 use handstamp_testkit::{LaterVersion, seeded_secret, until};
 use tokio::time::sleep;
@@ -16,7 +17,7 @@ use crate::support::*;
 /// A session, and the same one under another id that it has moved to.
 async fn renewed(node: &TestNode) -> [Record; 2] {
     let [before, after] = renewing(node).await;
-    assert_eq!(node.retire(&before, &after).await.unwrap(), RetireOutcome::Retired);
+    assert_eq!(node.replace_with_tombstone(&before, &after).await.unwrap(), TombstoneOutcome::Replaced);
     [before, after]
 }
 
@@ -33,7 +34,7 @@ async fn moved_so_often(node: &TestNode, count: usize) -> Vec<Record> {
     for _ in 0..count {
         let next = node.create().await;
         let last = records.last().unwrap();
-        assert_eq!(node.retire(last, &next).await.unwrap(), RetireOutcome::Retired);
+        assert_eq!(node.replace_with_tombstone(last, &next).await.unwrap(), TombstoneOutcome::Replaced);
         records.push(next);
     }
     records
@@ -124,7 +125,7 @@ async fn a_logout_erases_the_predecessor_that_the_record_names() {
     for record in [&before, &after] {
         assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Ended);
     }
-    assert_eq!(node.retire(&before, &after).await.unwrap(), RetireOutcome::Gone);
+    assert_eq!(node.replace_with_tombstone(&before, &after).await.unwrap(), TombstoneOutcome::Gone);
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +154,7 @@ async fn a_session_that_moves_during_its_logout_is_followed() {
     let (ended, third) = tokio::join!(one.end(&second), async {
         held.reached().await;
         let third = two.create().await;
-        assert_eq!(two.retire(&second, &third).await.unwrap(), RetireOutcome::Retired);
+        assert_eq!(two.replace_with_tombstone(&second, &third).await.unwrap(), TombstoneOutcome::Replaced);
         held.release();
         third
     });
@@ -240,7 +241,7 @@ async fn an_unconfirmed_logout_follows_the_session_that_has_moved() {
     let [before, after] = renewing(&two).await;
     one.faults.fail();
     assert!(one.end(&before).await.is_err());
-    assert_eq!(two.retire(&before, &after).await.unwrap(), RetireOutcome::Retired);
+    assert_eq!(two.replace_with_tombstone(&before, &after).await.unwrap(), TombstoneOutcome::Replaced);
     one.faults.work();
     until("it is ended", async || cluster.store.is_empty()).await;
     until("two hears of it", async || two.read(&after.key).await.unwrap() == Lookup::Ended).await;
@@ -254,7 +255,7 @@ async fn an_erasure_does_not_confirm_a_logout() {
     let [before, after] = renewing(&two).await;
     one.faults.fail();
     assert!(one.end(&before).await.is_err());
-    assert_eq!(two.retire(&before, &after).await.unwrap(), RetireOutcome::Retired);
+    assert_eq!(two.replace_with_tombstone(&before, &after).await.unwrap(), TombstoneOutcome::Replaced);
     one.faults.work();
     one.clustered.writes().erase(&before.key, None).await.unwrap();
     until("it is ended", async || cluster.store.is_empty()).await;
@@ -280,10 +281,10 @@ async fn a_tombstone_of_an_unknown_secret_is_an_error() {
     let [before, after] = [node.create().await, node.create().await];
     let tombstone = Sealer::new(&keys(&["unknown"])).seal_tombstone(&moved(&before, after.key));
     put(&cluster.store, &tombstone).await;
-    assert!(!node.clustered.lacks_a_secret());
+    assert!(!node.clustered.is_missing_secret());
     let error = node.end(&before).await.unwrap_err();
     assert!(matches!(error, StoreError::Record(RecordError::UnknownKey)), "{error:?}");
-    assert!(node.clustered.lacks_a_secret());
+    assert!(node.clustered.is_missing_secret());
 }
 
 /// The node cannot tell where the session is now, but it serves it no longer.
@@ -350,7 +351,7 @@ async fn a_session_moves_once() {
     let [before, after] = renewed(&one).await;
     let other = one.create().await;
     for node in [&one, &two] {
-        assert_eq!(node.retire(&before, &other).await.unwrap(), RetireOutcome::Moved);
+        assert_eq!(node.replace_with_tombstone(&before, &other).await.unwrap(), TombstoneOutcome::Moved);
     }
     assert_eq!(successor_in(&cluster.store, &before).await, Some(after.key));
 }
@@ -363,8 +364,8 @@ async fn tombstones_last_for_half_a_minute() {
         (one.create().await, renewing(&one).await, renewed(&one).await);
     assert!(one.end(&ended).await.unwrap());
     let tombstone = moved(&before, after.key);
-    let retired = one.clustered.writes().retire(&tombstone, before.revision, TTL).await;
-    assert_eq!(retired.unwrap(), RetireOutcome::Retired);
+    let retired = one.clustered.writes().replace_with_tombstone(&tombstone, before.revision, TTL).await;
+    assert_eq!(retired.unwrap(), TombstoneOutcome::Replaced);
     one.clustered.writes().confirm_retired(&tombstone).await.unwrap();
     for (wait, expected) in [
         (HALF_A_MINUTE - MAX_STALENESS, [Lookup::Ended, Lookup::Moved, Lookup::Moved]),
@@ -385,7 +386,7 @@ async fn what_was_taken_back_is_not_created_by_a_second_attempt() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    node.clustered.writes().take_back(&record.key).await;
+    node.clustered.writes().undo_create(&record.key).await;
     let created = node.clustered.writes().create(&record, TTL, entry(&record)).await;
     assert_eq!(created.unwrap(), CreateOutcome::Exists);
     assert!(cluster.store.is_empty());
@@ -399,14 +400,15 @@ const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 async fn s85_requests_with_an_id_from_before_are_counted_and_end_the_session_where_that_is_wanted() {
     for (end_on_reuse, same_subject) in [(false, true), (true, true), (true, false)] {
         let cluster = Cluster::new();
-        let settings = || Settings { end_on_reuse, ..Settings::default() };
+        let settings = || NodeSettings { end_on_reuse, ..NodeSettings::default() };
         let (one, two) =
             (cluster.node_with("one", settings()).await, cluster.node_with("two", settings()).await);
         for node in [&one, &two] {
             let (first, second) = (one.create().await, one.create().await);
             let tombstone = Tombstone { same_subject, ..moved(&first, second.key) };
-            let retired = one.clustered.writes().retire(&tombstone, first.revision, TTL).await.unwrap();
-            assert_eq!(retired, RetireOutcome::Retired);
+            let retired =
+                one.clustered.writes().replace_with_tombstone(&tombstone, first.revision, TTL).await.unwrap();
+            assert_eq!(retired, TombstoneOutcome::Replaced);
             one.clustered.writes().confirm_retired(&tombstone).await.unwrap();
             let arrive = async || {
                 let found = node.clustered.load_for_request(&first.key, decode).await.unwrap();

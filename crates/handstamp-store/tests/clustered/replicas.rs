@@ -7,7 +7,8 @@ use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Record;
 use handstamp_store::{
-    ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, SaveOutcome, Settings, Store, SystemClock,
+    ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, NodeSettings, SaveOutcome, Store,
+    SystemClock,
 };
 use handstamp_testkit::{DeafBus, Ears, FaultyStore, Replica, until};
 use tokio::time::sleep;
@@ -29,8 +30,9 @@ impl Node {
         let store = FaultyStore::new(primary.clone()).0.with_replica(replica.clone());
         let (bus, ears) = DeafBus::new(bus.clone());
         let (keys, clock) = (ring(SECRET), Arc::new(SystemClock));
-        let clustered = ClusteredStore::start(store, bus, &keys, node_id("one"), clock, Settings::default());
-        clustered.settled().await;
+        let clustered =
+            ClusteredStore::start(store, bus, &keys, node_id("one"), clock, NodeSettings::default());
+        clustered.wait_until_ready().await;
         sleep(LONG).await;
         Self { clustered, replica, ears }
     }
@@ -68,9 +70,9 @@ async fn what_has_not_changed_lately_is_read_from_a_replica() {
 #[tokio::test(start_paused = true)]
 async fn what_has_changed_lately_is_not() {
     let (node, record, _primary) = fixture().await;
-    node.clustered.publish_invalidation(&record.key).await.unwrap();
+    node.clustered.invalidate_everywhere(&record.key).await.unwrap();
     assert_eq!(node.load(&record.key).await, found("second"));
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     sleep(LONG).await;
     assert_eq!(node.load(&record.key).await, found("first"), "it is forgotten after a while");
 }
@@ -82,7 +84,7 @@ async fn what_this_node_wrote_is_not() {
     let value = entry(&third);
     let saved = node.clustered.writes().save(&third, record.revision, TTL, value).await.unwrap();
     assert_eq!(saved, SaveOutcome::Saved);
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     assert_eq!(node.load(&record.key).await, found("third"));
 }
 
@@ -90,9 +92,9 @@ async fn what_this_node_wrote_is_not() {
 async fn after_a_gap_nothing_is() {
     let (node, record, _primary) = fixture().await;
     node.ears.close();
-    until("the node notices", async || !node.clustered.running()).await;
+    until("the node invalidations", async || !node.clustered.is_subscribed()).await;
     node.ears.open();
-    until("the node listens again", async || node.clustered.running()).await;
+    until("the node listens again", async || node.clustered.is_subscribed()).await;
     assert_eq!(node.load(&record.key).await, found("second"));
 }
 
@@ -103,7 +105,7 @@ async fn what_is_older_than_what_is_known_is_not_believed() {
     assert_eq!(node.load(&record.key).await, found("second"), "that there is nothing the primary says");
     node.replica.put(first);
     // It is out of date, and still known.
-    sleep(Settings::default().cache_ttl).await;
+    sleep(NodeSettings::default().cache_ttl).await;
     assert_eq!(node.load(&record.key).await, found("second"));
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use handstamp_core::keys::KeyAge;
 use handstamp_core::record::{Entry, Opened, Record, RecordError, Sealer, Unknown};
 use handstamp_store::{
-    ClusteredStore, CreateOutcome, Decoded, EndOutcome, Loaded, Lookup, Settings, Store, StoreError,
+    ClusteredStore, CreateOutcome, Decoded, EndOutcome, Loaded, Lookup, NodeSettings, Store, StoreError,
     SystemClock, TouchOutcome,
 };
 
@@ -17,8 +17,9 @@ use crate::support::{
 async fn node(cluster: &Cluster, secrets: &[&str]) -> ClusteredStore {
     let (store, bus) = (cluster.store.clone(), cluster.bus.clone());
     let clock = Arc::new(SystemClock);
-    let node = ClusteredStore::start(store, bus, &keys(secrets), node_id("one"), clock, Settings::default());
-    node.settled().await;
+    let node =
+        ClusteredStore::start(store, bus, &keys(secrets), node_id("one"), clock, NodeSettings::default());
+    node.wait_until_ready().await;
     node
 }
 
@@ -57,12 +58,12 @@ async fn k7_3_a_record_under_an_unknown_secret_is_an_error_and_is_shown() {
     let cluster = Cluster::new();
     let record = create(&node(&cluster, &["old"]).await).await;
     let without = node(&cluster, &["new"]).await;
-    assert!(!without.lacks_a_secret());
+    assert!(!without.is_missing_secret());
     for _ in 0..2 {
         let error = load(&without, &record).await.unwrap_err();
         assert!(matches!(error, StoreError::Record(RecordError::UnknownKey)), "{error:?}");
     }
-    assert!(without.lacks_a_secret());
+    assert!(without.is_missing_secret());
     let ended = without.writes().end(&record.key).await.unwrap();
     assert_eq!(ended, EndOutcome::Ended, "a logout works all the same");
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_store::{
-    Bus, BusError, ClusteredStore, Heard, MemoryBus, Proof, Settings, Shard, Subscription, SystemClock,
+    Bus, BusError, BusEvent, ClusteredStore, FenceOutcome, MemoryBus, NodeSettings, Shard, Subscription,
+    SystemClock,
 };
 use handstamp_testkit::{Faults, FaultyStore, Log, until};
 use tokio::time::{Instant, sleep};
@@ -45,7 +46,7 @@ impl Seen {
 
 const NEVER: Duration = Duration::from_secs(1_000_000);
 
-fn node(fence: Duration, reply: Duration, settings: Settings) -> TestNode<Faults, Seen> {
+fn node(fence: Duration, reply: Duration, settings: NodeSettings) -> TestNode<Faults, Seen> {
     ending_node(fence, reply, NEVER, settings)
 }
 
@@ -53,7 +54,7 @@ fn ending_node(
     fence: Duration,
     reply: Duration,
     end: Duration,
-    settings: Settings,
+    settings: NodeSettings,
 ) -> TestNode<Faults, Seen> {
     let cluster = Cluster::new();
     let (store, faults) = FaultyStore::new(cluster.store);
@@ -66,12 +67,12 @@ fn ending_node(
 }
 
 /// Budgets of somebody whose store is far away.
-fn patient() -> Settings {
-    Settings {
+fn patient() -> NodeSettings {
+    NodeSettings {
         load_budget: Duration::from_secs(5),
         save_budget: Duration::from_secs(10),
         cache_ttl: TTL,
-        ..Settings::default()
+        ..NodeSettings::default()
     }
 }
 
@@ -81,8 +82,8 @@ async fn k6_1_slow_replies_within_the_budgets_are_cached() {
     for (fence, reply) in [(300, 300), (600, 600), (900, 900), (1_200, 1_200), (100, 1_200), (1_200, 100)] {
         let [fence, reply] = [fence, reply].map(Duration::from_millis);
         let node = node(fence, reply, patient());
-        until("it is well", async || node.clustered.running() && node.clustered.healthy()).await;
-        until("writes are known to work", async || node.clustered.writable_in_part()).await;
+        until("it is well", async || node.clustered.is_subscribed() && node.clustered.is_healthy()).await;
+        until("writes are known to work", async || node.clustered.is_partly_writable()).await;
         let record = node.create().await;
         until("it is cached", async || node.lookup(&record.key).is_some()).await;
         // The first fences are further apart.
@@ -91,7 +92,7 @@ async fn k6_1_slow_replies_within_the_budgets_are_cached() {
         while Instant::now() < until {
             sleep(Duration::from_millis(50)).await;
             assert_eq!(node.lookup(&record.key), Some(found("first")), "{fence:?}, {reply:?}");
-            assert!(node.clustered.running() && node.clustered.healthy(), "{fence:?}, {reply:?}");
+            assert!(node.clustered.is_subscribed() && node.clustered.is_healthy(), "{fence:?}, {reply:?}");
         }
         assert_eq!(node.ears.subscriptions(), 1, "one subscription is enough");
     }
@@ -102,13 +103,13 @@ async fn k6_1_slow_replies_within_the_budgets_are_cached() {
 async fn k6_1_replies_slower_than_max_staleness_are_served_from_the_store() {
     let slow = Duration::from_secs(3);
     let node = node(slow, slow, patient());
-    until("it is well", async || node.clustered.running() && node.clustered.healthy()).await;
+    until("it is well", async || node.clustered.is_subscribed() && node.clustered.is_healthy()).await;
     let record = node.create().await;
     let until = Instant::now() + Duration::from_secs(60);
     while Instant::now() < until {
         assert_eq!(node.lookup(&record.key), None);
         assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
-        assert!(node.clustered.running() && node.clustered.healthy());
+        assert!(node.clustered.is_subscribed() && node.clustered.is_healthy());
     }
     assert_eq!(node.ears.subscriptions(), 1, "one subscription is enough");
 }
@@ -118,7 +119,7 @@ async fn k6_1_replies_slower_than_max_staleness_are_served_from_the_store() {
 async fn k6_2_a_pending_proof_takes_trust_away_and_not_the_cache() {
     let quick = Duration::from_millis(1);
     let node = node(quick, quick, patient());
-    until("it is well", async || node.clustered.running() && node.clustered.healthy()).await;
+    until("it is well", async || node.clustered.is_subscribed() && node.clustered.is_healthy()).await;
     let record = node.create().await;
     until("it is cached", async || node.lookup(&record.key).is_some()).await;
     let clears = node.clustered.bus_stats().clears;
@@ -126,7 +127,7 @@ async fn k6_2_a_pending_proof_takes_trust_away_and_not_the_cache() {
     sleep(MAX_STALENESS).await;
     assert_eq!(node.lookup(&record.key), None);
     sleep(Duration::from_secs(60)).await;
-    assert!(node.clustered.running());
+    assert!(node.clustered.is_subscribed());
     node.ears.busy.store(false, Ordering::SeqCst);
     until("it is trusted again", async || node.lookup(&record.key).is_some()).await;
     assert_eq!((node.clustered.bus_stats().clears, node.ears.subscriptions()), (clears, 1));
@@ -137,7 +138,7 @@ async fn k6_2_a_pending_proof_takes_trust_away_and_not_the_cache() {
 async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
     let (log, _guard) = Log::listen();
     let quick = Duration::from_millis(1);
-    let node = ending_node(quick, quick, Duration::from_millis(50), Settings::default());
+    let node = ending_node(quick, quick, Duration::from_millis(50), NodeSettings::default());
     until("some have ended", async || node.ears.subscriptions() > 30).await;
     let before = node.ears.subscriptions();
     sleep(Duration::from_secs(10)).await;
@@ -156,7 +157,7 @@ async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
 async fn k6_4_every_subscription_that_lasted_is_logged() {
     let (log, _guard) = Log::listen();
     let quick = Duration::from_millis(1);
-    let node = ending_node(quick, quick, Duration::from_secs(5), Settings::default());
+    let node = ending_node(quick, quick, Duration::from_secs(5), NodeSettings::default());
     until("some have ended", async || node.ears.subscriptions() == 4).await;
     for (level, text) in [(Level::WARN, "lost the"), (Level::INFO, "listening to the")] {
         let lines = log.lines(level, "handstamp_store");
@@ -181,22 +182,22 @@ impl Bus for SlowBus {
 }
 
 impl<S: Subscription> Subscription for SlowSubscription<S> {
-    async fn next(&mut self) -> Result<Heard, BusError> {
+    async fn next(&mut self) -> Result<BusEvent, BusError> {
         tokio::select! {
             heard = self.inner.next() => heard,
             () = tokio::time::sleep_until(self.end) => Err(BusError::new("told to end")),
         }
     }
 
-    fn try_next(&mut self) -> Option<Result<Heard, BusError>> {
+    fn try_next(&mut self) -> Option<Result<BusEvent, BusError>> {
         self.inner.try_next()
     }
 
-    fn fence(&self) -> impl Future<Output = Result<Proof, BusError>> + Send + 'static {
+    fn fence(&self) -> impl Future<Output = Result<FenceOutcome, BusError>> + Send + 'static {
         let (fence, reply, busy) = (self.inner.fence(), self.reply, self.busy.clone());
         async move {
             sleep(reply).await;
-            if busy.load(Ordering::SeqCst) { Ok(Proof::Pending) } else { fence.await }
+            if busy.load(Ordering::SeqCst) { Ok(FenceOutcome::Pending) } else { fence.await }
         }
     }
 }

@@ -11,8 +11,9 @@ use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Entry, Record, Revision, Sealer, Tombstone};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, DeleteOutcome, EndOutcome, Loaded, Lookup,
-    MemoryBus, MemoryStore, RetireOutcome, SaveOutcome, Settings, Spare, Store, StoreError, SystemClock,
+    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, DeleteOutcome, DeleteScope, EndOutcome,
+    Loaded, Lookup, MemoryBus, MemoryStore, NodeSettings, SaveOutcome, Store, StoreError, SystemClock,
+    TombstoneOutcome,
 };
 use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, seeded_secret, until};
 
@@ -39,13 +40,13 @@ impl Cluster {
     }
 
     pub(crate) async fn node(&self, name: &str) -> TestNode {
-        self.node_with(name, Settings::default()).await
+        self.node_with(name, NodeSettings::default()).await
     }
 
-    pub(crate) async fn node_with(&self, name: &str, settings: Settings) -> TestNode {
+    pub(crate) async fn node_with(&self, name: &str, settings: NodeSettings) -> TestNode {
         let (store, faults) = FaultyStore::new(self.store.clone());
         let node = self.node_on(store, faults, name, settings);
-        node.clustered.settled().await;
+        node.clustered.wait_until_ready().await;
         node
     }
 
@@ -53,8 +54,9 @@ impl Cluster {
         let (store, faults) = FaultyStore::new(self.store.clone());
         let (bus, ears) = DeafBus::new(self.bus.clone());
         let clock = Arc::new(SystemClock);
-        let clustered = ClusteredStore::start(store, bus, keys, node_id(name), clock, Settings::default());
-        clustered.settled().await;
+        let clustered =
+            ClusteredStore::start(store, bus, keys, node_id(name), clock, NodeSettings::default());
+        clustered.wait_until_ready().await;
         TestNode { clustered, faults, ears }
     }
 
@@ -63,8 +65,8 @@ impl Cluster {
         let (bus, ears) = DeafBus::new(self.bus.clone());
         let clock = Arc::new(clock);
         let clustered =
-            ClusteredStore::start(store, bus, &ring(SECRET), node_id(name), clock, Settings::default());
-        clustered.settled().await;
+            ClusteredStore::start(store, bus, &ring(SECRET), node_id(name), clock, NodeSettings::default());
+        clustered.wait_until_ready().await;
         TestNode { clustered, faults, ears }
     }
 
@@ -73,7 +75,7 @@ impl Cluster {
         store: FaultyStore<MemoryStore>,
         faults: Faults,
         name: &str,
-        settings: Settings,
+        settings: NodeSettings,
     ) -> TestNode {
         let (bus, ears) = DeafBus::new(self.bus.clone());
         let clock = Arc::new(SystemClock);
@@ -127,7 +129,7 @@ impl<F, E> TestNode<F, E> {
 
     /// What may be read while the store cannot be asked.
     pub(crate) fn outdated(&self, key: &SessionKey, limit: Duration) -> Option<Lookup<Bytes>> {
-        self.clustered.lookup_outdated::<Bytes>(key, SystemClock.now(), limit).map(payload)
+        self.clustered.lookup_stale::<Bytes>(key, SystemClock.now(), limit).map(payload)
     }
 
     pub(crate) async fn create(&self) -> Record {
@@ -154,8 +156,12 @@ impl<F, E> TestNode<F, E> {
     }
 
     /// Moves the session of one record to the other.
-    pub(crate) async fn retire(&self, from: &Record, to: &Record) -> Result<RetireOutcome, StoreError> {
-        self.clustered.writes().retire(&moved(from, to.key), from.revision, TTL).await
+    pub(crate) async fn replace_with_tombstone(
+        &self,
+        from: &Record,
+        to: &Record,
+    ) -> Result<TombstoneOutcome, StoreError> {
+        self.clustered.writes().replace_with_tombstone(&moved(from, to.key), from.revision, TTL).await
     }
 }
 
@@ -243,9 +249,9 @@ pub(crate) fn buried(tombstone: &Tombstone) -> Entry {
     Sealer::new(&ring(SECRET)).seal_tombstone(tombstone)
 }
 
-/// Ends the session straight in the store, with a notice that no node can read.
+/// Ends the session straight in the store, with a invalidation that no node can read.
 pub(crate) async fn end_in(store: &MemoryStore, record: &Record) {
-    let deleted = store.delete(&buried(&ended(record)), TTL, Spare::Nothing, "not heard".into()).await;
+    let deleted = store.delete(&buried(&ended(record)), TTL, DeleteScope::Nothing, "not heard".into()).await;
     assert_eq!(deleted.unwrap(), DeleteOutcome::Deleted);
 }
 
@@ -258,10 +264,10 @@ pub(crate) async fn put(store: &MemoryStore, entry: &Entry) {
 /// As if another server had taken over that has this there.
 pub(crate) async fn take_over(cluster: &Cluster, node: &TestNode, entry: &Entry) {
     node.ears.close();
-    until("the node notices", async || !node.clustered.running()).await;
+    until("the node invalidations", async || !node.clustered.is_subscribed()).await;
     put(&cluster.store, entry).await;
     node.ears.open();
-    until("the node listens again", async || node.clustered.running()).await;
+    until("the node listens again", async || node.clustered.is_subscribed()).await;
 }
 
 /// Whether the store has a record of the session, and not only a tombstone.

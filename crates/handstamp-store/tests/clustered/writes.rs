@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handstamp_core::record::Record;
-use handstamp_store::{Lookup, RetireOutcome, SaveOutcome, Settings, Store, StoreError, TouchOutcome};
+use handstamp_store::{Lookup, NodeSettings, SaveOutcome, Store, StoreError, TombstoneOutcome, TouchOutcome};
 use handstamp_testkit::until;
 use tokio::time::{Instant, sleep};
 
@@ -15,7 +15,7 @@ async fn a_store_that_hangs_costs_no_more_than_the_budget() {
     let node = cluster.node("one").await;
     let first = node.create().await;
     node.faults.hang();
-    let settings = Settings::default();
+    let settings = NodeSettings::default();
 
     let started = Instant::now();
     assert!(matches!(node.load(&first.key).await, Err(StoreError::TimedOut)));
@@ -27,8 +27,8 @@ async fn a_store_that_hangs_costs_no_more_than_the_budget() {
     let value = entry(&second);
     let saved = writes.save(&second, first.revision, TTL, value).await;
     assert!(matches!(saved, Err(StoreError::TimedOut)));
-    assert!(writes.out_of_time());
-    let retired = writes.retire(&moved(&first, record().key), first.revision, TTL).await;
+    assert!(writes.deadline_passed());
+    let retired = writes.replace_with_tombstone(&moved(&first, record().key), first.revision, TTL).await;
     assert!(matches!(retired, Err(StoreError::TimedOut)), "the budget is for all writes together");
     assert_eq!(started.elapsed(), settings.save_budget);
 }
@@ -65,10 +65,10 @@ async fn retiring_drops_the_copy() {
     let node = cluster.node("one").await;
     let first = node.create().await;
     let tombstone = moved(&first, record().key);
-    let retire = |revision| node.clustered.writes().retire(&tombstone, revision, TTL);
-    assert_eq!(retire(first.revision.next().unwrap()).await.unwrap(), RetireOutcome::Conflict);
+    let retire = |revision| node.clustered.writes().replace_with_tombstone(&tombstone, revision, TTL);
+    assert_eq!(retire(first.revision.next().unwrap()).await.unwrap(), TombstoneOutcome::Conflict);
     assert_eq!(node.read(&first.key).await.unwrap(), found("first"));
-    assert_eq!(retire(first.revision).await.unwrap(), RetireOutcome::Retired);
+    assert_eq!(retire(first.revision).await.unwrap(), TombstoneOutcome::Replaced);
     assert_eq!(node.read(&first.key).await.unwrap(), Lookup::Moved);
 }
 
@@ -81,7 +81,7 @@ async fn a_session_that_is_to_be_ended_cannot_be_moved_away() {
     assert!(node.end(&record).await.is_err());
     node.faults.work();
     let other = node.create().await;
-    assert_eq!(node.retire(&record, &other).await.unwrap(), RetireOutcome::Gone);
+    assert_eq!(node.replace_with_tombstone(&record, &other).await.unwrap(), TombstoneOutcome::Gone);
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,7 +96,7 @@ async fn a_write_whose_answer_was_lost_is_asked_for_again() {
     assert_eq!(node.lookup(&first.key), Some(found("second")));
     let other = node.create().await;
     node.faults.lose_answers(1);
-    assert_eq!(node.retire(&second, &other).await.unwrap(), RetireOutcome::Retired);
+    assert_eq!(node.replace_with_tombstone(&second, &other).await.unwrap(), TombstoneOutcome::Replaced);
 }
 
 /// The save was done, and another has changed the record again since: to make it once more would be once too often.
@@ -130,11 +130,11 @@ async fn a_session_that_could_not_be_created_is_not_ended_later() {
     node.faults.fail();
     let value = entry(&record);
     assert!(node.clustered.writes().create(&record, TTL, value).await.is_err());
-    node.clustered.writes().take_back(&record.key).await;
+    node.clustered.writes().undo_create(&record.key).await;
     let calls = node.faults.calls();
     node.faults.work();
     sleep(MAX_STALENESS * 2).await;
-    assert!(node.clustered.healthy());
+    assert!(node.clustered.is_healthy());
     assert_eq!(node.faults.calls(), calls);
 }
 

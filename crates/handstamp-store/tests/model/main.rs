@@ -4,7 +4,7 @@
 //! tickets, subscriptions and fences; and a clock that ticks at any time. Every step may be late: a store's answer, a
 //! save's reply, a message. One subscription delivers in order; between two of them, and between a subscription and
 //! the store's answers, there is no order. A message is lost if there is no subscription when it is published, if that
-//! breaks before it is delivered, or if it has fallen silent, which nothing notices but the fence. Whatever a node could
+//! breaks before it is delivered, or if it has fallen silent, which nothing invalidations but the fence. Whatever a node could
 //! serve in a state counts as served, so that a read is no step of its own.
 //!
 //! Left out are several sessions, eviction and expiry, the TTL of an entry, errors and time-outs of the store, failovers,

@@ -18,7 +18,7 @@
 //!
 //! The scopes are small: two or three requests of the visitor, one of the attacker, one or two lost replies, two lost writes.
 //!
-//! The model leaves out caches, notices, expiry of sessions, several sessions in one browser, changes from one subject to another,
+//! The model leaves out caches, invalidations, expiry of sessions, several sessions in one browser, changes from one subject to another,
 //! cookies that are issued again under another key, scripts that are run after the node has given up, and a second failover.
 
 mod history;

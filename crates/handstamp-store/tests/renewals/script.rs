@@ -1,7 +1,7 @@
 //! The scripts that nodes have the store run, and what follows from each reply.
 
 use crate::protocol::Protocol;
-use crate::store::{DeleteOutcome, Id, Record, Renewal, RetireOutcome, SaveOutcome, Slot, Spare};
+use crate::store::{DeleteOutcome, DeleteScope, Id, Record, Renewal, SaveOutcome, Slot, TombstoneOutcome};
 use crate::world::World;
 
 /// The next script of a request or a job, with what the node needs for the scripts after it.
@@ -133,15 +133,15 @@ impl World {
             },
             Script::CatchUp(renewal, replacing) => self.catch_up(renewal, replacing, protocol),
             Script::TakeBack(id, failure) => {
-                let _ = self.store.delete(id, None, Spare::Nothing, self.in_flight(), protocol);
+                let _ = self.store.delete(id, None, DeleteScope::Nothing, self.in_flight(), protocol);
                 Next::Done(Outcome::Failed(failure))
             }
-            Script::End(id) => self.end(id, Spare::Successors, protocol),
+            Script::End(id) => self.end(id, DeleteScope::Successors, protocol),
             Script::EndPredecessor { id, predecessor } => {
                 self.erase(predecessor, None, protocol);
                 Next::Run(Script::EndSpared(id))
             }
-            Script::EndSpared(id) => self.end(id, Spare::Nothing, protocol),
+            Script::EndSpared(id) => self.end(id, DeleteScope::Nothing, protocol),
             Script::Erase { id, to, then } => match (self.erase(id, to, protocol), to) {
                 (DeleteOutcome::Moved(successor), None) => {
                     // Not followed: the visitor may have logged in there again.
@@ -173,18 +173,18 @@ impl World {
 
     fn retire(&mut self, renewal: Renewal, protocol: &Protocol) -> Next {
         match self.store.retire(&renewal, self.in_flight(), protocol) {
-            RetireOutcome::Retired => {
+            TombstoneOutcome::Replaced => {
                 self.remember(renewal.old, Some(renewal.new));
                 Next::Done(Outcome::Issued(renewal.new))
             }
-            RetireOutcome::Conflict => Next::Run(Script::LoadOld(renewal)),
+            TombstoneOutcome::Conflict => Next::Run(Script::LoadOld(renewal)),
             // Another request has renewed the session, and the browser may have either id.
-            RetireOutcome::Moved if renewal.handed_out => {
+            TombstoneOutcome::Moved if renewal.handed_out => {
                 self.store.history.exempt.insert(renewal.new);
                 Next::Done(Outcome::Issued(renewal.new))
             }
-            RetireOutcome::Moved => Next::Run(Script::TakeBack(renewal.new, Failure::Moved)),
-            RetireOutcome::Gone => renewal.old_is_gone(),
+            TombstoneOutcome::Moved => Next::Run(Script::TakeBack(renewal.new, Failure::Moved)),
+            TombstoneOutcome::Gone => renewal.old_is_gone(),
         }
     }
 
@@ -209,7 +209,7 @@ impl World {
     }
 
     fn erase(&mut self, id: Id, to: Option<Id>, protocol: &Protocol) -> DeleteOutcome {
-        let deleted = self.store.delete(id, to, Spare::Nothing, self.in_flight(), protocol);
+        let deleted = self.store.delete(id, to, DeleteScope::Nothing, self.in_flight(), protocol);
         self.remember(id, to);
         match (deleted, to) {
             (DeleteOutcome::Moved(successor), _) if !protocol.only_end_follows => {
@@ -221,7 +221,7 @@ impl World {
         deleted
     }
 
-    fn end(&mut self, id: Id, spare: Spare, protocol: &Protocol) -> Next {
+    fn end(&mut self, id: Id, spare: DeleteScope, protocol: &Protocol) -> Next {
         match self.store.delete(id, None, spare, self.in_flight(), protocol) {
             DeleteOutcome::Spared(predecessor) => Next::Run(Script::EndPredecessor { id, predecessor }),
             DeleteOutcome::Moved(successor) => {

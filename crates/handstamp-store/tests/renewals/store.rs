@@ -65,7 +65,7 @@ pub(crate) enum SaveOutcome {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Spare {
+pub(crate) enum DeleteScope {
     Nothing,
     /// Records that name a predecessor.
     Successors,
@@ -82,8 +82,8 @@ pub(crate) enum DeleteOutcome {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum RetireOutcome {
-    Retired,
+pub(crate) enum TombstoneOutcome {
+    Replaced,
     Conflict,
     Moved,
     Gone,
@@ -139,7 +139,7 @@ impl Store {
         &mut self,
         id: Id,
         to: Option<Id>,
-        spare: Spare,
+        spare: DeleteScope,
         witnesses: Set,
         protocol: &Protocol,
     ) -> DeleteOutcome {
@@ -147,7 +147,9 @@ impl Store {
             Slot::Empty => DeleteOutcome::Absent,
             Slot::Ended(_) => DeleteOutcome::Ended,
             Slot::Moved(successor, _) => DeleteOutcome::Moved(successor),
-            Slot::Record(Record { predecessor: Some(predecessor), .. }) if spare == Spare::Successors => {
+            Slot::Record(Record { predecessor: Some(predecessor), .. })
+                if spare == DeleteScope::Successors =>
+            {
                 DeleteOutcome::Spared(predecessor)
             }
             Slot::Record(_) => {
@@ -157,17 +159,22 @@ impl Store {
         }
     }
 
-    pub(crate) fn retire(&mut self, renewal: &Renewal, witnesses: Set, protocol: &Protocol) -> RetireOutcome {
+    pub(crate) fn retire(
+        &mut self,
+        renewal: &Renewal,
+        witnesses: Set,
+        protocol: &Protocol,
+    ) -> TombstoneOutcome {
         match self.load(renewal.old) {
-            Slot::Moved(to, _) if to == renewal.new => RetireOutcome::Retired,
-            Slot::Moved(..) => RetireOutcome::Moved,
-            Slot::Empty | Slot::Ended(_) => RetireOutcome::Gone,
-            Slot::Record(record) if record.revision != renewal.replacing => RetireOutcome::Conflict,
+            Slot::Moved(to, _) if to == renewal.new => TombstoneOutcome::Replaced,
+            Slot::Moved(..) => TombstoneOutcome::Moved,
+            Slot::Empty | Slot::Ended(_) => TombstoneOutcome::Gone,
+            Slot::Record(record) if record.revision != renewal.replacing => TombstoneOutcome::Conflict,
             Slot::Record(_) => {
                 let brief = protocol.tombstone_outlives != Outlives::ItsOwnRetirement;
                 let tombstone = Tombstone { brief, witnesses };
                 self.replace_by_tombstone(renewal.old, Some(renewal.new), tombstone, protocol);
-                RetireOutcome::Retired
+                TombstoneOutcome::Replaced
             }
         }
     }

@@ -89,13 +89,13 @@ impl RedisSentinel {
     }
 
     /// Lets a server go on. If another was promoted meanwhile, it takes itself for the primary until the sentinels
-    /// notice it.
+    /// invalidation it.
     pub fn resume(&self, index: usize) {
         self.servers[index].resume();
     }
 
     /// Starts a server anew. If another was promoted meanwhile, it takes itself for the primary until the sentinels
-    /// notice it. [`until_ok`](Self::until_ok) waits for that.
+    /// invalidation it. [`until_ok`](Self::until_ok) waits for that.
     pub async fn restart(&mut self, index: usize) {
         self.servers[index].restart().await;
     }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
-use handstamp::{Config, Runtime, Session, SessionData, SessionLayer};
+use handstamp::{Config, Session, SessionData, SessionLayer, Sessions};
 use http::{HeaderValue, Request, header};
 use serde::{Deserialize, Serialize};
 use tower::Service;
@@ -34,8 +34,8 @@ pub(crate) struct Routers {
 }
 
 /// Routers on a node whose store is in memory, and the requests to send to them.
-pub(crate) async fn prepare() -> (Runtime, Routers, Vec<Case>) {
-    let node = Runtime::start(Config::new().or_random_secret()).await.unwrap();
+pub(crate) async fn prepare() -> (Sessions, Routers, Vec<Case>) {
+    let node = Sessions::start(Config::new().secret_or_random()).await.unwrap();
     let bare = Router::new()
         .route("/read", get(async || "ada".to_owned()))
         .route("/plain", get(async || "ok"))

@@ -20,7 +20,7 @@ use self::lookalikes::Lookalikes;
 use self::redis::RedisSettings;
 pub(crate) use self::resolve::{Backend, Resolved};
 use self::secret::random_secret;
-use crate::Outage;
+use crate::OutagePolicy;
 use crate::outage::OutageSetting;
 
 /// The settings of a node, from the environment or from code: a method for each variable, named like it.
@@ -47,7 +47,7 @@ use crate::outage::OutageSetting;
 /// | `SESSION_MAX_SIZE` | the most bytes that a session's data may take, encoded | `65536` |
 /// | `SESSION_LOAD_BUDGET` | how long a request waits for Redis to read | `250ms` |
 /// | `SESSION_SAVE_BUDGET` | how long a request waits for Redis to write, retries included | `500ms` |
-/// | `SESSION_OUTAGE` | what reads get while Redis is away: `serve`: what the local cache holds, for `LOCAL_CACHE_TTL`; `serve:20s`: the same for 20 seconds; `refuse`: 503; `anonymous`: no session, and 503 for writes: see [`Outage`](crate::Outage) | `serve` |
+/// | `SESSION_OUTAGE` | what reads get while Redis is away: `serve`: what the local cache holds, for `LOCAL_CACHE_TTL`; `serve:20s`: the same for 20 seconds; `refuse`: 503; `anonymous`: no session, and 503 for writes: see [`OutagePolicy`](crate::OutagePolicy) | `serve` |
 /// | `SESSION_END_ON_REUSE` | `true`: a session ends when a request looks up an id that it had, with the same user, until more than `SESSION_SAVE_BUDGET` and less than half a minute ago | `false`: it is counted |
 /// | `SESSION_INSECURE_PLAIN_HTTP` | `true`: cookies called `<namespace>-id`, without `Secure` and `__Host-`, for development | `false` |
 /// | `SESSION_TRUSTED_ORIGINS` | other origins whose pages may log visitors out: `https://shop.example,https://admin.example:8443` | none |
@@ -59,7 +59,7 @@ use crate::outage::OutageSetting;
 /// Durations are written as `500ms`, `30s`, `15m`, `24h`, `7d` or `2w`; months and years are refused, as `30M` would be
 /// months. A variable that is set but empty counts as not set. Quotes around a value are refused, because they are a part
 /// of it where no shell has taken them away; a password may have them. Nothing is checked before
-/// [`Runtime::start`](crate::Runtime::start), which names all that is wrong in one error. The error repeats no secret and no
+/// [`Sessions::start`](crate::Sessions::start), which names all that is wrong in one error. The error repeats no secret and no
 /// value of more than 16 characters.
 ///
 /// # The secret
@@ -145,16 +145,16 @@ impl Config {
     }
 
     /// Whether these settings name a Redis, be it one server or several, or try to with a variable such as `REDIS_HOST`, which
-    /// [`Runtime::start`](crate::Runtime::start) refuses. Otherwise sessions live in this process.
+    /// [`Sessions::start`](crate::Sessions::start) refuses. Otherwise sessions live in this process.
     #[must_use]
-    pub fn names_redis(&self) -> bool {
+    pub fn uses_redis(&self) -> bool {
         self.redis.names_servers() || !self.redis.misnamed().is_empty()
     }
 
     /// Makes a random secret, unless there is one. Sessions then end with this process; clones of these settings
     /// share it, and with it their sessions.
     #[must_use]
-    pub fn or_random_secret(mut self) -> Self {
+    pub fn secret_or_random(mut self) -> Self {
         if self.session_secret.is_none() {
             match random_secret() {
                 Ok(secret) => self.session_secret = Some(secret),
@@ -168,7 +168,7 @@ impl Config {
     ///
     /// Programs that share a Redis and a secret take each other's sessions for their own unless their namespaces differ.
     #[must_use]
-    pub fn or_session_namespace(mut self, namespace: impl Into<String>) -> Self {
+    pub fn namespace_or(mut self, namespace: impl Into<String>) -> Self {
         self.session_namespace.get_or_insert_with(|| namespace.into());
         self
     }
@@ -251,7 +251,7 @@ impl Config {
     }
 
     /// The origins whose pages may log visitors out, comma-separated, besides the site that the request is sent to:
-    /// `https://shop.example,https://admin.shop.example:8443`. See [`Routes::trusted_origin`](crate::Routes::trusted_origin).
+    /// `https://shop.example,https://admin.shop.example:8443`. See [`SessionRoutes::trusted_origin`](crate::SessionRoutes::trusted_origin).
     #[must_use]
     pub fn session_trusted_origins(mut self, origins: impl Into<String>) -> Self {
         self.trusted_origins = Some(origins.into());
@@ -280,17 +280,17 @@ impl Config {
         self
     }
 
-    /// What to do about reads while the store cannot be reached. Default: [`Outage::Serve`] for as long as the local
+    /// What to do about reads while the store cannot be reached. Default: [`OutagePolicy::ServeStale`] for as long as the local
     /// cache keeps a session.
     #[must_use]
-    pub fn session_outage(mut self, outage: Outage) -> Self {
+    pub fn session_outage(mut self, outage: OutagePolicy) -> Self {
         self.session_outage = Some(OutageSetting::Is(outage));
         self
     }
 
     /// Whether a session ends when a request uses an id from before a renewal, later than a request that was in flight then
     /// would. An attacker with an old id can then log the visitor out. Otherwise the request gets no session and is counted
-    /// ([`Runtime::reused_ids`](crate::Runtime::reused_ids)). Default: `false`.
+    /// ([`Sessions::reused_ids`](crate::Sessions::reused_ids)). Default: `false`.
     #[must_use]
     pub fn session_end_on_reuse(mut self, end: bool) -> Self {
         self.session_end_on_reuse = Some(end);

@@ -5,7 +5,7 @@ use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::Encoding;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::Settings;
+use handstamp_store::NodeSettings;
 
 use super::duration::format_duration;
 use super::error::Problem;
@@ -14,7 +14,7 @@ use super::vars::Value;
 use super::{Config, ConfigError};
 use crate::outage::OutageSetting;
 use crate::session::MAX_DECODED;
-use crate::{Origin, Outage};
+use crate::{Origin, OutagePolicy};
 
 /// Settings that have been checked, as the node needs them.
 #[derive(Clone, Debug)]
@@ -24,11 +24,11 @@ pub(crate) struct Resolved {
     pub(crate) labels: Labels,
     pub(crate) node_id: NodeId,
     pub(crate) timeouts: Timeouts,
-    pub(crate) node: Settings,
+    pub(crate) node: NodeSettings,
     pub(crate) max_size: usize,
     pub(crate) encoding: Encoding,
     pub(crate) plain_http: bool,
-    pub(crate) outage: Outage,
+    pub(crate) outage: OutagePolicy,
     pub(crate) trusted_origins: Vec<Origin>,
 }
 
@@ -206,7 +206,7 @@ impl Config {
     }
 
     /// Settings of the cache that contradict others.
-    fn check_cache(&self, node: &Settings, max_size: usize, problems: &mut Vec<Problem>) {
+    fn check_cache(&self, node: &NodeSettings, max_size: usize, problems: &mut Vec<Problem>) {
         let largest = max_size.saturating_mul(3).saturating_add(BESIDE_THE_DATA);
         if (1..largest).contains(&node.cache_max_bytes) {
             let complaint = format_args!(
@@ -221,7 +221,8 @@ impl Config {
             ("LOCAL_CACHE_MAX_BYTES", node.cache_max_bytes == 0),
         ];
         let off = no_cache.into_iter().find_map(|(name, off)| off.then_some(name));
-        if let (Some(off), Some(OutageSetting::Is(Outage::Serve(limit)))) = (off, self.session_outage)
+        if let (Some(off), Some(OutageSetting::Is(OutagePolicy::ServeStale(limit)))) =
+            (off, self.session_outage)
             && !limit.is_zero()
         {
             let complaint = format_args!(
@@ -232,9 +233,9 @@ impl Config {
         }
     }
 
-    fn node_settings(&self, problems: &mut Vec<Problem>) -> Settings {
-        let defaults = Settings::default();
-        let settings = Settings {
+    fn node_settings(&self, problems: &mut Vec<Problem>) -> NodeSettings {
+        let defaults = NodeSettings::default();
+        let settings = NodeSettings {
             cache_ttl: self.local_cache_ttl.unwrap_or(defaults.cache_ttl),
             cache_max_entries: self.local_cache_max_size.unwrap_or(defaults.cache_max_entries),
             cache_max_bytes: self.local_cache_max_bytes.unwrap_or(defaults.cache_max_bytes),

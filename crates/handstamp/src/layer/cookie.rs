@@ -29,7 +29,7 @@ pub enum SameSite {
     /// Always: for pages that other sites embed, and for logins that end with a post from another site, such as
     /// OpenID Connect with `response_mode=form_post`.
     ///
-    /// Every site can then make requests in the visitor's name. Routes that change something need a protection of their
+    /// Every site can then make requests in the visitor's name. SessionRoutes that change something need a protection of their
     /// own, such as `tower_http::csrf`. The routes of this crate have it.
     None,
 }
@@ -82,7 +82,7 @@ impl SessionCookie {
 
     /// The header that gives the browser the id of a session that ends after `left` at the latest.
     pub(crate) fn set(&self, id: &SessionId, left: Duration) -> HeaderValue {
-        let mut cookie = self.cookie(self.signer.seal(id));
+        let mut cookie = self.cookie(self.signer.sign(id));
         if self.persistent {
             // Zero would remove it.
             let max_age = left.min(MAX_AGE).as_secs().max(1);

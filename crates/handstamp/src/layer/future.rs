@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::keep_alive::KeepAlive;
 use super::respond::{self, Marks};
-use crate::session::{Exchange, Finish, Outcome};
+use crate::session::{Finish, Outcome, RequestSession};
 use crate::{SessionData, SessionError};
 
 pin_project! {
@@ -42,16 +42,16 @@ pin_project! {
     enum State<F, T: SessionData, B> {
         // ## Handle => Commit   when the store has to be written to
         // ## Handle => done     otherwise: all that is read goes this way
-        Handle { #[pin] handler: F, exchange: Arc<Exchange<T>>, keep_alive: KeepAlive },
+        Handle { #[pin] handler: F, exchange: Arc<RequestSession<T>>, keep_alive: KeepAlive },
         // ## Commit => done     with the handler's response, or an error in its place
-        Commit { commit: JoinHandle<Outcome>, exchange: Arc<Exchange<T>>, response: Option<Response<B>> },
+        Commit { commit: JoinHandle<Outcome>, exchange: Arc<RequestSession<T>>, response: Option<Response<B>> },
         // ## Nested => done     the layer further out does the rest
         Nested { #[pin] handler: F },
     }
 }
 
 impl<F, T: SessionData, B> ResponseFuture<F, T, B> {
-    pub(super) fn new(handler: F, exchange: Arc<Exchange<T>>) -> Self {
+    pub(super) fn new(handler: F, exchange: Arc<RequestSession<T>>) -> Self {
         Self { state: State::Handle { handler, exchange, keep_alive: KeepAlive::default() } }
     }
 
@@ -117,7 +117,7 @@ where
 }
 
 /// Notes a panic that passes through the layer, also if the handler has given its session away.
-struct NotePanic<'e, T: SessionData>(&'e Exchange<T>);
+struct NotePanic<'e, T: SessionData>(&'e RequestSession<T>);
 
 impl<T: SessionData> Drop for NotePanic<'_, T> {
     fn drop(&mut self) {

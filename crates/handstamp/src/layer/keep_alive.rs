@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::session::{Exchange, LastUse, Touch};
+use crate::session::{LastUse, RequestSession, Touch};
 use crate::{SessionData, SessionError};
 
 /// Keeps a session alive while its request is in progress, however long that takes.
@@ -30,7 +30,7 @@ enum Step {
 
 impl KeepAlive {
     /// To be called whenever the handler has to wait.
-    pub(super) fn poll<T: SessionData>(&mut self, exchange: &Arc<Exchange<T>>, cx: &mut Context<'_>) {
+    pub(super) fn poll<T: SessionData>(&mut self, exchange: &Arc<RequestSession<T>>, cx: &mut Context<'_>) {
         loop {
             self.step = match &mut self.step {
                 Step::Idle => {

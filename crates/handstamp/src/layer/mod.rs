@@ -16,24 +16,24 @@ pub use self::future::ResponseFuture;
 pub use self::respond::CacheControl;
 pub use self::service::SessionService;
 pub(crate) use self::shared::Shared;
-use crate::{Outage, Runtime, SessionData};
+use crate::{OutagePolicy, SessionData, Sessions};
 
 /// Gives every request behind it a [`Session<T>`](crate::Session).
 ///
 /// ```
 /// use axum::Router;
 /// use axum::routing::get;
-/// use handstamp::{Config, Runtime, Session, SessionLayer};
+/// use handstamp::{Config, Sessions, Session, SessionLayer};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Clone, Default, Deserialize, Serialize)]
 /// # struct UserSession { visits: u64 }
 /// # impl handstamp::SessionData for UserSession {}
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let runtime = Runtime::start(Config::from_env()).await?;
+/// let sessions = Sessions::start(Config::from_env()).await?;
 /// let app: Router = Router::new()
 ///     .route("/", get(|session: Session<UserSession>| async move { session.get().visits.to_string() }))
-///     .layer(SessionLayer::<UserSession>::new(&runtime));
+///     .layer(SessionLayer::<UserSession>::new(&sessions));
 /// # Ok(())
 /// # }
 /// ```
@@ -42,8 +42,8 @@ use crate::{Outage, Runtime, SessionData};
 /// extracted. After the handler it carries out what the handler wanted of the session, whatever its status:
 ///
 /// - A change is saved before the answer leaves. If the store fails, the answer is 503 instead of the
-///   handler's; if the session was ended meanwhile, 401 (see [`on_gone`](Self::on_gone)); if it has moved to another id meanwhile, or other
-///   requests kept changing it, 409 (see [`on_conflict`](Self::on_conflict)).
+///   handler's; if the session was ended meanwhile, 401 (see [`gone_status`](Self::gone_status)); if it has moved to another id meanwhile, or other
+///   requests kept changing it, 409 (see [`conflict_status`](Self::conflict_status)).
 /// - Responses of handlers that looked at the session carry `Vary: Cookie`. If the session existed, they carry
 ///   [`Cache-Control: private, no-cache`](Self::cache_control) too, unless the handler has set a `Cache-Control`.
 /// - Responses that set or remove the cookie carry `Cache-Control: no-store`. Headers that caches obey instead (`Expires`,
@@ -64,7 +64,7 @@ use crate::{Outage, Runtime, SessionData};
 /// # use std::time::Duration;
 /// # use axum::http::StatusCode;
 /// # use axum::{Router, routing::get};
-/// # use handstamp::{Config, Runtime, Session, SessionLayer};
+/// # use handstamp::{Config, Sessions, Session, SessionLayer};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Clone, Default, Deserialize, Serialize)]
 /// # struct UserSession { visits: u64 }
@@ -72,13 +72,13 @@ use crate::{Outage, Runtime, SessionData};
 /// # async fn require_login(session: Session<UserSession>, request: axum::extract::Request, next: axum::middleware::Next)
 /// #     -> axum::response::Response { next.run(request).await }
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// # let runtime = Runtime::start(Config::new()).await?;
+/// # let sessions = Sessions::start(Config::new()).await?;
 /// use tower_http::catch_panic::CatchPanicLayer;
 ///
 /// let app: Router = Router::new()
 ///     .route("/", get(|session: Session<UserSession>| async move { session.get().visits.to_string() }))
 ///     .layer(axum::middleware::from_fn(require_login))        // uses the session: before the layer
-///     .layer(SessionLayer::<UserSession>::new(&runtime))
+///     .layer(SessionLayer::<UserSession>::new(&sessions))
 ///     .layer(CatchPanicLayer::new());                         // and all that does not: after it
 /// # Ok(())
 /// # }
@@ -98,11 +98,11 @@ pub struct SessionLayer<T: SessionData> {
 }
 
 impl<T: SessionData> SessionLayer<T> {
-    /// A layer on this runtime, with the cookie `__Host-id`. Over plain http
+    /// A layer on these sessions, with the cookie `__Host-id`. Over plain http
     /// ([`session_insecure_plain_http`](crate::Config::session_insecure_plain_http)) it is `<namespace>-id`.
     #[must_use]
-    pub fn new(runtime: &Runtime) -> Self {
-        Self { shared: Arc::new(Shared::new(runtime.clone())) }
+    pub fn new(sessions: &Sessions) -> Self {
+        Self { shared: Arc::new(Shared::new(sessions.clone())) }
     }
 
     /// Calls the cookie `__Host-<name>`; over plain http `<namespace>-<name>`, with `~` for `:`. Default: `id`.
@@ -155,7 +155,7 @@ impl<T: SessionData> SessionLayer<T> {
     /// The status of the answer when the session was ended while a request was changing it, so that what the
     /// handler says was done is not. Default: 401.
     #[must_use]
-    pub fn on_gone(mut self, status: StatusCode) -> Self {
+    pub fn gone_status(mut self, status: StatusCode) -> Self {
         self.shared_mut().set_gone_status(status);
         self
     }
@@ -166,14 +166,14 @@ impl<T: SessionData> SessionLayer<T> {
     /// It is also the status where the session has moved to another id before it could be changed, with a login for example. The browser
     /// has the cookie of that id, or is about to get it, so a second attempt may succeed.
     #[must_use]
-    pub fn on_conflict(mut self, status: StatusCode) -> Self {
+    pub fn conflict_status(mut self, status: StatusCode) -> Self {
         self.shared_mut().set_conflict_status(status);
         self
     }
 
     /// What to do about reads while the store cannot be reached. Default: what `SESSION_OUTAGE` says.
     #[must_use]
-    pub fn outage(mut self, outage: Outage) -> Self {
+    pub fn outage(mut self, outage: OutagePolicy) -> Self {
         self.shared_mut().set_outage(outage);
         self
     }

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::{ResponseFuture, Shared};
 use crate::SessionData;
-use crate::session::Exchange;
+use crate::session::RequestSession;
 
 /// What [`SessionLayer`](super::SessionLayer) makes of a service.
 pub struct SessionService<S, T: SessionData> {
@@ -40,7 +40,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let newest = newest::<T>(request.extensions());
-        let same = |exchange: &&Arc<Exchange<T>>| exchange.shared().is_same_session(&self.shared);
+        let same = |exchange: &&Arc<RequestSession<T>>| exchange.shared().is_same_session(&self.shared);
         if let Some(exchange) = successors(newest.as_ref(), |exchange| exchange.outer()).find(same) {
             use_again(request.extensions_mut(), exchange, newest.as_ref());
             return ResponseFuture::nested(self.inner.call(request));
@@ -48,7 +48,7 @@ where
         let presented = self.shared.cookie().find(request.headers());
         let passive = !matches!(presented, Presented::Nothing) && is_prefetch(request.headers());
         hide_cookies(request.headers_mut());
-        let exchange = Arc::new(Exchange::new(self.shared.clone(), presented, passive, newest));
+        let exchange = Arc::new(RequestSession::new(self.shared.clone(), presented, passive, newest));
         add(request.extensions_mut(), exchange.clone());
         ResponseFuture::new(self.inner.call(request), exchange)
     }
@@ -56,15 +56,15 @@ where
 
 /// The newest exchange of a request, where one of a layer further out is in use again.
 #[derive(Clone)]
-struct Newest<T: SessionData>(Arc<Exchange<T>>);
+struct Newest<T: SessionData>(Arc<RequestSession<T>>);
 
 /// The newest exchange of a request for sessions of this type, from which all others can be reached.
-fn newest<T: SessionData>(extensions: &Extensions) -> Option<Arc<Exchange<T>>> {
-    let in_use = extensions.get::<Arc<Exchange<T>>>()?;
+fn newest<T: SessionData>(extensions: &Extensions) -> Option<Arc<RequestSession<T>>> {
+    let in_use = extensions.get::<Arc<RequestSession<T>>>()?;
     Some(extensions.get::<Newest<T>>().map_or(in_use, |newest| &newest.0).clone())
 }
 
-fn add<T: SessionData>(extensions: &mut Extensions, exchange: Arc<Exchange<T>>) {
+fn add<T: SessionData>(extensions: &mut Extensions, exchange: Arc<RequestSession<T>>) {
     if exchange.outer().is_some() {
         extensions.remove::<Newest<T>>();
     }
@@ -74,8 +74,8 @@ fn add<T: SessionData>(extensions: &mut Extensions, exchange: Arc<Exchange<T>>) 
 /// Makes extractors take the session of this exchange, as those before a layer for another cookie did.
 fn use_again<T: SessionData>(
     extensions: &mut Extensions,
-    exchange: &Arc<Exchange<T>>,
-    newest: Option<&Arc<Exchange<T>>>,
+    exchange: &Arc<RequestSession<T>>,
+    newest: Option<&Arc<RequestSession<T>>>,
 ) {
     extensions.insert(exchange.clone());
     if let Some(newest) = newest {

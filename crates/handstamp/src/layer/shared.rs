@@ -8,36 +8,36 @@ use handstamp_core::keys::KeyAge;
 use handstamp_core::record::Encoding;
 use handstamp_core::time::Timestamp;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{ClusteredStore, Decoded, Loaded, Lookup, SaveOutcome, TouchOutcome, Writes};
+use handstamp_store::{ClusteredStore, Decoded, Loaded, Lookup, SaveOutcome, TouchOutcome, WriteScope};
 use http::StatusCode;
 use tokio::task::JoinHandle;
 
 use super::cookie::{InvalidCookieName, SameSite, SessionCookie};
 use super::respond::{CacheControl, Statuses};
 use crate::session::{Queues, Snapshot, Touch, Unreadable};
-use crate::{Outage, Runtime, SessionData, SessionError};
+use crate::{OutagePolicy, SessionData, SessionError, Sessions};
 
 /// What all requests of a layer have in common.
 #[derive(Clone)]
 pub(crate) struct Shared<T> {
-    runtime: Runtime,
+    sessions: Sessions,
     cookie: SessionCookie,
     statuses: Statuses,
     cache_control: CacheControl,
-    outage: Outage,
+    outage: OutagePolicy,
     last_writer_wins: bool,
     queues: Arc<Queues<T>>,
     claimed: Arc<AtomicBool>,
 }
 
 impl<T: SessionData> Shared<T> {
-    pub(super) fn new(runtime: Runtime) -> Self {
-        let cookie = SessionCookie::new(runtime.keys(), runtime.plain_http());
+    pub(super) fn new(sessions: Sessions) -> Self {
+        let cookie = SessionCookie::new(sessions.keys(), sessions.plain_http());
         let statuses = Statuses { gone: StatusCode::UNAUTHORIZED, conflict: StatusCode::CONFLICT };
-        let outage = runtime.outage();
+        let outage = sessions.outage();
         let queues = Arc::new(Queues::new());
         Self {
-            runtime,
+            sessions,
             cookie,
             statuses,
             cache_control: CacheControl::default(),
@@ -50,7 +50,7 @@ impl<T: SessionData> Shared<T> {
 
     pub(super) fn set_cookie_name(&mut self, name: &str) -> Result<(), InvalidCookieName> {
         self.claimed = Arc::default();
-        self.cookie.rename(self.runtime.keys(), name)
+        self.cookie.rename(self.sessions.keys(), name)
     }
 
     pub(super) fn set_same_site(&mut self, same_site: SameSite) {
@@ -77,7 +77,7 @@ impl<T: SessionData> Shared<T> {
         self.statuses.conflict = status;
     }
 
-    pub(super) fn set_outage(&mut self, outage: Outage) {
+    pub(super) fn set_outage(&mut self, outage: OutagePolicy) {
         self.outage = outage;
     }
 
@@ -90,7 +90,7 @@ impl<T: SessionData> Shared<T> {
     /// Once for each layer: some routers apply theirs again and again.
     pub(super) fn claim_cookie(&self) {
         if !self.claimed.swap(true, Ordering::Relaxed) {
-            self.runtime.claim_cookie::<T>(self.cookie.name());
+            self.sessions.claim_cookie::<T>(self.cookie.name());
         }
     }
 
@@ -106,7 +106,7 @@ impl<T: SessionData> Shared<T> {
         self.cache_control
     }
 
-    pub(crate) fn outage(&self) -> Outage {
+    pub(crate) fn outage(&self) -> OutagePolicy {
         self.outage
     }
 
@@ -119,29 +119,29 @@ impl<T: SessionData> Shared<T> {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.runtime.is_draining()
+        self.sessions.is_draining()
     }
 
     pub(crate) fn store(&self) -> &ClusteredStore {
-        self.runtime.store()
+        self.sessions.store()
     }
 
     pub(crate) fn namespace(&self) -> &Namespace {
-        self.runtime.keys().namespace()
+        self.sessions.keys().namespace()
     }
 
     pub(crate) fn labels(&self) -> &Labels {
-        self.runtime.labels()
+        self.sessions.labels()
     }
 
     pub(crate) fn timeouts(&self) -> &Timeouts {
-        self.runtime.timeouts()
+        self.sessions.timeouts()
     }
 
     /// How long a record that is written `now` may be kept; `None` when its absolute deadline has passed. Without the store's
     /// time, the deadline says nothing.
     pub(crate) fn time_to_live(&self, now: Timestamp, deadline: Timestamp) -> Option<Duration> {
-        if self.store().knows_time() {
+        if self.store().is_time_known() {
             self.timeouts().time_to_live(now, deadline)
         } else {
             Some(self.timeouts().idle)
@@ -149,11 +149,11 @@ impl<T: SessionData> Shared<T> {
     }
 
     pub(crate) fn encoding(&self) -> Encoding {
-        self.runtime.encoding()
+        self.sessions.encoding()
     }
 
     pub(crate) fn max_size(&self) -> usize {
-        self.runtime.max_size()
+        self.sessions.max_size()
     }
 
     /// Runs `work` to its end, whoever waits for it.
@@ -161,7 +161,7 @@ impl<T: SessionData> Shared<T> {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.runtime.spawn(work)
+        self.sessions.spawn(work)
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -169,12 +169,12 @@ impl<T: SessionData> Shared<T> {
     }
 
     pub(crate) fn enter_runtime(&self) -> tokio::runtime::EnterGuard<'_> {
-        self.runtime.enter()
+        self.sessions.enter()
     }
 
     /// Whether a layer with these settings stands for the same sessions as this one.
     pub(super) fn is_same_session(&self, other: &Self) -> bool {
-        self.cookie.name() == other.cookie.name() && self.runtime.is_same(&other.runtime)
+        self.cookie.name() == other.cookie.name() && self.sessions.is_same(&other.sessions)
     }
 
     /// What the local cache knows of a session, or else the store.
@@ -217,24 +217,25 @@ impl<T: SessionData> Shared<T> {
     /// What the store knows of a session now, within the budget of these writes.
     pub(crate) async fn load_within(
         &self,
-        writes: Writes<'_>,
+        writes: WriteScope<'_>,
         key: &SessionKey,
     ) -> Result<Lookup<Arc<Snapshot<T>>>, SessionError> {
         writes.load(key, |loaded| self.decode(loaded)).await
     }
 
     /// What may be served of a session in an outage.
-    pub(crate) fn lookup_outdated(&self, key: &SessionKey) -> Option<Lookup<Arc<Snapshot<T>>>> {
-        let Outage::Serve(limit) = self.outage else { return None };
-        self.store().lookup_outdated(key, self.now(), limit)
+    pub(crate) fn lookup_stale(&self, key: &SessionKey) -> Option<Lookup<Arc<Snapshot<T>>>> {
+        let OutagePolicy::ServeStale(limit) = self.outage else { return None };
+        self.store().lookup_stale(key, self.now(), limit)
     }
 
     fn decode(&self, loaded: Loaded) -> Result<Decoded<Snapshot<T>>, SessionError> {
-        let report = |unreadable: &Unreadable| self.runtime.report().unreadable(unreadable, self.now());
+        let report = |unreadable: &Unreadable| self.sessions.report().unreadable(unreadable, self.now());
         let (store, now) = (self.store(), self.store().timestamp());
         let contested = loaded.is_contested(now, self.timeouts().touch_interval());
         let reseal = loaded.key_age == KeyAge::Other && !contested;
-        let decoded = Snapshot::decode(loaded, now, store.knows_time(), self.now(), self.timeouts(), report)?;
+        let decoded =
+            Snapshot::decode(loaded, now, store.is_time_known(), self.now(), self.timeouts(), report)?;
         if let Decoded::Session { entry, .. } = &decoded
             && reseal
         {
@@ -246,12 +247,12 @@ impl<T: SessionData> Shared<T> {
     /// A response of the handler was replaced because of this error.
     pub(crate) fn report_failure(&self, error: &SessionError) {
         if !matches!(error, SessionError::Gone | SessionError::Moved | SessionError::Conflict) {
-            self.runtime.report().failure(error, self.now());
+            self.sessions.report().failure(error, self.now());
         }
     }
 
     pub(crate) fn report_lost_change(&self) {
-        self.runtime.report().lost_change(self.now());
+        self.sessions.report().lost_change(self.now());
     }
 
     /// Extends the life of a session that has not been extracted yet, if it is time for that.
@@ -289,7 +290,7 @@ impl<T: SessionData> Shared<T> {
     pub(crate) async fn confirm(
         &self,
         session: &Snapshot<T>,
-        writes: Writes<'_>,
+        writes: WriteScope<'_>,
     ) -> Result<Option<Duration>, SessionError> {
         writes.learn_time().await?;
         let now = self.store().timestamp();
@@ -344,7 +345,7 @@ mod tests {
     /// Whoever is at the head of a queue decides for all who wait there.
     #[tokio::test]
     async fn who_replays_never_waits_together_with_who_overwrites() {
-        let strict = Shared::<Nothing>::new(Runtime::start(Config::new()).await.unwrap());
+        let strict = Shared::<Nothing>::new(Sessions::start(Config::new()).await.unwrap());
         let mut careless = strict.clone();
         assert!(Arc::ptr_eq(&strict.queues, &careless.queues));
         careless.set_last_writer_wins();

@@ -5,12 +5,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 
-use crate::Runtime;
+use crate::Sessions;
 
-pub(super) fn routes<S: Clone + Send + Sync + 'static>(runtime: Runtime, path: &str) -> Router<S> {
-    let ready = runtime.clone();
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(sessions: Sessions, path: &str) -> Router<S> {
+    let ready = sessions.clone();
     Router::new()
-        .route(path, get(async move || health(&runtime)))
+        .route(path, get(async move || health(&sessions)))
         .route(&format!("{path}/live"), get(async || answer(true, &Probe { status: "ok" })))
         .route(&format!("{path}/ready"), get(async move || readiness(&ready)))
 }
@@ -28,23 +28,23 @@ struct Probe {
     status: &'static str,
 }
 
-fn health(runtime: &Runtime) -> Response {
-    let (redis, coordinator_running) = (runtime.healthy(), runtime.running());
+fn health(sessions: &Sessions) -> Response {
+    let (redis, coordinator_running) = (sessions.is_healthy(), sessions.is_subscribed());
     let status = match (redis, coordinator_running) {
-        (true, true) if !runtime.knows_time() => "degraded",
+        (true, true) if !sessions.is_time_known() => "degraded",
         // Sessions go by the store's clock; but all else on this machine does not.
-        (true, true) if runtime.clock_is_off() || runtime.lacks_a_secret() => "degraded",
+        (true, true) if sessions.is_clock_skewed() || sessions.is_missing_secret() => "degraded",
         (true, true) => "ok",
         (true, false) => "degraded",
-        (false, _) if runtime.healthy_in_part() => "degraded",
+        (false, _) if sessions.is_partly_healthy() => "degraded",
         (false, _) => "unhealthy",
     };
-    let health = Health { status, redis, coordinator_running, cache_size: runtime.size() };
+    let health = Health { status, redis, coordinator_running, cache_size: sessions.cached_sessions() };
     answer(redis && coordinator_running, &health)
 }
 
-fn readiness(runtime: &Runtime) -> Response {
-    let ready = runtime.ready();
+fn readiness(sessions: &Sessions) -> Response {
+    let ready = sessions.is_ready();
     answer(ready, &Probe { status: if ready { "ok" } else { "unavailable" } })
 }
 

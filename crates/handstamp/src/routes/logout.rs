@@ -39,21 +39,21 @@ pub struct LocalPath(HeaderValue);
 /// The text is no path on this site: it must begin with `/`, but not with `//` or `/\`, and be visible ASCII.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("not a path on this site: it must begin with one `/`, and consist of visible ASCII without `\\`")]
-pub struct NotALocalPath;
+pub struct InvalidLocalPath;
 
 impl FromStr for LocalPath {
-    type Err = NotALocalPath;
+    type Err = InvalidLocalPath;
 
-    fn from_str(path: &str) -> Result<Self, NotALocalPath> {
+    fn from_str(path: &str) -> Result<Self, InvalidLocalPath> {
         let local = path.starts_with('/') && !path.starts_with("//");
         let harmless = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         // `%2f` at the beginning becomes a slash in some proxies.
         let plain =
             !path.to_ascii_lowercase().starts_with("/%2f") && !path.to_ascii_lowercase().starts_with("/%5c");
         if !(local && harmless && plain) {
-            return Err(NotALocalPath);
+            return Err(InvalidLocalPath);
         }
-        HeaderValue::from_str(path).map(Self).map_err(|_| NotALocalPath)
+        HeaderValue::from_str(path).map(Self).map_err(|_| InvalidLocalPath)
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
             "/bye\r\nx: y",
             "/ä",
         ] {
-            assert_eq!(path.parse::<LocalPath>(), Err(NotALocalPath), "{path:?}");
+            assert_eq!(path.parse::<LocalPath>(), Err(InvalidLocalPath), "{path:?}");
         }
     }
 }

@@ -9,23 +9,23 @@ use std::marker::PhantomData;
 
 use axum::Router;
 
-pub use self::logout::{LocalPath, NotALocalPath};
+pub use self::logout::{InvalidLocalPath, LocalPath};
 pub use self::origin::{InvalidOrigin, Origin};
-use crate::{Runtime, SessionData};
+use crate::{SessionData, Sessions};
 
 /// `/health`, `/health/live`, `/health/ready` and `POST /logout`, to merge into the application's router.
 ///
 /// ```
-/// # use handstamp::{Config, Routes, Runtime, SessionLayer};
+/// # use handstamp::{Config, SessionRoutes, Sessions, SessionLayer};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Clone, Default, Deserialize, Serialize)]
 /// # struct UserSession { visits: u64 }
 /// # impl handstamp::SessionData for UserSession {}
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// # let runtime = Runtime::start(Config::new()).await?;
-/// let routes = Routes::<UserSession>::new(&runtime).health_at("/healthz").after_logout("/".parse()?);
+/// # let sessions = Sessions::start(Config::new()).await?;
+/// let routes = SessionRoutes::<UserSession>::new(&sessions).health_path("/healthz").redirect_after_logout("/".parse()?);
 /// let app: axum::Router =
-///     axum::Router::new().merge(routes).layer(SessionLayer::<UserSession>::new(&runtime));
+///     axum::Router::new().merge(routes).layer(SessionLayer::<UserSession>::new(&sessions));
 /// # Ok(())
 /// # }
 /// ```
@@ -34,7 +34,7 @@ use crate::{Runtime, SessionData};
 /// |---|---|
 /// | `GET /health` | 200 when the store can be reached and takes writes, and the coordinator runs, else 503; see below |
 /// | `GET /health/live` | 200 as long as the process serves |
-/// | `GET /health/ready` | 200, but 503 in an outage that the [policy](crate::Outage) does not cover, as long as the store has never taken writes, and from [`Runtime::drain`] on |
+/// | `GET /health/ready` | 200, but 503 in an outage that the [policy](crate::OutagePolicy) does not cover, as long as the store has never taken writes, and from [`Sessions::drain`] on |
 /// | `POST /logout` | 204, or 303 to a path of yours; 503 when the session could not be ended; 403 across origins |
 ///
 /// `/health` says `{"status": "ok", "redis": true, "coordinator_running": true, "cache_size": 7}`, with the status
@@ -46,31 +46,31 @@ use crate::{Runtime, SessionData};
 ///
 /// The logout route has to lie behind the [`SessionLayer`](crate::SessionLayer) of the same type.
 #[must_use]
-pub struct Routes<T> {
-    runtime: Runtime,
+pub struct SessionRoutes<T> {
+    sessions: Sessions,
     health: Option<String>,
     logout: String,
-    after_logout: Option<LocalPath>,
+    redirect_after_logout: Option<LocalPath>,
     trusted_origins: Vec<Origin>,
     data: PhantomData<fn() -> T>,
 }
 
-impl<T: SessionData> Routes<T> {
+impl<T: SessionData> SessionRoutes<T> {
     /// The routes at their usual paths.
-    pub fn new(runtime: &Runtime) -> Self {
+    pub fn new(sessions: &Sessions) -> Self {
         Self {
-            runtime: runtime.clone(),
+            sessions: sessions.clone(),
             health: Some("/health".to_owned()),
             logout: "/logout".to_owned(),
-            after_logout: None,
-            trusted_origins: runtime.trusted_origins().to_vec(),
+            redirect_after_logout: None,
+            trusted_origins: sessions.trusted_origins().to_vec(),
             data: PhantomData,
         }
     }
 
     /// Moves the health routes to `path`, and to `/live` and `/ready` below it. A path begins with `/` and does
     /// not end with it.
-    pub fn health_at(mut self, path: impl Into<String>) -> Self {
+    pub fn health_path(mut self, path: impl Into<String>) -> Self {
         self.health = Some(path.into());
         self
     }
@@ -82,14 +82,14 @@ impl<T: SessionData> Routes<T> {
     }
 
     /// Moves the logout route to `path`, which begins with `/`.
-    pub fn logout_at(mut self, path: impl Into<String>) -> Self {
+    pub fn logout_path(mut self, path: impl Into<String>) -> Self {
         self.logout = path.into();
         self
     }
 
     /// Sends browsers on to `path` after a logout, with 303, instead of answering 204.
-    pub fn after_logout(mut self, path: LocalPath) -> Self {
-        self.after_logout = Some(path);
+    pub fn redirect_after_logout(mut self, path: LocalPath) -> Self {
+        self.redirect_after_logout = Some(path);
         self
     }
 
@@ -100,14 +100,14 @@ impl<T: SessionData> Routes<T> {
     /// come from another host than the API.
     ///
     /// ```
-    /// # use handstamp::{Config, Routes, Runtime};
+    /// # use handstamp::{Config, SessionRoutes, Sessions};
     /// # use serde::{Deserialize, Serialize};
     /// # #[derive(Clone, Default, Deserialize, Serialize)]
     /// # struct UserSession { visits: u64 }
     /// # impl handstamp::SessionData for UserSession {}
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let runtime = Runtime::start(Config::new()).await?;
-    /// let routes = Routes::<UserSession>::new(&runtime).trusted_origin("https://shop.example".parse()?);
+    /// # let sessions = Sessions::start(Config::new()).await?;
+    /// let routes = SessionRoutes::<UserSession>::new(&sessions).trusted_origin("https://shop.example".parse()?);
     /// # Ok(())
     /// # }
     /// ```
@@ -117,20 +117,20 @@ impl<T: SessionData> Routes<T> {
     }
 }
 
-impl<T: SessionData, S: Clone + Send + Sync + 'static> From<Routes<T>> for Router<S> {
-    fn from(routes: Routes<T>) -> Self {
-        let Routes { runtime, health, logout, after_logout, trusted_origins, .. } = routes;
-        let health = health.map_or_else(Router::new, |path| health::routes(runtime, &path));
-        health.route(&logout, logout::route::<T, S>(after_logout, &trusted_origins))
+impl<T: SessionData, S: Clone + Send + Sync + 'static> From<SessionRoutes<T>> for Router<S> {
+    fn from(routes: SessionRoutes<T>) -> Self {
+        let SessionRoutes { sessions, health, logout, redirect_after_logout, trusted_origins, .. } = routes;
+        let health = health.map_or_else(Router::new, |path| health::routes(sessions, &path));
+        health.route(&logout, logout::route::<T, S>(redirect_after_logout, &trusted_origins))
     }
 }
 
-impl<T> fmt::Debug for Routes<T> {
+impl<T> fmt::Debug for SessionRoutes<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Routes")
+        f.debug_struct("SessionRoutes")
             .field("health", &self.health)
             .field("logout", &self.logout)
-            .field("after_logout", &self.after_logout)
+            .field("redirect_after_logout", &self.redirect_after_logout)
             .field("trusted_origins", &self.trusted_origins)
             .finish_non_exhaustive()
     }

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use handstamp_core::cookie::Opened;
-use handstamp_core::id::{Handle, SessionId};
+use handstamp_core::cookie::VerifiedCookie;
+use handstamp_core::id::{PublicId, SessionId};
 use handstamp_core::plan::{CookieStep, SessionState, StoreStep};
 use handstamp_core::record::{Revision, Seals};
-use handstamp_store::{CreateOutcome, EndOutcome, StoreError, Writes};
+use handstamp_store::{CreateOutcome, EndOutcome, StoreError, WriteScope};
 use http::HeaderValue;
 
 use super::change::{Change, changed};
@@ -26,7 +26,7 @@ pub(super) struct Commit<T: SessionData> {
     /// Whether no cookie can be sent any more.
     pub(super) too_late: bool,
     /// The valid cookies that came with the request, or the one that it has got since.
-    pub(super) cookies: Vec<Opened>,
+    pub(super) cookies: Vec<VerifiedCookie>,
     pub(super) origin: Option<Arc<Snapshot<T>>>,
     /// The origin's data, or the default, with all changes applied.
     pub(super) data: Arc<T>,
@@ -104,7 +104,7 @@ impl<T: SessionData> Commit<T> {
     }
 
     /// Keeps a new session under a new id.
-    async fn create(&mut self, writes: Writes<'_>) -> Result<Done<T>, SessionError> {
+    async fn create(&mut self, writes: WriteScope<'_>) -> Result<Done<T>, SessionError> {
         writes.learn_time().await?;
         let shared = &self.shared;
         let now = shared.store().timestamp();
@@ -114,7 +114,7 @@ impl<T: SessionData> Commit<T> {
             let envelope = Envelope {
                 revision: Revision::first()?,
                 key: shared.namespace().session_key(&id),
-                handle: Handle::generate()?,
+                public_id: PublicId::generate()?,
                 predecessor: None,
                 created_at: now,
                 expires_at: shared.timeouts().deadline(now),
@@ -129,7 +129,7 @@ impl<T: SessionData> Commit<T> {
                 Ok(CreateOutcome::Exists) => {}
                 Err(error) => {
                     // It may have been made all the same.
-                    writes.take_back(&key).await;
+                    writes.undo_create(&key).await;
                     return Err(error.into());
                 }
             }
@@ -140,7 +140,7 @@ impl<T: SessionData> Commit<T> {
     /// Makes sure that the session is there before its cookie is issued anew: the cache may be behind, and the response would replace the
     /// cookie of another session. The record is sealed anew, too, so that the old key is not needed for this session any more. The request
     /// does not depend on either.
-    async fn confirm(&mut self, writes: Writes<'_>) -> Committed<T> {
+    async fn confirm(&mut self, writes: WriteScope<'_>) -> Committed<T> {
         let nothing = Committed { cookie: None, done: None, result: Ok(()) };
         let (Some(origin), Some(cookie)) = (&self.origin, self.cookies.first()) else { return nothing };
         match self.shared.confirm(origin, writes).await {
@@ -152,7 +152,7 @@ impl<T: SessionData> Commit<T> {
     }
 
     /// Ends the session that another one has taken the place of.
-    async fn end_old(&mut self, writes: Writes<'_>, done: Done<T>) -> Result<Done<T>, Failure<T>> {
+    async fn end_old(&mut self, writes: WriteScope<'_>, done: Done<T>) -> Result<Done<T>, Failure<T>> {
         match (self.end(writes).await, done) {
             // This node goes on trying.
             (Err(error @ SessionError::Store(_)), Done::Moved(id, session)) => {
@@ -163,14 +163,14 @@ impl<T: SessionData> Commit<T> {
     }
 
     /// Saves over the record that was read.
-    async fn save(&mut self, writes: Writes<'_>) -> Result<Done<T>, Failure<T>> {
+    async fn save(&mut self, writes: WriteScope<'_>) -> Result<Done<T>, Failure<T>> {
         writes.learn_time().await?;
         let origin = self.origin.clone().ok_or(SessionError::Gone)?;
         let changes = std::mem::take(&mut self.changes);
         match Queues::save(&self.shared, writes, origin, self.data.clone(), changes).await {
             Ok(saved) => Ok(Done::Saved(saved)),
             Err(NotSaved::No(error)) => Err(error.into()),
-            Err(NotSaved::LogsIn(..)) if self.too_late => Err(SessionError::TooLate.into()),
+            Err(NotSaved::LogsIn(..)) if self.too_late => Err(SessionError::ResponseAlreadySent.into()),
             Err(NotSaved::LogsIn(fresh, changes)) => {
                 self.data = Arc::new(changed(&*fresh.data, &changes)?);
                 (self.origin, self.changes, self.logs_in) = (Some(fresh), changes, true);
@@ -181,7 +181,7 @@ impl<T: SessionData> Commit<T> {
     }
 
     /// Moves the session to a new id.
-    async fn renew(&mut self, writes: Writes<'_>) -> Result<Done<T>, Failure<T>> {
+    async fn renew(&mut self, writes: WriteScope<'_>) -> Result<Done<T>, Failure<T>> {
         writes.learn_time().await?;
         let origin = self.origin.clone().ok_or(SessionError::Gone)?;
         let changes = std::mem::take(&mut self.changes);
@@ -205,7 +205,7 @@ impl<T: SessionData> Commit<T> {
     /// cookie of a newer login.
     async fn log_in_anew(
         &mut self,
-        writes: Writes<'_>,
+        writes: WriteScope<'_>,
         changes: Vec<Change<T>>,
         error: SessionError,
     ) -> Result<Done<T>, SessionError> {
@@ -219,7 +219,7 @@ impl<T: SessionData> Commit<T> {
     }
 
     /// Ends all sessions that the request has shown a valid cookie of.
-    async fn end(&mut self, writes: Writes<'_>) -> Result<Done<T>, SessionError> {
+    async fn end(&mut self, writes: WriteScope<'_>) -> Result<Done<T>, SessionError> {
         let mut outcome = Ok(Done::Over(SessionState::Absent));
         for (position, cookie) in self.cookies.iter().enumerate() {
             match writes.end(&self.shared.namespace().session_key(&cookie.id)).await {

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Extensions, StatusCode};
 
 use super::find::Use;
-use super::{Exchange, Session, missing_layer};
+use super::{RequestSession, Session, missing_layer};
 use crate::layer::respond::error_response;
 use crate::{SessionData, SessionError};
 
@@ -29,7 +29,7 @@ impl<T: SessionData> Session<T> {
 }
 
 /// A session that was read from the store in this very request, past the local cache: for sensitive actions. What is in
-/// the cache may be outdated by as much as `LOCAL_CACHE_MAX_STALENESS`, or in an [outage](crate::Outage) by more.
+/// the cache may be outdated by as much as `LOCAL_CACHE_MAX_STALENESS`, or in an [outage](crate::OutagePolicy) by more.
 ///
 /// ```
 /// use handstamp::Fresh;
@@ -174,8 +174,8 @@ impl IntoResponse for SessionRejection {
     }
 }
 
-fn exchange_in<T: SessionData>(extensions: &Extensions) -> Result<Arc<Exchange<T>>, SessionRejection> {
-    match extensions.get::<Arc<Exchange<T>>>() {
+fn exchange_in<T: SessionData>(extensions: &Extensions) -> Result<Arc<RequestSession<T>>, SessionRejection> {
+    match extensions.get::<Arc<RequestSession<T>>>() {
         Some(exchange) => Ok(exchange.clone()),
         None => {
             let missing = SessionRejection::MissingLayer(type_name::<T>());

@@ -2,15 +2,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use handstamp_core::cookie::{Opened, Presented};
+use handstamp_core::cookie::{Presented, VerifiedCookie};
 use handstamp_store::Lookup;
 
-use super::Exchange;
-use super::exchange::State;
+use super::RequestSession;
 use super::guard::guarded;
 use super::open::Open;
+use super::request_session::State;
 use super::snapshot::Snapshot;
-use crate::{Outage, SessionData, SessionError};
+use crate::{OutagePolicy, SessionData, SessionError};
 
 /// Whether a session is found in order to be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) enum Use {
 type ToTouch<T> = Option<Arc<Snapshot<T>>>;
 
 /// How the session of a request is found: in the cache, in the store, or as the policy for outages has it.
-impl<T: SessionData> Exchange<T> {
+impl<T: SessionData> RequestSession<T> {
     /// Finds the session, unless that has been done.
     pub(crate) async fn open(&self, purpose: Use) -> Result<(), SessionError> {
         let claimed = match self.open_without_store(purpose) {
@@ -119,7 +119,7 @@ impl<T: SessionData> Exchange<T> {
 
     /// Of several valid cookies, the one whose session is alive counts, if there is one such. Whose request it is cannot be
     /// said of two.
-    async fn disambiguate(&self, cookies: &[Opened]) -> Result<Open<T>, SessionError> {
+    async fn disambiguate(&self, cookies: &[VerifiedCookie]) -> Result<Open<T>, SessionError> {
         let now = self.shared.now();
         let find = async |cookie| match self.shared.store().lookup(&self.key_of(cookie), now) {
             Some(lookup) => Ok(Found::Known(lookup)),
@@ -210,19 +210,19 @@ impl<T: SessionData> Exchange<T> {
     }
 
     /// What the store knows, or what the policy for outages says.
-    async fn load_or_make_do(&self, cookie: &Opened) -> Result<Found<T>, SessionError> {
+    async fn load_or_make_do(&self, cookie: &VerifiedCookie) -> Result<Found<T>, SessionError> {
         let (shared, key) = (&self.shared, self.key_of(cookie));
         // While the store is known to be away, asking it first would only take time.
-        if !shared.store().reachable_for(&key)
-            && let Some(outdated) = shared.lookup_outdated(&key)
+        if !shared.store().is_reachable_for(&key)
+            && let Some(outdated) = shared.lookup_stale(&key)
         {
             return Ok(Found::Known(outdated));
         }
         match shared.load_for_request(&key).await {
-            Err(error) if error.is_outage() => match (shared.outage(), shared.lookup_outdated(&key)) {
+            Err(error) if error.is_outage() => match (shared.outage(), shared.lookup_stale(&key)) {
                 (_, Some(outdated)) => Ok(Found::Known(outdated)),
-                (Outage::Anonymous, None) => Ok(Found::Unknown(error)),
-                (Outage::Serve(_) | Outage::Refuse, None) => Err(error),
+                (OutagePolicy::Anonymous, None) => Ok(Found::Unknown(error)),
+                (OutagePolicy::ServeStale(_) | OutagePolicy::Fail, None) => Err(error),
             },
             loaded => loaded.map(Found::Known),
         }

@@ -5,10 +5,10 @@ use handstamp_core::keys::KeyAge;
 use handstamp_core::plan::{CookieStep, Facts, SessionState, StoreStep, plan};
 use http::{HeaderValue, Response};
 
-use super::Exchange;
+use super::RequestSession;
 use super::commit::{Commit, Committed};
-use super::exchange::State;
 use super::open::Open;
+use super::request_session::State;
 use crate::layer::respond::Marks;
 use crate::{DiscardSession, SessionData, SessionError};
 
@@ -18,7 +18,7 @@ pub(crate) enum Finish {
     Untouched,
     /// Nothing that the response has to wait for.
     Done(Marks),
-    /// Work at the store, before the response may be sent: [`Exchange::commit_rest`].
+    /// Work at the store, before the response may be sent: [`RequestSession::commit_rest`].
     Commit,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Outcome {
 }
 
 /// How what a request wants of its session is carried out: on its way, or when the handler has responded.
-impl<T: SessionData> Exchange<T> {
+impl<T: SessionData> RequestSession<T> {
     /// The handler has responded: what is to be done?
     pub(crate) fn finish<B>(&self, response: &Response<B>) -> Finish {
         self.with_state(|state| {
@@ -142,7 +142,7 @@ impl<T: SessionData> Exchange<T> {
             open.ended = true;
         }
         let too_late = self.progress.is_too_late();
-        let impossible = open.outage.clone().or(too_late.then_some(SessionError::TooLate));
+        let impossible = open.outage.clone().or(too_late.then_some(SessionError::ResponseAlreadySent));
         let logs_in = open.logs_in();
         let (data, changes) = open.take_changes();
         if let Some(error) = impossible.filter(|_| makes_a_session).or(refusal) {

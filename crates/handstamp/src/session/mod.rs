@@ -2,7 +2,6 @@ mod change;
 mod change_lock;
 mod commit;
 mod discard;
-mod exchange;
 mod extract;
 mod find;
 mod finish;
@@ -13,6 +12,7 @@ mod open;
 mod progress;
 mod queue;
 mod renewal;
+mod request_session;
 mod rewrite;
 mod sealed;
 mod snapshot;
@@ -24,16 +24,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use handstamp_core::id::{Handle, SessionKey};
+use handstamp_core::id::{PublicId, SessionKey};
 use parking_lot::Mutex;
 
 pub use self::discard::DiscardSession;
-pub(crate) use self::exchange::Exchange;
 pub(crate) use self::extract::end_session;
 pub use self::extract::{Fresh, LogIn, Peek, SessionRejection};
 use self::find::Use;
 pub(crate) use self::finish::{Finish, Outcome};
 pub(crate) use self::queue::Queues;
+pub(crate) use self::request_session::RequestSession;
 pub(crate) use self::snapshot::{MAX_DECODED, Snapshot, Unreadable};
 pub(crate) use self::uses::{LastUse, Touch};
 use crate::{SessionData, SessionError};
@@ -63,12 +63,12 @@ use crate::{SessionData, SessionError};
 ///
 /// Clones are the same session of the same request.
 pub struct Session<T: SessionData> {
-    exchange: Arc<Exchange<T>>,
+    exchange: Arc<RequestSession<T>>,
 }
 
 impl<T: SessionData> Session<T> {
     /// Only for an exchange that has been opened.
-    pub(crate) fn of(exchange: Arc<Exchange<T>>) -> Self {
+    pub(crate) fn of(exchange: Arc<RequestSession<T>>) -> Self {
         Self { exchange }
     }
 
@@ -113,7 +113,7 @@ impl<T: SessionData> Session<T> {
     /// # struct Wallet { coins: u32 }
     /// # impl handstamp::SessionData for Wallet {}
     /// async fn pay(session: Session<Wallet>) -> Result<&'static str, SessionError> {
-    ///     let paid = session.update_now(|wallet| match wallet.coins.checked_sub(3) {
+    ///     let paid = session.update_and_commit(|wallet| match wallet.coins.checked_sub(3) {
     ///         Some(left) => {
     ///             wallet.coins = left;
     ///             true
@@ -131,7 +131,7 @@ impl<T: SessionData> Session<T> {
     /// # Cancel safety
     ///
     /// As with [`commit`](Self::commit).
-    pub async fn update_now<R: Send + 'static>(
+    pub async fn update_and_commit<R: Send + 'static>(
         &self,
         change: impl Fn(&mut T) -> R + Send + 'static,
     ) -> Result<R, SessionError> {
@@ -155,7 +155,7 @@ impl<T: SessionData> Session<T> {
     ///
     /// When it could not be done. The handler then decides what to answer, and what could not be done is forgotten. After
     /// [`SessionError::Store`] it is unknown whether it was done. Once the answer has left, or the request was given up, a
-    /// session can be neither created nor renewed: [`SessionError::TooLate`].
+    /// session can be neither created nor renewed: [`SessionError::ResponseAlreadySent`].
     ///
     /// # Cancel safety
     ///
@@ -170,7 +170,7 @@ impl<T: SessionData> Session<T> {
     ///
     /// # Errors
     ///
-    /// When the store cannot be asked, or holds what this node cannot use. The policy for [outages](crate::Outage) does not apply. The session reads as
+    /// When the store cannot be asked, or holds what this node cannot use. The policy for [outages](crate::OutagePolicy) does not apply. The session reads as
     /// before.
     ///
     /// # Cancel safety
@@ -181,7 +181,7 @@ impl<T: SessionData> Session<T> {
     }
 
     /// Puts `data` in the place of all that is there, whatever other requests have saved in between.
-    pub fn set(&self, data: T) {
+    pub fn replace(&self, data: T) {
         self.update(move |current| *current = data.clone());
     }
 
@@ -246,8 +246,8 @@ impl<T: SessionData> Session<T> {
 
     /// The public name of the session, for logs and lists. `None` until it is stored for the first time.
     #[must_use]
-    pub fn handle(&self) -> Option<Handle> {
-        self.exchange.origin(|snapshot| snapshot.envelope.handle)
+    pub fn public_id(&self) -> Option<PublicId> {
+        self.exchange.origin(|snapshot| snapshot.envelope.public_id)
     }
 
     /// Where the session's record lies. `None` until it is stored for the first time.
@@ -293,6 +293,6 @@ impl<T: SessionData> Drop for Session<T> {
 /// Shows no data: that may be personal.
 impl<T: SessionData> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("handle", &self.handle()).finish_non_exhaustive()
+        f.debug_struct("Session").field("public_id", &self.public_id()).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use handstamp_core::cookie::Opened;
+use handstamp_core::cookie::VerifiedCookie;
 use handstamp_core::keys::KeyAge;
 use handstamp_core::plan::{Intent, SessionState};
 use handstamp_store::Lookup;
@@ -25,9 +25,9 @@ pub(super) enum Leftover<T> {
 /// A session in use by one request.
 pub(super) struct Open<T> {
     /// The valid cookie that came with the request, or the one that it has got since.
-    pub(super) cookie: Option<Opened>,
+    pub(super) cookie: Option<VerifiedCookie>,
     /// Other valid cookies that came with the request. A logout ends their sessions, too.
-    pub(super) others: Vec<Opened>,
+    pub(super) others: Vec<VerifiedCookie>,
     /// The session that the cookie names, if there is one.
     pub(super) origin: Option<Arc<Snapshot<T>>>,
     /// What there is under the id in the cookie where there is no origin.
@@ -69,7 +69,11 @@ pub(super) struct Open<T> {
 }
 
 impl<T: SessionData> Open<T> {
-    pub(super) fn new(cookie: Option<Opened>, others: Vec<Opened>, found: Lookup<Arc<Snapshot<T>>>) -> Self {
+    pub(super) fn new(
+        cookie: Option<VerifiedCookie>,
+        others: Vec<VerifiedCookie>,
+        found: Lookup<Arc<Snapshot<T>>>,
+    ) -> Self {
         let (absence, origin) = (state_of(&found), Option::from(found));
         Self {
             cookie,
@@ -221,7 +225,7 @@ impl<T: SessionData> Open<T> {
         match done {
             Some(Done::Saved(snapshot)) => self.replace_origin(Some(snapshot)),
             Some(Done::Moved(id, snapshot)) => {
-                self.cookie = Some(Opened { id, key_age: KeyAge::Current });
+                self.cookie = Some(VerifiedCookie { id, key_age: KeyAge::Current });
                 self.others.clear();
                 self.unusable = None;
                 self.replace_origin(Some(snapshot));

@@ -3,7 +3,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use handstamp_core::id::SessionKey;
-use handstamp_store::Writes;
+use handstamp_store::WriteScope;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -58,7 +58,7 @@ impl<T: SessionData> Queues<T> {
     /// Saves, together with whoever waits for the same, and says what is then in the store.
     pub(super) async fn save(
         shared: &Arc<Shared<T>>,
-        writes: Writes<'_>,
+        writes: WriteScope<'_>,
         origin: Arc<Snapshot<T>>,
         data: Arc<T>,
         changes: Vec<Change<T>>,
@@ -71,7 +71,7 @@ impl<T: SessionData> Queues<T> {
             head.pass_on();
         }
         writes
-            .within_budget(answered)
+            .with_deadline(answered)
             .await
             .map_err(SessionError::from)?
             .unwrap_or(Err(SessionError::Aborted.into()))
@@ -80,14 +80,14 @@ impl<T: SessionData> Queues<T> {
     /// Waits until nobody else on this node writes to the session.
     pub(super) async fn turn(
         shared: &Arc<Shared<T>>,
-        writes: Writes<'_>,
+        writes: WriteScope<'_>,
         key: SessionKey,
     ) -> Result<Turn, SessionError> {
         let (sender, receiver) = oneshot::channel();
         if let Some((head, first)) = Head::join(shared, key, Waiting::Turn(sender)) {
             head.spawn(vec![first]);
         }
-        writes.within_budget(receiver).await?.map_err(|_| SessionError::Aborted)
+        writes.with_deadline(receiver).await?.map_err(|_| SessionError::Aborted)
     }
 }
 
@@ -116,7 +116,7 @@ impl<T: SessionData> Head<T> {
     }
 
     /// Serves all of them, in order; those who save one after the other, at once.
-    async fn serve(&mut self, writes: Writes<'_>, waiting: Vec<Waiting<T>>) {
+    async fn serve(&mut self, writes: WriteScope<'_>, waiting: Vec<Waiting<T>>) {
         let mut saves = Vec::new();
         for waiting in waiting {
             match waiting {

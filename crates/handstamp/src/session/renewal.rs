@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use handstamp_core::id::SessionId;
 use handstamp_core::record::{Revision, Tombstone};
-use handstamp_store::{Backoff, CreateOutcome, EndOutcome, RetireOutcome, SaveOutcome, StoreError, Writes};
+use handstamp_store::{
+    Backoff, CreateOutcome, EndOutcome, SaveOutcome, StoreError, TombstoneOutcome, WriteScope,
+};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::change::{Change, changed};
@@ -70,7 +72,7 @@ impl<T: SessionData> Renewal<T> {
     /// Moves the session, with `data`, which is that of `base` with all `changes` made.
     pub(super) async fn run(
         shared: &Arc<Shared<T>>,
-        writes: Writes<'_>,
+        writes: WriteScope<'_>,
         base: Arc<Snapshot<T>>,
         data: Arc<T>,
         changes: Vec<Change<T>>,
@@ -98,7 +100,7 @@ impl<T: SessionData> Renewal<T> {
             envelope.expires_at = shared.timeouts().deadline(envelope.created_at);
         }
         let Sealed { record, entry, ttl } = encoded.seal(shared, &envelope)?;
-        // The copy in the cache may be outdated. `retire` would notice that, but its reply may get lost, and then the browser gets the new id.
+        // The copy in the cache may be outdated. `retire` would invalidation that, but its reply may get lost, and then the browser gets the new id.
         let (created, current) =
             tokio::join!(writes.create(&record, ttl, entry.clone()), shared.load_within(writes, &old));
         match created {
@@ -106,7 +108,7 @@ impl<T: SessionData> Renewal<T> {
             Ok(CreateOutcome::Exists) => return Err(SessionError::Conflict.into()),
             Err(error) => {
                 // It may have been made all the same.
-                writes.take_back(&key).await;
+                writes.undo_create(&key).await;
                 return Err(SessionError::from(error).into());
             }
         }
@@ -139,32 +141,32 @@ impl<T: SessionData> Renewal<T> {
     }
 
     /// Retires the old record; brings the new one up to date before, if the old one has `changed` to this, or turns out to have changed.
-    async fn settle(&mut self, writes: Writes<'_>, mut changed: Option<Reloaded<T>>) -> Settled {
+    async fn settle(&mut self, writes: WriteScope<'_>, mut changed: Option<Reloaded<T>>) -> Settled {
         let mut attempts = 0..;
         loop {
             let old = self.base.envelope.key;
             let replacing = self.base.envelope.revision;
             let caught_up = match changed.take() {
                 Some(current) => self.catch_up(writes, current).await,
-                None => match writes.retire(&self.tombstone, replacing, self.ttl).await {
-                    Ok(RetireOutcome::Retired) => {
+                None => match writes.replace_with_tombstone(&self.tombstone, replacing, self.ttl).await {
+                    Ok(TombstoneOutcome::Replaced) => {
                         self.moved.predecessor_retired();
                         self.confirm_retired();
                         return Settled::Renewed;
                     }
                     // Another request has moved the session, and the browser may have either id.
-                    Ok(RetireOutcome::Moved) if self.handed_out => {
+                    Ok(TombstoneOutcome::Moved) if self.handed_out => {
                         self.spawn_forget_predecessor();
                         return Settled::Renewed;
                     }
-                    Ok(RetireOutcome::Moved) => Err(SessionError::Moved),
-                    Ok(RetireOutcome::Gone) => Err(SessionError::Gone),
-                    Ok(RetireOutcome::Conflict) => {
+                    Ok(TombstoneOutcome::Moved) => Err(SessionError::Moved),
+                    Ok(TombstoneOutcome::Gone) => Err(SessionError::Gone),
+                    Ok(TombstoneOutcome::Conflict) => {
                         let attempt = attempts.next().unwrap_or(u32::MAX);
                         changed = Some(reload(&self.shared, writes, &self.base, attempt).await);
                         continue;
                     }
-                    Err(error @ StoreError::Refused(_)) => Err(error.into()),
+                    Err(error @ StoreError::Rejected(_)) => Err(error.into()),
                     Err(error) => return Settled::Unknown(error),
                 },
             };
@@ -196,7 +198,7 @@ impl<T: SessionData> Renewal<T> {
                 Err(SessionError::Store(error)) if self.handed_out => return Settled::Unknown(error),
                 Err(_) if self.handed_out => return Settled::Unknown(StoreError::TimedOut),
                 Err(error) => {
-                    writes.take_back(&self.moved.envelope.key).await;
+                    writes.undo_create(&self.moved.envelope.key).await;
                     return Settled::Undone(error);
                 }
             }
@@ -204,7 +206,11 @@ impl<T: SessionData> Renewal<T> {
     }
 
     /// Brings the new record up to date with the old one, which was changed in between.
-    async fn catch_up(&mut self, writes: Writes<'_>, current: Reloaded<T>) -> Result<CaughtUp, SessionError> {
+    async fn catch_up(
+        &mut self,
+        writes: WriteScope<'_>,
+        current: Reloaded<T>,
+    ) -> Result<CaughtUp, SessionError> {
         let base = current?;
         base.check_writable()?;
         if !guarded(|| base.data.subject() == self.base.data.subject())? {

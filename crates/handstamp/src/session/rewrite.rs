@@ -1,4 +1,4 @@
-use handstamp_store::{SaveOutcome, Writes};
+use handstamp_store::{SaveOutcome, WriteScope};
 
 use super::sealed::Sealed;
 use super::snapshot::Snapshot;
@@ -10,7 +10,7 @@ impl<T: SessionData> Snapshot<T> {
     pub(crate) async fn rewrite(
         &self,
         shared: &Shared<T>,
-        writes: Writes<'_>,
+        writes: WriteScope<'_>,
     ) -> Result<SaveOutcome, SessionError> {
         self.check_writable()?;
         let Sealed { record, entry, ttl } = Sealed::new(shared, &self.next_envelope()?, &self.data)?;

@@ -64,13 +64,13 @@ impl<T: SessionData> Encoded<T> {
     pub(super) fn seal(self, shared: &Shared<T>, envelope: &Envelope) -> Result<Sealed<T>, SessionError> {
         let Self { payload, data, subject, heap_size } = self;
         let timeouts = shared.timeouts();
-        let Envelope { revision, key, handle, predecessor, created_at, expires_at, seals, .. } = *envelope;
+        let Envelope { revision, key, public_id, predecessor, created_at, expires_at, seals, .. } = *envelope;
         let saved_at = shared.store().timestamp();
         let ttl = shared.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
         let record = Record {
             revision,
             key,
-            handle,
+            public_id,
             predecessor,
             created_at,
             saved_at,

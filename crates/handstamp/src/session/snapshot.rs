@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use handstamp_core::id::{Handle, SessionKey};
+use handstamp_core::id::{PublicId, SessionKey};
 use handstamp_core::keys::KeyAge;
 use handstamp_core::record::{Record, Revision, Seals, UnknownFields};
 use handstamp_core::time::Timestamp;
@@ -12,7 +12,7 @@ use handstamp_store::{BoxError, CacheEntry, Decoded, Loaded};
 use super::guard::guarded;
 use super::life::Life;
 use crate::SessionError;
-use crate::data::{OldData, SessionData, decode};
+use crate::data::{SessionData, StoredPayload, decode};
 
 /// A session as it is stored, decoded: what the local cache holds, and all requests share.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Snapshot<T> {
 pub(crate) struct Envelope {
     pub(crate) revision: Revision,
     pub(crate) key: SessionKey,
-    pub(crate) handle: Handle,
+    pub(crate) public_id: PublicId,
     /// The key that the session had before it got another id, unless the record there is known to be retired.
     pub(crate) predecessor: Option<SessionKey>,
     pub(crate) created_at: Timestamp,
@@ -54,9 +54,9 @@ pub(crate) struct Additions {
 
 /// A record that no node can read, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("the record of session {handle} cannot be read")]
+#[error("the record of session {public_id} cannot be read")]
 pub(crate) struct Unreadable {
-    handle: Handle,
+    public_id: PublicId,
     #[source]
     cause: BoxError,
 }
@@ -98,11 +98,11 @@ impl<T: SessionData> Snapshot<T> {
             Ok(Ok(decoded)) => decoded,
             Ok(Err(_)) | Err(_) if record.schema > T::SCHEMA => return Err(newer_schema::<T>(record.schema)),
             Ok(Err(cause)) => {
-                report(&Unreadable { handle: record.handle, cause });
+                report(&Unreadable { public_id: record.public_id, cause });
                 return Ok(Decoded::Unreadable);
             }
             Err(panicked) => {
-                report(&Unreadable { handle: record.handle, cause: panicked.into() });
+                report(&Unreadable { public_id: record.public_id, cause: panicked.into() });
                 return Ok(Decoded::Unreadable);
             }
         };
@@ -174,9 +174,9 @@ impl<T: SessionData> Snapshot<T> {
 
 impl Envelope {
     fn of(record: &Record) -> Self {
-        let &Record { revision, key, handle, predecessor, created_at, expires_at, seals, .. } = record;
+        let &Record { revision, key, public_id, predecessor, created_at, expires_at, seals, .. } = record;
         let additions = Additions::of(record);
-        Self { revision, key, handle, predecessor, created_at, expires_at, seals, additions }
+        Self { revision, key, public_id, predecessor, created_at, expires_at, seals, additions }
     }
 
     /// The unknown fields to keep in a record of `subject`.
@@ -208,7 +208,7 @@ fn decode_data<T: SessionData>(record: &Record) -> Result<T, BoxError> {
         return Err("it is larger than any session".into());
     }
     if record.schema < T::SCHEMA {
-        T::migrate(OldData::new(record.schema, record.encoding, &record.payload))
+        T::migrate(StoredPayload::new(record.schema, record.encoding, &record.payload))
     } else {
         decode(record.encoding, &record.payload)
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp_store::{BoxError, Lookup, SaveOutcome, Writes};
+use handstamp_store::{BoxError, Lookup, SaveOutcome, WriteScope};
 
 use super::change::make_all;
 use super::guard::guarded;
@@ -17,7 +17,7 @@ use crate::{SessionData, SessionError};
 /// Each is answered. `newest` is the newest that is known of the session, before and after.
 pub(super) async fn save_together<T: SessionData>(
     shared: &Arc<Shared<T>>,
-    writes: Writes<'_>,
+    writes: WriteScope<'_>,
     newest: &mut Option<Arc<Snapshot<T>>>,
     mut saves: Vec<Save<T>>,
 ) {
@@ -58,17 +58,17 @@ pub(super) async fn save_together<T: SessionData>(
 /// The session as it is in the store now, for another attempt.
 pub(super) async fn reload<T: SessionData>(
     shared: &Arc<Shared<T>>,
-    writes: Writes<'_>,
+    writes: WriteScope<'_>,
     base: &Snapshot<T>,
     attempt: u32,
 ) -> Result<Arc<Snapshot<T>>, SessionError> {
     if attempt > 0 {
         tokio::time::sleep(pause_before(attempt)).await;
     }
-    if writes.out_of_time() {
+    if writes.deadline_passed() {
         return Err(SessionError::Conflict);
     }
-    present(writes.within_budget(shared.load_fresh(&base.envelope.key)).await??)
+    present(writes.with_deadline(shared.load_fresh(&base.envelope.key)).await??)
 }
 
 /// The session that was found, or why there is none.

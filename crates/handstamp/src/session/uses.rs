@@ -5,9 +5,9 @@ use handstamp_core::cookie::Presented;
 use handstamp_store::Lookup;
 use tokio::task::JoinHandle;
 
-use super::Exchange;
-use super::exchange::State;
+use super::RequestSession;
 use super::open::Open;
+use super::request_session::State;
 use super::snapshot::Snapshot;
 use crate::{SessionData, SessionError};
 
@@ -26,7 +26,7 @@ pub(crate) enum LastUse {
 }
 
 /// How a request keeps its session alive while it is in progress.
-impl<T: SessionData> Exchange<T> {
+impl<T: SessionData> RequestSession<T> {
     /// Extends the session's life, if the request counts as a use and it is time for that.
     pub(crate) fn keep_alive(&self) -> Option<Touch> {
         let now = self.shared.now();
@@ -66,7 +66,7 @@ impl<T: SessionData> Exchange<T> {
         let wait = self.with_state(|state| match (state, &self.presented) {
             (State::Unopened, Presented::Valid(cookie)) => {
                 // An outdated entry is good enough for that.
-                match self.shared.store().lookup_outdated(&self.key_of(cookie), self.shared.now(), idle) {
+                match self.shared.store().lookup_stale(&self.key_of(cookie), self.shared.now(), idle) {
                     Some(Lookup::Found(session)) => self.wait_before_touch(&session, wait),
                     _ => Some(wait),
                 }

@@ -31,7 +31,7 @@ async fn wait(State((token, kept)): State<(Arc<()>, Option<Kept>)>, session: Ses
 /// Sends a request to that handler, and gives it up.
 async fn give_up(node: &Node, browser: &Browser, token: &Arc<()>, kept: Option<Kept>) {
     let routes = Router::new().route("/wait", post(wait)).with_state((token.clone(), kept));
-    let app = routes.layer(SessionLayer::<User>::new(&node.runtime));
+    let app = routes.layer(SessionLayer::<User>::new(&node.sessions));
     let cookie = format!("__Host-id={}", browser.session());
     let request = Request::post("/wait").header("cookie", cookie).body(Body::empty()).unwrap();
     let mut response = app.oneshot(request).boxed();
@@ -64,7 +64,11 @@ async fn k8_a_task_can_commit_what_a_request_that_was_given_up_has_changed() {
         if interference {
             browser.post("/visit", "").await;
             assert!(matches!(session.commit().await, Err(SessionError::Aborted)));
-            assert_eq!(session.update_now(|user| user.visits).await.unwrap(), 2, "the next commit works");
+            assert_eq!(
+                session.update_and_commit(|user| user.visits).await.unwrap(),
+                2,
+                "the next commit works"
+            );
         } else {
             session.commit().await.unwrap();
         }
@@ -97,7 +101,7 @@ async fn k8_a_task_cannot_renew_or_create_a_session_for_a_request_that_was_given
         let kept = Kept::default();
         give_up_login(&node, browser, &kept).await;
         let session = kept.lock().take().unwrap();
-        assert!(matches!(session.commit().await, Err(SessionError::TooLate)));
+        assert!(matches!(session.commit().await, Err(SessionError::ResponseAlreadySent)));
     }
     assert_eq!(browser.me().await.unwrap(), "ada 0");
     assert_eq!(cluster.store.len(), 1);
@@ -116,7 +120,7 @@ async fn k1_a_task_cannot_log_in_for_a_request_that_was_given_up() {
             move |session: &Session<User>| session.update(move |user| user.name = Some(name.to_owned()));
         give_up_after(&node, &browser, &kept, log_in).await;
         let session = kept.lock().take().unwrap();
-        assert!(matches!(session.commit().await, Err(SessionError::TooLate)));
+        assert!(matches!(session.commit().await, Err(SessionError::ResponseAlreadySent)));
         assert_eq!(browser.me().await, expected);
         browser.login("carol").await;
     }
@@ -143,7 +147,7 @@ async fn give_up_after(
         *keep.lock() = Some(session);
         pending::<()>().await;
     });
-    let app = Router::new().route("/", handler).layer(SessionLayer::<User>::new(&node.runtime));
+    let app = Router::new().route("/", handler).layer(SessionLayer::<User>::new(&node.sessions));
     let mut response = app.oneshot(request(browser)).boxed();
     until("the login is made", async || {
         assert!((&mut response).now_or_never().is_none());
@@ -166,7 +170,7 @@ async fn k8_a_session_that_is_extracted_after_the_request_cannot_be_created() {
                 pending::<()>().await;
             }
         });
-        let app = Router::new().route("/", handler).layer(SessionLayer::<User>::new(&node.runtime));
+        let app = Router::new().route("/", handler).layer(SessionLayer::<User>::new(&node.sessions));
         let mut response = app.oneshot(request(&node.browser())).boxed();
         let mut responded = false;
         until("the extensions are kept", async || {
@@ -179,7 +183,10 @@ async fn k8_a_session_that_is_extracted_after_the_request_cannot_be_created() {
         let extensions = kept.lock().take().unwrap();
         let session = Session::<User>::from_extensions(&extensions).await.unwrap();
         session.update(|user| user.visits += 1);
-        assert!(matches!(session.commit().await, Err(SessionError::TooLate)), "responds: {responds}");
+        assert!(
+            matches!(session.commit().await, Err(SessionError::ResponseAlreadySent)),
+            "responds: {responds}"
+        );
     }
     assert!(cluster.store.is_empty());
 }

@@ -1,4 +1,4 @@
-//! The runtime's view of its cache.
+//! A node's view of its cache.
 
 use http::StatusCode;
 
@@ -19,9 +19,9 @@ async fn the_second_read_costs_the_store_nothing() {
             browser.me().await.unwrap();
         }
         assert_eq!(node.faults.calls(), calls);
-        let stats = node.runtime.cache_stats();
+        let stats = node.sessions.cache_stats();
         assert!(stats.hits >= 100 && stats.hit_rate() > 0.9, "{stats:?}");
-        assert_eq!((node.runtime.size(), stats.size), (1, 1));
+        assert_eq!((node.sessions.cached_sessions(), stats.size), (1, 1));
     }
 }
 
@@ -31,7 +31,7 @@ async fn a_route_that_does_not_look_at_the_session_loads_nothing() {
     let node = cluster.node().await;
     let mut browser = node.browser();
     browser.login("ada").await;
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     let calls = node.faults.calls();
     assert_eq!(browser.get("/plain").await.status, StatusCode::OK);
     assert_eq!(browser.get("/health").await.status, StatusCode::OK);
@@ -45,8 +45,8 @@ async fn the_cache_is_bounded_and_can_be_done_without() {
     for name in ["a", "b", "c", "d", "e"] {
         small.browser().login(name).await;
     }
-    assert_eq!(small.runtime.size(), 3);
-    assert_eq!(small.runtime.cache_stats().evictions, 2);
+    assert_eq!(small.sessions.cached_sessions(), 3);
+    assert_eq!(small.sessions.cache_stats().evictions, 2);
     let none = config().local_cache_max_size(0);
     let no_time = config().local_cache_ttl(std::time::Duration::ZERO);
     for config in [none, no_time] {
@@ -70,21 +70,25 @@ async fn copies_can_be_dropped_here_and_everywhere() {
     let warm = async |browser: &mut crate::support::Browser| assert_eq!(browser.me().await.unwrap(), "ada 0");
 
     warm(&mut browser).await;
-    one.runtime.evict_from_cache(&key);
-    assert_eq!(one.runtime.size(), 0);
+    one.sessions.evict_from_cache(&key);
+    assert_eq!(one.sessions.cached_sessions(), 0);
     warm(&mut browser).await;
-    one.runtime.clear();
-    assert_eq!(one.runtime.size(), 0);
+    one.sessions.clear_local_cache();
+    assert_eq!(one.sessions.cached_sessions(), 0);
 
     warm(&mut browser).await;
     warm(&mut elsewhere).await;
-    one.runtime.publish_invalidation(&key).await.unwrap();
-    until("both have dropped it", async || one.runtime.size() + two.runtime.size() == 0).await;
+    one.sessions.invalidate_everywhere(&key).await.unwrap();
+    until("both have dropped it", async || {
+        one.sessions.cached_sessions() + two.sessions.cached_sessions() == 0
+    })
+    .await;
 
     warm(&mut browser).await;
     warm(&mut elsewhere).await;
-    two.runtime.publish_cache_clear().await.unwrap();
-    until("both are empty", async || one.runtime.size() + two.runtime.size() == 0).await;
+    two.sessions.clear_all_caches().await.unwrap();
+    until("both are empty", async || one.sessions.cached_sessions() + two.sessions.cached_sessions() == 0)
+        .await;
     warm(&mut browser).await;
 }
 
@@ -92,10 +96,10 @@ async fn copies_can_be_dropped_here_and_everywhere() {
 async fn a_node_tells_its_name_and_state() {
     let cluster = Cluster::new();
     let node = cluster.node_with(config().node_id("berlin-7")).await;
-    assert_eq!(node.runtime.node_id().as_str(), "berlin-7");
-    assert!(node.runtime.running() && node.runtime.healthy() && node.runtime.ready());
-    node.runtime.shutdown().await;
-    assert!(!node.runtime.running() && !node.runtime.ready());
+    assert_eq!(node.sessions.node_id().as_str(), "berlin-7");
+    assert!(node.sessions.is_subscribed() && node.sessions.is_healthy() && node.sessions.is_ready());
+    node.sessions.shutdown().await;
+    assert!(!node.sessions.is_subscribed() && !node.sessions.is_ready());
 }
 
 #[tokio::test]

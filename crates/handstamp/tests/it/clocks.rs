@@ -97,7 +97,7 @@ async fn k5_4_where_the_store_refuses_to_tell_the_time_all_goes_on() {
         assert!(matches!(&warnings[..], [one] if one.contains("told to refuse the time")), "{warnings:?}");
 
         wrong.faults.refuse_time(false);
-        until("the time is known", async || wrong.runtime.knows_time()).await;
+        until("the time is known", async || wrong.sessions.is_time_known()).await;
         wrong.browser().login("bob").await;
         assert_eq!(wrong.browser().get("/health/ready").await.status, StatusCode::OK);
     }
@@ -115,7 +115,7 @@ async fn k5_4_a_session_that_begins_in_the_future_ends_with_its_lifetime() {
         let first_seen = cluster.time().await;
         for minutes in 0..60 {
             for node in &nodes {
-                node.runtime.clear();
+                node.sessions.clear_local_cache();
                 let seen = browser.on(node).me().await;
                 assert_eq!(seen.as_deref(), Ok("ada 0"), "after {minutes} minutes");
             }
@@ -128,7 +128,7 @@ async fn k5_4_a_session_that_begins_in_the_future_ends_with_its_lifetime() {
             }
         }
         for node in &nodes {
-            node.runtime.clear();
+            node.sessions.clear_local_cache();
             assert_eq!(browser.on(node).me().await, Err(StatusCode::UNAUTHORIZED));
         }
         assert!(cluster.store.is_empty());
@@ -144,7 +144,7 @@ async fn k5_4_a_session_that_begins_in_the_future_loses_no_change() {
     let mut browser = node.browser();
     browser.login("ada").await;
     cluster.put_ahead(&browser, 10 * MINUTE).await;
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     let stream = browser.take_session().await;
     for visits in 1..=20_u32 {
         assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
@@ -183,7 +183,7 @@ async fn k5_4_where_settings_and_clocks_agree_reading_writes_nothing() {
     let mut browser = nodes[0].browser();
     browser.login("ada").await;
     for node in nodes.iter().cycle().take(20) {
-        node.runtime.clear();
+        node.sessions.clear_local_cache();
         let calls = node.faults.calls();
         assert_eq!(browser.on(node).me().await.unwrap(), "ada 0");
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -33,12 +33,12 @@ async fn node(cluster: &Cluster, kept: &Kept) -> Node {
         .route("/fresh", get(async |Fresh(session): Fresh<User>| session.get().visits.to_string()))
         .route("/refreshed", post(refreshed))
         .with_state(kept.clone());
-    let app = app.merge(crate::support::app(&node.runtime)).layer(SessionLayer::<User>::new(&node.runtime));
+    let app = app.merge(crate::support::app(&node.sessions)).layer(SessionLayer::<User>::new(&node.sessions));
     Node { app, ..node }
 }
 
 async fn visit_now(session: Session<User>) -> Result<String, StatusCode> {
-    let visits = session.update_now(|user| {
+    let visits = session.update_and_commit(|user| {
         user.visits += 1;
         user.visits
     });
@@ -57,7 +57,7 @@ async fn login_now(session: Session<User>, name: String) -> String {
     session.renew();
     session.update(move |user| user.name = Some(name.clone()));
     session.commit().await.unwrap();
-    session.handle().expect("it is stored").to_string()
+    session.public_id().expect("it is stored").to_string()
 }
 
 async fn logout_now(session: Session<User>) -> Result<(), StatusCode> {
@@ -69,7 +69,7 @@ async fn logout_now(session: Session<User>) -> Result<(), StatusCode> {
 
 async fn commit_twice(session: Session<User>) {
     session.update(|user| user.visits += 1);
-    let (one, other) = tokio::join!(session.commit(), session.update_now(|user| user.visits += 1));
+    let (one, other) = tokio::join!(session.commit(), session.update_and_commit(|user| user.visits += 1));
     one.unwrap();
     other.unwrap();
 }
@@ -85,8 +85,8 @@ async fn renew_then_look(session: Session<User>) -> String {
 /// Both changes go together, and one of them is to blame.
 async fn one_too_large(session: Session<User>) -> String {
     let (good, bad) = tokio::join!(
-        session.update_now(|user| user.visits += 1),
-        session.update_now(|user| user.name = Some("x".repeat(100_000)))
+        session.update_and_commit(|user| user.visits += 1),
+        session.update_and_commit(|user| user.name = Some("x".repeat(100_000)))
     );
     format!("{} {} {}", good.is_ok(), bad.is_ok(), session.get().visits)
 }
@@ -196,7 +196,7 @@ async fn who_commits_hears_of_the_end_of_the_session_and_decides() {
     let mut late = browser.clone();
     late.me().await.unwrap();
     assert!(browser.on(&other).post("/logout", "").await.status.is_success());
-    until("the other node hears of it", async || node.runtime.bus_stats().received > 0).await;
+    until("the other node hears of it", async || node.sessions.bus_stats().received > 0).await;
     let answer = browser.post("/visit-now", "").await;
     assert_eq!((answer.status, answer.set_cookie()), (StatusCode::UNAUTHORIZED, None));
 }
@@ -208,7 +208,7 @@ async fn what_could_not_be_committed_is_forgotten() {
     node.faults.fail();
     assert_eq!(browser.post("/visit-now", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     node.faults.work();
-    until("the node knows", async || node.runtime.healthy()).await;
+    until("the node knows", async || node.sessions.is_healthy()).await;
     assert_eq!(browser.me().await.unwrap(), "ada 0");
 }
 
@@ -219,18 +219,21 @@ async fn a_session_outlives_its_answer() {
     let (_, mut browser, kept) = logged_in(&cluster).await;
     browser.post("/keep", "").await;
     let session = kept.lock().take().unwrap();
-    assert_eq!(session.update_now(|user| user.visits + 1).await.unwrap(), 1);
-    assert_eq!(session.update_now(|user| std::mem::replace(&mut user.visits, 5)).await.unwrap(), 0);
+    assert_eq!(session.update_and_commit(|user| user.visits + 1).await.unwrap(), 1);
+    assert_eq!(session.update_and_commit(|user| std::mem::replace(&mut user.visits, 5)).await.unwrap(), 0);
     assert_eq!(browser.me().await.unwrap(), "ada 5");
     browser.post("/visit", "").await;
     session.refresh().await.unwrap();
     assert_eq!(session.get().visits, 6);
     session.renew();
-    assert!(matches!(session.commit().await, Err(SessionError::TooLate)));
+    assert!(matches!(session.commit().await, Err(SessionError::ResponseAlreadySent)));
     session.destroy();
     session.commit().await.unwrap();
     assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
-    assert!(matches!(session.update_now(|user| user.visits).await, Err(SessionError::TooLate)));
+    assert!(matches!(
+        session.update_and_commit(|user| user.visits).await,
+        Err(SessionError::ResponseAlreadySent)
+    ));
     assert!(cluster.store.is_empty());
 }
 

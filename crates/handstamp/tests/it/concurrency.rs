@@ -110,7 +110,7 @@ async fn a_session_can_be_written_after_somebody_has_panicked() {
     let app = Router::new()
         .route("/good", post(async |session: Session<Fragile>| session.update(|_| ())))
         .route("/bad", post(async |session: Session<Fragile>| session.update(|data| data.breaks = true)))
-        .layer(SessionLayer::<Fragile>::new(&node.runtime));
+        .layer(SessionLayer::<Fragile>::new(&node.sessions));
     let mut browser = Node { app, ..node }.browser();
     for (path, status) in [("/good", 200), ("/bad", 500), ("/good", 200)] {
         assert_eq!(browser.post(path, "").await.status.as_u16(), status, "{path}");

@@ -3,28 +3,28 @@
 use std::collections::HashMap;
 
 use handstamp::store::{MemoryBus, MemoryStore};
-use handstamp::{Config, ConfigError, Runtime};
+use handstamp::{Config, ConfigError, Sessions};
 
 use handstamp_testkit::Log;
 
 use crate::support::secret;
 
 /// What a node that has these variables says when it is started.
-async fn start(vars: &[(&str, &str)]) -> Result<Runtime, ConfigError> {
+async fn start(vars: &[(&str, &str)]) -> Result<Sessions, ConfigError> {
     let vars: HashMap<_, _> = vars.iter().copied().collect();
-    Runtime::start(Config::from_vars(|name| vars.get(name).map(|&value| value.to_owned()))).await
+    Sessions::start(Config::from_vars(|name| vars.get(name).map(|&value| value.to_owned()))).await
 }
 
 #[tokio::test]
 async fn without_any_setting_there_is_a_node_to_try_out() {
-    let runtime = start(&[]).await.unwrap();
-    assert!(runtime.healthy() && runtime.running());
+    let sessions = start(&[]).await.unwrap();
+    assert!(sessions.is_healthy() && sessions.is_subscribed());
     start(&[("SESSION_SECRET", ""), ("REDIS_URL", " "), ("SESSION_TIMEOUT", "")]).await.unwrap();
 }
 
 #[tokio::test]
 async fn every_setting_is_read() {
-    let runtime = start(&[
+    let sessions = start(&[
         ("SESSION_SECRET", secret()),
         ("NODE_ID", "node-7"),
         ("SESSION_TIMEOUT", "30m"),
@@ -41,7 +41,7 @@ async fn every_setting_is_read() {
     ])
     .await
     .unwrap();
-    let shown = format!("{runtime:?}");
+    let shown = format!("{sessions:?}");
     for part in
         ["node-7", "cache_ttl: 5s", "cache_max_entries: 77", "max_staleness: 500ms", "load_budget: 100ms"]
     {
@@ -113,13 +113,13 @@ async fn k9_f6_a_program_has_a_namespace_of_its_own_unless_the_settings_name_one
     ] {
         let vars: HashMap<_, _> = vars.iter().copied().collect();
         let config = Config::from_vars(|name| vars.get(name).map(|value: &&str| (*value).to_owned()));
-        let config = config.or_session_namespace("quickstart");
+        let config = config.namespace_or("quickstart");
         assert!(
             format!("{config:?}").contains(&format!("session_namespace: Some({expected:?})")),
             "{config:?}"
         );
     }
-    let error = Runtime::start(Config::new().or_session_namespace("{shop}")).await.unwrap_err();
+    let error = Sessions::start(Config::new().namespace_or("{shop}")).await.unwrap_err();
     assert_eq!(error.settings().collect::<Vec<_>>(), ["SESSION_NAMESPACE"]);
 }
 
@@ -352,7 +352,7 @@ async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
     let vars = HashMap::from(vars);
     let config = Config::from_vars(|name| vars.get(name).map(|&value| value.to_owned()));
     for config in [config.clone(), config] {
-        Runtime::start(config).await.unwrap().shutdown().await;
+        Sessions::start(config).await.unwrap().shutdown().await;
     }
     let log = log.text();
     assert_eq!(log.matches("resemble settings").count(), 1, "{log}");
@@ -364,10 +364,10 @@ async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
 
 #[tokio::test]
 async fn the_bytes_of_the_local_cache_can_be_bounded() {
-    let runtime = start(&[]).await.unwrap();
-    assert!(format!("{runtime:?}").contains("cache_max_bytes: 67108864"), "{runtime:?}");
-    let runtime = start(&[("LOCAL_CACHE_MAX_BYTES", "197632")]).await.unwrap();
-    assert!(format!("{runtime:?}").contains("cache_max_bytes: 197632"), "{runtime:?}");
+    let sessions = start(&[]).await.unwrap();
+    assert!(format!("{sessions:?}").contains("cache_max_bytes: 67108864"), "{sessions:?}");
+    let sessions = start(&[("LOCAL_CACHE_MAX_BYTES", "197632")]).await.unwrap();
+    assert!(format!("{sessions:?}").contains("cache_max_bytes: 197632"), "{sessions:?}");
     start(&[("LOCAL_CACHE_MAX_BYTES", "0")]).await.unwrap();
     start(&[("LOCAL_CACHE_MAX_BYTES", "4096"), ("SESSION_MAX_SIZE", "1024")]).await.unwrap();
 }
@@ -415,6 +415,6 @@ async fn a_store_of_ones_own_takes_the_place_of_redis() {
         .redis_cluster_nodes("a:1")
         .redis_username("app")
         .redis_cert_file("/nowhere/cert.pem");
-    let runtime = Runtime::start_on(config, MemoryStore::new(bus.clone()), bus).await.unwrap();
-    assert!(runtime.healthy());
+    let sessions = Sessions::start_with(config, MemoryStore::new(bus.clone()), bus).await.unwrap();
+    assert!(sessions.is_healthy());
 }

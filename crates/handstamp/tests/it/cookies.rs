@@ -59,8 +59,8 @@ async fn k10_over_plain_http_the_name_comes_from_the_namespace() {
     assert_eq!(browser.on(&shop).me().await.unwrap(), "ada 0");
     assert!(browser.cookie("shop~dev-id").is_some() && browser.cookie("blog-id").is_some());
 
-    let layer = SessionLayer::<User>::new(&blog.runtime).cookie_name("cart").unwrap();
-    let mut browser = Node { app: app(&blog.runtime).layer(layer), ..blog }.browser();
+    let layer = SessionLayer::<User>::new(&blog.sessions).cookie_name("cart").unwrap();
+    let mut browser = Node { app: app(&blog.sessions).layer(layer), ..blog }.browser();
     browser.login("ada").await;
     assert!(browser.cookie("blog-cart").is_some());
 }
@@ -70,8 +70,8 @@ async fn name_and_same_site_can_be_chosen() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let layer =
-        SessionLayer::<User>::new(&node.runtime).same_site(SameSite::Strict).cookie_name("shop").unwrap();
-    let mut browser = Node { app: app(&node.runtime).layer(layer), ..node }.browser();
+        SessionLayer::<User>::new(&node.sessions).same_site(SameSite::Strict).cookie_name("shop").unwrap();
+    let mut browser = Node { app: app(&node.sessions).layer(layer), ..node }.browser();
     let answer = browser.post("/visit", "").await;
     let value = browser.cookie("__Host-shop").unwrap();
     assert_eq!(
@@ -82,7 +82,7 @@ async fn name_and_same_site_can_be_chosen() {
 
 /// The cookie that a visit gets from a layer, without its value.
 async fn attributes(node: &Node, layer: SessionLayer<User>) -> String {
-    let mut browser = Node { app: app(&node.runtime).layer(layer), ..node.clone() }.browser();
+    let mut browser = Node { app: app(&node.sessions).layer(layer), ..node.clone() }.browser();
     let answer = browser.post("/visit", "").await;
     let (_, attributes) = answer.set_cookie().unwrap().split_once("; ").unwrap();
     attributes.to_owned()
@@ -92,7 +92,7 @@ async fn attributes(node: &Node, layer: SessionLayer<User>) -> String {
 #[tokio::test]
 async fn k10_other_sites_can_be_allowed_to_send_the_cookie() {
     let node = Cluster::new().node().await;
-    let layer = || SessionLayer::<User>::new(&node.runtime);
+    let layer = || SessionLayer::<User>::new(&node.sessions);
     let none = "HttpOnly; SameSite=None; Secure; Path=/";
     let partitioned = "HttpOnly; SameSite=None; Partitioned; Secure; Path=/";
     assert_eq!(attributes(&node, layer().same_site(SameSite::None)).await, none);
@@ -101,7 +101,7 @@ async fn k10_other_sites_can_be_allowed_to_send_the_cookie() {
     let lax = "HttpOnly; SameSite=Lax; Secure; Path=/";
     assert_eq!(attributes(&node, layer().partitioned().same_site(SameSite::Lax)).await, lax);
 
-    let partitioned = app(&node.runtime).layer(layer().partitioned());
+    let partitioned = app(&node.sessions).layer(layer().partitioned());
     let mut browser = Node { app: partitioned, ..node.clone() }.browser();
     browser.login("ada").await;
     let answer = browser.post("/logout", "").await;
@@ -115,7 +115,7 @@ async fn k10_other_sites_can_be_allowed_to_send_the_cookie() {
 async fn k10_over_plain_http_the_cookie_stays_lax() {
     let node = Cluster::new().node_with(config().session_insecure_plain_http(true)).await;
     let (log, _guard) = Log::listen();
-    let layer = || SessionLayer::<User>::new(&node.runtime);
+    let layer = || SessionLayer::<User>::new(&node.sessions);
     for layer in [layer().same_site(SameSite::None), layer().partitioned()] {
         assert_eq!(attributes(&node, layer).await, "HttpOnly; SameSite=Lax; Path=/");
     }
@@ -131,7 +131,7 @@ async fn k10_a_cookie_can_last_as_long_as_its_session() {
     let [hour, week] = [3_600, 7 * 86_400].map(Duration::from_secs);
     let node = async |config: Config| {
         let node = cluster.node_with(config).await;
-        let app = app(&node.runtime).layer(SessionLayer::<User>::new(&node.runtime).persistent());
+        let app = app(&node.sessions).layer(SessionLayer::<User>::new(&node.sessions).persistent());
         Node { app, ..node }
     };
     let old = node(lasting(secret.clone(), week)).await;
@@ -159,7 +159,7 @@ async fn impossible_names_are_refused() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     for name in ["", "__Host-id", "__Secure-id", "a b", "a;b", "a=b", "a\r\nb", "ä", &"x".repeat(65)] {
-        let layer = SessionLayer::<User>::new(&node.runtime).cookie_name(name);
+        let layer = SessionLayer::<User>::new(&node.sessions).cookie_name(name);
         assert!(layer.is_err(), "{name:?}");
     }
 }

@@ -6,7 +6,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use handstamp::{Fresh, Routes, Session, SessionData, SessionError, SessionLayer};
+use handstamp::{Fresh, Session, SessionData, SessionError, SessionLayer, SessionRoutes};
 use handstamp_testkit::{Log, until};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::support::{Cluster, Node, User};
 
 async fn serve(cluster: &Cluster, router: Router) -> Node {
     let node = cluster.node().await;
-    let app = router.layer(SessionLayer::<User>::new(&node.runtime));
+    let app = router.layer(SessionLayer::<User>::new(&node.sessions));
     Node { app, ..node }
 }
 
@@ -32,7 +32,7 @@ async fn k11_f18_without_the_layer_the_log_says_what_is_missing() {
         .route("/", get(async |_: Session<Uncovered>| ()))
         .route("/optional", get(async |_: Option<Session<Uncovered>>| ()))
         .route("/fresh", get(async |_: Fresh<Uncovered>| ()))
-        .merge(Routes::<Uncovered>::new(&node.runtime));
+        .merge(SessionRoutes::<Uncovered>::new(&node.sessions));
     let mut browser = Node { app, ..node }.browser();
     for path in ["/", "/optional", "/fresh"] {
         let answer = browser.get(path).await;
@@ -78,11 +78,11 @@ async fn an_optional_session_is_there_when_it_exists() {
 #[tokio::test]
 async fn a_session_tells_about_itself() {
     async fn about(session: Session<User>) -> String {
-        let Some(handle) = session.handle() else {
+        let Some(handle) = session.public_id() else {
             return "none".to_owned();
         };
         assert!(!session.is_new());
-        assert_eq!(format!("{session:?}"), format!("Session {{ handle: Some(Handle({handle})), .. }}"));
+        assert_eq!(format!("{session:?}"), format!("Session {{ public_id: Some(PublicId({handle})), .. }}"));
         let (created, seen) = (session.created_at().unwrap(), session.last_seen().unwrap());
         let expires = session.expires_at().unwrap();
         assert!(created <= seen && seen < expires, "{created:?} {seen:?} {expires:?}");
@@ -97,10 +97,10 @@ async fn a_session_tells_about_itself() {
     let mut browser = serve(&cluster, router).await.browser();
     assert_eq!(browser.get("/about").await.body, "none");
     browser.post("/visit", "").await;
-    let handle = browser.get("/about").await.body;
-    assert_eq!(handle.len(), 22);
+    let public_id = browser.get("/about").await.body;
+    assert_eq!(public_id.len(), 22);
     browser.post("/renew", "").await;
-    assert_eq!(browser.get("/about").await.body, handle, "renewing keeps the public name");
+    assert_eq!(browser.get("/about").await.body, public_id, "renewing keeps the public name");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_middleware_and_a_handler_share_one_session_and_one_load() {
     let node = serve(&cluster, router).await;
     let mut browser = node.browser();
     assert_eq!(browser.get("/").await.body, "1");
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     let calls = node.faults.calls();
     assert_eq!(browser.get("/").await.body, "2");
     assert_eq!(node.faults.calls(), calls + 2, "one load, one save");
@@ -159,8 +159,8 @@ async fn two_layers_with_two_types_stand_on_one_router() {
                 format!("{} {}", user.get().visits, cart.get().items)
             }),
         )
-        .layer(SessionLayer::<User>::new(&node.runtime))
-        .layer(SessionLayer::<Cart>::new(&node.runtime).cookie_name("cart").unwrap());
+        .layer(SessionLayer::<User>::new(&node.sessions))
+        .layer(SessionLayer::<Cart>::new(&node.sessions).cookie_name("cart").unwrap());
     let node = Node { app, ..node };
     let mut browser = node.browser();
     assert!(browser.post("/user", "").await.set_cookie().unwrap().starts_with("__Host-id="));
@@ -182,10 +182,10 @@ async fn k9_f6_a_cookie_cannot_stand_for_two_types() {
     let cluster = Cluster::new();
     let node = cluster.bare_node().await;
     let router = || Router::<()>::new().route("/", get(async || ()));
-    let _fine = router().layer(SessionLayer::<User>::new(&node.runtime));
-    let _fine = router().layer(SessionLayer::<User>::new(&node.runtime));
-    let _fine = router().layer(SessionLayer::<Cart>::new(&node.runtime).cookie_name("cart").unwrap());
-    let _wrong = router().layer(SessionLayer::<Cart>::new(&node.runtime));
+    let _fine = router().layer(SessionLayer::<User>::new(&node.sessions));
+    let _fine = router().layer(SessionLayer::<User>::new(&node.sessions));
+    let _fine = router().layer(SessionLayer::<Cart>::new(&node.sessions).cookie_name("cart").unwrap());
+    let _wrong = router().layer(SessionLayer::<Cart>::new(&node.sessions));
 }
 
 /// The inner session has moved to its new id already: without the cookie it would be lost.
@@ -203,8 +203,8 @@ async fn an_outer_layer_that_fails_does_not_take_the_cookie_of_an_inner_one() {
             }),
         )
         .route("/me", get(async |user: Session<User>| user.get().visits.to_string()))
-        .layer(SessionLayer::<User>::new(&node.runtime))
-        .layer(SessionLayer::<Cart>::new(&node.runtime).cookie_name("cart").unwrap());
+        .layer(SessionLayer::<User>::new(&node.sessions))
+        .layer(SessionLayer::<Cart>::new(&node.sessions).cookie_name("cart").unwrap());
     let node = Node { app, ..node };
     let mut browser = node.browser();
     assert_eq!(browser.post("/both", "").await.status, StatusCode::OK);
@@ -223,7 +223,7 @@ async fn set_and_update_and_clones_work_on_one_session() {
         "/",
         post(async |session: Session<User>| {
             let clone = session.clone();
-            session.set(User { name: Some("ada".to_owned()), visits: 41 });
+            session.replace(User { name: Some("ada".to_owned()), visits: 41 });
             clone.update(|user| user.visits += 1);
             assert_eq!(session.get().visits, 42);
         }),
@@ -304,7 +304,7 @@ async fn outer_layers_learn_why_the_layer_answered() {
     let node = cluster.node().await;
     let app = Router::new()
         .route("/", post(async |session: Session<User>| session.update(|user| user.visits += 1)))
-        .layer(SessionLayer::<User>::new(&node.runtime))
+        .layer(SessionLayer::<User>::new(&node.sessions))
         .layer(axum::middleware::map_response(async |response: Response| {
             let error = response.extensions().get::<SessionError>().map(ToString::to_string);
             (response.status(), error.unwrap_or_default())
@@ -346,7 +346,7 @@ async fn k9_f6_types_with_the_same_name_are_two_types() {
         impl SessionData for Visitor {}
         let _layered = Router::<()>::new()
             .route("/", get(async || ()))
-            .layer(SessionLayer::<Visitor>::new(&node.runtime));
+            .layer(SessionLayer::<Visitor>::new(&node.sessions));
         std::any::type_name::<Visitor>()
     };
     #[derive(Clone, Default, Deserialize, Serialize)]
@@ -354,5 +354,5 @@ async fn k9_f6_types_with_the_same_name_are_two_types() {
     impl SessionData for Visitor {}
     assert_eq!(one, std::any::type_name::<Visitor>());
     let _wrong =
-        Router::<()>::new().route("/", get(async || ())).layer(SessionLayer::<Visitor>::new(&node.runtime));
+        Router::<()>::new().route("/", get(async || ())).layer(SessionLayer::<Visitor>::new(&node.sessions));
 }

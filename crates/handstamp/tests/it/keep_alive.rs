@@ -20,8 +20,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A browser that has just logged in, on a node with these settings and one more route.
 async fn logged_in_to(config: Config, path: &str, route: axum::routing::MethodRouter) -> (Node, Browser) {
     let node = Cluster::new().node_with_system_clock(config).await;
-    let routes = app(&node.runtime).route(path, route);
-    let app: Router = routes.layer(SessionLayer::<User>::new(&node.runtime));
+    let routes = app(&node.sessions).route(path, route);
+    let app: Router = routes.layer(SessionLayer::<User>::new(&node.sessions));
     let node = Node { app, ..node };
     let mut browser = node.browser();
     browser.login("ada").await;
@@ -96,7 +96,7 @@ async fn k5_1_a_use_that_failed_is_repeated_soon() {
     for cached in [true, false] {
         sleep(45 * SECOND).await;
         if !cached {
-            node.runtime.clear();
+            node.sessions.clear_local_cache();
         }
         node.faults.fail();
         let (answer, ()) = tokio::join!(browser.get("/extract"), async {

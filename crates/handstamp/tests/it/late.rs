@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use handstamp::{Outage, Session, SessionData, SessionError};
+use handstamp::{OutagePolicy, Session, SessionData, SessionError};
 use handstamp_testkit::until;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -209,15 +209,15 @@ async fn k1_a_refresh_finds_that_an_unknown_session_has_ended_or_moved() {
     for (path, expected) in [("/renew", StatusCode::CONFLICT), ("/logout", StatusCode::UNAUTHORIZED)] {
         let cluster = Cluster::new();
         let (_node, mut browser) = logged_in(&cluster).await;
-        let node = cluster.node_with(config().session_outage(Outage::Anonymous)).await;
+        let node = cluster.node_with(config().session_outage(OutagePolicy::Anonymous)).await;
         let mut late = browser.on(&node);
         node.faults.fail();
-        until("the node knows", async || !node.runtime.healthy()).await;
+        until("the node knows", async || !node.sessions.is_healthy()).await;
         let session = late.take_session().await;
         assert!(session.is_new());
         assert!(browser.post(path, "").await.status.is_success());
         node.faults.work();
-        until("the node knows", async || node.runtime.healthy()).await;
+        until("the node knows", async || node.sessions.is_healthy()).await;
         session.refresh().await.unwrap();
         session.update(|user| user.visits += 1);
         assert_eq!(session.commit().await.unwrap_err().status(), expected, "{path}");

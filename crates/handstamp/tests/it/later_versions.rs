@@ -26,7 +26,7 @@ async fn k7_3_fields_of_a_later_version_are_kept_by_saves_renewals_and_replays()
         assert_eq!(browser.post(path, "").await.status, StatusCode::OK);
         assert_eq!(stored_record(&cluster, &browser).await.unknown_fields, fields, "after {path}");
     }
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     assert_eq!(browser.me().await.unwrap(), "ada 2");
 }
 
@@ -55,7 +55,7 @@ async fn k7_3_a_record_with_a_critical_field_is_neither_read_nor_overwritten() {
         record.unknown_fields.push(Section::Closed, CRITICAL, b"");
     })
     .await;
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     let key = browser.session_key();
     let stored = async || handstamp::store::Store::load(&cluster.store, &key).await.unwrap().unwrap().entry;
     let before = stored().await;

@@ -27,7 +27,7 @@ async fn k10_of_two_valid_cookies_the_one_whose_session_is_alive_counts() {
         for cached in [true, false] {
             for path in ["/me", "/me/fresh", "/peek"] {
                 if !cached {
-                    node.runtime.clear();
+                    node.sessions.clear_local_cache();
                 }
                 let answer = node.browser().send(with(Request::get(path), pair)).await;
                 assert!(answer.body.starts_with("ada"), "{path}: {}", answer.body);
@@ -52,7 +52,7 @@ async fn k10_two_valid_cookies_of_live_sessions_are_no_session() {
     let header = format!("__Host-id={}; __Host-id={}", ada.session(), bob.session());
     let request = || Request::get("/me").header("cookie", &header).body(Body::empty()).unwrap();
     assert_eq!(node.browser().send(request()).await.status, StatusCode::UNAUTHORIZED);
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     node.faults.fail();
     assert_eq!(node.browser().send(request()).await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
@@ -62,7 +62,7 @@ async fn k10_two_valid_cookies_of_live_sessions_are_no_session() {
 async fn k10_a_layer_inside_of_another_takes_its_session() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
-    let layer = SessionLayer::<User>::new(&node.runtime);
+    let layer = SessionLayer::<User>::new(&node.sessions);
     let count = from_fn(async |session: Session<User>, request: Request, next: Next| {
         session.update(|user| user.visits += 10);
         next.run(request).await
@@ -88,7 +88,7 @@ async fn k10_the_cookies_of_a_request_are_marked_as_sensitive() {
     let (node, browser) = logged_in(&cluster).await;
     let app = Router::new()
         .route("/", get(async |headers: HeaderMap| format!("{headers:?}")))
-        .layer(SessionLayer::<User>::new(&node.runtime));
+        .layer(SessionLayer::<User>::new(&node.sessions));
     let request = Request::get("/")
         .header("cookie", format!("__Host-id={}", browser.session()))
         .header("cookie", "other=canary")
@@ -104,7 +104,7 @@ async fn k10_the_cookies_of_a_request_are_marked_as_sensitive() {
 async fn k10_a_layer_takes_the_session_of_one_further_out() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
-    let outer = SessionLayer::<User>::new(&node.runtime);
+    let outer = SessionLayer::<User>::new(&node.sessions);
     let other = outer.clone().cookie_name("other").unwrap();
     let count = from_fn(async |session: Session<User>, request: Request, next: Next| {
         session.update(|user| user.visits += 10);
@@ -138,7 +138,7 @@ async fn k10_a_layer_takes_the_session_of_one_further_out() {
 async fn k10_two_layers_inside_of_the_same_two_make_no_other_session() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
-    let one = SessionLayer::<User>::new(&node.runtime);
+    let one = SessionLayer::<User>::new(&node.sessions);
     let two = one.clone().cookie_name("two").unwrap();
     let visit = || post(async |session: Session<User>| session.update(|user| user.visits += 1));
     let count = from_fn(async |session: Session<User>, request: Request, next: Next| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use handstamp::{Encoding, OldData, Session, SessionData, SessionLayer};
+use handstamp::{Encoding, Session, SessionData, SessionLayer, StoredPayload};
 use handstamp_core::record::Record;
 use handstamp_testkit::until;
 use http::StatusCode;
@@ -21,7 +21,7 @@ use crate::support::{
 async fn a_read_that_fails_is_503_and_not_a_new_session() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     node.faults.fail();
     let session = browser.session();
     let answer = browser.get("/me").await;
@@ -40,9 +40,9 @@ async fn an_optional_session_is_not_none_when_nobody_knows() {
     let (node, browser) = logged_in(&cluster).await;
     let app = Router::new()
         .route("/", get(async |session: Option<Session<User>>| session.is_some().to_string()))
-        .layer(SessionLayer::<User>::new(&node.runtime));
+        .layer(SessionLayer::<User>::new(&node.sessions));
     let node = Node { app, ..node };
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     node.faults.fail();
     assert_eq!(browser.on(&node).get("/").await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
@@ -74,7 +74,7 @@ async fn a_logout_that_fails_says_so_and_is_made_up_for() {
     let (node, browser) = logged_in(&cluster).await;
     for warm in [true, false] {
         if !warm {
-            node.runtime.clear();
+            node.sessions.clear_local_cache();
         }
         let mut browser = node.browser();
         browser.login("ada").await;
@@ -97,7 +97,7 @@ async fn nobody_waits_longer_than_the_budget() {
     node.faults.hang();
     for (method, path, budget) in [("get", "/me", 250), ("post", "/login", 500), ("post", "/logout", 500)] {
         if method == "get" {
-            node.runtime.clear();
+            node.sessions.clear_local_cache();
         }
         let mut browser = if path == "/login" { node.browser() } else { browser.clone() };
         let started = Instant::now();
@@ -123,9 +123,9 @@ async fn one_request_asks_a_broken_store_once() {
                 format!("{failed:?}")
             }),
         )
-        .layer(SessionLayer::<User>::new(&node.runtime));
+        .layer(SessionLayer::<User>::new(&node.sessions));
     let node = Node { app, ..node };
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     node.faults.hang();
     let started = Instant::now();
     assert_eq!(browser.on(&node).get("/").await.body, "[true, true]");
@@ -138,7 +138,7 @@ async fn plant(cluster: &Cluster, node: &Node, browser: &Browser, schema: u16, p
         (record.schema, record.encoding, record.payload) = (schema, Encoding::Json, payload.into());
     };
     change_stored(cluster, browser, change).await;
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
 }
 
 async fn stored_payload(cluster: &Cluster, browser: &Browser) -> Bytes {
@@ -197,7 +197,7 @@ struct Member {
 impl SessionData for Member {
     const SCHEMA: u16 = 2;
 
-    fn migrate(old: OldData<'_>) -> Result<Self, handstamp::store::BoxError> {
+    fn migrate(old: StoredPayload<'_>) -> Result<Self, handstamp::store::BoxError> {
         assert_eq!(old.schema(), 1);
         let user: User = old.decode()?;
         Ok(Self { names: user.name.into_iter().collect() })
@@ -217,7 +217,7 @@ async fn data_of_an_older_schema_is_migrated() {
                 session.update(|member| member.names.push("lovelace".to_owned()));
             }),
         )
-        .layer(SessionLayer::<Member>::new(&node.runtime));
+        .layer(SessionLayer::<Member>::new(&node.sessions));
     let mut upgraded = browser.on(&Node { app, ..node });
     assert_eq!(upgraded.get("/names").await.body, "ada");
     assert_eq!(upgraded.post("/add", "").await.status, StatusCode::OK);
@@ -291,5 +291,5 @@ async fn k3_2_the_largest_heap_size_does_not_overflow() {
     let mut browser = node.browser();
     assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
     assert_eq!(browser.get("/").await.body, "1");
-    assert_eq!(node.runtime.size(), 0);
+    assert_eq!(node.sessions.cached_sessions(), 0);
 }

@@ -41,7 +41,7 @@ async fn done(route: axum::routing::MethodRouter) -> (StatusCode, String) {
     browser.post("/ten", "").await;
     let status = browser.post("/do", "").await.status;
     // As every other node sees it.
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     (status, browser.get("/coins").await.body)
 }
 
@@ -95,7 +95,7 @@ async fn k4_3_a_panic_that_is_caught_outside_of_the_layer_keeps_nothing_wherever
     let node = node(&cluster, get(async || ())).await;
     let app = Router::new()
         .route("/do", post(panics))
-        .layer(SessionLayer::<Purse>::new(&node.runtime))
+        .layer(SessionLayer::<Purse>::new(&node.sessions))
         .layer(CatchPanicLayer::new());
     let mut browser = node.browser();
     browser.post("/ten", "").await;
@@ -121,7 +121,7 @@ async fn k4_3_a_task_cannot_commit_what_a_handler_that_panicked_has_changed() {
         let app = Router::new()
             .route("/do", post(panics))
             .with_state((kept.clone(), keeps_handle))
-            .layer(SessionLayer::<Purse>::new(&node.runtime))
+            .layer(SessionLayer::<Purse>::new(&node.sessions))
             .layer(CatchPanicLayer::new());
         let mut browser = node.browser();
         browser.post("/ten", "").await;
@@ -130,7 +130,7 @@ async fn k4_3_a_task_cannot_commit_what_a_handler_that_panicked_has_changed() {
         let session = kept.lock().take().unwrap();
         assert_eq!(session.get().coins, 10);
         assert!(matches!(session.commit().await, Err(SessionError::Aborted)));
-        assert_eq!(session.update_now(|purse| purse.coins += 1).await.map_err(drop), Ok(()));
+        assert_eq!(session.update_and_commit(|purse| purse.coins += 1).await.map_err(drop), Ok(()));
         assert_eq!(browser.get("/coins").await.body, "11");
     }
 }
@@ -185,7 +185,7 @@ async fn k4_4_a_change_can_read_its_session() {
         session.update(|purse| purse.coins += 1);
         let same = session.clone();
         session.update(move |purse| {
-            assert!(!same.is_new() && same.handle().is_some());
+            assert!(!same.is_new() && same.public_id().is_some());
             purse.coins += same.get().coins;
         });
     }));
@@ -208,7 +208,7 @@ async fn k4_4_a_change_can_wait_for_another_thread_that_reads_its_session() {
 async fn k4_4_a_change_inside_of_a_change_panics() {
     for act in [
         (|session: &Session<Purse>| session.update(|purse| purse.coins += 1)) as fn(&Session<Purse>),
-        |session| session.set(Purse { coins: 1 }),
+        |session| session.replace(Purse { coins: 1 }),
         |session| session.destroy(),
         |session| session.discard(),
     ] {
@@ -283,7 +283,7 @@ async fn k4_a_change_that_cannot_be_made_again_is_an_error_and_no_success() {
     let app = Router::new()
         .route("/", post(handler))
         .route("/coins", get(async |session: Session<Purse>| session.get().coins.to_string()))
-        .layer(SessionLayer::<Purse>::new(&node.runtime));
+        .layer(SessionLayer::<Purse>::new(&node.sessions));
     node.faults.delay(Duration::from_millis(50));
     let mut browser = Node { app, ..node }.browser();
     assert_eq!(browser.post("/", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -354,12 +354,12 @@ async fn k3_2_data_that_panics_when_it_is_read_counts_as_unreadable() {
     browser.post("/make", "").await;
     assert_eq!(browser.get("/").await.body, "false");
     assert_eq!(browser.post("/arm", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     assert_eq!(browser.get("/").await.body, "false", "the session is unchanged");
 
     change_stored(&cluster, &browser, |record| record.payload = b"\x81\xa5armed\xc3".as_slice().into()).await;
     let minute = Duration::from_secs(60);
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     let answers = futures_util::future::join_all((0..3).map(|_| {
         let mut browser = browser.clone();
         async move { browser.get("/").await.body }
@@ -377,7 +377,7 @@ async fn k4_4_a_commit_or_a_renewal_inside_of_a_change_panics() {
 
     let inside: [fn(&Session<Purse>); 5] = [
         |session| _ = session.commit().now_or_never(),
-        |session| _ = session.update_now(|purse| purse.coins += 1).now_or_never(),
+        |session| _ = session.update_and_commit(|purse| purse.coins += 1).now_or_never(),
         |session| _ = session.refresh().now_or_never(),
         Session::renew,
         Session::renew_for_login,

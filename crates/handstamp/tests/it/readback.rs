@@ -23,7 +23,7 @@ async fn stored<T: SessionData + Debug>(encoding: Encoding, value: T) -> (Status
     let mut nodes = Vec::new();
     for _ in 0..2 {
         let node = cluster.bare_node_with(config().session_encoding(encoding)).await;
-        let app = routes(value.clone()).layer(handstamp::SessionLayer::<T>::new(&node.runtime));
+        let app = routes(value.clone()).layer(handstamp::SessionLayer::<T>::new(&node.sessions));
         nodes.push(Node { app, ..node });
     }
     let mut browser = nodes[0].browser();

@@ -127,11 +127,11 @@ async fn what_is_unknown_is_asked_for_once_more_before_a_shutdown() {
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
     let mut old = browser.on(&other);
-    node.runtime.drain();
+    node.sessions.drain();
     node.faults.next_retirements([Fault::Fail; 2]);
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
-    node.runtime.shutdown().await;
+    node.sessions.shutdown().await;
     assert_eq!(old.me().await, Err(StatusCode::UNAUTHORIZED));
     assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
 }

@@ -29,7 +29,7 @@ async fn what_the_handler_says_to_caches_gives_way_or_stays() {
     }
     let cluster = Cluster::new();
     let node = cluster.node().await;
-    let router = Router::new().route("/", get(cacheable)).layer(SessionLayer::<User>::new(&node.runtime));
+    let router = Router::new().route("/", get(cacheable)).layer(SessionLayer::<User>::new(&node.sessions));
     let mut browser = Node { app: router, ..node }.browser();
     let answer = browser.get("/").await;
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -52,7 +52,7 @@ async fn k9_f4_nothing_allows_a_cache_to_keep_a_session_cookie() {
     ];
     let cacheable = || CACHEABLE.map(|(name, value)| (HeaderName::from_static(name), value));
     let node = Cluster::new().node().await;
-    let router = app(&node.runtime)
+    let router = app(&node.sessions)
         .route(
             "/change",
             post(async move |session: Session<User>| {
@@ -67,7 +67,7 @@ async fn k9_f4_nothing_allows_a_cache_to_keep_a_session_cookie() {
                 cacheable()
             }),
         )
-        .layer(SessionLayer::<User>::new(&node.runtime));
+        .layer(SessionLayer::<User>::new(&node.sessions));
     let mut browser = Node { app: router, ..node }.browser();
     for (path, has_cookie) in [("/change", true), ("/change", false), ("/end", true)] {
         let answer = browser.post(path, "").await;
@@ -87,11 +87,11 @@ async fn k9_f4_nothing_allows_a_cache_to_keep_a_session_cookie() {
 async fn k9_f9_responses_made_from_a_session_are_private() {
     let node = Cluster::new().node().await;
     let routes = || {
-        app(&node.runtime)
+        app(&node.sessions)
             .route("/own", get(async |_: Session<User>| [(CACHE_CONTROL, "private, max-age=60")]))
             .route("/optional", get(async |session: Option<Session<User>>| session.is_some().to_string()))
     };
-    let app = routes().layer(SessionLayer::<User>::new(&node.runtime));
+    let app = routes().layer(SessionLayer::<User>::new(&node.sessions));
     let mut browser = Node { app, ..node.clone() }.browser();
     for path in ["/plain", "/me", "/optional"] {
         assert_eq!(browser.get(path).await.header("cache-control"), None, "no session, {path}");
@@ -107,7 +107,7 @@ async fn k9_f9_responses_made_from_a_session_are_private() {
     }
     assert_eq!(browser.post("/visit", "").await.header("cache-control"), Some("private, no-cache"));
 
-    let strict = SessionLayer::<User>::new(&node.runtime).cache_control(CacheControl::NoStore);
+    let strict = SessionLayer::<User>::new(&node.sessions).cache_control(CacheControl::NoStore);
     let mut browser = browser.on(&Node { app: routes().layer(strict), ..node });
     assert_eq!(browser.get("/me").await.header("cache-control"), Some("no-store"));
     assert_eq!(browser.get("/own").await.header("cache-control"), Some("private, max-age=60"));
@@ -124,7 +124,7 @@ async fn k9_f9_the_end_of_a_session_clears_the_browsers_cache() {
         session.destroy();
         [(HeaderName::from_static(CLEAR), "\"cookies\"")]
     };
-    let app = app(&node.runtime)
+    let app = app(&node.sessions)
         .route("/own", post(own))
         .route(
             "/end-now",
@@ -133,7 +133,7 @@ async fn k9_f9_the_end_of_a_session_clears_the_browsers_cache() {
                 session.commit().await.unwrap();
             }),
         )
-        .layer(SessionLayer::<User>::new(&node.runtime));
+        .layer(SessionLayer::<User>::new(&node.sessions));
     let node = Node { app, ..node };
     for (path, expected) in [
         ("/logout", Some("\"cache\"")),
@@ -183,7 +183,7 @@ async fn k10_a_response_in_place_of_the_handlers_keeps_the_headers_of_cors() {
     }
     let node = Cluster::new().node().await;
     let app =
-        app(&node.runtime).route("/change", post(change)).layer(SessionLayer::<User>::new(&node.runtime));
+        app(&node.sessions).route("/change", post(change)).layer(SessionLayer::<User>::new(&node.sessions));
     let node = Node { app, ..node };
     let mut browser = node.browser();
     browser.login("ada").await;

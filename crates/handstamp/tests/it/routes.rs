@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use handstamp::store::{MemoryBus, MemoryStore};
-use handstamp::{Outage, Routes, Runtime, SessionLayer};
+use handstamp::{OutagePolicy, SessionLayer, SessionRoutes, Sessions};
 use handstamp_testkit::{FaultyStore, ShardLayout, ShardedBus, ShardedStore, until};
 use http::{Method, Request, StatusCode};
 
@@ -62,9 +62,9 @@ async fn health_is_degraded_while_a_part_of_the_store_is_away() {
     let buses = [(); 2].map(|()| MemoryBus::new());
     let [one, other] = buses.clone().map(|bus| FaultyStore::new(MemoryStore::new(bus)));
     let (store, faults) = (ShardedStore::new(&layout, [one.0, other.0]), [one.1, other.1]);
-    let config = config().session_outage(Outage::Refuse);
-    let runtime = Runtime::start_on(config, store, ShardedBus::new(&layout, buses)).await.unwrap();
-    let mut browser = Node { app: app(&runtime), runtime, faults: faults[0].clone() }.browser();
+    let config = config().session_outage(OutagePolicy::Fail);
+    let sessions = Sessions::start_with(config, store, ShardedBus::new(&layout, buses)).await.unwrap();
+    let mut browser = Node { app: app(&sessions), sessions, faults: faults[0].clone() }.browser();
     let mut expect = async |status, redis: bool, ready| {
         until(status, async || browser.get("/health").await.body.contains(&format!("\"{status}\""))).await;
         let answer = browser.get("/health").await;
@@ -111,7 +111,7 @@ async fn k11_health_tells_of_writes_that_are_rejected() {
 /// K11: whatever is in its cache, a node that has been shut down serves no session.
 #[tokio::test]
 async fn k11_after_a_shutdown_cached_reads_are_refused() {
-    for outage in [Outage::Refuse, Outage::Serve(Duration::from_secs(3_600))] {
+    for outage in [OutagePolicy::Fail, OutagePolicy::ServeStale(Duration::from_secs(3_600))] {
         let cluster = Cluster::new();
         let node = cluster.node_with(config().session_outage(outage)).await;
         let mut browser = node.browser();
@@ -120,7 +120,7 @@ async fn k11_after_a_shutdown_cached_reads_are_refused() {
         let calls = node.faults.calls();
         assert_eq!(browser.me().await.unwrap(), "ada 0");
         assert_eq!(node.faults.calls(), calls, "it is cached");
-        node.runtime.shutdown().await;
+        node.sessions.shutdown().await;
         assert_eq!(browser.me().await, Err(StatusCode::SERVICE_UNAVAILABLE), "{outage:?}");
         assert_eq!(browser.post("/visit", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(browser.get("/plain").await.status, StatusCode::OK);
@@ -133,11 +133,11 @@ async fn a_node_that_drains_works_and_is_not_ready() {
     let node = cluster.node().await;
     let mut browser = node.browser();
     assert_eq!(browser.get("/health/ready").await.status, StatusCode::OK);
-    node.runtime.drain();
+    node.sessions.drain();
     assert_eq!(browser.get("/health/ready").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(browser.get("/health").await.status, StatusCode::OK);
     browser.login("ada").await;
-    node.runtime.shutdown().await;
+    node.sessions.shutdown().await;
     let answer = browser.get("/health").await;
     assert!(answer.body.contains(r#""coordinator_running":false"#), "{}", answer.body);
 }
@@ -210,10 +210,10 @@ async fn k10_pages_of_trusted_origins_can_log_a_visitor_out() {
         )
         .await;
     let routes =
-        Routes::<User>::new(&node.runtime).trusted_origin("https://app.example.com".parse().unwrap());
+        SessionRoutes::<User>::new(&node.sessions).trusted_origin("https://app.example.com".parse().unwrap());
     let app = Router::from(routes)
         .merge(Router::new().route("/login", axum::routing::post(crate::support::login)))
-        .layer(SessionLayer::<User>::new(&node.runtime));
+        .layer(SessionLayer::<User>::new(&node.sessions));
     let node = Node { app, ..node };
     for (headers, expected) in [
         (&[("origin", "https://shop.example.com")][..], StatusCode::NO_CONTENT),
@@ -250,14 +250,14 @@ async fn logging_out_twice_does_no_harm() {
 async fn the_routes_can_be_moved() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
-    let routes = Routes::<User>::new(&node.runtime)
-        .health_at("/ops/health")
-        .logout_at("/bye")
-        .after_logout("/goodbye".parse().unwrap());
+    let routes = SessionRoutes::<User>::new(&node.sessions)
+        .health_path("/ops/health")
+        .logout_path("/bye")
+        .redirect_after_logout("/goodbye".parse().unwrap());
     let app = Router::new()
         .nest("/app", Router::from(routes))
         .merge(Router::new().route("/login", axum::routing::post(crate::support::login)))
-        .layer(SessionLayer::<User>::new(&node.runtime));
+        .layer(SessionLayer::<User>::new(&node.sessions));
     let mut browser = logged_in(&Node { app, ..node }).await;
     for path in ["/app/ops/health", "/app/ops/health/live", "/app/ops/health/ready"] {
         assert_eq!(browser.get(path).await.status, StatusCode::OK, "{path}");
@@ -272,7 +272,7 @@ async fn the_routes_can_be_moved() {
 async fn a_logout_route_outside_the_layer_does_not_pretend() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
-    let app = Router::from(Routes::<User>::new(&node.runtime));
+    let app = Router::from(SessionRoutes::<User>::new(&node.sessions));
     let answer = Node { app, ..node }.browser().post("/logout", "").await;
     assert_eq!((answer.status, &*answer.body), (StatusCode::INTERNAL_SERVER_ERROR, ""));
 }
@@ -300,10 +300,10 @@ async fn a_second_type_of_session_brings_its_logout_only() {
 
     let cluster = Cluster::new();
     let node = cluster.node().await;
-    let app = app(&node.runtime)
-        .merge(Routes::<Cart>::new(&node.runtime).without_health().logout_at("/cart/empty"))
-        .layer(SessionLayer::<User>::new(&node.runtime))
-        .layer(SessionLayer::<Cart>::new(&node.runtime).cookie_name("cart").unwrap());
+    let app = app(&node.sessions)
+        .merge(SessionRoutes::<Cart>::new(&node.sessions).without_health().logout_path("/cart/empty"))
+        .layer(SessionLayer::<User>::new(&node.sessions))
+        .layer(SessionLayer::<Cart>::new(&node.sessions).cookie_name("cart").unwrap());
     let mut browser = Node { app, ..node }.browser();
     browser.login("ada").await;
     assert_eq!(browser.post("/cart/empty", "").await.status, StatusCode::NO_CONTENT);

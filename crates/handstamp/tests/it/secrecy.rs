@@ -25,7 +25,7 @@ async fn logs_messages_and_records_hold_no_credential() {
     browser.clone().post("/visit", "").await;
     browser.clone().post("/logout", "").await;
     node.faults.work();
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     browser.me().await.unwrap_err();
     browser.post("/logout", "").await;
 
@@ -77,8 +77,8 @@ async fn debug_shows_no_secret() {
     assert!(!shown.contains(secret()) && !shown.contains("pa55word"), "{shown}");
     let cluster = Cluster::new();
     let node = cluster.node().await;
-    let layer = SessionLayer::<User>::new(&node.runtime);
-    let shown = format!("{:?} {layer:?}", node.runtime);
+    let layer = SessionLayer::<User>::new(&node.sessions);
+    let shown = format!("{:?} {layer:?}", node.sessions);
     assert!(!shown.contains(secret()), "{shown}");
 }
 
@@ -101,7 +101,7 @@ async fn data_that_does_not_fit_is_not_quoted() {
         browser.login("name-canary").await;
         let handler = get(async |session: Session<Changed>| session.is_new().to_string());
         let node = cluster.bare_node_with(config().session_encoding(encoding)).await;
-        let app = Router::new().route("/", handler).layer(SessionLayer::<Changed>::new(&node.runtime));
+        let app = Router::new().route("/", handler).layer(SessionLayer::<Changed>::new(&node.sessions));
         let answer = browser.on(&Node { app, ..node }).get("/").await;
         assert_eq!(answer.body, "true", "the visitor is treated as new");
     }

@@ -164,12 +164,12 @@ async fn after_the_response_a_subject_can_leave_and_none_can_come() {
     let (_node, mut browser) = visited(&cluster).await;
     let socket = browser.take_session().await;
     socket.update(|user| user.name = Some("ada".to_owned()));
-    assert!(matches!(socket.commit().await, Err(SessionError::TooLate)));
+    assert!(matches!(socket.commit().await, Err(SessionError::ResponseAlreadySent)));
     assert_eq!(browser.get("/me").await.body, "nobody 1");
     assert_eq!(browser.post("/login", "ada").await.status, StatusCode::OK);
     let socket = browser.take_session().await;
     socket.update(|user| user.name = Some("bob".to_owned()));
-    assert!(matches!(socket.commit().await, Err(SessionError::TooLate)));
+    assert!(matches!(socket.commit().await, Err(SessionError::ResponseAlreadySent)));
     socket.update(|user| user.name = None);
     socket.commit().await.unwrap();
     assert_eq!(browser.get("/me").await.body, "nobody 1");
@@ -267,12 +267,12 @@ async fn k1_what_was_changed_for_a_user_whose_login_fails_is_not_kept() {
         faults.work();
         session.commit().await.map_err(|error| error.status().to_string())
     };
-    let layer = SessionLayer::<User>::new(&node.runtime);
+    let layer = SessionLayer::<User>::new(&node.sessions);
     let app = routes().route("/go-on", post(log_in_and_go_on)).layer(layer);
     let mut browser = Node { app, ..node.clone() }.browser();
     assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
     assert_eq!(browser.post("/go-on", "").await.body, "401 Unauthorized");
-    until("the node knows", async || node.runtime.healthy()).await;
+    until("the node knows", async || node.sessions.is_healthy()).await;
     assert_eq!(browser.get("/me").await.body, "nobody 1");
 }
 

@@ -12,7 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use handstamp::store::{Clock, MemoryBus, MemoryStore, SaveOutcome, Store, SystemClock};
-use handstamp::{Config, Fresh, Peek, Routes, Runtime, Session, SessionData, SessionKey, SessionLayer};
+use handstamp::{
+    Config, Fresh, Peek, Session, SessionData, SessionKey, SessionLayer, SessionRoutes, Sessions,
+};
 use handstamp_core::cookie::CookieSigner;
 use handstamp_core::id::Namespace;
 use handstamp_core::keys::{KeyRing, Secret};
@@ -78,7 +80,7 @@ pub(crate) struct Cluster {
 /// One node.
 #[derive(Clone)]
 pub(crate) struct Node {
-    pub(crate) runtime: Runtime,
+    pub(crate) sessions: Sessions,
     pub(crate) app: Router,
     pub(crate) faults: Faults,
 }
@@ -95,7 +97,7 @@ impl Cluster {
 
     pub(crate) async fn node_with(&self, config: Config) -> Node {
         let node = self.bare_node_with(config).await;
-        let app = app(&node.runtime).layer(SessionLayer::<User>::new(&node.runtime));
+        let app = app(&node.sessions).layer(SessionLayer::<User>::new(&node.sessions));
         Node { app, ..node }
     }
 
@@ -107,8 +109,8 @@ impl Cluster {
     pub(crate) async fn bare_node_with(&self, config: Config) -> Node {
         let (store, faults) = FaultyStore::new(self.store.clone());
         let clock = Arc::new(self.clock.clone());
-        let runtime = Runtime::start_with_clock(config, store, self.bus.clone(), clock).await.unwrap();
-        Node { runtime, app: Router::new(), faults }
+        let sessions = Sessions::start_with_clock(config, store, self.bus.clone(), clock).await.unwrap();
+        Node { sessions, app: Router::new(), faults }
     }
 
     /// A node whose wall clock is wrong by so many milliseconds.
@@ -145,15 +147,17 @@ impl Cluster {
         (store, faults): (FaultyStore<MemoryStore>, Faults),
         clock: Arc<dyn Clock>,
     ) -> Node {
-        let runtime = Runtime::start_with_clock(config, store, self.bus.clone(), clock).await.unwrap();
-        let app = app(&runtime).layer(SessionLayer::<User>::new(&runtime));
-        Node { runtime, app, faults }
+        let sessions = Sessions::start_with_clock(config, store, self.bus.clone(), clock).await.unwrap();
+        let app = app(&sessions).layer(SessionLayer::<User>::new(&sessions));
+        Node { sessions, app, faults }
     }
 
     /// A node with these routes, and sessions of this type.
     pub(crate) async fn node_for<T: SessionData>(&self, routes: Router) -> Node {
         let node = self.bare_node().await;
-        let app = routes.merge(Routes::<T>::new(&node.runtime)).layer(SessionLayer::<T>::new(&node.runtime));
+        let app = routes
+            .merge(SessionRoutes::<T>::new(&node.sessions))
+            .layer(SessionLayer::<T>::new(&node.sessions));
         Node { app, ..node }
     }
 }
@@ -193,8 +197,8 @@ pub(crate) fn with_default_budgets() -> Config {
     Config::new().session_secret(secret()).node_id("node-1")
 }
 
-/// Routes that do one thing each, not yet in a layer.
-pub(crate) fn app(runtime: &Runtime) -> Router {
+/// SessionRoutes that do one thing each, not yet in a layer.
+pub(crate) fn app(sessions: &Sessions) -> Router {
     Router::new()
         .route("/plain", get(async || "ok"))
         .route("/me", get(me))
@@ -214,7 +218,7 @@ pub(crate) fn app(runtime: &Runtime) -> Router {
         .route("/wait/change", get(wait_and_change))
         .route("/wait/extract", get(wait_and_extract))
         .route("/take", get(take))
-        .merge(Routes::<User>::new(runtime))
+        .merge(SessionRoutes::<User>::new(sessions))
 }
 
 async fn me(session: Session<User>) -> Result<String, StatusCode> {
@@ -332,7 +336,7 @@ impl Browser {
 
     /// Where the record of the session lies.
     pub(crate) fn session_key(&self) -> SessionKey {
-        let opened = CookieSigner::new(&key_ring(), "__Host-id").open(self.session().as_bytes()).unwrap();
+        let opened = CookieSigner::new(&key_ring(), "__Host-id").verify(self.session().as_bytes()).unwrap();
         Namespace::default().session_key(&opened.id)
     }
 

@@ -67,14 +67,14 @@ async fn k5_4_neither_limit_is_forgotten_when_the_record_is_made_permanent() {
     for unused in [11 * MINUTE, 60 * MINUTE] {
         let cluster = Cluster::new();
         let (node, mut browser) = logged_in(&cluster).await;
-        node.runtime.clear();
+        node.sessions.clear_local_cache();
         cluster.store.make_permanent(&browser.session_key());
         cluster.wait(unused).await;
         assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED), "after {unused:?}");
     }
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     cluster.store.make_permanent(&browser.session_key());
     cluster.wait(9 * MINUTE).await;
     assert_eq!(browser.me().await.unwrap(), "ada 0");
@@ -156,7 +156,7 @@ async fn k5_1_a_request_counts_as_a_use_when_it_arrives() {
     let arrived = tokio::time::Instant::now();
     assert_eq!(browser.me().await.unwrap(), "ada 0");
     tokio::time::sleep_until(arrived + Duration::from_millis(1_900)).await;
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     assert_eq!(browser.me().await.unwrap(), "ada 0");
 }
 
@@ -177,7 +177,7 @@ async fn k5_2_a_stream_keeps_its_session_by_touches_commits_and_refreshes() {
                 _ => session.refresh().await.unwrap(),
             }
         }
-        node.runtime.clear();
+        node.sessions.clear_local_cache();
         assert_eq!(browser.me().await.unwrap(), "ada 0", "{way}");
         assert!(node.faults.calls() < 200, "{way}: a touch is throttled");
     }
@@ -233,7 +233,7 @@ async fn k5_6_prefetches_and_peeks_do_not_keep_a_session_alive() {
             let prefetch = prefetch.body(axum::body::Body::empty()).unwrap();
             assert_eq!(browser.send(prefetch).await.status, StatusCode::OK);
         }
-        node.runtime.clear();
+        node.sessions.clear_local_cache();
     }
     cluster.wait(MINUTE).await;
     assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
@@ -303,8 +303,8 @@ async fn k5_4_a_wrong_clock_of_a_node_changes_no_max_age() {
     let limits = config().session_timeout(10 * MINUTE).session_lifetime(60 * MINUTE);
     for offset in [-600_000, 25 * 3_600_000] {
         let node = cluster.node_with_clock_off_by(limits.clone(), offset).await;
-        let layer = handstamp::SessionLayer::<User>::new(&node.runtime).persistent();
-        let mut browser = Node { app: app(&node.runtime).layer(layer), ..node.clone() }.browser();
+        let layer = handstamp::SessionLayer::<User>::new(&node.sessions).persistent();
+        let mut browser = Node { app: app(&node.sessions).layer(layer), ..node.clone() }.browser();
         for path in ["/login", "/visit", "/renew"] {
             let answer = browser.post(path, "ada").await;
             let cookie = answer.set_cookie().unwrap_or("Max-Age=3600");

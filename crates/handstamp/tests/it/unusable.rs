@@ -82,7 +82,7 @@ async fn newer(cluster: &Cluster) -> (Node, Browser) {
     let entry = Entry::read(key, bytes.into()).unwrap();
     let created = cluster.store.create(&entry, Duration::from_secs(600)).await.unwrap();
     assert_eq!(created, CreateOutcome::Created);
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     (node, browser)
 }
 
@@ -92,7 +92,7 @@ async fn newer_schema(cluster: &Cluster) -> (Node, Browser) {
     let mut browser = node.browser();
     assert_eq!(browser.post("/login", "ada").await.status, StatusCode::OK);
     change_stored(cluster, &browser, |record| record.schema += 1).await;
-    node.runtime.clear();
+    node.sessions.clear_local_cache();
     assert_eq!(browser.get("/me").await.body, "ada");
     (node, browser)
 }

@@ -41,15 +41,15 @@ async fn a_shard_that_hangs_costs_the_others_no_time() {
 #[tokio::test(start_paused = true)]
 async fn k5_4_one_shard_tells_the_time() {
     let cluster = ShardedCluster::new();
-    let node = cluster.begin("one", Settings::default());
+    let node = cluster.begin("one", NodeSettings::default());
     node.faults[0].hang();
     node.faults[1].refuse_time(true);
     let writes = node.clustered.writes();
     assert!(matches!(writes.learn_time().await, Err(StoreError::TimedOut)));
-    assert!(!node.clustered.knows_time());
+    assert!(!node.clustered.is_time_known());
     node.faults[1].refuse_time(false);
     node.clustered.writes().learn_time().await.unwrap();
-    assert!(node.clustered.knows_time());
+    assert!(node.clustered.is_time_known());
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Record;
 use handstamp_store::{
-    ClusteredStore, CreateOutcome, MemoryBus, MemoryStore, Settings, Shard, Store, SystemClock,
+    ClusteredStore, CreateOutcome, MemoryBus, MemoryStore, NodeSettings, Shard, Store, SystemClock,
 };
 use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, ShardLayout, ShardedBus, ShardedStore, until};
 
@@ -35,22 +35,26 @@ impl ShardedCluster {
     }
 
     async fn node(&self, name: &str) -> ShardedNode {
-        self.node_with(name, Settings::default()).await
+        self.node_with(name, NodeSettings::default()).await
     }
 
     /// A node that waits long for a load.
     async fn patient_node(&self, name: &str) -> ShardedNode {
-        self.node_with(name, Settings { load_budget: Duration::from_secs(600), ..Settings::default() }).await
+        self.node_with(
+            name,
+            NodeSettings { load_budget: Duration::from_secs(600), ..NodeSettings::default() },
+        )
+        .await
     }
 
-    async fn node_with(&self, name: &str, settings: Settings) -> ShardedNode {
+    async fn node_with(&self, name: &str, settings: NodeSettings) -> ShardedNode {
         let node = self.begin(name, settings);
-        node.clustered.settled().await;
+        node.clustered.wait_until_ready().await;
         node
     }
 
     /// A node that may not have reached anything yet.
-    fn begin(&self, name: &str, settings: Settings) -> ShardedNode {
+    fn begin(&self, name: &str, settings: NodeSettings) -> ShardedNode {
         let ([store_0, store_1], faults) = pairs(self.stores.clone().map(FaultyStore::new));
         let ([bus_0, bus_1], ears) = pairs(self.buses.clone().map(DeafBus::new));
         let clustered = ClusteredStore::start(
@@ -111,11 +115,11 @@ impl ShardedNode {
     fn status(&self, [one, other]: &[Record; 2]) -> [bool; 5] {
         let node = &self.clustered;
         [
-            node.running(),
-            node.healthy(),
-            node.healthy_in_part(),
-            node.reachable_for(&one.key),
-            node.reachable_for(&other.key),
+            node.is_subscribed(),
+            node.is_healthy(),
+            node.is_partly_healthy(),
+            node.is_reachable_for(&one.key),
+            node.is_reachable_for(&other.key),
         ]
     }
 

@@ -21,7 +21,7 @@ async fn what_came_from_a_shard_that_lost_sessions_is_forgotten() {
         assert_eq!(node.lookup(&gone.key), None);
     }
     assert_eq!(node.lookup(&records[1].key), Some(found("first")));
-    assert_eq!(node.clustered.size(), 1);
+    assert_eq!(node.clustered.cached_sessions(), 1);
     assert_eq!(node.read(&neighbour.key).await.unwrap(), found("first"));
     sleep(MAX_STALENESS).await;
     assert_eq!(node.lookup(&neighbour.key), Some(found("first")), "it was only told once");
@@ -34,7 +34,7 @@ async fn a_fill_from_before_a_shard_lost_sessions_is_not_believed() {
     let cluster = ShardedCluster::new();
     let node = cluster.patient_node("one").await;
     let [moved, _] = node.create_two().await;
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     let mut held = node.faults[0].hold_next_load();
     let (loaded, ()) = tokio::join!(node.load(&moved.key), async {
         held.reached().await;
@@ -56,7 +56,7 @@ async fn a_session_that_moves_while_it_is_loaded_depends_on_where_it_moved_to() 
     let cluster = ShardedCluster::new();
     let node = cluster.patient_node("one").await;
     let [moved, _] = node.create_two().await;
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     let mut held = node.faults[0].hold_next_load();
     let (loaded, ()) = tokio::join!(node.load(&moved.key), async {
         held.reached().await;
@@ -74,7 +74,7 @@ async fn a_session_that_moves_while_its_load_waits_for_its_turn_depends_on_where
     let cluster = ShardedCluster::new();
     let node = cluster.patient_node("one").await;
     let moved = node.keep(record_in(0, 8)).await;
-    node.clustered.clear();
+    node.clustered.clear_local_cache();
     node.faults[0].hang();
     let first = keys_in(0, 256);
     let first = join_all(first.iter().map(|key| node.load(key)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handstamp_store::{Lookup, Settings, StoreError};
+use handstamp_store::{Lookup, NodeSettings, StoreError};
 use handstamp_testkit::{Faults, until};
 use tokio::time::{sleep, timeout};
 
@@ -57,7 +57,7 @@ async fn what_is_told_of_health_follows_the_shards() {
         node.until_status(&records, well).await;
         cluster.layout.add(SHARDS[shard]);
         sleep(Duration::from_millis(1)).await;
-        assert!(!node.clustered.running(), "it is there again, and not heard");
+        assert!(!node.clustered.is_subscribed(), "it is there again, and not heard");
         node.ears[shard].open();
         node.until_status(&records, well).await;
     }
@@ -69,20 +69,20 @@ async fn what_is_told_of_health_follows_the_shards() {
 async fn without_any_shard_a_node_caches_nothing_and_says_so() {
     let cluster = ShardedCluster::new();
     SHARDS.into_iter().for_each(|shard| cluster.layout.remove(shard));
-    let node = cluster.begin("one", Settings::default());
+    let node = cluster.begin("one", NodeSettings::default());
     let records = [record_in(0, 0), record_in(1, 0)];
-    assert!(timeout(MAX_STALENESS * 10, node.clustered.settled()).await.is_err());
+    assert!(timeout(MAX_STALENESS * 10, node.clustered.wait_until_ready()).await.is_err());
     assert_eq!(node.status(&records), [false; 5]);
     node.keep(records[0].clone()).await;
     assert_eq!(node.lookup(&records[0].key), None);
     assert_eq!(node.load(&records[0].key).await.unwrap(), found("first"), "as the store says");
     assert_eq!(node.lookup(&records[0].key), None);
-    assert!(node.clustered.publish_cache_clear().await.is_err(), "nobody was told");
+    assert!(node.clustered.clear_all_caches().await.is_err(), "nobody was told");
     node.faults[0].fail();
     assert!(matches!(node.load(&records[0].key).await, Err(StoreError::Unavailable(_))));
     node.faults[0].work();
     SHARDS.into_iter().for_each(|shard| cluster.layout.add(shard));
-    timeout(MAX_STALENESS, node.clustered.settled()).await.expect("all are heard");
+    timeout(MAX_STALENESS, node.clustered.wait_until_ready()).await.expect("all are heard");
     assert_eq!(node.status(&records), [true; 5]);
     node.load(&records[0].key).await.unwrap();
     assert_eq!(node.lookup(&records[0].key), Some(found("first")));
@@ -92,14 +92,17 @@ async fn without_any_shard_a_node_caches_nothing_and_says_so() {
 async fn a_node_has_settled_when_it_knows_of_every_shard() {
     let cluster = ShardedCluster::new();
     for shard in [0, 1] {
-        let node = cluster.begin("one", Settings::default());
+        let node = cluster.begin("one", NodeSettings::default());
         node.ears[shard].close();
-        assert!(timeout(MAX_STALENESS * 10, node.clustered.settled()).await.is_err(), "one is not heard");
+        assert!(
+            timeout(MAX_STALENESS * 10, node.clustered.wait_until_ready()).await.is_err(),
+            "one is not heard"
+        );
         node.ears[shard].open();
-        timeout(MAX_STALENESS * 10, node.clustered.settled()).await.expect("all are heard");
-        let node = cluster.begin("two", Settings::default());
+        timeout(MAX_STALENESS * 10, node.clustered.wait_until_ready()).await.expect("all are heard");
+        let node = cluster.begin("two", NodeSettings::default());
         node.faults[shard].fail();
-        timeout(MAX_STALENESS, node.clustered.settled()).await.expect("all have been asked");
-        assert!(!node.clustered.healthy() && node.clustered.healthy_in_part());
+        timeout(MAX_STALENESS, node.clustered.wait_until_ready()).await.expect("all have been asked");
+        assert!(!node.clustered.is_healthy() && node.clustered.is_partly_healthy());
     }
 }

@@ -1,7 +1,7 @@
 //! Who tells whom: messages for all shards or one, and what ended while a shard was away.
 
 use handstamp_core::record::Record;
-use handstamp_store::{Bus, Lookup, Settings, Shard, Subscription};
+use handstamp_store::{Bus, Lookup, NodeSettings, Shard, Subscription};
 use handstamp_testkit::until;
 use tokio::time::Instant;
 
@@ -15,9 +15,9 @@ async fn clearing_is_told_by_every_shard() {
     for record in &records {
         two.read(&record.key).await.unwrap();
     }
-    assert_eq!(two.clustered.size(), 2);
-    one.clustered.publish_cache_clear().await.unwrap();
-    until("two hears of it", async || two.clustered.size() == 0).await;
+    assert_eq!(two.clustered.cached_sessions(), 2);
+    one.clustered.clear_all_caches().await.unwrap();
+    until("two hears of it", async || two.clustered.cached_sessions() == 0).await;
     for record in &records {
         assert_eq!(two.lookup(&record.key), None);
     }
@@ -33,7 +33,7 @@ async fn that_a_session_shall_be_forgotten_is_told_by_its_shard() {
             cluster.buses[shard].subscribe(Shard::ONLY).await.unwrap(),
             cluster.buses[1 - shard].subscribe(Shard::ONLY).await.unwrap(),
         ];
-        node.clustered.publish_invalidation(&record.key).await.unwrap();
+        node.clustered.invalidate_everywhere(&record.key).await.unwrap();
         assert!(here.try_next().is_some() && there.try_next().is_none());
     }
 }
@@ -63,11 +63,11 @@ async fn at_the_end_every_shard_that_is_there_is_told_what_ended() {
         end_many_of(&node, shard, &records[shard]).await;
         node.faults[1 - shard].fail();
         assert!(node.end(&records[1 - shard]).await.is_err());
-        // The listeners have no time to notice.
+        // The listeners have no time to invalidation.
         node.faults[1 - shard].work();
         let started = Instant::now();
         node.clustered.shutdown().await;
-        assert!(started.elapsed() <= Settings::default().save_budget, "the others are not waited for");
+        assert!(started.elapsed() <= NodeSettings::default().save_budget, "the others are not waited for");
         assert!(!is_in(&cluster.stores[1 - shard], &records[1 - shard]).await);
         assert!(is_in(&cluster.stores[shard], &records[shard]).await);
         node.faults[shard].work();
@@ -84,7 +84,7 @@ async fn what_ends_in_a_shard_while_another_takes_its_place_is_ended_there_too()
         cluster.copy_to_second(&ended).await;
         // Nothing is heard from the new one.
         node.ears[1].refuse();
-        until("it is noticed", async || !node.clustered.running()).await;
+        until("it is noticed", async || !node.clustered.is_subscribed()).await;
         let mut held = node.faults[0].hold_next_delete();
         if reply_is_lost {
             node.faults[0].lose_answers(1);
@@ -113,7 +113,7 @@ async fn what_has_ended_in_a_shard_that_is_gone_is_ended_in_the_one_in_its_place
     let [ended, _] = node.create_two().await;
     cluster.copy_to_second(&ended).await;
     node.ears[1].refuse();
-    until("it is noticed", async || !node.clustered.running()).await;
+    until("it is noticed", async || !node.clustered.is_subscribed()).await;
     assert!(node.end(&ended).await.unwrap());
     cluster.layout.give(&ended.key, SHARDS[1]);
     cluster.layout.remove(SHARDS[0]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use handstamp_core::invalidation::NodeId;
 use handstamp_redis::{ReadFrom, RedisConfig, RedisUrl, Transport};
-use handstamp_store::Settings;
+use handstamp_store::NodeSettings;
 
 use super::super::error::Problem;
 use super::super::resolve::noting;
@@ -14,7 +14,7 @@ impl RedisSettings {
     /// The servers, and how to connect to them, for the node of this name.
     pub(in crate::config) fn resolve(
         &self,
-        node: &Settings,
+        node: &NodeSettings,
         node_id: Option<&NodeId>,
         problems: &mut Vec<Problem>,
     ) -> Option<RedisConfig> {

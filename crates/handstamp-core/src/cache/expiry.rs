@@ -2,9 +2,9 @@ use std::time::Instant;
 
 /// For how long a value may be served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct InDate {
+pub struct Expiry {
     /// Until when without asking the store again.
-    pub until: Instant,
+    pub fresh_until: Instant,
     /// When the session itself ends, as far as is known: until then it may be served if the store cannot be asked.
-    pub ends: Instant,
+    pub session_ends: Instant,
 }

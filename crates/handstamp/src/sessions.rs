@@ -18,14 +18,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Backend, Config, ConfigError, Resolved};
 use crate::report::Report;
-use crate::{Origin, Outage};
+use crate::{Origin, OutagePolicy};
 
 /// One node: its connection to the store, its local cache, and the task that listens for invalidations.
 ///
 /// There is one for a process as a rule; layers and routes are made from it. Clones are the same node. When the
 /// last is dropped, its tasks end; [`shutdown`](Self::shutdown) ends them in good order.
 #[derive(Clone)]
-pub struct Runtime(Arc<Inner>);
+pub struct Sessions(Arc<Inner>);
 
 struct Inner {
     store: ClusteredStore,
@@ -39,10 +39,10 @@ struct Inner {
     cookies: Mutex<HashMap<String, (TypeId, &'static str)>>,
     report: Report,
     #[cfg(feature = "redis")]
-    circuits: Option<handstamp_redis::Circuits>,
+    circuits: Option<handstamp_redis::CircuitBreakers>,
 }
 
-impl Runtime {
+impl Sessions {
     /// Starts a node with these settings: on Redis when they name one, and otherwise with a store in this
     /// process, for trying things out.
     ///
@@ -69,7 +69,7 @@ impl Runtime {
             Backend::Redis(redis, channel) => {
                 let (store, bus) =
                     handstamp_redis::connect(*redis, settings.keys.namespace().clone(), channel);
-                let circuits = Some(store.circuits());
+                let circuits = Some(store.circuit_breakers());
                 Inner { circuits, ..Inner::assemble(settings, store, bus, Arc::new(SystemClock)) }
             }
         };
@@ -86,11 +86,11 @@ impl Runtime {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn start_on(config: Config, store: impl Store, bus: impl Bus) -> Result<Self, ConfigError> {
+    pub async fn start_with(config: Config, store: impl Store, bus: impl Bus) -> Result<Self, ConfigError> {
         Self::start_with_clock(config, store, bus, Arc::new(SystemClock)).await
     }
 
-    /// [`start_on`](Self::start_on), for tests that set the clock themselves.
+    /// [`start_with`](Self::start_with), for tests that set the clock themselves.
     ///
     /// # Errors
     ///
@@ -117,65 +117,65 @@ impl Runtime {
     /// Whether the coordinator runs: the task that listens for invalidations, with a live subscription. While it
     /// does not, every read asks the store.
     #[must_use]
-    pub fn running(&self) -> bool {
-        self.store().running()
+    pub fn is_subscribed(&self) -> bool {
+        self.store().is_subscribed()
     }
 
     /// Whether the store could be reached when it was last asked, all shards of it, half a second ago as a rule, and is known to
     /// take writes. A write is tried the next time that the store is asked after one has failed, and when none was made for ten seconds.
     /// This asks nobody, so probes may call it as often as they like.
     #[must_use]
-    pub fn healthy(&self) -> bool {
-        self.store().healthy()
+    pub fn is_healthy(&self) -> bool {
+        self.store().is_healthy()
     }
 
     /// Whether at least a part of the store could be reached: while a shard of a cluster is away, the sessions of the
     /// others are as well as ever.
     #[must_use]
-    pub fn healthy_in_part(&self) -> bool {
-        self.store().healthy_in_part()
+    pub fn is_partly_healthy(&self) -> bool {
+        self.store().is_partly_healthy()
     }
 
     /// Whether this node's clock differs from the store's by five seconds or more. Sessions go by the store's clock; but
     /// something is wrong with this machine, or with the store's.
     #[must_use]
-    pub fn clock_is_off(&self) -> bool {
-        self.store().clock_is_off()
+    pub fn is_clock_skewed(&self) -> bool {
+        self.store().is_clock_skewed()
     }
 
     /// Whether a session was loaded within the last minute that is sealed under a secret that this node does not have. Its
     /// requests get 503 here: the secret has to be added to `SESSION_SECRET`.
     #[must_use]
-    pub fn lacks_a_secret(&self) -> bool {
-        self.store().lacks_a_secret()
+    pub fn is_missing_secret(&self) -> bool {
+        self.store().is_missing_secret()
     }
 
     /// Whether the store has told its time. Until it does, only the time to live of a record tells whether its session has ended.
     /// Where the store refuses to tell it, new sessions begin by the clock of this node.
     #[must_use]
-    pub fn knows_time(&self) -> bool {
-        self.store().knows_time()
+    pub fn is_time_known(&self) -> bool {
+        self.store().is_time_known()
     }
 
     /// Whether this node should be sent requests: the store is there, in part at least, or the policy for
-    /// [outages](Outage) covers its absence so far; and no shutdown has begun. A node that has never found the store to take
+    /// [outages](OutagePolicy) covers its absence so far; and no shutdown has begun. A node that has never found the store to take
     /// writes is not ready, from the moment on that it reaches it. This goes by the policy of the settings, and not by that of a layer.
     #[must_use]
-    pub fn ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         let covered = match self.outage() {
-            Outage::Serve(limit) => self.store().proved_within(limit),
-            Outage::Refuse => false,
-            Outage::Anonymous => true,
+            OutagePolicy::ServeStale(limit) => self.store().fenced_within(limit),
+            OutagePolicy::Fail => false,
+            OutagePolicy::Anonymous => true,
         };
-        let of_use = !self.store().has_never_taken_writes() && !self.is_draining();
-        of_use && (self.store().reachable_in_part() || covered)
+        let of_use = !self.store().has_never_been_writable() && !self.is_draining();
+        of_use && (self.store().is_partly_reachable() || covered)
     }
 
     /// The circuits of the Redis servers that the [settings](Self::start) name: whether one is open because its server
     /// does not answer, what becomes of them, and a way to close them by hand.
     #[cfg(feature = "redis")]
     #[must_use]
-    pub fn circuits(&self) -> Option<&crate::Circuits> {
+    pub fn circuit_breakers(&self) -> Option<&crate::CircuitBreakers> {
         self.0.circuits.as_ref()
     }
 
@@ -188,8 +188,8 @@ impl Runtime {
 
     /// How many sessions the local cache holds.
     #[must_use]
-    pub fn size(&self) -> usize {
-        self.store().size()
+    pub fn cached_sessions(&self) -> usize {
+        self.store().cached_sessions()
     }
 
     /// What the local cache has done so far.
@@ -218,8 +218,8 @@ impl Runtime {
     }
 
     /// Clears the local cache of this node. The sessions stay as they are.
-    pub fn clear(&self) {
-        self.store().clear();
+    pub fn clear_local_cache(&self) {
+        self.store().clear_local_cache();
     }
 
     /// Makes this node forget its copy of a session. The session stays as it is.
@@ -232,8 +232,8 @@ impl Runtime {
     /// # Errors
     ///
     /// When the bus cannot be reached.
-    pub async fn publish_invalidation(&self, key: &SessionKey) -> Result<(), BusError> {
-        self.store().publish_invalidation(key).await
+    pub async fn invalidate_everywhere(&self, key: &SessionKey) -> Result<(), BusError> {
+        self.store().invalidate_everywhere(key).await
     }
 
     /// Makes every node clear its local cache. The sessions stay as they are.
@@ -241,11 +241,11 @@ impl Runtime {
     /// # Errors
     ///
     /// When the bus cannot be reached. This node's cache is cleared all the same.
-    pub async fn publish_cache_clear(&self) -> Result<(), BusError> {
-        self.store().publish_cache_clear().await
+    pub async fn clear_all_caches(&self) -> Result<(), BusError> {
+        self.store().clear_all_caches().await
     }
 
-    /// Declares that this node will be shut down soon: [`ready`](Self::ready) says no from now on, so that load
+    /// Declares that this node will be shut down soon: [`is_ready`](Self::is_ready) says no from now on, so that load
     /// balancers look elsewhere, while everything goes on working.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
@@ -285,7 +285,7 @@ impl Runtime {
         self.0.settings.max_size
     }
 
-    pub(crate) fn outage(&self) -> Outage {
+    pub(crate) fn outage(&self) -> OutagePolicy {
         self.0.settings.outage
     }
 
@@ -330,14 +330,14 @@ impl Runtime {
     }
 
     async fn settled(inner: Inner) -> Self {
-        let runtime = Self(Arc::new(inner));
-        runtime.wait_until_settled().await;
-        runtime
+        let sessions = Self(Arc::new(inner));
+        sessions.wait_until_settled().await;
+        sessions
     }
 
     async fn wait_until_settled(&self) {
-        if tokio::time::timeout(PATIENCE_AT_START, self.store().settled()).await.is_err() {
-            match (self.store().reachable(), self.running()) {
+        if tokio::time::timeout(PATIENCE_AT_START, self.store().wait_until_ready()).await.is_err() {
+            match (self.store().is_reachable(), self.is_subscribed()) {
                 (false, _) => tracing::warn!("cannot reach the session store yet: starting without it"),
                 (true, false) => {
                     tracing::warn!("cannot listen for invalidations yet: every read asks the store");
@@ -366,9 +366,9 @@ impl Inner {
     }
 }
 
-impl fmt::Debug for Runtime {
+impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("store", &self.0.store).finish_non_exhaustive()
+        f.debug_struct("Sessions").field("store", &self.0.store).finish_non_exhaustive()
     }
 }
 

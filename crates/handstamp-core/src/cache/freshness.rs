@@ -5,10 +5,10 @@ use super::sync::{AtomicU64, Ordering};
 
 /// What tells of changes to the sessions that come from one place, and the proof that it is heard.
 ///
-/// Whatever a [`LocalCache`](super::LocalCache) holds came in under a feed, and is served only while that can be relied
-/// on: while its last *fence*, the proof that every invalidation up to then had arrived, is recent; and until the feed is
+/// Whatever a [`LocalCache`](super::LocalCache) holds came in under a freshness, and is served only while that can be relied
+/// on: while its last *fence*, the proof that every invalidation up to then had arrived, is recent; and until the freshness is
 /// [cut](Self::cut), because some may have been missed.
-pub struct Feed {
+pub struct Freshness {
     number: u32,
     origin: Instant,
     max_staleness: Duration,
@@ -20,8 +20,8 @@ pub struct Feed {
     last_sent_at: AtomicU64,
 }
 
-impl Feed {
-    /// A feed on which nothing is proved yet. `number` tells it from others of the same cache.
+impl Freshness {
+    /// A freshness on which nothing is proved yet. `number` tells it from others of the same cache.
     #[must_use]
     pub fn new(number: u32, now: Instant, max_staleness: Duration) -> Self {
         Self {
@@ -35,37 +35,37 @@ impl Feed {
     }
 
     /// A fence that was sent at `sent_at` has come back.
-    pub fn pass(&self, sent_at: Instant) {
+    pub fn record_fence(&self, sent_at: Instant) {
         let sent_at = self.nanos(sent_at) + 1;
         self.last_sent_at.store(sent_at, Ordering::Release);
         self.sent_at.store(sent_at, Ordering::Release);
     }
 
     /// Nothing is proved any more: nothing is served until a fence passes.
-    pub fn void(&self) {
+    pub fn distrust(&self) {
         self.sent_at.store(0, Ordering::Release);
     }
 
     /// Whether the proof is young enough to serve from the cache.
-    pub fn is_recent(&self, now: Instant) -> bool {
+    pub fn is_fresh(&self, now: Instant) -> bool {
         self.is_within(&self.sent_at, now, self.max_staleness)
     }
 
     /// Whether the last proof there was is younger than `limit`, even if nothing is proved any more.
-    pub fn was_recent(&self, now: Instant, limit: Duration) -> bool {
+    pub fn was_fresh(&self, now: Instant, limit: Duration) -> bool {
         self.is_within(&self.last_sent_at, now, limit)
     }
 
-    /// Invalidations may have been missed: what came in under this feed so far counts for nothing, and no open ticket
+    /// Invalidations may have been missed: what came in under this freshness so far counts for nothing, and no open ticket
     /// of it is good. One atomic step, however much that is.
-    pub fn cut(&self) {
+    pub fn start_generation(&self) {
         // The entries of earlier generations are not counted any more.
         self.update(|state| Some((state & !COUNT).wrapping_add(ONE_GENERATION)));
     }
 
-    /// A number that changes whenever the feed is cut, and that no other feed of the cache ever has.
+    /// A number that changes whenever the freshness is cut, and that no other freshness of the cache ever has.
     pub fn generation(&self) -> u64 {
-        u64::from(self.number) << GENERATION_SHIFT | u64::from(self.cuts())
+        u64::from(self.number) << GENERATION_SHIFT | u64::from(self.generation_count())
     }
 
     /// The number of entries since it was last cut.
@@ -78,19 +78,19 @@ impl Feed {
         self.len() == 0
     }
 
-    pub(super) fn cuts(&self) -> u32 {
-        let cuts = self.state.load(Ordering::Acquire) >> GENERATION_SHIFT;
-        u32::try_from(cuts).unwrap_or(u32::MAX)
+    pub(super) fn generation_count(&self) -> u32 {
+        let generation_count = self.state.load(Ordering::Acquire) >> GENERATION_SHIFT;
+        u32::try_from(generation_count).unwrap_or(u32::MAX)
     }
 
-    /// An entry has come in after so many cuts.
-    pub(super) fn arrived(&self, cuts: u32) {
-        self.update(|state| is_after(state, cuts).then_some(state + 1));
+    /// An entry has come in after so many generations.
+    pub(super) fn arrived(&self, generation_count: u32) {
+        self.update(|state| is_after(state, generation_count).then_some(state + 1));
     }
 
-    /// An entry that came in after so many cuts is gone.
-    pub(super) fn left(&self, cuts: u32) {
-        self.update(|state| is_after(state, cuts).then_some(state - 1));
+    /// An entry that came in after so many generations is gone.
+    pub(super) fn left(&self, generation_count: u32) {
+        self.update(|state| is_after(state, generation_count).then_some(state - 1));
     }
 
     fn update(&self, change: impl FnMut(u64) -> Option<u64>) {
@@ -111,18 +111,18 @@ impl Feed {
     }
 }
 
-impl fmt::Debug for Feed {
+impl fmt::Debug for Freshness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed")
+        f.debug_struct("Freshness")
             .field("number", &self.number)
-            .field("cuts", &self.cuts())
+            .field("generation_count", &self.generation_count())
             .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }
 
-fn is_after(state: u64, cuts: u32) -> bool {
-    state >> GENERATION_SHIFT == u64::from(cuts)
+fn is_after(state: u64, generation_count: u32) -> bool {
+    state >> GENERATION_SHIFT == u64::from(generation_count)
 }
 
 const GENERATION_SHIFT: u32 = 32;
@@ -143,42 +143,42 @@ mod tests {
     #[test]
     fn a_proof_counts_from_when_it_was_sent() {
         let origin = start();
-        let feed = Feed::new(0, origin, MAX_STALENESS);
+        let freshness = Freshness::new(0, origin, MAX_STALENESS);
         let at = |millis| origin + Duration::from_millis(millis);
-        assert!(!feed.is_recent(at(0)), "nothing is proved yet");
-        feed.pass(at(100));
-        assert!(feed.is_recent(at(100)) && feed.is_recent(at(2_099)));
-        assert!(!feed.is_recent(at(2_100)));
-        feed.pass(at(2_000));
-        assert!(feed.is_recent(at(3_999)));
-        feed.void();
-        assert!(!feed.is_recent(at(2_000)));
-        assert!(feed.was_recent(at(2_999), Duration::from_secs(1)), "when it was voided does not matter");
-        assert!(!feed.was_recent(at(3_000), Duration::from_secs(1)));
+        assert!(!freshness.is_fresh(at(0)), "nothing is proved yet");
+        freshness.record_fence(at(100));
+        assert!(freshness.is_fresh(at(100)) && freshness.is_fresh(at(2_099)));
+        assert!(!freshness.is_fresh(at(2_100)));
+        freshness.record_fence(at(2_000));
+        assert!(freshness.is_fresh(at(3_999)));
+        freshness.distrust();
+        assert!(!freshness.is_fresh(at(2_000)));
+        assert!(freshness.was_fresh(at(2_999), Duration::from_secs(1)), "when it was voided does not matter");
+        assert!(!freshness.was_fresh(at(3_000), Duration::from_secs(1)));
     }
 
     #[test]
     fn entries_of_earlier_generations_do_not_count() {
-        let feed = Feed::new(0, start(), MAX_STALENESS);
-        feed.arrived(0);
-        feed.arrived(0);
-        feed.left(0);
-        assert_eq!(feed.len(), 1);
-        feed.cut();
-        assert!(feed.is_empty());
-        feed.arrived(0);
-        feed.left(0);
-        assert!(feed.is_empty(), "they had come in before");
-        feed.arrived(1);
-        assert_eq!(feed.len(), 1);
+        let freshness = Freshness::new(0, start(), MAX_STALENESS);
+        freshness.arrived(0);
+        freshness.arrived(0);
+        freshness.left(0);
+        assert_eq!(freshness.len(), 1);
+        freshness.start_generation();
+        assert!(freshness.is_empty());
+        freshness.arrived(0);
+        freshness.left(0);
+        assert!(freshness.is_empty(), "they had come in before");
+        freshness.arrived(1);
+        assert_eq!(freshness.len(), 1);
     }
 
     #[test]
-    fn no_two_feeds_share_a_generation() {
-        let feeds = [0, 1].map(|number| Feed::new(number, start(), MAX_STALENESS));
-        feeds[0].cut();
-        assert_ne!(feeds[0].generation(), feeds[1].generation());
-        feeds[1].cut();
-        assert_ne!(feeds[0].generation(), feeds[1].generation());
+    fn no_two_freshnesses_share_a_generation() {
+        let freshnesses = [0, 1].map(|number| Freshness::new(number, start(), MAX_STALENESS));
+        freshnesses[0].start_generation();
+        assert_ne!(freshnesses[0].generation(), freshnesses[1].generation());
+        freshnesses[1].start_generation();
+        assert_ne!(freshnesses[0].generation(), freshnesses[1].generation());
     }
 }

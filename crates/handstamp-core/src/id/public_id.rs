@@ -11,9 +11,9 @@ use super::{RandomError, random_bytes};
 /// It is safe in logs, lists and URLs: nothing can be opened with it. It stays the same when the session is
 /// renewed.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Handle([u8; Self::LEN]);
+pub struct PublicId([u8; Self::LEN]);
 
-impl Handle {
+impl PublicId {
     /// Length in bytes.
     pub const LEN: usize = 16;
 
@@ -41,30 +41,30 @@ impl Handle {
 
 /// The text is not a handle: 22 characters of base64url were expected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a session handle: 22 characters of base64url were expected")]
-pub struct ParseHandleError;
+#[error("not a public session id: 22 characters of base64url were expected")]
+pub struct ParsePublicIdError;
 
-impl FromStr for Handle {
-    type Err = ParseHandleError;
+impl FromStr for PublicId {
+    type Err = ParsePublicIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0; Self::LEN];
         match BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
             Ok(Self::LEN) => Ok(Self(bytes)),
-            _ => Err(ParseHandleError),
+            _ => Err(ParsePublicIdError),
         }
     }
 }
 
-impl fmt::Display for Handle {
+impl fmt::Display for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
-impl fmt::Debug for Handle {
+impl fmt::Debug for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Handle({self})")
+        write!(f, "PublicId({self})")
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn text_form_survives_the_round_trip() {
-        let handle = Handle::generate().unwrap();
+        let handle = PublicId::generate().unwrap();
         let text = handle.to_string();
         assert_eq!(text.len(), 22);
         assert_eq!(text.parse(), Ok(handle));
@@ -85,7 +85,7 @@ mod tests {
         for text in
             ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAA+", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAAAA="]
         {
-            assert_eq!(text.parse::<Handle>(), Err(ParseHandleError), "{text:?}");
+            assert_eq!(text.parse::<PublicId>(), Err(ParsePublicIdError), "{text:?}");
         }
     }
 }

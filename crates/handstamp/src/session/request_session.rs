@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use handstamp_core::cookie::{Opened, Presented};
+use handstamp_core::cookie::{Presented, VerifiedCookie};
 use handstamp_core::id::SessionKey;
 use handstamp_core::time::Timestamp;
 use handstamp_store::Lookup;
@@ -18,7 +18,7 @@ use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 
 /// What one request has to do with its session, from the cookie to the plan.
-pub(crate) struct Exchange<T: SessionData> {
+pub(crate) struct RequestSession<T: SessionData> {
     pub(super) shared: Arc<Shared<T>>,
     pub(super) presented: Presented,
     /// Whether the request does not count as a use, such as a prefetch.
@@ -46,7 +46,7 @@ pub(super) enum State<T> {
     Open(Open<T>),
 }
 
-impl<T: SessionData> Exchange<T> {
+impl<T: SessionData> RequestSession<T> {
     pub(crate) fn new(
         shared: Arc<Shared<T>>,
         presented: Presented,
@@ -231,7 +231,7 @@ impl<T: SessionData> Exchange<T> {
         }
     }
 
-    pub(super) fn key_of(&self, cookie: &Opened) -> SessionKey {
+    pub(super) fn key_of(&self, cookie: &VerifiedCookie) -> SessionKey {
         self.shared.namespace().session_key(&cookie.id)
     }
 }
@@ -258,7 +258,7 @@ fn remade<T: SessionData>(
 
 /// A change that is being made. What it leaves behind is dropped at its end, also when it panics.
 struct InProgress<'e, T: SessionData> {
-    exchange: &'e Exchange<T>,
+    exchange: &'e RequestSession<T>,
     guard: Option<ChangeGuard<'e>>,
 }
 
@@ -270,7 +270,7 @@ impl<T: SessionData> Drop for InProgress<'_, T> {
 }
 
 /// Changes that were made after the response was sent, and that no commit has saved, are lost.
-impl<T: SessionData> Drop for Exchange<T> {
+impl<T: SessionData> Drop for RequestSession<T> {
     fn drop(&mut self) {
         if let State::Open(open) = self.state.get_mut()
             && self.progress.has_left()
@@ -281,8 +281,8 @@ impl<T: SessionData> Drop for Exchange<T> {
     }
 }
 
-impl<T: SessionData> fmt::Debug for Exchange<T> {
+impl<T: SessionData> fmt::Debug for RequestSession<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange").finish_non_exhaustive()
+        f.debug_struct("RequestSession").finish_non_exhaustive()
     }
 }
