@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use handstamp_core::id::Namespace;
-use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
+use handstamp_core::invalidation::{Invalidation, InvalidationCodec, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_store::{Clock, SystemClock};
 use handstamp_testkit::{NodeProcess, seeded_secret};
@@ -24,7 +24,7 @@ pub(crate) struct Fleet {
     nodes: Vec<NodeProcess>,
     pub(crate) servers: Servers,
     addresses: [Address; NODES],
-    messenger: Messenger,
+    messenger: InvalidationCodec,
     logs: PathBuf,
     /// There while the second secret signs.
     rotation: PathBuf,
@@ -72,7 +72,7 @@ impl Fleet {
         }
         let addresses =
             std::array::from_fn(|node| Address { base_url: nodes[node].base_url(), lives: Arc::default() });
-        let messenger = Messenger::new(&key_ring(), NodeId::new("torture").expect("a name"));
+        let messenger = InvalidationCodec::new(&key_ring(), NodeId::new("torture").expect("a name"));
         Self { nodes, servers, addresses, messenger, logs, rotation }
     }
 
@@ -115,7 +115,7 @@ impl Fleet {
 
     /// Tells all nodes to clear their caches, as a node of theirs would.
     pub(crate) fn clear_all_caches(&self) {
-        let message = self.messenger.write(&Invalidation::CacheClear, SystemClock.timestamp());
+        let message = self.messenger.encode(&Invalidation::CacheClear, SystemClock.timestamp());
         self.servers.publish(CHANNEL, &message);
     }
 

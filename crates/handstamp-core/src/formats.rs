@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cookie::{CookieError, CookieSigner};
 use crate::id::{Label, Labels, Namespace, PublicId, SessionId, SessionKey};
-use crate::invalidation::{Invalidation, MessageError, Messenger, NodeId};
+use crate::invalidation::{Invalidation, InvalidationCodec, MessageError, NodeId};
 use crate::keys::{KeyId, KeyRing, MacKeys, Secret, TAG_LEN};
 use crate::record::{
     Encoding, Entry, Opened, Record, RecordError, Revision, Sealer, Seals, Section, Tombstone, Unknown,
@@ -28,7 +28,7 @@ const COOKIE: &str = "__Host-id";
 
 const SENT_AT: Timestamp = Timestamp::from_millis(1_767_225_661_500);
 /// Where the fields of an entry begin.
-const FIELDS: usize = Entry::HEAD_LEN + 1 + KeyId::LEN;
+const FIELDS: usize = Entry::HEADER_LEN + 1 + KeyId::LEN;
 
 fn path(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats").join(file)
@@ -147,7 +147,7 @@ fn vector(entry: &Entry, content: &Value) -> Value {
     json!({"content": content, "bytes": hex(entry.bytes())})
 }
 
-fn message_vector(messenger: &Messenger, invalidation: &Invalidation) -> Value {
+fn message_vector(messenger: &InvalidationCodec, invalidation: &Invalidation) -> Value {
     let mut content = json!({"sent_at": SENT_AT.as_millis(), "node": messenger.node().as_str()});
     let kind = match *invalidation {
         Invalidation::CacheClear => "CacheClear",
@@ -166,14 +166,14 @@ fn message_vector(messenger: &Messenger, invalidation: &Invalidation) -> Value {
         }
     };
     content["kind"] = kind.into();
-    json!({"content": content, "bytes": hex(&messenger.write(invalidation, SENT_AT))})
+    json!({"content": content, "bytes": hex(&messenger.encode(invalidation, SENT_AT))})
 }
 
 /// What is refused, and why: the words of `docs/formats.md`.
 struct Rejected<'a> {
     signer: &'a CookieSigner,
     sealer: &'a Sealer,
-    messenger: &'a Messenger,
+    messenger: &'a InvalidationCodec,
     key: SessionKey,
 }
 
@@ -207,7 +207,7 @@ impl Rejected<'_> {
     }
 
     fn message(&self, about: &str, bytes: &[u8], reason: &str) -> Value {
-        let found = match self.messenger.read(bytes).unwrap_err() {
+        let found = match self.messenger.decode(bytes).unwrap_err() {
             MessageError::Forged => "forged",
             MessageError::Malformed | MessageError::Oversize => "malformed",
             MessageError::UnknownKey => "unknown key",
@@ -313,8 +313,8 @@ impl Rejected<'_> {
 
     fn messages(&self) -> Value {
         let invalidation = Invalidation::SessionDeleted(self.key);
-        let good = self.messenger.write(&invalidation, SENT_AT);
-        let other = Messenger::new(&ring(&[OLD_SECRET]), self.messenger.node().clone());
+        let good = self.messenger.encode(&invalidation, SENT_AT);
+        let other = InvalidationCodec::new(&ring(&[OLD_SECRET]), self.messenger.node().clone());
         let keys = MacKeys::derive(&ring(&[SECRET]), "sess/v1/bus-mac", |_| b"sess/v1/bus\0".to_vec());
         let changed = |position: usize, byte: u8| {
             let mut content = good[..good.len() - TAG_LEN].to_vec();
@@ -323,12 +323,12 @@ impl Rejected<'_> {
         };
         let signed = |content: Vec<u8>| [&content[..], &keys.sign(&[&content])].concat();
         let forged = [&changed(2, 4)[..], &good[good.len() - TAG_LEN..]].concat();
-        let long = [changed(0, 1), vec![0; Messenger::MAX_LEN]].concat();
+        let long = [changed(0, 1), vec![0; InvalidationCodec::MAX_LEN]].concat();
         json!([
             self.message("the tag is wrong", &forged, "forged"),
             self.message("an unknown version", &signed(changed(0, 2)), "unknown version"),
             self.message("an unknown kind", &signed(changed(2, 5)), "unknown version"),
-            self.message("an unknown key id", &other.write(&invalidation, SENT_AT), "unknown key"),
+            self.message("an unknown key id", &other.encode(&invalidation, SENT_AT), "unknown key"),
             self.message("the last byte is missing", &good[..good.len() - 1], "forged"),
             self.message("shorter than a tag", &good[..TAG_LEN - 1], "malformed"),
             self.message("a body of another kind", &signed(changed(2, 3)), "malformed"),
@@ -348,7 +348,7 @@ fn vectors() -> Value {
     let peppered = Labels::new(ring.namespace(), Some(&Secret::unchecked(PEPPER))).of(subject);
     let sealer = Sealer::new(&ring);
     let signer = CookieSigner::new(&ring, COOKIE);
-    let messenger = Messenger::new(&ring, NodeId::new("node-1").unwrap());
+    let messenger = InvalidationCodec::new(&ring, NodeId::new("node-1").unwrap());
     let rejected = Rejected { signer: &signer, sealer: &sealer, messenger: &messenger, key };
     let records = records(key);
     let [first, second, later] = &records;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use handstamp_core::cache::{Capacity, Expiry, FillOutcome, FlightId, Freshness, LocalCache, SingleFlight};
+use handstamp_core::cache::{Capacity, Expiry, FillOutcome, Freshness, LoadId, LocalCache, SingleFlight};
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 use loom::sync::Mutex;
@@ -60,7 +60,7 @@ fn nothing_from_before_a_flush_is_served_after_it() {
         let filling = node.spawn({
             let fence = fence.clone();
             move |node| {
-                let ticket = node.cache.begin(&key(ADA), &node.freshness);
+                let ticket = node.cache.begin_fill(&key(ADA), &node.freshness);
                 let found = node.stored(ADA);
                 let flushed = fence.load(Ordering::Acquire);
                 let taken = ticket.complete(found.map(revision), found, 1, node.expiry) == FillOutcome::Fresh;
@@ -180,7 +180,7 @@ struct Node {
 }
 
 /// Like a shared future: whoever looks first does the work, and the others wait for it.
-type Flight = (FlightId, Mutex<Option<Found>>);
+type Flight = (LoadId, Mutex<Option<Found>>);
 
 impl Node {
     /// Two sessions at the store, none in the cache.
@@ -230,7 +230,7 @@ impl Node {
 
     /// Asks the store, and offers the answer to the cache. Returns whether that took it.
     fn fill(&self, session: usize) -> (Found, bool) {
-        let ticket = self.cache.begin(&key(session), &self.freshness);
+        let ticket = self.cache.begin_fill(&key(session), &self.freshness);
         let found = self.stored(session);
         (found, ticket.complete(found.map(revision), found, 1, self.expiry) == FillOutcome::Fresh)
     }

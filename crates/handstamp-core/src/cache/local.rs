@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::stripe::Stripe;
 use super::sync::Mutex;
-use super::{CacheStats, Capacity, Freshness, Ticket};
+use super::{CacheStats, Capacity, FillTicket, Freshness};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
@@ -59,8 +59,8 @@ impl<V> LocalCache<V> {
 
     /// Announces that the store is about to be asked for `key`, or to be told its new value, whose changes are told by
     /// `freshness`. The ticket is the only way to put the answer into the cache.
-    pub fn begin<'c>(&'c self, key: &SessionKey, freshness: &'c Arc<Freshness>) -> Ticket<'c, V> {
-        Ticket::new(self, *key, freshness)
+    pub fn begin_fill<'c>(&'c self, key: &SessionKey, freshness: &'c Arc<Freshness>) -> FillTicket<'c, V> {
+        FillTicket::new(self, *key, freshness)
     }
 
     /// Drops what is known of `key`, unless it is `saved` or later than it; `None` means that no revision
@@ -84,7 +84,7 @@ impl<V> LocalCache<V> {
 
     /// Whether a session is held for `key`, be it out of date. A session that is known not to be there is not held.
     #[must_use]
-    pub fn holds(&self, key: &SessionKey) -> bool {
+    pub fn contains(&self, key: &SessionKey) -> bool {
         self.stripe(key).lock().holds(key)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! What makes it more than a map are the ways in which an entry may *not* come in:
 //!
-//! - A value is put in with a [`Ticket`] only, taken before the store is asked. If the session is invalidated
+//! - A value is put in with a [`FillTicket`] only, taken before the store is asked. If the session is invalidated
 //!   in between, what the store answered may be older than the invalidation, and the ticket refuses it.
 //! - Every entry belongs to a [`Freshness`], and is served while that is proved to be heard. When messages may have been
 //!   missed, the freshness is [cut](Freshness::start_generation), which begins a new generation. Entries and tickets of older generations
@@ -29,6 +29,6 @@ pub use self::capacity::Capacity;
 pub use self::expiry::Expiry;
 pub use self::freshness::Freshness;
 pub use self::local::LocalCache;
-pub use self::single_flight::{FlightId, SingleFlight};
+pub use self::single_flight::{LoadId, SingleFlight};
 pub use self::stats::CacheStats;
-pub use self::ticket::{FillOutcome, Ticket};
+pub use self::ticket::{FillOutcome, FillTicket};

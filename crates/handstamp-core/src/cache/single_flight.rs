@@ -17,10 +17,10 @@ pub struct SingleFlight<F> {
 
 /// Which flight it is, of all there have been.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct FlightId(u64);
+pub struct LoadId(u64);
 
 struct Departed<F> {
-    number: FlightId,
+    number: LoadId,
     generation: u64,
     flight: F,
 }
@@ -41,14 +41,14 @@ impl<F> SingleFlight<F> {
         key: &SessionKey,
         generation: u64,
         board: impl FnOnce(&F) -> Option<S>,
-        depart: impl FnOnce(FlightId) -> (F, S),
+        depart: impl FnOnce(LoadId) -> (F, S),
     ) -> S {
         let mut departed = self.departed.lock();
         let current = departed.get(key).filter(|departed| departed.generation == generation);
         if let Some(seat) = current.and_then(|departed| board(&departed.flight)) {
             return seat;
         }
-        let number = FlightId(self.number.fetch_add(1, Ordering::Relaxed));
+        let number = LoadId(self.number.fetch_add(1, Ordering::Relaxed));
         let (flight, seat) = depart(number);
         let replaced = departed.insert(*key, Departed { number, generation, flight });
         // The lock is free again when the other flight's own `Drop` runs.
@@ -64,7 +64,7 @@ impl<F> SingleFlight<F> {
     }
 
     /// The flight of this number is over.
-    pub fn finish(&self, key: &SessionKey, number: FlightId) {
+    pub fn finish(&self, key: &SessionKey, number: LoadId) {
         let mut departed = self.departed.lock();
         let landed = if departed.get(key).is_some_and(|departed| departed.number == number) {
             departed.remove(key)
@@ -107,7 +107,7 @@ mod tests {
     const KEY: SessionKey = SessionKey::from_bytes([1; SessionKey::LEN]);
 
     /// Which flight one gets a seat on.
-    fn join(flights: &SingleFlight<FlightId>, generation: u64) -> FlightId {
+    fn join(flights: &SingleFlight<LoadId>, generation: u64) -> LoadId {
         flights.join(&KEY, generation, |flight| Some(*flight), |number| (number, number))
     }
 

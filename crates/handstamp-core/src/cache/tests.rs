@@ -49,11 +49,11 @@ impl Fixture {
         Self { cache, freshness, now }
     }
 
-    fn begin(&self, n: u8) -> Ticket<'_, u8> {
-        self.cache.begin(&key(n), &self.freshness)
+    fn begin(&self, n: u8) -> FillTicket<'_, u8> {
+        self.cache.begin_fill(&key(n), &self.freshness)
     }
 
-    fn complete(&self, ticket: Ticket<'_, u8>, counter: u8) -> FillOutcome {
+    fn complete(&self, ticket: FillTicket<'_, u8>, counter: u8) -> FillOutcome {
         ticket.complete(Some(revision(counter)), counter, SIZE, for_a_minute(self.now))
     }
 
@@ -98,7 +98,7 @@ fn the_bound_holds_over_all_stripes() {
     for n in 0..5_000_u64 {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-        let ticket = cache.begin(&SessionKey::from_bytes(bytes), &freshness);
+        let ticket = cache.begin_fill(&SessionKey::from_bytes(bytes), &freshness);
         assert_eq!(ticket.complete(Some(revision(1)), n, SIZE, for_a_minute(start())), FillOutcome::Fresh);
     }
     assert!((900..=1_000).contains(&cache.len()), "{}", cache.len());
@@ -272,7 +272,7 @@ proptest! {
     fn nothing_is_served_that_an_invalidation_forbids(steps in steps()) {
         let fixture = Fixture::new(2);
         // The floor under each open ticket and each entry: what was heard since. `None` forbids everything.
-        let mut tickets: Vec<(u8, Ticket<'_, u8>, Option<u8>)> = Vec::new();
+        let mut tickets: Vec<(u8, FillTicket<'_, u8>, Option<u8>)> = Vec::new();
         let mut floors: HashMap<u8, Option<u8>> = HashMap::new();
         let raise = |floor: &mut Option<u8>, counter: u8| *floor = floor.map(|floor| floor.max(counter));
         for step in steps {
@@ -345,7 +345,7 @@ fn a_freshness_that_is_not_heard_serves_nothing_and_the_others_go_on() {
     let fixture = Fixture::new(10);
     let other = fixture.cache.new_freshness(fixture.now, FOR_EVER);
     fixture.put(1, 1);
-    assert_eq!(fixture.complete(fixture.cache.begin(&key(2), &other), 1), FillOutcome::Fresh);
+    assert_eq!(fixture.complete(fixture.cache.begin_fill(&key(2), &other), 1), FillOutcome::Fresh);
     assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), None), "nothing is proved on the other freshness");
     other.record_fence(fixture.now);
     assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), Some(1)));
@@ -363,7 +363,7 @@ fn what_moves_to_another_freshness_counts_once() {
     let fixture = Fixture::new(10);
     let other = fixture.cache.new_freshness(fixture.now, FOR_EVER);
     fixture.put(1, 1);
-    assert_eq!(fixture.complete(fixture.cache.begin(&key(1), &other), 2), FillOutcome::Fresh);
+    assert_eq!(fixture.complete(fixture.cache.begin_fill(&key(1), &other), 2), FillOutcome::Fresh);
     assert_eq!((fixture.freshness.len(), other.len(), fixture.cache.len()), (0, 1, 1));
     assert_eq!(
         fixture.complete(fixture.begin(1), 1),
@@ -386,8 +386,12 @@ fn k8_1_the_bound_in_bytes_holds_whatever_the_sizes() {
     let freshness = cache.new_freshness(start(), FOR_EVER);
     for n in 0..5_000_u64 {
         let size = if n % 2 == 0 { 100_000 } else { 500 };
-        let _ =
-            cache.begin(&nth_key(n), &freshness).complete(Some(revision(1)), n, size, for_a_minute(start()));
+        let _ = cache.begin_fill(&nth_key(n), &freshness).complete(
+            Some(revision(1)),
+            n,
+            size,
+            for_a_minute(start()),
+        );
         assert!(cache.stats().bytes <= BYTES);
     }
     assert!(cache.stats().bytes > BYTES / 10 * 9, "{:?}", cache.stats());
@@ -405,14 +409,14 @@ fn k8_1_a_session_larger_than_the_cache_is_not_kept_and_evicts_nothing() {
     freshness.record_fence(now);
     for (n, size) in [(1, 1_000), (2, 1_000), (3, 3_000)] {
         assert_eq!(
-            cache.begin(&key(n), &freshness).complete(Some(revision(1)), n, size, for_a_minute(now)),
+            cache.begin_fill(&key(n), &freshness).complete(Some(revision(1)), n, size, for_a_minute(now)),
             FillOutcome::Fresh
         );
     }
     let held = |n| cache.get(&key(n), now);
     assert_eq!((held(1), held(2), held(3)), (Some(1), Some(2), None));
     assert_eq!(
-        cache.begin(&key(1), &freshness).complete(Some(revision(2)), 1, 3_000, for_a_minute(now)),
+        cache.begin_fill(&key(1), &freshness).complete(Some(revision(2)), 1, 3_000, for_a_minute(now)),
         FillOutcome::Fresh
     );
     assert_eq!(
@@ -442,8 +446,8 @@ fn k8_3_sessions_that_are_not_there_evict_none_that_is() {
 fn a_session_is_held_or_known_to_be_absent() {
     let fixture = Fixture::new(10);
     fixture.put(1, 1);
-    assert!(fixture.cache.holds(&key(1)));
+    assert!(fixture.cache.contains(&key(1)));
     assert_eq!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), FillOutcome::Fresh);
     assert_eq!((fixture.get(1), fixture.cache.len()), (Some(0), 0));
-    assert!(!fixture.cache.holds(&key(1)));
+    assert!(!fixture.cache.contains(&key(1)));
 }

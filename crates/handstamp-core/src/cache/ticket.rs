@@ -11,7 +11,7 @@ use crate::record::Revision;
 ///
 /// Dropping it gives the right back.
 #[must_use = "a ticket is taken before the store is asked, and completed with the reply"]
-pub struct Ticket<'c, V> {
+pub struct FillTicket<'c, V> {
     cache: &'c LocalCache<V>,
     key: SessionKey,
     freshness: &'c Arc<Freshness>,
@@ -35,7 +35,7 @@ pub enum FillOutcome {
     Outdated,
 }
 
-impl<'c, V> Ticket<'c, V> {
+impl<'c, V> FillTicket<'c, V> {
     pub(super) fn new(cache: &'c LocalCache<V>, key: SessionKey, freshness: &'c Arc<Freshness>) -> Self {
         let mut stripe = cache.stripe(&key).lock();
         stripe.tickets.open(&key);
@@ -82,7 +82,7 @@ impl<'c, V> Ticket<'c, V> {
     }
 }
 
-impl<V> Drop for Ticket<'_, V> {
+impl<V> Drop for FillTicket<'_, V> {
     fn drop(&mut self) {
         if self.open {
             let _ = self.cache.stripe(&self.key).lock().tickets.close(&self.key, None);
@@ -90,8 +90,8 @@ impl<V> Drop for Ticket<'_, V> {
     }
 }
 
-impl<V> fmt::Debug for Ticket<'_, V> {
+impl<V> fmt::Debug for FillTicket<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("FillTicket").field("key", &self.key).finish_non_exhaustive()
     }
 }

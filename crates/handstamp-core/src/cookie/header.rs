@@ -9,11 +9,11 @@ pub enum Presented {
     Ambiguous(Vec<VerifiedCookie>),
     /// There are more cookies than are examined, and those of our name that were examined are not valid. Whether the request has a
     /// session is unknown.
-    CutOff,
+    Truncated,
     /// No cookie of our name.
     Nothing,
     /// Cookies of our name, none of them valid; the reason of the first.
-    Refused(CookieError),
+    Invalid(CookieError),
     /// One valid value, perhaps among invalid ones.
     Valid(VerifiedCookie),
 }
@@ -47,7 +47,7 @@ impl CookieSigner {
             bytes_left = bytes_left.saturating_sub(header.len());
         }
         match found {
-            Presented::Nothing | Presented::Refused(_) if is_cut_off => Presented::CutOff,
+            Presented::Nothing | Presented::Invalid(_) if is_cut_off => Presented::Truncated,
             found => found,
         }
     }
@@ -55,10 +55,10 @@ impl CookieSigner {
 
 impl Presented {
     /// With another value.
-    fn and(self, opened: Result<VerifiedCookie, CookieError>) -> Self {
-        match (self, opened) {
-            (Self::Nothing | Self::Refused(_), Ok(opened)) => Self::Valid(opened),
-            (Self::Nothing, Err(reason)) => Self::Refused(reason),
+    fn and(self, cookie: Result<VerifiedCookie, CookieError>) -> Self {
+        match (self, cookie) {
+            (Self::Nothing | Self::Invalid(_), Ok(cookie)) => Self::Valid(cookie),
+            (Self::Nothing, Err(reason)) => Self::Invalid(reason),
             (Self::Valid(one), Ok(other)) if one.id != other.id => Self::Ambiguous(vec![one, other]),
             (Self::Ambiguous(mut all), Ok(other)) => {
                 if all.iter().all(|one| one.id != other.id) {
@@ -118,7 +118,7 @@ mod tests {
     #[track_caller]
     fn assert_finds(seed: u8, headers: &[&str]) {
         match find(headers) {
-            Presented::Valid(opened) => assert_eq!(opened.id, SessionId::from_bytes([seed; 32])),
+            Presented::Valid(cookie) => assert_eq!(cookie.id, SessionId::from_bytes([seed; 32])),
             other => panic!("{other:?} in {headers:?}"),
         }
     }
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn refusals_keep_the_first_reason() {
-        assert_eq!(find(&["__Host-id=; __Host-id=x"]), Presented::Refused(CookieError::Malformed));
+        assert_eq!(find(&["__Host-id=; __Host-id=x"]), Presented::Invalid(CookieError::Malformed));
     }
 
     /// F14: beyond eight cookies of the name, their order counted.
@@ -185,9 +185,9 @@ mod tests {
         let good = format!("__Host-id={}", value(1));
         for pair in ["a=b;", ";", "__Host-id=x;"] {
             let flood = pair.repeat(MAX_PAIRS);
-            assert_eq!(find(&[&format!("{flood}{good}")]), Presented::CutOff, "{pair}");
-            assert_eq!(find(&[&flood, &good]), Presented::CutOff, "{pair}");
-            assert_ne!(find(&[&flood, "x__Host-id=x; __Host-id2=x"]), Presented::CutOff, "{pair}");
+            assert_eq!(find(&[&format!("{flood}{good}")]), Presented::Truncated, "{pair}");
+            assert_eq!(find(&[&flood, &good]), Presented::Truncated, "{pair}");
+            assert_ne!(find(&[&flood, "x__Host-id=x; __Host-id2=x"]), Presented::Truncated, "{pair}");
         }
     }
 
@@ -199,10 +199,10 @@ mod tests {
         assert_finds(1, &[&filler(MAX_BYTES - good.len()), &good]);
         assert_finds(1, &[&format!("{good};{}", filler(400_000))]);
         // The pair that is cut is not examined.
-        assert_eq!(find(&[&format!("{};{good}", filler(MAX_BYTES - good.len()))]), Presented::CutOff);
-        assert_eq!(find(&[&filler(MAX_BYTES - good.len() + 1), &good]), Presented::CutOff);
-        assert_eq!(find(&[&filler(MAX_BYTES), &good]), Presented::CutOff);
-        assert_eq!(find(&[&filler(400_000), &good]), Presented::CutOff);
+        assert_eq!(find(&[&format!("{};{good}", filler(MAX_BYTES - good.len()))]), Presented::Truncated);
+        assert_eq!(find(&[&filler(MAX_BYTES - good.len() + 1), &good]), Presented::Truncated);
+        assert_eq!(find(&[&filler(MAX_BYTES), &good]), Presented::Truncated);
+        assert_eq!(find(&[&filler(400_000), &good]), Presented::Truncated);
         assert_eq!(find(&[&filler(400_000), "other=x"]), Presented::Nothing);
         assert_eq!(find(&[&format!("__Host-id={}", "x".repeat(400_000))]), Presented::Nothing);
     }

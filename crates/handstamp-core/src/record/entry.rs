@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::Revision;
-use super::head::{Head, Kind};
+use super::header::{Header, Kind};
 use crate::id::SessionKey;
 
 /// What a store keeps under a key: a sealed record or tombstone.
@@ -12,13 +12,13 @@ use crate::id::SessionKey;
 #[derive(Clone, Eq, PartialEq)]
 pub struct Entry {
     key: SessionKey,
-    head: Head,
+    header: Header,
     bytes: Bytes,
 }
 
 impl Entry {
     /// The length of what begins every entry, in every version of the format. Fewer bytes are no entry.
-    pub const HEAD_LEN: usize = Head::LEN;
+    pub const HEADER_LEN: usize = Header::LEN;
 
     /// Where the revision stands in the bytes, in every version of the format.
     pub const REVISION_RANGE: std::ops::Range<usize> = 4..4 + Revision::LEN;
@@ -33,11 +33,11 @@ impl Entry {
     /// The entry that consists of these bytes, if they begin as those of an entry do. They are not verified.
     #[must_use]
     pub fn read(key: SessionKey, bytes: Bytes) -> Option<Self> {
-        Some(Self { key, head: Head::read(&bytes)?, bytes })
+        Some(Self { key, header: Header::read(&bytes)?, bytes })
     }
 
-    pub(super) const fn new(key: SessionKey, head: Head, bytes: Bytes) -> Self {
-        Self { key, head, bytes }
+    pub(super) const fn new(key: SessionKey, header: Header, bytes: Bytes) -> Self {
+        Self { key, header, bytes }
     }
 
     /// The key that it lies under.
@@ -49,19 +49,19 @@ impl Entry {
     /// Which save of the record this is.
     #[must_use]
     pub const fn revision(&self) -> Revision {
-        self.head.revision
+        self.header.revision
     }
 
     /// Whether it is a tombstone.
     #[must_use]
     pub fn is_tombstone(&self) -> bool {
-        self.head.kind == Kind::Tombstone
+        self.header.kind == Kind::Tombstone
     }
 
     /// Whether it names the predecessor of a record, or the successor of a session that has moved.
     #[must_use]
     pub const fn has_relative(&self) -> bool {
-        self.head.relative.is_some()
+        self.header.relative.is_some()
     }
 
     /// Its bytes.
@@ -70,8 +70,8 @@ impl Entry {
         &self.bytes
     }
 
-    pub(super) const fn head(&self) -> &Head {
-        &self.head
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
     }
 }
 
@@ -80,7 +80,7 @@ impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
             .field("key", &self.key)
-            .field("head", &self.head)
+            .field("header", &self.header)
             .field("len", &self.bytes.len())
             .finish()
     }

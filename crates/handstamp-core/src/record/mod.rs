@@ -3,15 +3,15 @@
 //! A [`Record`] holds a session, a [`Tombstone`] marks the place of one that has ended or moved. A [`Sealer`] turns both into an [`Entry`], which is
 //! what stores keep, and back. The bytes are described exactly, with test vectors, in `docs/formats.md`.
 
+mod debug;
 mod entry;
 mod error;
 mod fields;
-mod head;
+mod header;
 mod revision;
 mod sealer;
 mod seals;
 mod sections;
-mod show;
 #[cfg(test)]
 mod tests;
 mod tombstone;

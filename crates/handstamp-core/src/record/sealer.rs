@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::entry::Entry;
 use super::error::{RecordError, SubjectTooLong, Unknown};
-use super::head::{Head, Kind};
+use super::header::{Header, Kind};
 use super::sections::Sections;
 use super::tombstone::Tombstone;
 use super::{Record, Revision};
@@ -14,7 +14,7 @@ use crate::keys::{BadTag, KeyAge, KeyId, KeyRing, MacKeys, TAG_LEN};
 /// Seals the records and tombstones of a namespace, and opens them.
 ///
 /// ```text
-///  0  head             76
+///  0  header             76
 /// 76  seal              1    1: HMAC-SHA-256
 /// 77  key id            4    of the key that sealed
 /// 81  open fields
@@ -57,11 +57,11 @@ impl Sealer {
     /// When the subject is longer than 65,535 bytes.
     pub fn seal(&self, record: &Record) -> Result<Entry, SubjectTooLong> {
         let sections = Sections::of(record, record.seals.then(self.keys.current_id()))?;
-        let head = head(Kind::Record, record.revision, record.public_id, record.predecessor, &sections);
+        let header = header(Kind::Record, record.revision, record.public_id, record.predecessor, &sections);
         let mut bytes = Vec::with_capacity(len(&sections) + record.payload.len() + TAG_LEN);
-        let tag = self.put_metadata(&mut bytes, &head, &record.key, &sections);
+        let tag = self.put_metadata(&mut bytes, &header, &record.key, &sections);
         self.put_payload(&mut bytes, &record.key, &tag, &record.payload);
-        Ok(Entry::new(record.key, head, bytes.into()))
+        Ok(Entry::new(record.key, header, bytes.into()))
     }
 
     /// The entry that holds `tombstone`.
@@ -69,10 +69,10 @@ impl Sealer {
     pub fn seal_tombstone(&self, tombstone: &Tombstone) -> Entry {
         let sections = Sections::of_tombstone(tombstone);
         let Tombstone { key, revision, successor, .. } = *tombstone;
-        let head = head(Kind::Tombstone, revision, NO_HANDLE, successor, &sections);
+        let header = header(Kind::Tombstone, revision, NO_HANDLE, successor, &sections);
         let mut bytes = Vec::with_capacity(len(&sections));
-        self.put_metadata(&mut bytes, &head, &key, &sections);
-        Entry::new(key, head, bytes.into())
+        self.put_metadata(&mut bytes, &header, &key, &sections);
+        Entry::new(key, header, bytes.into())
     }
 
     /// What `entry` holds, if it was sealed for its key under a secret of the ring.
@@ -81,13 +81,13 @@ impl Sealer {
     ///
     /// For everything else, with the first reason found.
     pub fn open(&self, entry: &Entry) -> Result<Opened, RecordError> {
-        let (head, key) = (entry.head(), entry.key());
-        let Metadata { content, sections, tag, rest, key_id } = Metadata::split(head, entry.bytes())?;
+        let (header, key) = (entry.header(), entry.key());
+        let Metadata { content, sections, tag, rest, key_id } = Metadata::split(header, entry.bytes())?;
         let key_age = self.verify(key_id, &[&[METADATA], key.as_bytes(), content], tag)?;
-        if head.flags != 0 {
-            return Err(RecordError::Newer(Unknown::Flags(head.flags)));
+        if header.flags != 0 {
+            return Err(RecordError::Newer(Unknown::Flags(header.flags)));
         }
-        match head.kind {
+        match header.kind {
             Kind::Tombstone => {
                 let same_subject = sections.same_subject()?;
                 if !rest.is_empty() {
@@ -95,8 +95,8 @@ impl Sealer {
                 }
                 Ok(Opened::Tombstone(Tombstone {
                     key: *key,
-                    revision: head.revision,
-                    successor: head.relative,
+                    revision: header.revision,
+                    successor: header.relative,
                     same_subject,
                 }))
             }
@@ -105,7 +105,7 @@ impl Sealer {
                     rest.split_last_chunk::<TAG_LEN>().ok_or(RecordError::Malformed)?;
                 self.verify(key_id, &[&[PAYLOAD], key.as_bytes(), tag, payload], payload_tag)?;
                 let payload = entry.bytes().slice_ref(payload);
-                Ok(Opened::Record(sections.record(head, *key, key_id, payload)?, key_age))
+                Ok(Opened::Record(sections.record(header, *key, key_id, payload)?, key_age))
             }
         }
     }
@@ -117,27 +117,27 @@ impl Sealer {
         record.seals.last != current && record.seals.before == current
     }
 
-    /// The predecessor that a record names, or the successor that a tombstone names. Only the head and the first tag have to be known, so
+    /// The predecessor that a record names, or the successor that a tombstone names. Only the header and the first tag have to be known, so
     /// that a logout can follow what a later version has written.
     ///
     /// # Errors
     ///
     /// When it was not sealed for its key under a secret of the ring.
     pub fn relative(&self, entry: &Entry) -> Result<Option<SessionKey>, RecordError> {
-        let Metadata { content, tag, key_id, .. } = Metadata::split(entry.head(), entry.bytes())?;
+        let Metadata { content, tag, key_id, .. } = Metadata::split(entry.header(), entry.bytes())?;
         self.verify(key_id, &[&[METADATA], entry.key().as_bytes(), content], tag)?;
-        Ok(entry.head().relative)
+        Ok(entry.header().relative)
     }
 
     /// Appends all that stands before the payload, and returns the tag at its end.
     fn put_metadata(
         &self,
         bytes: &mut Vec<u8>,
-        head: &Head,
+        header: &Header,
         key: &SessionKey,
         sections: &Sections<'_>,
     ) -> [u8; TAG_LEN] {
-        head.write(bytes);
+        header.write(bytes);
         bytes.push(HMAC);
         bytes.extend_from_slice(&self.keys.current_id().to_bytes());
         bytes.extend_from_slice(&sections.open);
@@ -193,18 +193,18 @@ struct Metadata<'a> {
 }
 
 impl<'a> Metadata<'a> {
-    fn split(head: &Head, bytes: &'a Bytes) -> Result<Self, RecordError> {
-        if head.format != FORMAT {
-            return Err(RecordError::Newer(Unknown::Format(head.format)));
+    fn split(header: &Header, bytes: &'a Bytes) -> Result<Self, RecordError> {
+        if header.format != FORMAT {
+            return Err(RecordError::Newer(Unknown::Format(header.format)));
         }
-        let seal = bytes.get(Head::LEN..).ok_or(RecordError::Malformed)?;
+        let seal = bytes.get(Header::LEN..).ok_or(RecordError::Malformed)?;
         let (&[seal], rest) = seal.split_first_chunk().ok_or(RecordError::Malformed)?;
         if seal != HMAC {
             return Err(RecordError::Newer(Unknown::Seal(seal)));
         }
         let (&key_id, rest) = rest.split_first_chunk().ok_or(RecordError::Malformed)?;
-        let (open, rest) = split_at(rest, head.open_len)?;
-        let (closed, rest) = split_at(rest, head.closed_len)?;
+        let (open, rest) = split_at(rest, header.open_len)?;
+        let (closed, rest) = split_at(rest, header.closed_len)?;
         let content = &bytes[..bytes.len() - rest.len()];
         let (tag, rest) = rest.split_first_chunk().ok_or(RecordError::Malformed)?;
         let sections = Sections { open: open.into(), closed: closed.into() };
@@ -216,21 +216,21 @@ fn split_at(bytes: &[u8], len: u32) -> Result<(&[u8], &[u8]), RecordError> {
     usize::try_from(len).ok().and_then(|len| bytes.split_at_checked(len)).ok_or(RecordError::Malformed)
 }
 
-fn head(
+fn header(
     kind: Kind,
     revision: Revision,
     public_id: PublicId,
     relative: Option<SessionKey>,
     sections: &Sections<'_>,
-) -> Head {
+) -> Header {
     // The lengths of a few fields of 65,535 bytes at most, and of those that were read from a section.
     let (open_len, closed_len) = (sections.open.len() as u32, sections.closed.len() as u32);
-    Head { kind, format: FORMAT, flags: 0, revision, public_id, relative, open_len, closed_len }
+    Header { kind, format: FORMAT, flags: 0, revision, public_id, relative, open_len, closed_len }
 }
 
 /// The length of an entry without its payload.
 fn len(sections: &Sections<'_>) -> usize {
-    Head::LEN + 1 + KeyId::LEN + sections.open.len() + sections.closed.len() + TAG_LEN
+    Header::LEN + 1 + KeyId::LEN + sections.open.len() + sections.closed.len() + TAG_LEN
 }
 
 /// What is the same at the beginning of everything that is sealed, filled up to whole blocks of SHA-256: the sealer has

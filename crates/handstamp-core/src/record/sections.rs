@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::error::{RecordError, SubjectTooLong, Unknown};
 use super::fields::{self, Field, FieldType, MAX_VALUE_LEN, UnknownFields};
-use super::head::Head;
+use super::header::Header;
 use super::{Encoding, Record, Seals, Tombstone};
 use crate::id::SessionKey;
 use crate::keys::KeyId;
@@ -50,7 +50,7 @@ impl Sections<'_> {
     /// The record with these fields.
     pub(super) fn record(
         &self,
-        head: &Head,
+        header: &Header,
         key: SessionKey,
         sealed_under: KeyId,
         payload: Bytes,
@@ -60,10 +60,10 @@ impl Sections<'_> {
         let closed = unknown(&self.closed, |field| found.take_closed(field))?;
         let (code, schema) = found.payload.ok_or(RecordError::Malformed)?;
         Ok(Record {
-            revision: head.revision,
+            revision: header.revision,
             key,
-            public_id: head.public_id,
-            predecessor: head.relative,
+            public_id: header.public_id,
+            predecessor: header.relative,
             created_at: found.created_at.ok_or(RecordError::Malformed)?,
             saved_at: found.saved_at.ok_or(RecordError::Malformed)?,
             expires_at: found.expires_at.ok_or(RecordError::Malformed)?,

@@ -9,7 +9,7 @@ use crate::id::Namespace;
 use crate::keys::{KeyAge, KeyId, KeyRing, Secret, TAG_LEN};
 
 /// Where the fields begin.
-const FIELDS_AT: usize = Entry::HEAD_LEN + 1 + KeyId::LEN;
+const FIELDS_AT: usize = Entry::HEADER_LEN + 1 + KeyId::LEN;
 const OLD: &str = "old";
 const NEW: &str = "new";
 

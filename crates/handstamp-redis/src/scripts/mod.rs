@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_delete_knows_the_head_of_an_entry() {
-        assert_eq!(Entry::HEAD_LEN, 76);
+        assert_eq!(Entry::HEADER_LEN, 76);
         let delete = Scripts::new().delete.source;
         assert!(delete.contains("#head == 76 and string.byte(head, 3) ~= 0"));
     }

@@ -87,7 +87,7 @@ async fn what_only_begins_like_an_entry_is_spared_by_no_delete() {
     for entry in [named, tombstone(&record()), ended(&record())] {
         let mut version_0 = entry.bytes().to_vec();
         version_0[2] = 0;
-        let cut_off = [2, 67, 68, Entry::HEAD_LEN - 1].map(|len| entry.bytes()[..len].to_vec());
+        let cut_off = [2, 67, 68, Entry::HEADER_LEN - 1].map(|len| entry.bytes()[..len].to_vec());
         for bytes in cut_off.into_iter().chain([version_0]) {
             server.set(&name(entry.key()), &bytes, TTL);
             let over = ended(&entry);
@@ -165,7 +165,7 @@ async fn a_delete_replaces_what_is_no_string() {
 
 /// Puts an entry there as a later version may write it. Only its head is known.
 fn put_newer(server: &RedisServer, entry: &Entry) -> Entry {
-    let mut bytes = entry.bytes()[..Entry::HEAD_LEN].to_vec();
+    let mut bytes = entry.bytes()[..Entry::HEADER_LEN].to_vec();
     bytes[2] = 2;
     bytes.extend_from_slice(b"whatever comes after it");
     server.set(&name(entry.key()), &bytes, TTL);

@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use handstamp_core::invalidation::Messenger;
+use handstamp_core::invalidation::InvalidationCodec;
 use lru::LruCache;
 use tokio::time::sleep_until;
 
@@ -18,7 +18,7 @@ pub(super) struct Clearing {
     requested_at: Option<Instant>,
     suspicion: Suspicion,
     /// The tags of authentic messages that could not be read.
-    unread: LruCache<[u8; Messenger::TAG_LEN], ()>,
+    unread: LruCache<[u8; InvalidationCodec::TAG_LEN], ()>,
 }
 
 /// A pause after each doubtful request, twice as long each time, until there has been none for as long again.

@@ -191,7 +191,7 @@ impl WriteScope<'_> {
         if node.is_delete_confirmed(key) {
             return Ok(Found::Ended);
         }
-        let held = node.cache.holds(key);
+        let held = node.cache.contains(key);
         let sent = Sent::to(node.lane_of(key));
         let found = self.delete_with_predecessor(key, &sent.lane, held).await;
         let found = found.and_then(|deleted| node.found(deleted)).map(|found| match (found, known) {

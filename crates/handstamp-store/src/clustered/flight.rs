@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::WeakShared;
-use handstamp_core::cache::{self, FlightId};
+use handstamp_core::cache::{self, LoadId};
 use handstamp_core::id::SessionKey;
 
 use super::node::{Cached, Node};
@@ -24,11 +24,11 @@ pub(super) type Landed = Result<Cached, Arc<dyn Any + Send + Sync>>;
 pub(super) struct Landing {
     node: Arc<Node>,
     pub(super) key: SessionKey,
-    number: FlightId,
+    number: LoadId,
 }
 
 impl Landing {
-    pub(super) fn new(node: &Arc<Node>, key: &SessionKey, number: FlightId) -> Self {
+    pub(super) fn new(node: &Arc<Node>, key: &SessionKey, number: LoadId) -> Self {
         Self { node: node.clone(), key: *key, number }
     }
 }

@@ -44,7 +44,7 @@ impl Inbox {
 
     fn read(&mut self, message: &[u8]) {
         let node = &self.node;
-        match node.messenger.read(message) {
+        match node.messenger.decode(message) {
             Ok(invalidation) => {
                 node.counters.received();
                 match invalidation.invalidation {

@@ -92,7 +92,7 @@ impl Node {
         F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
         let lane = self.lane_of(key);
-        let ticket = self.cache.begin(key, &lane.freshness);
+        let ticket = self.cache.begin_fill(key, &lane.freshness);
         // After the ticket: a delete that begins from here on spoils it.
         let now = self.clock.now();
         if let Some((why, since)) = self.deletes.find(key, now) {

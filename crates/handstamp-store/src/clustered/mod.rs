@@ -34,7 +34,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use handstamp_core::cache::{CacheStats, Capacity, LocalCache};
 use handstamp_core::id::SessionKey;
-use handstamp_core::invalidation::{Invalidation, Messenger, NodeId};
+use handstamp_core::invalidation::{Invalidation, InvalidationCodec, NodeId};
 use handstamp_core::keys::KeyRing;
 use handstamp_core::record::{Revision, Sealer};
 use handstamp_core::throttle::Throttle;
@@ -121,7 +121,7 @@ impl ClusteredStore {
             malformed_log: Throttle::new(A_MINUTE),
             outdated_log: Throttle::new(A_MINUTE),
             unknown_key_log: Throttle::new(A_MINUTE),
-            messenger: Messenger::new(keys, node_id),
+            messenger: InvalidationCodec::new(keys, node_id),
             sealer: Sealer::new(keys),
             time: SharedTime::new(clock.now()),
             unknown_time_told: Default::default(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use handstamp_core::cache::{Expiry, Freshness, LocalCache};
 use handstamp_core::id::SessionKey;
-use handstamp_core::invalidation::{Invalidation, Messenger};
+use handstamp_core::invalidation::{Invalidation, InvalidationCodec};
 use handstamp_core::record::{Revision, Sealer};
 use handstamp_core::throttle::Throttle;
 use handstamp_core::time::Timestamp;
@@ -41,7 +41,7 @@ pub(super) struct Node {
     pub(super) outdated_log: Throttle,
     /// Limits the log lines about messages under unknown keys.
     pub(super) unknown_key_log: Throttle,
-    pub(super) messenger: Messenger,
+    pub(super) messenger: InvalidationCodec,
     pub(super) sealer: Sealer,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) time: SharedTime,
@@ -138,7 +138,7 @@ impl Node {
     pub(super) fn remember_ended(&self, key: &SessionKey) {
         let lane = self.lane_of(key);
         let expiry = self.expiry(key, self.clock.now(), ABSENT_TTL);
-        let _ = self.cache.begin(key, &lane.freshness).complete(None, Cached::Ended, 0, expiry);
+        let _ = self.cache.begin_fill(key, &lane.freshness).complete(None, Cached::Ended, 0, expiry);
     }
 
     /// Before the cache is told: every ticket that is taken after that is one that knows.
@@ -181,7 +181,7 @@ impl Node {
     }
 
     pub(super) fn message(&self, invalidation: &Invalidation) -> Bytes {
-        self.messenger.write(invalidation, self.timestamp())
+        self.messenger.encode(invalidation, self.timestamp())
     }
 
     /// The wall-clock time that all nodes share, or this node's own as long as that is not known.

@@ -65,7 +65,7 @@ impl<'n> WriteScope<'n> {
         let node = self.node;
         let sealed = node.sealer.seal(record)?;
         let lane = node.lane_of(&record.key);
-        let ticket = node.cache.begin(&record.key, &lane.freshness);
+        let ticket = node.cache.begin_fill(&record.key, &lane.freshness);
         let expiry = node.expiry(&record.key, node.clock.now(), ttl);
         let done = |outcome: &CreateOutcome| *outcome == CreateOutcome::Created;
         let outcome = self.write(&lane, || node.store.create(&sealed, ttl), done).await?;
@@ -92,7 +92,7 @@ impl<'n> WriteScope<'n> {
         let node = self.node;
         let sealed = node.sealer.seal(record)?;
         let lane = node.lane_of(&record.key);
-        let ticket = node.cache.begin(&record.key, &lane.freshness);
+        let ticket = node.cache.begin_fill(&record.key, &lane.freshness);
         // After the ticket: a delete that begins from here on spoils it.
         match node.deleted(&record.key) {
             Some(Kind::Move(_)) => return Ok(SaveOutcome::Moved),

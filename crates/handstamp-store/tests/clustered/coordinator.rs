@@ -128,7 +128,7 @@ async fn what_is_not_ours_is_counted_and_ignored() {
     let node = cluster.node("one").await;
     let record = node.create().await;
     let mut forged =
-        messenger("two", SECRET).write(&Invalidation::CacheClear, Timestamp::from_millis(0)).to_vec();
+        messenger("two", SECRET).encode(&Invalidation::CacheClear, Timestamp::from_millis(0)).to_vec();
     forged[10] ^= 1;
     for message in [Bytes::new(), "clear".into(), Bytes::from(vec![1; 10_000_000]), forged.into()] {
         cluster.bus.publish(Shard::ONLY, message).await.unwrap();
@@ -143,7 +143,7 @@ async fn k9_f10_messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let stranger = messenger("two", "another-secret-of-more-than-thirty-two-characters");
-    let message = stranger.write(&Invalidation::CacheClear, SystemClock.timestamp());
+    let message = stranger.encode(&Invalidation::CacheClear, SystemClock.timestamp());
     node.create().await;
     let clears = node.clustered.bus_stats().clears;
     for _ in 0..100 {
@@ -178,13 +178,13 @@ async fn k11_a_node_with_another_secret_is_warned_of_once_a_minute() {
     let other = messenger("two", SECRET);
     cluster
         .bus
-        .publish(Shard::ONLY, other.write(&Invalidation::CacheClear, SystemClock.timestamp()))
+        .publish(Shard::ONLY, other.encode(&Invalidation::CacheClear, SystemClock.timestamp()))
         .await
         .unwrap();
     until("it is received", async || node.clustered.bus_stats().received == 1).await;
     assert_eq!(warnings(), 0);
     let stranger = messenger("three", "another-secret-of-more-than-thirty-two-characters");
-    let message = stranger.write(&Invalidation::CacheClear, SystemClock.timestamp());
+    let message = stranger.encode(&Invalidation::CacheClear, SystemClock.timestamp());
     for round in 1..=2 {
         for _ in 0..10 {
             cluster.bus.publish(Shard::ONLY, message.clone()).await.unwrap();
@@ -202,7 +202,7 @@ async fn k9_f10_a_clear_that_is_sent_again_clears_nothing() {
     let node = cluster.node("one").await;
     let other = messenger("two", SECRET);
     let clear =
-        |age: Duration| other.write(&Invalidation::CacheClear, SystemClock.timestamp().saturating_sub(age));
+        |age: Duration| other.encode(&Invalidation::CacheClear, SystemClock.timestamp().saturating_sub(age));
     let (recent, ancient) = (clear(Duration::ZERO), clear(Duration::from_secs(86_400 * 365)));
     let clears = node.clustered.bus_stats().clears;
     cluster.bus.publish(Shard::ONLY, recent.clone()).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
-use handstamp_core::invalidation::{Messenger, NodeId};
+use handstamp_core::invalidation::{InvalidationCodec, NodeId};
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Entry, Record, Revision, Sealer, Tombstone};
 use handstamp_core::time::Timestamp;
@@ -180,8 +180,8 @@ pub(crate) fn node_id(name: &str) -> NodeId {
     NodeId::new(name).unwrap()
 }
 
-pub(crate) fn messenger(node: &str, secret: &str) -> Messenger {
-    Messenger::new(&ring(secret), node_id(node))
+pub(crate) fn messenger(node: &str, secret: &str) -> InvalidationCodec {
+    InvalidationCodec::new(&ring(secret), node_id(node))
 }
 
 /// The record as it is stored.

@@ -72,8 +72,8 @@ impl<T: SessionData> RequestSession<T> {
             let found = match &self.presented {
                 Presented::Valid(cookie) => self.shared.store().lookup(&self.key_of(cookie), now)?,
                 Presented::Ambiguous(_) => return None,
-                Presented::CutOff => return Some(Err(SessionError::TooManyCookies)),
-                Presented::Nothing | Presented::Refused(_) => Lookup::Absent,
+                Presented::Truncated => return Some(Err(SessionError::TooManyCookies)),
+                Presented::Nothing | Presented::Invalid(_) => Lookup::Absent,
             };
             let mut open = self.opened(found);
             let claimed = self.claim_touch_for(purpose, &mut open, now);
@@ -95,8 +95,8 @@ impl<T: SessionData> RequestSession<T> {
                 Found::Unknown(outage) => self.opened(Lookup::Absent).in_outage(outage),
             }),
             Presented::Ambiguous(cookies) => self.disambiguate(cookies).await,
-            Presented::CutOff => Err(SessionError::TooManyCookies),
-            Presented::Nothing | Presented::Refused(_) => Ok(self.opened(Lookup::Absent)),
+            Presented::Truncated => Err(SessionError::TooManyCookies),
+            Presented::Nothing | Presented::Invalid(_) => Ok(self.opened(Lookup::Absent)),
         };
         let mut found = Some(found);
         self.with_state(|state| {

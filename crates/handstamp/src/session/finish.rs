@@ -180,7 +180,7 @@ impl<T: SessionData> RequestSession<T> {
         let cookie =
             key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
         // There is nothing to delete, but after a logout the browser should have no cookie.
-        let refused = open.destroy && matches!(self.presented, Presented::Refused(_));
+        let refused = open.destroy && matches!(self.presented, Presented::Invalid(_));
         let may_be_live = open.destroy && cookie.is_some();
         plan(Facts {
             cookie: cookie.or(refused.then_some(KeyAge::Current)),

@@ -68,7 +68,7 @@ impl<T: SessionData> RequestSession<T> {
 
     /// Ends the session that the cookie names, without loading it first.
     pub(crate) fn end(&self) -> Result<(), SessionError> {
-        if self.presented == Presented::CutOff {
+        if self.presented == Presented::Truncated {
             return Err(SessionError::TooManyCookies);
         }
         self.destroy();
@@ -225,7 +225,7 @@ impl<T: SessionData> RequestSession<T> {
         match &self.presented {
             Presented::Valid(cookie) => Open::new(Some(cookie.clone()), Vec::new(), found),
             Presented::Ambiguous(cookies) => Open::new(None, cookies.clone(), found),
-            Presented::CutOff | Presented::Nothing | Presented::Refused(_) => {
+            Presented::Truncated | Presented::Nothing | Presented::Invalid(_) => {
                 Open::new(None, Vec::new(), Lookup::Absent)
             }
         }

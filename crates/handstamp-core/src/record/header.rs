@@ -18,7 +18,7 @@ use crate::id::{PublicId, SessionKey};
 ///
 /// All numbers are big-endian. Stores compare revisions and tell records from tombstones by these bytes, and look at no others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Head {
+pub(super) struct Header {
     pub(super) kind: Kind,
     pub(super) format: u8,
     pub(super) flags: u8,
@@ -36,7 +36,7 @@ pub(super) enum Kind {
     Tombstone,
 }
 
-impl Head {
+impl Header {
     pub(super) const LEN: usize = 76;
 
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
@@ -50,7 +50,7 @@ impl Head {
         bytes.put_u32(self.closed_len);
     }
 
-    /// `None` if the bytes begin with no head.
+    /// `None` if the bytes begin with no header.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk()?;
         let kind = [Kind::Record, Kind::Tombstone].into_iter().find(|kind| kind.magic() == magic)?;
