@@ -2,13 +2,10 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use axum::response::{IntoResponse, Response};
 use handstamp_core::id::RandomError;
 use handstamp_core::record::RecordError;
 use handstamp_store::{SharedError, StoreError};
 use http::StatusCode;
-
-use crate::layer::respond::error_response;
 
 /// Why a session could not be read, or what the handler asked for could not be done.
 ///
@@ -96,14 +93,6 @@ impl SessionError {
     /// Whether the store is to blame, so that the policy for outages applies.
     pub(crate) const fn is_outage(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_outage())
-    }
-}
-
-/// For handlers that pass an error of [`commit`](crate::Session::commit) on. What the layer's `conflict_status` and `gone_status`
-/// say is for answers that it makes itself.
-impl IntoResponse for SessionError {
-    fn into_response(self) -> Response {
-        error_response(self)
     }
 }
 

@@ -49,12 +49,16 @@
 //! `redis`, on by default: sessions on Redis or Valkey. Without it there is the store in memory, and whatever you
 //! implement [`Store`](store::Store) and [`Bus`](store::Bus) for.
 
+#[cfg(feature = "axum")]
+mod axum_impls;
 mod config;
 mod data;
 mod error;
 mod layer;
+mod origin;
 mod outage;
 mod report;
+#[cfg(feature = "axum")]
 mod routes;
 mod session;
 mod sessions;
@@ -75,7 +79,9 @@ pub use self::error::SessionError;
 pub use self::layer::{
     CacheControl, InvalidCookieName, ResponseFuture, SameSite, SessionLayer, SessionService,
 };
+pub use self::origin::{InvalidOrigin, Origin};
 pub use self::outage::OutagePolicy;
-pub use self::routes::{InvalidLocalPath, InvalidOrigin, LocalPath, Origin, SessionRoutes};
+#[cfg(feature = "axum")]
+pub use self::routes::{InvalidLocalPath, LocalPath, SessionRoutes};
 pub use self::session::{DiscardSession, Fresh, LogIn, Peek, Session, SessionRejection};
 pub use self::sessions::Sessions;

@@ -6,9 +6,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 
-use super::origin::{Origin, csrf_layer};
-use crate::SessionData;
-use crate::session::end_session;
+use crate::origin::csrf_layer;
+use crate::{Origin, Session, SessionData};
 
 /// `POST` only, and only from pages of the same origin or a trusted one: another site must not be able to log a visitor
 /// out.
@@ -21,7 +20,7 @@ pub(super) fn route<T: SessionData, S: Clone + Send + Sync + 'static>(
 
 /// The layer ends the session before this answer leaves, and answers 503 in its place if it cannot.
 fn logout<T: SessionData>(request: &Request, after: Option<&LocalPath>) -> Response {
-    if let Err(rejection) = end_session::<T>(request.extensions()) {
+    if let Err(rejection) = Session::<T>::destroy_in(request.extensions()) {
         return rejection.into_response();
     }
     let mut response = match after {

@@ -2,7 +2,6 @@
 
 mod health;
 mod logout;
-mod origin;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,8 +9,7 @@ use std::marker::PhantomData;
 use axum::Router;
 
 pub use self::logout::{InvalidLocalPath, LocalPath};
-pub use self::origin::{InvalidOrigin, Origin};
-use crate::{SessionData, Sessions};
+use crate::{Origin, SessionData, Sessions};
 
 /// `/health`, `/health/live`, `/health/ready` and `POST /logout`, to merge into the application's router.
 ///

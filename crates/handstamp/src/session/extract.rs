@@ -1,14 +1,10 @@
 use std::any::type_name;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum::response::{IntoResponse, Response};
-use http::request::Parts;
-use http::{Extensions, StatusCode};
+use http::Extensions;
 
 use super::find::Use;
 use super::{RequestSession, Session, missing_layer};
-use crate::layer::respond::error_response;
 use crate::{SessionData, SessionError};
 
 impl<T: SessionData> Session<T> {
@@ -25,6 +21,16 @@ impl<T: SessionData> Session<T> {
         let exchange = exchange_in::<T>(extensions)?;
         exchange.open(Use::Counts).await?;
         Ok(Self::of(exchange))
+    }
+
+    /// Ends the session of the request that has these extensions, as [`destroy`](Self::destroy) does, without loading it first: for a
+    /// logout route. It takes effect when the handler has responded.
+    ///
+    /// # Errors
+    ///
+    /// When no `SessionLayer<T>` wraps this place, and [`SessionError::TooManyCookies`].
+    pub fn destroy_in(extensions: &Extensions) -> Result<(), SessionRejection> {
+        Ok(exchange_in::<T>(extensions)?.end()?)
     }
 }
 
@@ -45,11 +51,18 @@ impl<T: SessionData> Session<T> {
 #[derive(Clone, Debug)]
 pub struct Fresh<T: SessionData>(pub Session<T>);
 
-impl<T: SessionData, S: Sync> FromRequestParts<S> for Fresh<T> {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
-        let exchange = exchange_in::<T>(&parts.extensions)?;
+impl<T: SessionData> Fresh<T> {
+    /// As [`Session::from_extensions`].
+    ///
+    /// # Errors
+    ///
+    /// As with [`Session::from_extensions`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: this only reads.
+    pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
+        let exchange = exchange_in::<T>(extensions)?;
         exchange.refresh(Use::Counts).await?;
         Ok(Self(Session::of(exchange)))
     }
@@ -79,11 +92,18 @@ impl<T: SessionData, S: Sync> FromRequestParts<S> for Fresh<T> {
 #[derive(Clone, Debug)]
 pub struct Peek<T: SessionData>(pub Session<T>);
 
-impl<T: SessionData, S: Sync> FromRequestParts<S> for Peek<T> {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
-        let exchange = exchange_in::<T>(&parts.extensions)?;
+impl<T: SessionData> Peek<T> {
+    /// As [`Session::from_extensions`].
+    ///
+    /// # Errors
+    ///
+    /// As with [`Session::from_extensions`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: this only reads.
+    pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
+        let exchange = exchange_in::<T>(extensions)?;
         exchange.open(Use::Peek).await?;
         Ok(Self(Session::of(exchange)))
     }
@@ -117,35 +137,20 @@ impl<T: SessionData, S: Sync> FromRequestParts<S> for Peek<T> {
 #[derive(Clone, Debug)]
 pub struct LogIn<T: SessionData>(pub Session<T>);
 
-impl<T: SessionData, S: Sync> FromRequestParts<S> for LogIn<T> {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
-        let exchange = exchange_in::<T>(&parts.extensions)?;
+impl<T: SessionData> LogIn<T> {
+    /// As [`Session::from_extensions`].
+    ///
+    /// # Errors
+    ///
+    /// As with [`Session::from_extensions`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: this only reads.
+    pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
+        let exchange = exchange_in::<T>(extensions)?;
         exchange.open_for_login().await?;
         Ok(Self(Session::of(exchange)))
-    }
-}
-
-/// Ends the session of the request that has these extensions, without loading it.
-pub(crate) fn end_session<T: SessionData>(extensions: &Extensions) -> Result<(), SessionRejection> {
-    Ok(exchange_in::<T>(extensions)?.end()?)
-}
-
-impl<T: SessionData, S: Sync> FromRequestParts<S> for Session<T> {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, SessionRejection> {
-        Self::from_extensions(&parts.extensions).await
-    }
-}
-
-impl<T: SessionData, S: Sync> OptionalFromRequestParts<S> for Session<T> {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, SessionRejection> {
-        let session = Self::from_extensions(&parts.extensions).await?;
-        Ok((!session.is_new()).then_some(session))
     }
 }
 
@@ -163,15 +168,6 @@ pub enum SessionRejection {
     /// The session could not be loaded.
     #[error(transparent)]
     Session(#[from] SessionError),
-}
-
-impl IntoResponse for SessionRejection {
-    fn into_response(self) -> Response {
-        match self {
-            Self::MissingLayer(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-            Self::Session(error) => error_response(error),
-        }
-    }
 }
 
 fn exchange_in<T: SessionData>(extensions: &Extensions) -> Result<Arc<RequestSession<T>>, SessionRejection> {

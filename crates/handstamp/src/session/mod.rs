@@ -28,7 +28,6 @@ use handstamp_core::id::{PublicId, SessionKey};
 use parking_lot::Mutex;
 
 pub use self::discard::DiscardSession;
-pub(crate) use self::extract::end_session;
 pub use self::extract::{Fresh, LogIn, Peek, SessionRejection};
 use self::find::Use;
 pub(crate) use self::finish::{Finish, Outcome};

@@ -24,7 +24,8 @@ pub struct Origin(String);
 pub struct InvalidOrigin;
 
 /// The layer that admits requests from these origins and from the own site.
-pub(super) fn csrf_layer(origins: &[Origin]) -> CsrfLayer {
+#[cfg(feature = "axum")]
+pub(crate) fn csrf_layer(origins: &[Origin]) -> CsrfLayer {
     origins.iter().fold(CsrfLayer::new(), |layer, Origin(origin)| {
         // It was accepted once, when the origin was parsed.
         layer.clone().add_trusted_origin(origin).unwrap_or(layer)
