@@ -1,9 +1,9 @@
-//! What the seal of a record costs: each save seals one, each load opens one.
+//! The cost of sealing and opening a record: each save seals one, each load opens one.
 //!
-//! `cargo xtask bench` runs it. SHA-256 of the payload is measured beside it, of which a seal takes two: over the metadata, and over the payload.
+//! `cargo xtask bench` runs it. The SHA-256 of the payload is measured for comparison; a seal takes two, of the metadata and of the payload.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
-#![allow(clippy::unwrap_used, reason = "a benchmark has nobody to report to")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

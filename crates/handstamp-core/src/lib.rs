@@ -1,20 +1,21 @@
 //! The rules of [handstamp](https://docs.rs/handstamp) sessions, as values and pure functions.
 //!
-//! Nothing here does I/O, starts a task or looks at a clock: whoever calls passes `now` in. That makes every
-//! rule testable as a table of facts, and keeps the asynchronous crates above it thin.
+//! Nothing here does I/O, starts a task or reads a clock: callers pass `now`. So every rule can be tested as a table of facts,
+//! and the asynchronous crates above stay thin.
 //!
-//! | Module | Holds |
+//! | Module | Content |
 //! |---|---|
-//! | [`id`] | the session id, its hash (the store key), the public handle |
+//! | [`id`] | the session id, its hash (the store key), the public id |
 //! | [`keys`] | secrets, the key ring, the keys derived from it |
-//! | [`cookie`] | the signed cookie value, and finding it in a header |
-//! | [`record`] | what a store keeps, byte by byte |
+//! | [`cookie`] | the signed cookie value, and how to find it in a header |
+//! | [`record`] | the entries of a store, byte by byte |
 //! | [`timeouts`] | idle timeout and absolute lifetime |
-//! | [`plan`] | what to do after the handler: a table |
+//! | [`plan`] | the steps after the handler, as a table |
 //! | [`cache`] | the local cache of a node |
-//! | [`invalidation`] | the messages that nodes send each other |
-//! | [`throttle`] | log lines at a bounded rate |
+//! | [`invalidation`] | the messages between nodes |
+//! | [`throttle`] | rate-limited log lines |
 
+mod base64url;
 pub mod cache;
 pub mod cookie;
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Log lines that clients can cause, at a bounded rate.
+//! Rate limits for log lines that clients can cause.
 
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// Admits one event in an interval, and counts the others, so that no client can fill a log.
+/// Admits one event per interval and counts the others, so that a client cannot flood the log.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,13 +30,13 @@ struct State {
 }
 
 impl Throttle {
-    /// One event in each `interval`.
+    /// Admits one event per `interval`.
     #[must_use]
     pub const fn new(interval: Duration) -> Self {
         Self { interval, state: Mutex::new(State { next: None, suppressed: 0 }) }
     }
 
-    /// If this event is admitted, how many have not been since the last one that was.
+    /// Whether this event is admitted: if so, returns the number of events suppressed since the last admitted one.
     pub fn admit(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock();
         if state.next.is_some_and(|next| now < next) {
@@ -49,7 +49,7 @@ impl Throttle {
 }
 
 impl Default for Throttle {
-    /// One event a second.
+    /// One event per second.
     fn default() -> Self {
         Self::new(Duration::from_secs(1))
     }

@@ -1,15 +1,15 @@
-//! Wall-clock time as records carry it.
+//! Wall-clock time, as stored in records.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An instant of wall-clock time, in whole milliseconds since the Unix epoch.
 ///
-/// Records carry these, so that all nodes read the same instant out of the same bytes.
+/// Records store these, so that all nodes read the same instant from the same bytes.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The instant that lies `millis` milliseconds after the Unix epoch.
+    /// The instant `millis` milliseconds after the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -21,19 +21,19 @@ impl Timestamp {
         self.0
     }
 
-    /// The instant `duration` later; the latest possible one where that would overflow.
+    /// The instant `duration` later; the latest possible one if that overflows.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(whole_millis(duration)))
     }
 
-    /// The instant `duration` earlier; the Unix epoch where that would lie before it.
+    /// The instant `duration` earlier; the Unix epoch if that would be before it.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(whole_millis(duration)))
     }
 
-    /// How long after `earlier` this instant lies: zero where it does not.
+    /// The time from `earlier` to this instant; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -53,7 +53,7 @@ impl From<Timestamp> for SystemTime {
     }
 }
 
-/// The duration in whole milliseconds, rounded down.
+/// The duration in milliseconds, rounded down.
 #[must_use]
 pub fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn system_time_survives_the_round_trip() {
+    fn system_time_round_trips() {
         let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
         assert_eq!(SystemTime::from(Timestamp::from(time)), time);
         assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)).as_millis(), 0);

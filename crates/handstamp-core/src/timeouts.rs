@@ -1,59 +1,58 @@
-//! How long a session lives.
+//! The idle timeout and the absolute lifetime of sessions.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// The two limits of every session. Both hold, whichever ends first.
+/// The two limits of every session. It ends at the earlier one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Timeouts {
-    /// How long a session lives without being used. It is kept as the remaining life of the stored record.
+    /// How long a session lives without being used. The store keeps it as the time to live of the record.
     pub idle: Duration,
-    /// How long a session lives at most, however much it is used. It is kept in the record as a deadline.
+    /// How long a session lives at most, regardless of use. The record contains it as a deadline.
     pub absolute: Duration,
 }
 
 impl Timeouts {
-    /// One hour without use, one day in all.
+    /// One hour idle, one day absolute.
     pub const DEFAULT: Self =
         Self { idle: Duration::from_secs(3_600), absolute: Duration::from_secs(86_400) };
 
-    /// The absolute deadline of a session that begins `now`.
+    /// The absolute deadline of a session created `now`.
     #[must_use]
     pub fn deadline(&self, now: Timestamp) -> Timestamp {
         now.saturating_add(self.absolute)
     }
 
-    /// How long a session that is used `now` may be kept: the idle timeout, but not beyond its absolute
-    /// deadline. `None` when that has passed.
+    /// The time to live of a session used `now`: the idle timeout, but not beyond the absolute deadline. `None` once that
+    /// has passed.
     #[must_use]
     pub fn time_to_live(&self, now: Timestamp, deadline: Timestamp) -> Option<Duration> {
         let left = deadline.since(now);
         (left > Duration::ZERO).then(|| left.min(self.idle))
     }
 
-    /// The absolute deadline that counts for a session with a stored `deadline`: not later than today's settings allow, be it
-    /// that they were longer when the session began, or that a clock was wrong. A session that
-    /// [begins ahead](Self::begins_ahead) counts as one that begins now.
+    /// The effective absolute deadline of a session with a stored `deadline`: never later than today's settings allow. The
+    /// stored one may be later because the settings were longer when the session was created, or because a clock was wrong.
     #[must_use]
     pub fn clamped_deadline(&self, created_at: Timestamp, deadline: Timestamp) -> Timestamp {
         deadline.min(self.deadline(created_at))
     }
 
-    /// Whether a stored `created_at` lies in the future, beyond what the clocks of nodes may differ by: then a clock was wrong.
+    /// Whether a stored `created_at` is in the future, beyond the tolerance between nodes, so that a clock must have been wrong.
     #[must_use]
     pub fn begins_ahead(now: Timestamp, created_at: Timestamp) -> bool {
         created_at.since(now) > CLOCK_TOLERANCE
     }
 
-    /// Whether a record needs a new time to live, because `remaining` is longer than today's idle timeout, or there is none.
+    /// Whether a record needs a new time to live: `remaining` is longer than today's idle timeout, or missing.
     #[must_use]
     pub fn outlives_idle(&self, remaining: Option<Duration>) -> bool {
         remaining.is_none_or(|left| left > self.idle.saturating_add(ROUNDING))
     }
 
-    /// How long a session lives unless it is used, by the `remaining` time to live of its record. A record that has lost its
-    /// time to live counts from when it was saved, with the `idle_timeout` of then.
+    /// How long a session lives if it is not used, by the `remaining` time to live of its record. A record without one counts
+    /// from its last save, with the `idle_timeout` of that time.
     #[must_use]
     pub fn idle_left(
         &self,
@@ -65,29 +64,28 @@ impl Timeouts {
         remaining.unwrap_or_else(|| idle_timeout.saturating_sub(now.since(saved_at))).min(self.idle)
     }
 
-    /// In how long a session that has `remaining` to live should be given its full time again. Only once a tenth
-    /// of the idle timeout has gone by, so that a busy session is not written at every request; and never where the
-    /// absolute deadline leaves nothing to give.
+    /// The time until a session with `remaining` time to live is due for a touch, which restores its full time to live. It is
+    /// due a tenth of the idle timeout after the last touch, so that a busy session is not written at every request; never, if the absolute
+    /// deadline leaves nothing to extend.
     #[must_use]
     pub fn touch_due_in(&self, now: Timestamp, deadline: Timestamp, remaining: Duration) -> Duration {
         let left = deadline.since(now);
         if left <= remaining {
             return Duration::MAX;
         }
-        // What the session had when it was last used, less what has gone by since.
+        // The time since the last touch.
         let unused = self.idle.min(left).saturating_sub(remaining);
         self.touch_interval().saturating_sub(unused)
     }
 
-    /// The shortest time between two extensions of a session's life: a tenth of the idle timeout.
+    /// The shortest time between two touches of a session: a tenth of the idle timeout.
     #[must_use]
     pub fn touch_interval(&self) -> Duration {
         self.idle / TOUCHES_PER_IDLE_TIMEOUT
     }
 
-    /// When a session that has `remaining` to live was last used, as far as its remaining life tells: to within
-    /// a tenth of the idle timeout, and never before `created_at`. Towards the absolute deadline, which cuts
-    /// lives short, it may be earlier than the truth.
+    /// When a session with `remaining` time to live was last used, accurate to a tenth of the idle timeout, and never before
+    /// `created_at`. Shortly before the absolute deadline, which shortens the time to live, it may be too early.
     #[must_use]
     pub fn last_seen(&self, now: Timestamp, created_at: Timestamp, remaining: Duration) -> Timestamp {
         now.saturating_sub(self.idle.saturating_sub(remaining)).max(created_at).min(now)
@@ -101,7 +99,7 @@ impl Default for Timeouts {
 }
 
 const TOUCHES_PER_IDLE_TIMEOUT: u32 = 10;
-/// Nodes go by the same clock, and each reads it over a network.
+/// All nodes use the same clock, and read it over a network.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 /// Times to live are stored in whole milliseconds, rounded up.
 const ROUNDING: Duration = Duration::from_millis(1);
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn life_is_the_idle_timeout_but_ends_at_the_deadline() {
+    fn the_time_to_live_is_the_idle_timeout_up_to_the_deadline() {
         assert_eq!(TIMEOUTS.deadline(at(0)), DEADLINE);
         assert_eq!(TIMEOUTS.time_to_live(at(0), DEADLINE), Some(secs(100)));
         assert_eq!(TIMEOUTS.time_to_live(at(900), DEADLINE), Some(secs(100)));
@@ -133,18 +131,18 @@ mod tests {
 
     /// K5.4, S84
     #[test]
-    fn k5_4_stored_deadlines_count_only_as_far_as_todays_settings_go() {
+    fn k5_4_stored_deadlines_are_limited_by_todays_settings() {
         let clamped = |created_at, deadline| TIMEOUTS.clamped_deadline(at(created_at), at(deadline));
         assert_eq!(clamped(0, 1_000), at(1_000));
-        assert_eq!(clamped(0, 500), at(500), "it began under shorter settings");
-        assert_eq!(clamped(0, 5_000), at(1_000), "it began under longer settings");
+        assert_eq!(clamped(0, 500), at(500), "created under shorter settings");
+        assert_eq!(clamped(0, 5_000), at(1_000), "created under longer settings");
         assert_eq!(TIMEOUTS.idle_left(at(10), at(0), secs(100), Some(secs(70))), secs(70));
         assert_eq!(TIMEOUTS.idle_left(at(10), at(0), secs(7_000), Some(secs(7_000))), secs(100));
     }
 
-    /// K5.4: nodes with the same settings and nearly the same time find nothing to correct.
+    /// K5.4: nodes with the same settings and nearly the same time correct nothing.
     #[test]
-    fn k5_4_what_is_to_be_corrected_lies_beyond_a_tolerance() {
+    fn k5_4_differences_within_the_tolerance_are_not_corrected() {
         for (created_at, ahead) in [(0, false), (10, false), (11, false), (12, true), (90_000, true)] {
             assert_eq!(Timeouts::begins_ahead(at(10), at(created_at)), ahead, "created at {created_at}");
         }
@@ -164,7 +162,7 @@ mod tests {
         assert_eq!(
             TIMEOUTS.idle_left(at(30), at(0), secs(50), None),
             secs(20),
-            "it was saved under a shorter one"
+            "saved under a shorter timeout"
         );
     }
 
@@ -172,19 +170,19 @@ mod tests {
     fn touches_are_throttled_to_a_tenth_of_the_idle_timeout() {
         for (remaining, due_in) in [(100, 10), (97, 7), (91, 1), (90, 0), (50, 0), (0, 0)] {
             let actual = TIMEOUTS.touch_due_in(at(0), DEADLINE, secs(remaining));
-            assert_eq!(actual, secs(due_in), "with {remaining} seconds to live");
+            assert_eq!(actual, secs(due_in), "with {remaining} seconds remaining");
         }
     }
 
     #[test]
-    fn near_the_deadline_there_is_nothing_left_to_touch() {
+    fn near_the_deadline_no_touch_is_due() {
         assert_eq!(TIMEOUTS.touch_due_in(at(950), DEADLINE, secs(50)), Duration::MAX);
         assert_eq!(TIMEOUTS.touch_due_in(at(950), DEADLINE, secs(30)), Duration::ZERO);
         assert_eq!(TIMEOUTS.touch_due_in(at(1_001), DEADLINE, Duration::ZERO), Duration::MAX);
     }
 
     #[test]
-    fn last_seen_follows_from_the_remaining_life() {
+    fn last_seen_follows_from_the_remaining_time_to_live() {
         assert_eq!(TIMEOUTS.last_seen(at(500), at(0), secs(100)), at(500));
         assert_eq!(TIMEOUTS.last_seen(at(500), at(0), secs(30)), at(430));
         assert_eq!(TIMEOUTS.last_seen(at(50), at(20), secs(0)), at(20));

@@ -1,11 +1,11 @@
-//! The local cache between threads: every interleaving of a few steps, tried by loom.
+//! The local cache under concurrency: loom tries every interleaving of a few steps.
 //!
 //! ```text
 //! RUSTFLAGS='--cfg loom' cargo test --release -p handstamp-core --test interleavings --target-dir target/loom
 //! ```
 //!
 //! The cache runs on loom's locks and atomics here (`src/cache/sync.rs`). The store is a model: one revision per
-//! session, behind a lock, because Redis answers one command at a time.
+//! session, behind a lock, because Redis executes one command at a time.
 
 #![cfg(loom)]
 #![expect(clippy::unwrap_used, reason = "these are tests, and their helpers are part of them")]
@@ -20,9 +20,9 @@ use handstamp_core::record::Revision;
 use loom::sync::Mutex;
 use loom::thread::JoinHandle;
 
-/// A fill races with a deletion elsewhere and its message: once that is applied, the session is not served.
+/// A fill races with a delete by another node and its message: once that is applied, the session is not served.
 #[test]
-fn what_is_deleted_during_a_fill_is_not_cached() {
+fn a_session_deleted_during_a_fill_is_not_cached() {
     every_interleaving(|| {
         let node = Node::new(10);
         let filling = node.spawn(|node| node.fill(ADA).1);
@@ -35,9 +35,9 @@ fn what_is_deleted_during_a_fill_is_not_cached() {
     });
 }
 
-/// The same with a save elsewhere: what is served afterwards is that save, or nothing.
+/// The same with a save by another node: afterwards that save is served, or nothing.
 #[test]
-fn what_is_replaced_during_a_fill_is_not_cached() {
+fn a_revision_replaced_during_a_fill_is_not_cached() {
     every_interleaving(|| {
         let node = Node::new(10);
         let filling = node.spawn(|node| node.fill(ADA).1);
@@ -50,10 +50,10 @@ fn what_is_replaced_during_a_fill_is_not_cached() {
     });
 }
 
-/// The message of a deletion is lost, and the gap is noticed. Whoever sees the fence that is passed after the flush is
-/// served nothing from before it; and a fill that was begun before it is not called good after it.
+/// The message about a delete is lost, and the gap is detected. A reader that sees the fence after the new generation is
+/// served nothing from before it, and a fill that began before it is not fresh after it.
 #[test]
-fn nothing_from_before_a_flush_is_served_after_it() {
+fn nothing_of_an_earlier_generation_is_served() {
     every_interleaving(|| {
         let node = Node::new(10);
         let fence = Arc::new(loom::sync::atomic::AtomicBool::new(false));
@@ -62,9 +62,9 @@ fn nothing_from_before_a_flush_is_served_after_it() {
             move |node| {
                 let ticket = node.cache.begin_fill(&key(ADA), &node.freshness);
                 let found = node.stored(ADA);
-                let flushed = fence.load(Ordering::Acquire);
+                let saw_fence = fence.load(Ordering::Acquire);
                 let taken = ticket.complete(found.map(revision), found, 1, node.expiry) == FillOutcome::Fresh;
-                assert!(!(flushed && taken) || found.is_none());
+                assert!(!(saw_fence && taken) || found.is_none());
                 taken
             }
         });
@@ -82,10 +82,10 @@ fn nothing_from_before_a_flush_is_served_after_it() {
     });
 }
 
-/// Loads are shared, and two sessions push each other out of a cache for one: whoever comes after the message of a
-/// deletion is not given what a flight from before it brings.
+/// Loads are shared, and two sessions evict each other from a cache of one: a read after the message about a delete
+/// does not join a load from before it.
 #[test]
-fn nobody_joins_a_flight_from_before_an_invalidation() {
+fn a_load_from_before_an_invalidation_is_not_joined() {
     every_interleaving(|| {
         let node = Node::new(1);
         let reading = node.spawn(|node| {
@@ -100,9 +100,9 @@ fn nobody_joins_a_flight_from_before_an_invalidation() {
     });
 }
 
-/// The same, with a flush in the place of the message.
+/// The same with a new generation instead of the message.
 #[test]
-fn nobody_joins_a_flight_from_before_a_flush() {
+fn a_load_of_an_earlier_generation_is_not_joined() {
     every_interleaving(|| {
         let node = Node::new(1);
         let reading = node.spawn(|node| node.read(ADA));
@@ -113,8 +113,8 @@ fn nobody_joins_a_flight_from_before_a_flush() {
     });
 }
 
-/// While nothing is invalidated, the store is asked for each session by one at a time (see [`Node::load`]), however
-/// soon it is pushed out again.
+/// While nothing is invalidated, each session has one load at a time (see [`Node::load`]), however soon it is evicted
+/// again.
 #[test]
 fn loads_of_one_session_are_shared() {
     every_interleaving(|| {
@@ -123,20 +123,20 @@ fn loads_of_one_session_are_shared() {
         assert_eq!((node.read(ADA), node.read(BOB)), (Some(1), Some(1)));
         assert_eq!(reading.join().unwrap(), (Some(1), Some(1)));
         assert!(!node.overlapped.load(Ordering::Relaxed), "two loads of one session at a time");
-        assert!(node.flights.is_empty());
-        node.loads.load(Ordering::Relaxed) == 2
+        assert!(node.loads.is_empty());
+        node.load_count.load(Ordering::Relaxed) == 2
     });
 }
 
-/// Two fills find different revisions: what was served is not followed by an older revision, whether the slower fill
-/// comes before the message or after it.
+/// Two fills find different revisions: no older revision is served after a later one, whether the slower fill completes
+/// before the message arrives or after it.
 #[test]
-fn an_older_answer_does_not_take_the_place_of_a_newer_one() {
+fn an_older_reply_does_not_replace_a_later_one() {
     every_interleaving(|| {
         let node = Node::new(10);
         let slow = node.spawn(|node| node.fill(ADA).1);
         node.change(ADA, Some(2));
-        let hearing = node.spawn(|node| node.invalidate(ADA, Some(2)));
+        let receiving = node.spawn(|node| node.invalidate(ADA, Some(2)));
         node.fill(ADA);
         let mut served = node.cached(ADA).flatten();
         let taken = slow.join().unwrap();
@@ -144,16 +144,16 @@ fn an_older_answer_does_not_take_the_place_of_a_newer_one() {
             let before = std::mem::replace(&mut served, node.cached(ADA).flatten());
             assert!(served.is_none() || before <= served, "{before:?}, then {served:?}");
         };
-        // The message may still be under way.
+        // The message may not have arrived yet.
         read_again();
-        hearing.join().unwrap();
+        receiving.join().unwrap();
         read_again();
         taken
     });
 }
 
-/// Runs `steps` once for each order that they can take. They return whether the race went one way or the other: a
-/// test that only ever saw one of both would show nothing.
+/// Runs `steps` in every possible order. They return which way the race went: a test that only ever saw one way would
+/// prove nothing.
 fn every_interleaving(steps: impl Fn() -> bool + Send + Sync + 'static) {
     let seen = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
     loom::model({
@@ -163,7 +163,7 @@ fn every_interleaving(steps: impl Fn() -> bool + Send + Sync + 'static) {
     assert!(seen.iter().all(|seen| seen.load(Ordering::Relaxed)), "the race always went the same way");
 }
 
-/// What there is of a session, by the counter of its revision; `None` if there is none.
+/// The counter of a session's revision; `None` if it does not exist.
 type Found = Option<u8>;
 
 /// A node with its cache, and the store behind it.
@@ -171,16 +171,16 @@ struct Node {
     store: [Mutex<Found>; 2],
     cache: LocalCache<Found>,
     freshness: Arc<Freshness>,
-    flights: SingleFlight<Arc<Flight>>,
-    under_way: [AtomicBool; 2],
+    loads: SingleFlight<Arc<Load>>,
+    is_loading: [AtomicBool; 2],
     overlapped: AtomicBool,
-    loads: AtomicUsize,
+    load_count: AtomicUsize,
     expiry: Expiry,
     now: Instant,
 }
 
-/// Like a shared future: whoever looks first does the work, and the others wait for it.
-type Flight = (LoadId, Mutex<Option<Found>>);
+/// Like a shared future: the first waiter does the work, and the others wait for it.
+type Load = (LoadId, Mutex<Option<Found>>);
 
 impl Node {
     /// Two sessions at the store, none in the cache.
@@ -195,10 +195,10 @@ impl Node {
             store: [Mutex::new(Some(1)), Mutex::new(Some(1))],
             cache,
             freshness,
-            flights: SingleFlight::new(),
-            under_way: Default::default(),
+            loads: SingleFlight::new(),
+            is_loading: Default::default(),
             overlapped: Default::default(),
-            loads: Default::default(),
+            load_count: Default::default(),
             expiry: Expiry { fresh_until: later, session_ends: later },
             now,
         })
@@ -209,15 +209,15 @@ impl Node {
         loom::thread::spawn(move || steps(&node))
     }
 
-    /// Another node writes to the store. This one has not heard of it yet.
+    /// Another node writes to the store; this node has not received the message yet.
     fn change(&self, session: usize, found: Found) {
         *self.store[session].lock().unwrap() = found;
     }
 
-    /// This node hears of it.
+    /// This node receives the message.
     fn invalidate(&self, session: usize, saved: Found) {
         self.cache.invalidate(&key(session), saved.map(revision));
-        self.flights.detach(&key(session));
+        self.loads.detach(&key(session));
     }
 
     fn stored(&self, session: usize) -> Found {
@@ -228,43 +228,43 @@ impl Node {
         self.cache.get(&key(session), self.now)
     }
 
-    /// Asks the store, and offers the answer to the cache. Returns whether that took it.
+    /// Queries the store, and offers the reply to the cache. Returns whether it was inserted.
     fn fill(&self, session: usize) -> (Found, bool) {
         let ticket = self.cache.begin_fill(&key(session), &self.freshness);
         let found = self.stored(session);
         (found, ticket.complete(found.map(revision), found, 1, self.expiry) == FillOutcome::Fresh)
     }
 
-    /// What the cache knows, or else the store.
+    /// Reads from the cache, or else from the store.
     fn read(&self, session: usize) -> Found {
         if let Some(found) = self.cached(session) {
             return found;
         }
-        let depart = |number| {
-            let flight = Arc::new((number, Mutex::new(None)));
-            (flight.clone(), flight)
+        let start = |id| {
+            let load = Arc::new((id, Mutex::new(None)));
+            (load.clone(), load)
         };
-        let board = |flight: &Arc<Flight>| Some(flight.clone());
-        let flight = self.flights.join(&key(session), self.freshness.generation(), board, depart);
-        let mut brought = flight.1.lock().unwrap();
-        *brought.get_or_insert_with(|| {
+        let join = |load: &Arc<Load>| Some(load.clone());
+        let load = self.loads.join(&key(session), self.freshness.generation(), join, start);
+        let mut reply = load.1.lock().unwrap();
+        *reply.get_or_insert_with(|| {
             let found = self.load(session);
-            self.flights.finish(&key(session), flight.0);
+            self.loads.finish(&key(session), load.0);
             found
         })
     }
 
-    /// One load: an answer that may be outdated is asked for again.
+    /// One load; a reply that may be outdated is loaded again.
     fn load(&self, session: usize) -> Found {
-        if self.under_way[session].swap(true, Ordering::Relaxed) {
+        if self.is_loading[session].swap(true, Ordering::Relaxed) {
             self.overlapped.store(true, Ordering::Relaxed);
         }
-        self.loads.fetch_add(1, Ordering::Relaxed);
+        self.load_count.fetch_add(1, Ordering::Relaxed);
         let found = match self.fill(session) {
             (found, true) => found,
             (_, false) => self.fill(session).0,
         };
-        self.under_way[session].store(false, Ordering::Relaxed);
+        self.is_loading[session].store(false, Ordering::Relaxed);
         found
     }
 }

@@ -144,6 +144,7 @@ pub(crate) fn encode<D: Serialize>(encoding: Encoding, data: &D) -> Result<Vec<u
             Ok(bytes)
         }
         Encoding::Json => Ok(serde_json::to_vec(data)?),
+        other => Err(unsupported(other)),
     }
 }
 
@@ -158,7 +159,13 @@ pub(crate) fn decode<D: DeserializeOwned>(encoding: Encoding, payload: &[u8]) ->
         Encoding::Json => {
             serde_json::from_slice(payload).map_err(|error| Box::new(Unfit::of_json(&error)).into())
         }
+        other => Err(unsupported(other)),
     }
+}
+
+/// An encoding that was added to the core crate, but not here.
+fn unsupported(encoding: Encoding) -> BoxError {
+    format!("payloads encoded as {encoding:?} are not supported").into()
 }
 
 /// Stored data does not fit the type. What does not, and where, would quote the data.

@@ -1,4 +1,4 @@
-/// How much a cache may hold. Whichever bound is reached first evicts the least recently used sessions.
+/// The size limits of a cache. When one is reached, the least recently used sessions are evicted.
 ///
 /// ```
 /// use handstamp_core::cache::Capacity;
@@ -8,18 +8,17 @@
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Capacity {
-    /// The number of sessions. Default: 10,000. With none the cache is always empty.
+    /// The number of sessions. Default: 10,000. Zero turns the cache off.
     pub sessions: usize,
-    /// The memory of these sessions in bytes, as given with each of them. Default: 64 MiB. With none the cache is always
-    /// empty.
+    /// The memory of these sessions in bytes, as given when each is inserted. Default: 64 MiB. Zero turns the cache off.
     pub bytes: usize,
 }
 
 impl Capacity {
-    /// The number of stripes to divide it by: a power of two.
+    /// The number of stripes: a power of two.
     ///
-    /// A small cache is not cut into pieces, since which entries are evicted would depend on how the keys fall, and one
-    /// large session might not fit into a piece.
+    /// A small cache has one stripe. Otherwise evictions would depend on how the keys are distributed, and a large session might not
+    /// fit into a stripe.
     pub(super) fn stripes(self) -> usize {
         let by_sessions = self.sessions / MIN_STRIPE_SESSIONS;
         let by_bytes = self.bytes / MIN_STRIPE_BYTES;
@@ -32,14 +31,14 @@ impl Capacity {
         Self { sessions: self.sessions / stripes, bytes: self.bytes / stripes }
     }
 
-    pub(super) const fn is_nothing(self) -> bool {
+    pub(super) const fn is_zero(self) -> bool {
         self.sessions == 0 || self.bytes == 0
     }
 
-    /// How many sessions that are not there are remembered besides: few, since each costs the store one read at most a
-    /// second, and never in the place of a session that is there.
+    /// The number of absences that are cached in addition. A few are enough, since an absent session costs the store at most one
+    /// read a second.
     pub(super) fn absences(self) -> usize {
-        if self.is_nothing() { 0 } else { (self.sessions / SESSIONS_PER_ABSENCE).max(MIN_ABSENCES) }
+        if self.is_zero() { 0 } else { (self.sessions / SESSIONS_PER_ABSENCE).max(MIN_ABSENCES) }
     }
 }
 
@@ -49,7 +48,7 @@ impl Default for Capacity {
     }
 }
 
-/// More stripes than cores, so that two requests seldom meet at one lock.
+/// More stripes than most machines have cores, so that locks are rarely contended.
 const MAX_STRIPES: usize = 16;
 const MIN_STRIPE_SESSIONS: usize = 64;
 const MIN_STRIPE_BYTES: usize = 4 << 20;
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_stripe_is_too_small_to_be_useful() {
+    fn stripes_have_a_minimum_size() {
         let stripes = |sessions, bytes| Capacity { sessions, bytes }.stripes();
         assert_eq!(stripes(10_000, 64 << 20), 16);
         assert_eq!(stripes(1_000_000, 1 << 30), 16);

@@ -4,46 +4,47 @@ use std::time::Instant;
 use super::{Expiry, Freshness};
 use crate::record::Revision;
 
-/// A value in the cache, and what it depends on.
+/// A cached value with everything that decides whether it may be served.
 pub(super) struct Entry<V> {
     pub(super) value: V,
+    /// `None` if the session does not exist.
     pub(super) revision: Option<Revision>,
     pub(super) freshness: Arc<Freshness>,
-    /// How often the freshness had been cut when the ticket was taken.
-    pub(super) generation_count: u32,
-    /// The memory that it takes, in bytes.
+    /// The generation of `freshness` in which the fill ticket was taken.
+    pub(super) generation: u32,
+    /// Memory in bytes.
     pub(super) size: usize,
     pub(super) expiry: Expiry,
 }
 
 impl<V> Entry<V> {
-    /// Whether its freshness has not been cut since. Entries of earlier generations stay in the map until they are evicted, but
+    /// Whether no generation has been started since. Entries of earlier generations stay in the map until they are evicted, but
     /// are never served.
-    pub(super) fn counts(&self) -> bool {
-        self.freshness.generation_count() == self.generation_count
+    pub(super) fn is_current(&self) -> bool {
+        self.freshness.current_generation() == self.generation
     }
 
-    /// Whether it may be served without asking the store.
+    /// Whether it may be served without querying the store.
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
-        now < self.expiry.fresh_until && self.freshness.is_fresh(now) && self.counts()
+        now < self.expiry.fresh_until && self.freshness.is_fresh(now) && self.is_current()
     }
 
-    /// Whether it takes the place of what a load of `revision` brings: two replies may come in the wrong order, before the
-    /// message that tells them apart.
+    /// Whether it is later than the loaded `revision`: two replies may arrive in the wrong order, before the message that
+    /// orders them.
     pub(super) fn is_later_than(&self, revision: Option<Revision>) -> bool {
-        self.counts()
+        self.is_current()
             && match (self.revision, revision) {
-                (Some(held), Some(revision)) => held.counter() > revision.counter(),
+                (Some(cached), Some(revision)) => cached.counter() > revision.counter(),
                 (None, Some(_)) => true,
                 (_, None) => false,
             }
     }
 
-    /// Whether it may be kept after the message that the session was saved as `saved`, or deleted.
+    /// Whether it is still valid after the invalidation of a session that was saved as `saved`, or deleted.
     pub(super) fn survives(&self, saved: Option<Revision>) -> bool {
         match (self.revision, saved) {
-            (Some(held), Some(saved)) => held.survives(saved),
-            // "Not there" stays true: what was saved was deleted after that.
+            (Some(cached), Some(saved)) => cached.survives(saved),
+            // Ids are never reused, so a session that does not exist now was saved before and deleted since.
             (None, Some(saved)) => saved != Revision::LATEST,
             (_, None) => false,
         }

@@ -1,10 +1,10 @@
 use std::time::Instant;
 
-/// For how long a value may be served.
+/// Until when a cached value may be served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Expiry {
-    /// Until when without asking the store again.
+    /// Until then it may be served without querying the store.
     pub fresh_until: Instant,
-    /// When the session itself ends, as far as is known: until then it may be served if the store cannot be asked.
+    /// When the session itself ends, as far as this node knows: until then it may be served while the store is unreachable.
     pub session_ends: Instant,
 }

@@ -3,25 +3,25 @@ use std::time::{Duration, Instant};
 
 use super::sync::{AtomicU64, Ordering};
 
-/// What tells of changes to the sessions that come from one place, and the proof that it is heard.
+/// Whether the invalidations of one subscription have arrived, and so whether entries that depend on it may be served.
 ///
-/// Whatever a [`LocalCache`](super::LocalCache) holds came in under a freshness, and is served only while that can be relied
-/// on: while its last *fence*, the proof that every invalidation up to then had arrived, is recent; and until the freshness is
-/// [cut](Self::cut), because some may have been missed.
+/// Every entry of a [`LocalCache`](super::LocalCache) depends on one `Freshness`. It is served while the last *fence*, the proof
+/// that every invalidation published before it has arrived, is recent. When invalidations may have been missed, a
+/// [new generation starts](Self::start_generation): entries of earlier generations are never served again.
 pub struct Freshness {
     number: u32,
     origin: Instant,
     max_staleness: Duration,
-    /// How often it was cut, in the upper half, and in the lower one how many sessions have come in since.
+    /// The current generation in the upper half, the number of its sessions in the lower half.
     state: AtomicU64,
-    /// When the last fence was *sent*, in nanoseconds since the origin, plus one. Zero: nothing is proved.
+    /// When the last fence was *sent*, in nanoseconds since the origin, plus one. Zero: there is none, or it was distrusted.
     sent_at: AtomicU64,
-    /// The same, but not forgotten when nothing is proved any more.
+    /// The same, but kept when the fence is distrusted.
     last_sent_at: AtomicU64,
 }
 
 impl Freshness {
-    /// A freshness on which nothing is proved yet. `number` tells it from others of the same cache.
+    /// Without any fence, so nothing is fresh yet. `number` is unique among those of a cache.
     #[must_use]
     pub fn new(number: u32, now: Instant, max_staleness: Duration) -> Self {
         Self {
@@ -34,67 +34,66 @@ impl Freshness {
         }
     }
 
-    /// A fence that was sent at `sent_at` has come back.
+    /// Records the reply to a fence that was sent at `sent_at`.
     pub fn record_fence(&self, sent_at: Instant) {
         let sent_at = self.nanos(sent_at) + 1;
         self.last_sent_at.store(sent_at, Ordering::Release);
         self.sent_at.store(sent_at, Ordering::Release);
     }
 
-    /// Nothing is proved any more: nothing is served until a fence passes.
+    /// Discards the last fence: nothing is fresh until the next one. Entries are kept.
     pub fn distrust(&self) {
         self.sent_at.store(0, Ordering::Release);
     }
 
-    /// Whether the proof is young enough to serve from the cache.
+    /// Whether the last fence was sent less than `max_staleness` ago, and has not been distrusted.
     pub fn is_fresh(&self, now: Instant) -> bool {
         self.is_within(&self.sent_at, now, self.max_staleness)
     }
 
-    /// Whether the last proof there was is younger than `limit`, even if nothing is proved any more.
+    /// Whether the last fence was sent less than `limit` ago, even if it has been distrusted since.
     pub fn was_fresh(&self, now: Instant, limit: Duration) -> bool {
         self.is_within(&self.last_sent_at, now, limit)
     }
 
-    /// Invalidations may have been missed: what came in under this freshness so far counts for nothing, and no open ticket
-    /// of it is good. One atomic step, however much that is.
+    /// Invalidates all entries, and all fill tickets taken before, because invalidations may have been missed. One atomic step,
+    /// whatever the number of entries.
     pub fn start_generation(&self) {
-        // The entries of earlier generations are not counted any more.
         self.update(|state| Some((state & !COUNT).wrapping_add(ONE_GENERATION)));
     }
 
-    /// A number that changes whenever the freshness is cut, and that no other freshness of the cache ever has.
+    /// Identifies the current generation among all generations of all `Freshness`es of a cache.
     pub fn generation(&self) -> u64 {
-        u64::from(self.number) << GENERATION_SHIFT | u64::from(self.generation_count())
+        u64::from(self.number) << GENERATION_SHIFT | u64::from(self.current_generation())
     }
 
-    /// The number of entries since it was last cut.
+    /// The number of sessions cached in the current generation.
     pub fn len(&self) -> usize {
         usize::try_from(self.state.load(Ordering::Acquire) & COUNT).unwrap_or(usize::MAX)
     }
 
-    /// Whether there are none.
+    /// Whether no session is cached in the current generation.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub(super) fn generation_count(&self) -> u32 {
-        let generation_count = self.state.load(Ordering::Acquire) >> GENERATION_SHIFT;
-        u32::try_from(generation_count).unwrap_or(u32::MAX)
+    pub(super) fn current_generation(&self) -> u32 {
+        let generation = self.state.load(Ordering::Acquire) >> GENERATION_SHIFT;
+        u32::try_from(generation).unwrap_or(u32::MAX)
     }
 
-    /// An entry has come in after so many generations.
-    pub(super) fn arrived(&self, generation_count: u32) {
-        self.update(|state| is_after(state, generation_count).then_some(state + 1));
+    /// Counts a session inserted in `generation`.
+    pub(super) fn session_inserted(&self, generation: u32) {
+        self.update(|state| is_in(state, generation).then_some(state + 1));
     }
 
-    /// An entry that came in after so many generations is gone.
-    pub(super) fn left(&self, generation_count: u32) {
-        self.update(|state| is_after(state, generation_count).then_some(state - 1));
+    /// Counts a session of `generation` that was removed or evicted.
+    pub(super) fn session_removed(&self, generation: u32) {
+        self.update(|state| is_in(state, generation).then_some(state - 1));
     }
 
     fn update(&self, change: impl FnMut(u64) -> Option<u64>) {
-        // An error means that there is nothing to change.
+        // An error means that there was nothing to change.
         let _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
     }
 
@@ -115,14 +114,14 @@ impl fmt::Debug for Freshness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Freshness")
             .field("number", &self.number)
-            .field("generation_count", &self.generation_count())
+            .field("generation", &self.current_generation())
             .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }
 
-fn is_after(state: u64, generation_count: u32) -> bool {
-    state >> GENERATION_SHIFT == u64::from(generation_count)
+fn is_in(state: u64, generation: u32) -> bool {
+    state >> GENERATION_SHIFT == u64::from(generation)
 }
 
 const GENERATION_SHIFT: u32 = 32;
@@ -141,11 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_counts_from_when_it_was_sent() {
+    fn a_fence_counts_from_when_it_was_sent() {
         let origin = start();
         let freshness = Freshness::new(0, origin, MAX_STALENESS);
         let at = |millis| origin + Duration::from_millis(millis);
-        assert!(!freshness.is_fresh(at(0)), "nothing is proved yet");
+        assert!(!freshness.is_fresh(at(0)), "there is no fence yet");
         freshness.record_fence(at(100));
         assert!(freshness.is_fresh(at(100)) && freshness.is_fresh(at(2_099)));
         assert!(!freshness.is_fresh(at(2_100)));
@@ -153,23 +152,26 @@ mod tests {
         assert!(freshness.is_fresh(at(3_999)));
         freshness.distrust();
         assert!(!freshness.is_fresh(at(2_000)));
-        assert!(freshness.was_fresh(at(2_999), Duration::from_secs(1)), "when it was voided does not matter");
+        assert!(
+            freshness.was_fresh(at(2_999), Duration::from_secs(1)),
+            "the time of the distrust does not matter"
+        );
         assert!(!freshness.was_fresh(at(3_000), Duration::from_secs(1)));
     }
 
     #[test]
     fn entries_of_earlier_generations_do_not_count() {
         let freshness = Freshness::new(0, start(), MAX_STALENESS);
-        freshness.arrived(0);
-        freshness.arrived(0);
-        freshness.left(0);
+        freshness.session_inserted(0);
+        freshness.session_inserted(0);
+        freshness.session_removed(0);
         assert_eq!(freshness.len(), 1);
         freshness.start_generation();
         assert!(freshness.is_empty());
-        freshness.arrived(0);
-        freshness.left(0);
-        assert!(freshness.is_empty(), "they had come in before");
-        freshness.arrived(1);
+        freshness.session_inserted(0);
+        freshness.session_removed(0);
+        assert!(freshness.is_empty(), "they belong to the generation before");
+        freshness.session_inserted(1);
         assert_eq!(freshness.len(), 1);
     }
 

@@ -1,22 +1,22 @@
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Builds hashers for [`SessionKey`](crate::id::SessionKey)s, which are hashes already.
-pub(super) type BuildHash64 = BuildHasherDefault<Spread>;
+pub(super) type BuildHash64 = BuildHasherDefault<Passthrough>;
 
-/// Takes the eight bytes that a `SessionKey` gives for the hash that they are.
+/// Returns the eight bytes that a `SessionKey` writes, unchanged.
 #[derive(Debug, Default)]
-pub(super) struct Spread(u64);
+pub(super) struct Passthrough(u64);
 
-impl Hasher for Spread {
+impl Hasher for Passthrough {
     fn finish(&self) -> u64 {
         self.0
     }
 
-    fn write_u64(&mut self, spread: u64) {
-        self.0 = spread;
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 
-    /// `SessionKey` never comes this way. Correct for anything, if slow.
+    /// Never called by `SessionKey`; correct for other types, if slow.
     fn write(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(byte);

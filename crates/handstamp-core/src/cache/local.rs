@@ -8,16 +8,16 @@ use super::{CacheStats, Capacity, FillTicket, Freshness};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
-/// Values by session key, within a [`Capacity`].
+/// Cached values by session key, within a [`Capacity`].
 ///
-/// `V` is cloned out on every hit; an [`Arc`](std::sync::Arc) is meant.
+/// Every hit clones the value, so `V` should be an [`Arc`](std::sync::Arc).
 pub struct LocalCache<V> {
     stripes: Box<[Mutex<Stripe<V>>]>,
     freshnesses: Mutex<Freshnesses>,
 }
 
 impl<V> LocalCache<V> {
-    /// An empty cache. Without capacity it stays empty, which is a way to do without.
+    /// An empty cache. With a capacity of zero it stays empty, which turns caching off.
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
         let stripes = capacity.stripes();
@@ -28,7 +28,7 @@ impl<V> LocalCache<V> {
         }
     }
 
-    /// A freshness for entries to come in under. Nothing is proved on it yet.
+    /// A [`Freshness`] for the entries of one subscription, without a fence.
     pub fn new_freshness(&self, now: Instant, max_staleness: Duration) -> Arc<Freshness> {
         let mut freshnesses = self.freshnesses.lock();
         freshnesses.open.retain(|freshness| freshness.strong_count() > 0);
@@ -38,7 +38,7 @@ impl<V> LocalCache<V> {
         freshness
     }
 
-    /// The value of `key`, if there is one that is in date, and came in under a freshness that can be relied on.
+    /// The value of `key`, if one is cached and fresh.
     #[must_use]
     pub fn get(&self, key: &SessionKey, now: Instant) -> Option<V>
     where
@@ -47,8 +47,8 @@ impl<V> LocalCache<V> {
         self.stripe(key).lock().get(key, now)
     }
 
-    /// The value of `key`, if there is one whose session has not ended, be it out of date, and whose freshness could be
-    /// relied on no longer than `limit` ago. For when the store cannot be asked.
+    /// The value of `key`, fresh or stale, if its session has not ended and the last fence is at most `limit` old. For use
+    /// while the store is unreachable.
     #[must_use]
     pub fn get_stale(&self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
     where
@@ -57,38 +57,38 @@ impl<V> LocalCache<V> {
         self.stripe(key).lock().get_stale(key, now, limit)
     }
 
-    /// Announces that the store is about to be asked for `key`, or to be told its new value, whose changes are told by
-    /// `freshness`. The ticket is the only way to put the answer into the cache.
+    /// A ticket to insert the value of `key`. Take it before the store is queried, or the value is written. `freshness` is that
+    /// of the subscription that receives the invalidations of `key`.
     pub fn begin_fill<'c>(&'c self, key: &SessionKey, freshness: &'c Arc<Freshness>) -> FillTicket<'c, V> {
         FillTicket::new(self, *key, freshness)
     }
 
-    /// Drops what is known of `key`, unless it is `saved` or later than it; `None` means that no revision
-    /// survives, because the session was deleted. Open tickets are spoilt likewise.
+    /// Removes the entry of `key`, and spoils its open tickets, except for `saved` and later revisions; `None` means that no
+    /// revision survives, because the session was deleted.
     pub fn invalidate(&self, key: &SessionKey, saved: Option<Revision>) {
-        let dropped = self.stripe(key).lock().invalidate(key, saved);
-        // The lock is free again when the value's own `Drop` runs.
-        drop(dropped);
+        let removed = self.stripe(key).lock().invalidate(key, saved);
+        // `V::drop` must not run under the lock.
+        drop(removed);
     }
 
-    /// Declares what is held for `key` to be out of date, because a write may have changed it or not. Open tickets
-    /// are spoilt.
+    /// Marks the entry of `key` as stale, because a write may or may not have changed the session. Open tickets are spoilt.
     pub fn mark_stale(&self, key: &SessionKey, now: Instant) {
         self.stripe(key).lock().mark_stale(key, now);
     }
 
-    /// Drops everything, and spoils every open ticket: [starts a new generation](Freshness::start_generation) of every `Freshness`.
+    /// Drops all entries and spoils all open tickets: [starts a new generation](Freshness::start_generation) of every
+    /// [`Freshness`].
     pub fn clear(&self) {
         self.each_freshness(Freshness::start_generation);
     }
 
-    /// Whether a session is held for `key`, be it out of date. A session that is known not to be there is not held.
+    /// Whether a session is cached for `key`, fresh or stale. A cached absence does not count.
     #[must_use]
     pub fn contains(&self, key: &SessionKey) -> bool {
-        self.stripe(key).lock().holds(key)
+        self.stripe(key).lock().contains(key)
     }
 
-    /// The number of sessions, those from before their freshness was cut not counted.
+    /// The number of sessions, without those of earlier generations.
     #[must_use]
     pub fn len(&self) -> usize {
         let mut len = 0;
@@ -96,13 +96,13 @@ impl<V> LocalCache<V> {
         len
     }
 
-    /// Whether there is no session.
+    /// Whether no session is cached.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What the cache has done so far.
+    /// Counters since the cache was created.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         let sum = self.stripes.iter().map(|stripe| stripe.lock().stats()).sum();
@@ -110,18 +110,18 @@ impl<V> LocalCache<V> {
     }
 
     pub(super) fn stripe(&self, key: &SessionKey) -> &Mutex<Stripe<V>> {
-        // Not the bits that the stripe's own map goes by.
+        // The map of a stripe uses the lower bits.
         let position = (key.hash64() >> 32) as usize & (self.stripes.len() - 1);
         &self.stripes[position]
     }
 
-    /// A freshness that nobody has any more has no entries: those keep theirs.
+    /// A freshness that was dropped has no entries, since each entry holds a reference.
     fn each_freshness(&self, mut visit: impl FnMut(&Freshness)) {
         self.freshnesses.lock().open.iter().filter_map(Weak::upgrade).for_each(|freshness| visit(&freshness));
     }
 }
 
-/// Those that somebody still has, be it an entry.
+/// Those that are still referenced.
 #[derive(Default)]
 struct Freshnesses {
     open: Vec<Weak<Freshness>>,

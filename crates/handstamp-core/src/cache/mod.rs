@@ -1,14 +1,14 @@
-//! The local cache of a node: striped, bounded in entries and in bytes, the least recently used is evicted first.
+//! The local cache of a node: striped, bounded in entries and in bytes, with least-recently-used eviction.
 //!
-//! What makes it more than a map are the ways in which an entry may *not* come in:
+//! Three rules keep stale values out of it:
 //!
-//! - A value is put in with a [`FillTicket`] only, taken before the store is asked. If the session is invalidated
-//!   in between, what the store answered may be older than the invalidation, and the ticket refuses it.
-//! - Every entry belongs to a [`Freshness`], and is served while that is proved to be heard. When messages may have been
-//!   missed, the freshness is [cut](Freshness::start_generation), which begins a new generation. Entries and tickets of older generations
-//!   count no more; that takes one atomic step, however large the cache is.
-//! - Invalidations carry the revision that was saved. A node that holds that very revision keeps it, so its own
-//!   messages, and those that arrive late, do no harm.
+//! - A value is inserted with a [`FillTicket`] only, which is taken before the store is queried. If the session is invalidated
+//!   in between, the reply may be older than the invalidation, and the ticket rejects it.
+//! - Every entry depends on a [`Freshness`], and is served while that has a recent fence. When invalidations may have been
+//!   missed, a [new generation starts](Freshness::start_generation), and entries and tickets of earlier generations are void;
+//!   that takes one atomic step, whatever the size of the cache.
+//! - Invalidations carry the saved revision. A node that has cached that very revision keeps it, so that its own messages, and
+//!   late ones, do no harm.
 
 mod capacity;
 mod entry;
@@ -16,6 +16,7 @@ mod expiry;
 mod freshness;
 mod hasher;
 mod local;
+mod open_tickets;
 mod single_flight;
 mod stats;
 mod stripe;
@@ -23,7 +24,6 @@ mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod ticket;
-mod tickets;
 
 pub use self::capacity::Capacity;
 pub use self::expiry::Expiry;

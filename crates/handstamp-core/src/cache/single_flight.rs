@@ -5,83 +5,80 @@ use super::hasher::BuildHash64;
 use super::sync::{AtomicU64, Mutex, Ordering};
 use crate::id::SessionKey;
 
-/// The loads under way, so that those who want the same session share one.
+/// The loads in progress, so that concurrent requests for a session share one.
 ///
-/// A flight is whatever the caller waits with, such as a weak handle of a shared future; this only knows who may
-/// share it. Nobody joins a flight that was begun before an invalidation which they may know of: its answer could be
-/// older than that.
+/// `F` is the caller's handle of a running load, such as a weak reference to a shared future; this type only decides which
+/// callers may share it. A caller never joins a load that started before an invalidation that the caller may know of, because
+/// the reply could be older than that.
 pub struct SingleFlight<F> {
-    departed: Mutex<HashMap<SessionKey, Departed<F>, BuildHash64>>,
-    number: AtomicU64,
+    in_flight: Mutex<HashMap<SessionKey, InFlight<F>, BuildHash64>>,
+    next_id: AtomicU64,
 }
 
-/// Which flight it is, of all there have been.
+/// Identifies one load among all loads of a [`SingleFlight`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LoadId(u64);
 
-struct Departed<F> {
-    number: LoadId,
+struct InFlight<F> {
+    id: LoadId,
     generation: u64,
-    flight: F,
+    load: F,
 }
 
 impl<F> SingleFlight<F> {
-    /// None under way.
+    /// No loads.
     #[must_use]
     pub fn new() -> Self {
-        Self { departed: Mutex::new(HashMap::default()), number: AtomicU64::new(0) }
+        Self { in_flight: Mutex::new(HashMap::default()), next_id: AtomicU64::new(0) }
     }
 
-    /// A seat on the flight for `key` that has departed in this `generation` of its freshness, if `board` can still get
-    /// one; otherwise on one that `depart` makes.
+    /// Joins the load of `key` that was started in this `generation` of the [`Freshness`](super::Freshness), if there is one and
+    /// `join` returns a waiter for it; otherwise starts another one with `start`.
     ///
-    /// Whoever makes one sees to it that [`finish`](Self::finish) is called when it is over.
-    pub fn join<S>(
+    /// The caller whose `start` is called has to see to it that [`finish`](Self::finish) is called when the load ends.
+    pub fn join<W>(
         &self,
         key: &SessionKey,
         generation: u64,
-        board: impl FnOnce(&F) -> Option<S>,
-        depart: impl FnOnce(LoadId) -> (F, S),
-    ) -> S {
-        let mut departed = self.departed.lock();
-        let current = departed.get(key).filter(|departed| departed.generation == generation);
-        if let Some(seat) = current.and_then(|departed| board(&departed.flight)) {
-            return seat;
+        join: impl FnOnce(&F) -> Option<W>,
+        start: impl FnOnce(LoadId) -> (F, W),
+    ) -> W {
+        let mut in_flight = self.in_flight.lock();
+        let current = in_flight.get(key).filter(|current| current.generation == generation);
+        if let Some(waiter) = current.and_then(|current| join(&current.load)) {
+            return waiter;
         }
-        let number = LoadId(self.number.fetch_add(1, Ordering::Relaxed));
-        let (flight, seat) = depart(number);
-        let replaced = departed.insert(*key, Departed { number, generation, flight });
-        // The lock is free again when the other flight's own `Drop` runs.
-        drop(departed);
+        let id = LoadId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let (load, waiter) = start(id);
+        let replaced = in_flight.insert(*key, InFlight { id, generation, load });
+        // `F::drop` must not run under the lock.
+        drop(in_flight);
         drop(replaced);
-        seat
+        waiter
     }
 
-    /// Whoever comes from now on does not join the flight for `key`: it may bring what is outdated by now.
+    /// Stops sharing the load of `key`: its reply may be outdated, so later callers start another one.
     pub fn detach(&self, key: &SessionKey) {
-        let parted = self.departed.lock().remove(key);
-        drop(parted);
+        let detached = self.in_flight.lock().remove(key);
+        drop(detached);
     }
 
-    /// The flight of this number is over.
-    pub fn finish(&self, key: &SessionKey, number: LoadId) {
-        let mut departed = self.departed.lock();
-        let landed = if departed.get(key).is_some_and(|departed| departed.number == number) {
-            departed.remove(key)
-        } else {
-            None
-        };
-        drop(departed);
-        drop(landed);
+    /// Removes the load of this id.
+    pub fn finish(&self, key: &SessionKey, id: LoadId) {
+        let mut in_flight = self.in_flight.lock();
+        let is_current = in_flight.get(key).is_some_and(|current| current.id == id);
+        let finished = if is_current { in_flight.remove(key) } else { None };
+        drop(in_flight);
+        drop(finished);
     }
 
-    /// How many are under way that can be joined.
+    /// The number of loads that can be joined.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.departed.lock().len()
+        self.in_flight.lock().len()
     }
 
-    /// Whether none is under way that can be joined.
+    /// Whether no load can be joined.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -106,39 +103,39 @@ mod tests {
 
     const KEY: SessionKey = SessionKey::from_bytes([1; SessionKey::LEN]);
 
-    /// Which flight one gets a seat on.
-    fn join(flights: &SingleFlight<LoadId>, generation: u64) -> LoadId {
-        flights.join(&KEY, generation, |flight| Some(*flight), |number| (number, number))
+    /// The load that a caller joins or starts.
+    fn join(loads: &SingleFlight<LoadId>, generation: u64) -> LoadId {
+        loads.join(&KEY, generation, |id| Some(*id), |id| (id, id))
     }
 
     #[test]
-    fn who_comes_while_one_is_under_way_joins_it() {
-        let flights = SingleFlight::new();
-        let first = join(&flights, 0);
-        assert_eq!(join(&flights, 0), first);
-        flights.finish(&KEY, first);
-        assert!(flights.is_empty());
-        assert_ne!(join(&flights, 0), first);
+    fn a_load_in_progress_is_joined() {
+        let loads = SingleFlight::new();
+        let first = join(&loads, 0);
+        assert_eq!(join(&loads, 0), first);
+        loads.finish(&KEY, first);
+        assert!(loads.is_empty());
+        assert_ne!(join(&loads, 0), first);
     }
 
     #[test]
-    fn nobody_joins_one_that_may_bring_what_is_outdated() {
-        let flights = SingleFlight::new();
-        let first = join(&flights, 0);
-        flights.detach(&KEY);
-        let second = join(&flights, 0);
+    fn a_load_whose_reply_may_be_outdated_is_not_joined() {
+        let loads = SingleFlight::new();
+        let first = join(&loads, 0);
+        loads.detach(&KEY);
+        let second = join(&loads, 0);
         assert_ne!(second, first);
-        flights.finish(&KEY, first);
-        assert_eq!(join(&flights, 0), second, "the end of the first says nothing about the second");
-        assert_ne!(join(&flights, 1), second, "the freshness was cut in between");
+        loads.finish(&KEY, first);
+        assert_eq!(join(&loads, 0), second, "the end of the first load does not remove the second");
+        assert_ne!(join(&loads, 1), second, "another generation has started");
     }
 
     #[test]
-    fn where_there_is_no_seat_another_departs() {
-        let flights = SingleFlight::new();
-        let first = join(&flights, 0);
-        let second = flights.join(&KEY, 0, |_| None, |number| (number, number));
+    fn a_load_without_a_waiter_is_replaced() {
+        let loads = SingleFlight::new();
+        let first = join(&loads, 0);
+        let second = loads.join(&KEY, 0, |_| None, |id| (id, id));
         assert_ne!(second, first);
-        assert_eq!(join(&flights, 0), second);
+        assert_eq!(join(&loads, 0), second);
     }
 }

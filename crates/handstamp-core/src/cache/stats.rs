@@ -1,22 +1,22 @@
-/// What a cache has done so far. Counts run from its creation.
+/// Counters of a cache since its creation, and its present size.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CacheStats {
-    /// Lookups that found an entry in date.
+    /// Lookups that found a fresh entry.
     pub hits: u64,
-    /// Lookups that did not.
+    /// Lookups that found none.
     pub misses: u64,
-    /// Sessions that were evicted because the cache was full.
+    /// Sessions evicted because the cache was full.
     pub evictions: u64,
-    /// Sessions at present, those from before their freshness was cut not counted.
+    /// Sessions at present, without those of earlier generations.
     pub size: usize,
-    /// The memory that the sessions take, in bytes, by a measured estimate. Sessions from before their freshness was cut are
-    /// counted until they are evicted.
+    /// Memory of the sessions in bytes, as estimated when they were inserted. Sessions of earlier generations count until they
+    /// are evicted.
     pub bytes: usize,
 }
 
 impl CacheStats {
-    /// The part of all lookups that were hits, from 0 to 1; 0 before the first.
+    /// Hits as a fraction of all lookups, from 0 to 1; 0 before the first lookup.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a ratio needs no more than 52 bits")]
     pub fn hit_rate(&self) -> f64 {

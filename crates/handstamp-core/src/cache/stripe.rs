@@ -4,27 +4,27 @@ use lru::LruCache;
 
 use super::entry::Entry;
 use super::hasher::BuildHash64;
-use super::tickets::Tickets;
+use super::open_tickets::OpenTickets;
 use super::{CacheStats, Capacity};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
-/// What stands behind one lock.
+/// The part of a cache that one lock protects.
 pub(super) struct Stripe<V> {
-    /// Sessions that are there.
+    /// Sessions that exist.
     sessions: Entries<V>,
-    /// Sessions that are not there, apart from the others: a client with many dead cookies evicts none that is alive.
+    /// Sessions that do not exist. Kept separately, so that a client with many invalid ids evicts no session.
     absences: Entries<V>,
     capacity: Capacity,
-    /// The memory that the sessions take.
+    /// Memory of the sessions.
     bytes: usize,
-    pub(super) tickets: Tickets,
+    pub(super) tickets: OpenTickets,
     stats: CacheStats,
 }
 
-/// What a cache holds for a key.
+/// What is cached for a key.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Held {
+pub(super) enum Cached {
     Nothing,
     Absence,
     Session(Revision),
@@ -32,8 +32,8 @@ pub(super) enum Held {
 
 type Entries<V> = LruCache<SessionKey, Entry<V>, BuildHash64>;
 
-/// Values to be dropped after the lock is free, since their own `Drop` may take long.
-pub(super) type Dropped<V> = Vec<V>;
+/// Values to drop after the lock is released, because `V::drop` may take long.
+pub(super) type Removed<V> = Vec<V>;
 
 impl<V> Stripe<V> {
     pub(super) fn new(capacity: Capacity) -> Self {
@@ -42,7 +42,7 @@ impl<V> Stripe<V> {
             absences: LruCache::unbounded_with_hasher(BuildHash64::default()),
             capacity,
             bytes: 0,
-            tickets: Tickets::default(),
+            tickets: OpenTickets::default(),
             stats: CacheStats::default(),
         }
     }
@@ -64,49 +64,49 @@ impl<V> Stripe<V> {
         V: Clone,
     {
         let found = self.entry(key).filter(|entry| {
-            now < entry.expiry.session_ends && entry.freshness.was_fresh(now, limit) && entry.counts()
+            now < entry.expiry.session_ends && entry.freshness.was_fresh(now, limit) && entry.is_current()
         });
         found.map(|entry| entry.value.clone())
     }
 
-    /// Whether a session is held for `key`, be it out of date.
-    pub(super) fn holds(&self, key: &SessionKey) -> bool {
-        self.sessions.peek(key).is_some_and(Entry::counts)
+    /// Whether a session is cached for `key`, fresh or stale.
+    pub(super) fn contains(&self, key: &SessionKey) -> bool {
+        self.sessions.peek(key).is_some_and(Entry::is_current)
     }
 
-    /// What is held for `key`, be it out of date.
-    pub(super) fn held(&self, key: &SessionKey) -> Held {
+    /// What is cached for `key`, fresh or stale.
+    pub(super) fn cached(&self, key: &SessionKey) -> Cached {
         match self.peek(key).map(|entry| entry.revision) {
-            None => Held::Nothing,
-            Some(None) => Held::Absence,
-            Some(Some(revision)) => Held::Session(revision),
+            None => Cached::Nothing,
+            Some(None) => Cached::Absence,
+            Some(Some(revision)) => Cached::Session(revision),
         }
     }
 
-    /// Whether the reply of this revision is older than what is held.
-    pub(super) fn holds_later_than(&self, key: &SessionKey, revision: Option<Revision>) -> bool {
+    /// Whether a later revision than the loaded one is cached.
+    pub(super) fn has_later_than(&self, key: &SessionKey, revision: Option<Revision>) -> bool {
         self.peek(key).is_some_and(|entry| entry.is_later_than(revision))
     }
 
-    pub(super) fn insert(&mut self, key: SessionKey, entry: Entry<V>) -> Dropped<V> {
-        let mut dropped = self.remove(&key);
+    pub(super) fn insert(&mut self, key: SessionKey, entry: Entry<V>) -> Removed<V> {
+        let mut removed = self.remove(&key);
         if entry.revision.is_none() {
-            dropped.extend(self.insert_absence(key, entry));
-            return dropped;
+            removed.extend(self.insert_absence(key, entry));
+            return removed;
         }
         if self.capacity.sessions == 0 || entry.size > self.capacity.bytes {
-            dropped.push(entry.value);
-            return dropped;
+            removed.push(entry.value);
+            return removed;
         }
-        entry.freshness.arrived(entry.generation_count);
+        entry.freshness.session_inserted(entry.generation);
         self.bytes += entry.size;
         self.sessions.push(key, entry);
         while self.sessions.len() > self.capacity.sessions || self.bytes > self.capacity.bytes {
             let Some((_, evicted)) = self.sessions.pop_lru() else { break };
             self.stats.evictions += 1;
-            dropped.push(self.left(evicted));
+            removed.push(self.release(evicted));
         }
-        dropped
+        removed
     }
 
     fn insert_absence(&mut self, key: SessionKey, entry: Entry<V>) -> Option<V> {
@@ -119,17 +119,17 @@ impl<V> Stripe<V> {
         evicted.map(|(_, evicted)| evicted.value)
     }
 
-    pub(super) fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Dropped<V> {
-        self.tickets.raise(key, saved);
+    pub(super) fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Removed<V> {
+        self.tickets.invalidate(key, saved);
         if self.peek(key).is_none_or(|entry| entry.survives(saved)) {
-            Dropped::new()
+            Removed::new()
         } else {
             self.remove(key)
         }
     }
 
     pub(super) fn mark_stale(&mut self, key: &SessionKey, now: Instant) {
-        self.tickets.raise(key, None);
+        self.tickets.invalidate(key, None);
         for entries in [&mut self.sessions, &mut self.absences] {
             if let Some(entry) = entries.peek_mut(key) {
                 entry.expiry.fresh_until = entry.expiry.fresh_until.min(now);
@@ -145,7 +145,6 @@ impl<V> Stripe<V> {
         self.sessions.peek(key).or_else(|| self.absences.peek(key))
     }
 
-    /// One of the two kinds at most is held for a session.
     fn entry(&mut self, key: &SessionKey) -> Option<&Entry<V>> {
         match self.sessions.get(key) {
             Some(entry) => Some(entry),
@@ -153,15 +152,15 @@ impl<V> Stripe<V> {
         }
     }
 
-    fn remove(&mut self, key: &SessionKey) -> Dropped<V> {
-        let session = self.sessions.pop(key).map(|entry| self.left(entry));
+    fn remove(&mut self, key: &SessionKey) -> Removed<V> {
+        let session = self.sessions.pop(key).map(|entry| self.release(entry));
         let absence = self.absences.pop(key).map(|entry| entry.value);
         session.into_iter().chain(absence).collect()
     }
 
-    fn left(&mut self, entry: Entry<V>) -> V {
+    fn release(&mut self, entry: Entry<V>) -> V {
         self.bytes -= entry.size;
-        entry.freshness.left(entry.generation_count);
+        entry.freshness.session_removed(entry.generation);
         entry.value
     }
 }

@@ -1,4 +1,4 @@
-//! The locks and atomics that the cache is made of; under `--cfg loom`, ones whose every interleaving can be tried.
+//! The locks and atomics of the cache; under `--cfg loom`, those of loom, which tries every interleaving.
 
 #[cfg(loom)]
 pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ mod with_loom {
 
     use loom::sync::MutexGuard;
 
-    /// With the manners of `parking_lot`.
+    /// With the interface of `parking_lot`.
     pub(in super::super) struct Mutex<T>(loom::sync::Mutex<T>);
 
     impl<T> Mutex<T> {

@@ -2,36 +2,35 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::entry::Entry;
-use super::stripe::Held;
+use super::stripe::Cached;
 use super::{Expiry, Freshness, LocalCache};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
-/// The right to put one value into the cache, unless something happens in the meantime.
+/// The right to insert one value, taken before the store is queried.
 ///
-/// Dropping it gives the right back.
-#[must_use = "a ticket is taken before the store is asked, and completed with the reply"]
+/// Every invalidation of the session, and every new generation, spoils it. A dropped ticket is closed.
+#[must_use = "take the ticket before querying the store, and complete it with the reply"]
 pub struct FillTicket<'c, V> {
     cache: &'c LocalCache<V>,
     key: SessionKey,
     freshness: &'c Arc<Freshness>,
-    /// How often the freshness had been cut.
-    generation_count: u32,
-    /// What the cache held.
-    held: Held,
-    open: bool,
+    generation: u32,
+    /// What was cached when the ticket was taken.
+    cached: Cached,
+    is_open: bool,
 }
 
 /// Whether a reply of the store can be relied on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "a reply that is not fresh may be outdated"]
 pub enum FillOutcome {
-    /// Nothing has happened since the ticket was taken. The cache has the value, if there is room for it.
+    /// Nothing has changed since the ticket was taken. The value has been inserted, if there is room for it.
     Fresh,
-    /// The freshness was cut, or the session was deleted or saved, or a later reply came in.
+    /// A generation has started, the session was deleted or saved, or a later reply was inserted since.
     Uncertain,
-    /// The cache held a later revision when the ticket was taken, and still holds it: the store has lost it, or a replica
-    /// does not have it yet.
+    /// A later revision was cached when the ticket was taken, and still is: the store has lost it, or a replica has not
+    /// received it yet.
     Outdated,
 }
 
@@ -39,15 +38,14 @@ impl<'c, V> FillTicket<'c, V> {
     pub(super) fn new(cache: &'c LocalCache<V>, key: SessionKey, freshness: &'c Arc<Freshness>) -> Self {
         let mut stripe = cache.stripe(&key).lock();
         stripe.tickets.open(&key);
-        let held = stripe.held(&key);
+        let cached = stripe.cached(&key);
         drop(stripe);
-        Self { cache, key, freshness, generation_count: freshness.generation_count(), held, open: true }
+        Self { cache, key, freshness, generation: freshness.current_generation(), cached, is_open: true }
     }
 
-    /// Puts `value` of this revision, which takes `size` bytes of memory, into the cache, to be served while it is in date.
-    /// No revision: the session is not there. That is remembered apart, and takes no room from sessions.
+    /// Inserts `value` of this revision, which takes `size` bytes of memory, if it is [fresh](FillOutcome::Fresh).
     ///
-    /// Returns whether the value is fresh: only then the cache takes it.
+    /// No revision means that the session does not exist. Absences are cached separately, and take no room from sessions.
     pub fn complete(
         mut self,
         revision: Option<Revision>,
@@ -55,36 +53,36 @@ impl<'c, V> FillTicket<'c, V> {
         size: usize,
         expiry: Expiry,
     ) -> FillOutcome {
-        self.open = false;
+        self.is_open = false;
         let mut stripe = self.cache.stripe(&self.key).lock();
-        let unspoilt = stripe.tickets.close(&self.key, revision);
-        // Under the lock: a cut of the freshness from here on leaves this entry in an old generation.
-        let unspoilt = unspoilt && self.generation_count == self.freshness.generation_count();
-        if stripe.holds_later_than(&self.key, revision) {
-            let was_held = unspoilt && stripe.held(&self.key) == self.held;
-            return if was_held { FillOutcome::Outdated } else { FillOutcome::Uncertain };
+        let is_unspoilt = stripe.tickets.close(&self.key, revision);
+        // Checked under the lock: a generation that starts from here on makes this entry one of an earlier generation.
+        let is_unspoilt = is_unspoilt && self.generation == self.freshness.current_generation();
+        if stripe.has_later_than(&self.key, revision) {
+            let was_cached = is_unspoilt && stripe.cached(&self.key) == self.cached;
+            return if was_cached { FillOutcome::Outdated } else { FillOutcome::Uncertain };
         }
-        if !unspoilt {
+        if !is_unspoilt {
             return FillOutcome::Uncertain;
         }
         let entry = Entry {
             value,
             revision,
             freshness: self.freshness.clone(),
-            generation_count: self.generation_count,
+            generation: self.generation,
             size,
             expiry,
         };
-        let dropped = stripe.insert(self.key, entry);
+        let removed = stripe.insert(self.key, entry);
         drop(stripe);
-        drop(dropped);
+        drop(removed);
         FillOutcome::Fresh
     }
 }
 
 impl<V> Drop for FillTicket<'_, V> {
     fn drop(&mut self) {
-        if self.open {
+        if self.is_open {
             let _ = self.cache.stripe(&self.key).lock().tickets.close(&self.key, None);
         }
     }

@@ -2,32 +2,32 @@ use std::ops::Range;
 
 use super::{CookieError, CookieSigner, VerifiedCookie};
 
-/// What the request says about its session, as far as the cookie goes.
+/// The session cookie that a request presents.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Presented {
-    /// Two or more different valid values. The store says which of their sessions is alive; a logout ends them all.
+    /// Two or more different valid values. The store decides which of their sessions exists; a logout ends all of them.
     Ambiguous(Vec<VerifiedCookie>),
-    /// There are more cookies than are examined, and those of our name that were examined are not valid. Whether the request has a
-    /// session is unknown.
+    /// There are more cookies than are examined, and none of those examined is valid. Whether the request has a session is
+    /// unknown.
     Truncated,
-    /// No cookie of our name.
+    /// No cookie of this name.
     Nothing,
-    /// Cookies of our name, none of them valid; the reason of the first.
+    /// Cookies of this name, none of them valid, and the reason of the first.
     Invalid(CookieError),
     /// One valid value, perhaps among invalid ones.
     Valid(VerifiedCookie),
 }
 
 impl CookieSigner {
-    /// Looks through the `Cookie` headers of a request.
+    /// Finds and verifies the session cookie in the `Cookie` headers of a request.
     ///
-    /// [RFC 6265bis](https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/) says that servers must
-    /// not rely on the order of cookies, so all of our name are looked at. An attacker on a sibling domain who
-    /// plants another cookie beside the right one achieves nothing.
+    /// According to [RFC 6265bis](https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/), servers must not rely on
+    /// the order of cookies, so all cookies of this name are examined. An attacker on a sibling domain achieves nothing by
+    /// planting another one.
     ///
-    /// The work is bounded whatever a client sends: only the first 180 cookies of all names are examined, which is as many as
-    /// browsers keep for a site, and only the first 16 KiB of the headers. Whether a cookie of our name and of the right length is in the rest is found out,
-    /// so that a request whose session may be there is not taken for one without a session.
+    /// The work is bounded: only the first 180 cookies of all names are examined, which is as many as browsers keep for a site,
+    /// and only the first 16 KiB of the headers. The rest is only searched for a cookie of this name and the right length, so
+    /// that a request that may have a session is not taken for one without.
     #[must_use]
     pub fn find<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Presented {
         let name = self.name().as_bytes();
@@ -54,7 +54,7 @@ impl CookieSigner {
 }
 
 impl Presented {
-    /// With another value.
+    /// Adds another value.
     fn and(self, cookie: Result<VerifiedCookie, CookieError>) -> Self {
         match (self, cookie) {
             (Self::Nothing | Self::Invalid(_), Ok(cookie)) => Self::Valid(cookie),
@@ -71,13 +71,13 @@ impl Presented {
     }
 }
 
-/// Where the pairs of a header stand.
+/// The positions of the pairs in a header.
 fn pairs_of(header: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let ends = memchr::memchr_iter(b';', header).chain([header.len()]);
     ends.scan(0, |start, end| Some(std::mem::replace(start, end + 1)..end))
 }
 
-/// Whether there is a cookie of this name that may be valid, as far as its length tells.
+/// Whether there is a cookie of this name that may be valid by its length.
 fn may_be_in(cookies: &[u8], name: &[u8]) -> bool {
     memchr::memmem::find_iter(cookies, name).any(|start| {
         let before = cookies[..start].trim_ascii_end();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_wherever_it_stands() {
+    fn the_cookie_is_found_at_any_position() {
         let good = value(1);
         assert_finds(1, &[&format!("__Host-id={good}")]);
         assert_finds(1, &[&format!("a=b; __Host-id={good}; c=d")]);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_not_ours() {
+    fn cookies_of_other_names_are_ignored() {
         let good = value(1);
         for name in
             ["id", "__host-id", "__Host-id2", "x__Host-id", " __Secure-id", "__Host-id ", "\"__Host-id\""]
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn two_valid_sessions_are_none() {
+    fn two_valid_sessions_are_ambiguous() {
         let (one, other) = (value(1), value(2));
         let both = format!("__Host-id={one}; __Host-id={other}; __Host-id={one}");
         match find(&[&both]) {
@@ -163,13 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn refusals_keep_the_first_reason() {
+    fn the_reason_of_the_first_invalid_cookie_is_returned() {
         assert_eq!(find(&["__Host-id=; __Host-id=x"]), Presented::Invalid(CookieError::Malformed));
     }
 
-    /// F14: beyond eight cookies of the name, their order counted.
+    /// F14: with more than eight cookies of the name, their order mattered.
     #[test]
-    fn k10_f14_a_good_cookie_counts_behind_many_bad_ones() {
+    fn k10_f14_a_valid_cookie_is_found_after_many_invalid_ones() {
         let good = format!("__Host-id={}", value(1));
         for name in ["__Host-id", "other"] {
             let flood = format!("{name}=x; ").repeat(MAX_PAIRS - 1);
@@ -179,9 +179,9 @@ mod tests {
         }
     }
 
-    /// F12, S97: the work was bounded by nothing but the server's limit for headers.
+    /// F12, S97: only the server's limit for headers bounded the work.
     #[test]
-    fn k10_f12_pairs_are_counted_whatever_their_names() {
+    fn k10_f12_pairs_of_all_names_are_counted() {
         let good = format!("__Host-id={}", value(1));
         for pair in ["a=b;", ";", "__Host-id=x;"] {
             let flood = pair.repeat(MAX_PAIRS);
@@ -198,7 +198,7 @@ mod tests {
         assert_finds(1, &[&format!("{};{good}", filler(MAX_BYTES - 1 - good.len()))]);
         assert_finds(1, &[&filler(MAX_BYTES - good.len()), &good]);
         assert_finds(1, &[&format!("{good};{}", filler(400_000))]);
-        // The pair that is cut is not examined.
+        // A pair that crosses the limit is not examined.
         assert_eq!(find(&[&format!("{};{good}", filler(MAX_BYTES - good.len()))]), Presented::Truncated);
         assert_eq!(find(&[&filler(MAX_BYTES - good.len() + 1), &good]), Presented::Truncated);
         assert_eq!(find(&[&filler(MAX_BYTES), &good]), Presented::Truncated);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn k10_f14_all_sessions_within_the_bound_count() {
+    fn k10_f14_all_sessions_within_the_limit_are_returned() {
         let many: Vec<_> = (0..=20).map(|seed| format!("__Host-id={}", value(seed))).collect();
         match find(&[&many.join("; ")]) {
             Presented::Ambiguous(all) => assert_eq!(all.len(), many.len()),

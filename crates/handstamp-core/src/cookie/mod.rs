@@ -1,4 +1,4 @@
-//! The session cookie's value: 88 characters that say which session this is, and that we said so.
+//! The value of the session cookie: 88 characters that contain the session id and its signature.
 //!
 //! ```text
 //! raw   = version 1 | key id 1 | session id 32 | tag 32       66 bytes
@@ -7,11 +7,11 @@
 //!                      || len16(cookie name) || cookie name || len16(namespace) || namespace) || session id)
 //! ```
 //!
-//! where `pad` fills up with zeros to a multiple of 64 bytes.
+//! where `pad` appends zeros up to a multiple of 64 bytes.
 //!
 //! The tag binds the value to the cookie's name and the namespace: neither a cookie of another name nor one of
-//! another application is ever accepted, even under the same secret. There is one way to write a given value,
-//! one algorithm, and no fallback.
+//! another application is ever accepted, even under the same secret. Every value has exactly one encoding; there is one
+//! algorithm, and no fallback.
 
 mod header;
 mod signer;

@@ -1,12 +1,10 @@
 use std::fmt;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-
+use crate::base64url;
 use crate::id::{Namespace, SessionId, length_of};
 use crate::keys::{BadTag, KeyAge, KeyId, KeyRing, MacKeys, TAG_LEN};
 
-/// Signs and verifies the values of one cookie.
+/// Signs and verifies the values of a cookie.
 #[derive(Clone)]
 pub struct CookieSigner {
     name: String,
@@ -30,7 +28,7 @@ impl CookieSigner {
         &self.name
     }
 
-    /// The value that carries `id`, under the key that signs.
+    /// The value for `id`, signed with the current key.
     #[must_use]
     pub fn sign(&self, id: &SessionId) -> String {
         let mut raw = [0; RAW_LEN];
@@ -38,21 +36,20 @@ impl CookieSigner {
         raw[1] = self.keys.current_id().short();
         raw[ID].copy_from_slice(id.as_bytes());
         raw[TAG].copy_from_slice(&self.keys.sign(&[id.as_bytes()]));
-        BASE64_URL_SAFE_NO_PAD.encode(raw)
+        base64url::encode(&raw)
     }
 
-    /// The session id in `value`, if it was signed under a key of the ring.
+    /// The session id in `value`, if it was signed with a key of the ring.
     ///
     /// # Errors
     ///
-    /// For everything that [`sign`](Self::sign) did not make, with the first reason found.
+    /// For everything else, with the first reason found.
     pub fn verify(&self, value: &[u8]) -> Result<VerifiedCookie, CookieError> {
         if value.len() != Self::VALUE_LEN {
             return Err(CookieError::Malformed);
         }
-        // The time that this takes tells a client nothing about any value but its own.
-        let mut raw = [0; RAW_LEN];
-        BASE64_URL_SAFE_NO_PAD.decode_slice(value, &mut raw).map_err(|_| CookieError::Malformed)?;
+        // Decoding is not constant-time, but its time depends on the client's own value only.
+        let raw: [u8; RAW_LEN] = base64url::decode(value).ok_or(CookieError::Malformed)?;
         let (header, rest) = raw.split_at(ID.start);
         let (Some(id), Some(tag)) = (rest.first_chunk(), rest.last_chunk()) else {
             return Err(CookieError::Malformed);
@@ -74,28 +71,28 @@ impl fmt::Debug for CookieSigner {
     }
 }
 
-/// What a valid value says.
+/// The content of a valid cookie.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VerifiedCookie {
-    /// The session id. It is authentic; whether there is such a session, only the store knows.
+    /// The session id. It is authentic, but the session may have ended.
     pub id: SessionId,
-    /// Whether the value should be issued anew.
+    /// Whether the cookie should be signed again, with the current key.
     pub key_age: KeyAge,
 }
 
-/// Why a cookie value was refused: a closed set, fit for a metric's label.
+/// Why a cookie value was rejected: a closed set, fit for a metric's label.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 pub enum CookieError {
-    /// The tag does not belong to the rest.
-    #[error("the tag does not belong to the session id")]
+    /// The tag does not match the session id.
+    #[error("the tag does not match the session id")]
     BadTag,
     /// It is not 88 characters of base64url.
     #[error("not 88 characters of base64url")]
     Malformed,
-    /// The ring has no key of this id.
+    /// The ring has no key with this id.
     #[error("signed with an unknown key")]
     UnknownKey,
-    /// This version does not exist.
+    /// The version is unknown.
     #[error("of an unknown version")]
     UnknownVersion,
 }
@@ -105,8 +102,8 @@ const ID: std::ops::Range<usize> = 2..2 + SessionId::LEN;
 const TAG: std::ops::Range<usize> = ID.end..ID.end + TAG_LEN;
 const RAW_LEN: usize = TAG.end;
 
-/// Everything that is signed before the session id, filled up with zeros to whole blocks of SHA-256: a signer has
-/// absorbed it already when a request comes.
+/// Everything that is signed before the session id, padded with zeros to whole blocks of SHA-256, so that it is hashed only
+/// once for all requests.
 fn signed_prefix(key_id: u8, name: &str, namespace: &Namespace) -> Vec<u8> {
     let mut prefix = b"sess/v1/cookie\0".to_vec();
     prefix.extend([VERSION, key_id]);
@@ -137,7 +134,7 @@ mod tests {
         SessionId::from_bytes([0x5a; 32])
     }
 
-    /// Browsers hold cookies of today's version when tomorrow's is deployed.
+    /// Browsers keep today's cookies when the next version is deployed.
     #[test]
     fn the_value_of_an_id_never_changes() {
         let value = signer("handstamp", &[NEW], "__Host-id").sign(&id());
@@ -148,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_value_opens_and_has_88_characters() {
+    fn a_signed_value_verifies_and_has_88_characters() {
         let signer = signer("shop", &[NEW], "__Host-id");
         let value = signer.sign(&id());
         assert_eq!(value.len(), CookieSigner::VALUE_LEN);
@@ -159,15 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn the_format_leaves_no_bit_unauthenticated() {
+    fn every_bit_is_authenticated() {
         let signer = signer("shop", &[NEW], "__Host-id");
-        let mut raw = [0; RAW_LEN];
-        BASE64_URL_SAFE_NO_PAD.decode_slice(signer.sign(&id()), &mut raw).unwrap();
+        let raw: [u8; RAW_LEN] = base64url::decode(signer.sign(&id())).unwrap();
         for bit in 0..RAW_LEN * 8 {
             let mut forged = raw;
             forged[bit / 8] ^= 1 << (bit % 8);
-            let value = BASE64_URL_SAFE_NO_PAD.encode(forged);
-            assert!(signer.verify(value.as_bytes()).is_err(), "bit {bit} may be flipped");
+            let value = base64url::encode(&forged);
+            assert!(signer.verify(value.as_bytes()).is_err(), "bit {bit} is not authenticated");
         }
     }
 
@@ -192,15 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn refusals_name_their_reason() {
+    fn invalid_values_are_rejected_with_a_reason() {
         let signer = signer("shop", &[NEW], "__Host-id");
         let good = signer.sign(&id());
-        let mut raw = [0; RAW_LEN];
-        BASE64_URL_SAFE_NO_PAD.decode_slice(&good, &mut raw).unwrap();
+        let raw: [u8; RAW_LEN] = base64url::decode(&good).unwrap();
         let with = |position: usize, byte: u8| {
             let mut raw = raw;
             raw[position] = byte;
-            signer.verify(BASE64_URL_SAFE_NO_PAD.encode(raw).as_bytes())
+            signer.verify(base64url::encode(&raw).as_bytes())
         };
         assert_eq!(with(0, 0), Err(CookieError::UnknownVersion));
         assert_eq!(with(0, 2), Err(CookieError::UnknownVersion));
@@ -215,7 +210,7 @@ mod tests {
     }
 
     proptest! {
-        /// Two different tuples never sign the same bytes: each text stands behind its length.
+        /// Different tuples never sign the same bytes, because each text has a length prefix.
         #[test]
         fn the_signed_prefix_is_injective(
             a in ("[a-z_]{1,6}", "[a-z.]{1,6}"),
@@ -228,7 +223,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(value in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn verifying_never_panics(value in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(signer("shop", &[NEW], "__Host-id").verify(&value).is_err());
         }
     }

@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 use super::{Namespace, length_of};
 use crate::keys::Secret;
 
-/// Two bytes that all sessions of a subject have in common: the first of their ids, and the last of their keys. In a Redis Cluster
-/// they have these sessions lie in the same slot.
+/// Two bytes that all sessions of a subject share: the first two of their ids, and the last two of their keys. In a Redis
+/// Cluster they put these sessions in the same slot.
 ///
-/// A label does not identify a subject: with many subjects, some share one.
+/// A label does not identify a subject, because different subjects can have the same label.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Label([u8; Self::LEN]);
 
@@ -47,7 +47,7 @@ impl fmt::Debug for Label {
 /// Derives the labels of subjects: SHA-256 over a tag, the namespace and the subject, cut to two bytes; or HMAC-SHA-256 with a
 /// pepper.
 ///
-/// A label is no secret, and never changes: the sessions of a subject have to be found again after every rotation of secrets. Without
+/// A label is not secret, and never changes, so that the sessions of a subject are found after a rotation of secrets. Without
 /// a pepper, a reader of the store can test whether a guessed subject may have sessions there.
 #[derive(Clone)]
 pub struct Labels(Derivation);
@@ -59,8 +59,7 @@ enum Derivation {
 }
 
 impl Labels {
-    /// The labels of a namespace. The pepper must never change: after that, the sessions of a subject would be looked for in another
-    /// place.
+    /// The labels of a namespace. The pepper must never change: sessions under the old labels would not be found any more.
     #[must_use]
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     pub fn new(namespace: &Namespace, pepper: Option<&Secret>) -> Self {
@@ -68,7 +67,7 @@ impl Labels {
         Self(match pepper {
             None => Derivation::Plain(Sha256::new_with_prefix(TAG).chain_update(length).chain_update(name)),
             Some(pepper) => {
-                let hmac = Hmac::new_from_slice(pepper.as_bytes()).expect("any length will do");
+                let hmac = Hmac::new_from_slice(pepper.as_bytes()).expect("a key of any length");
                 Derivation::Peppered(hmac.chain_update(TAG).chain_update(length).chain_update(name))
             }
         })
@@ -102,7 +101,7 @@ mod tests {
         Labels::new(&Namespace::new(namespace).unwrap(), pepper.as_ref())
     }
 
-    /// Records must be found again by every later version.
+    /// Every later version has to find today's records.
     #[test]
     fn the_label_of_a_subject_never_changes() {
         assert_eq!(labels("shop", None).of("user-7").to_string(), "d845");
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn namespaces_peppers_and_subjects_have_labels_of_their_own() {
+    fn the_label_depends_on_namespace_pepper_and_subject() {
         let label = labels("shop", None).of("ada");
         assert_eq!(label, labels("shop", None).of("ada"));
         for other in [

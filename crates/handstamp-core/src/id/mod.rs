@@ -1,10 +1,10 @@
-//! The three names of a session, and the namespace they live in.
+//! The three ids of a session, and the namespace that they belong to.
 //!
-//! | Name | Who may know it |
+//! | Id | Visible to |
 //! |---|---|
 //! | [`SessionId`] | the browser and this process: it *is* the credential |
-//! | [`SessionKey`] | the store and the other nodes: a hash of the id, of no use as a cookie |
-//! | [`PublicId`] | anybody: random, for logs, lists and administration |
+//! | [`SessionKey`] | the store and the other nodes: a hash of the id, useless as a cookie |
+//! | [`PublicId`] | everyone: random, for logs, lists and administration |
 
 mod label;
 mod namespace;
@@ -19,12 +19,12 @@ pub use self::public_id::{ParsePublicIdError, PublicId};
 pub use self::session_id::SessionId;
 pub use self::session_key::{ParseSessionKeyError, SessionKey};
 
-/// The operating system could not give random bytes.
+/// The random number generator of the operating system failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the operating system gave no random bytes")]
 pub struct RandomError(#[from] getrandom::Error);
 
-/// An array filled by one call to the operating system's generator.
+/// Random bytes, from one call to the generator of the operating system.
 pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;

@@ -8,12 +8,12 @@ use super::{Label, SessionId, SessionKey};
 
 /// The application and environment that sessions belong to, such as `shop:production`.
 ///
-/// It begins every key in the store and is bound into every signature and every hash, so two namespaces that
-/// share a Redis, and even a secret, never see each other's sessions. The default is `handstamp`.
+/// It is the prefix of every key in the store and part of every signature and hash, so two namespaces that share a Redis,
+/// and even a secret, never see each other's sessions. The default is `handstamp`.
 #[derive(Clone)]
 pub struct Namespace {
     name: Arc<str>,
-    /// SHA-256 after everything that comes before the id.
+    /// SHA-256 of everything before the id.
     key_prefix: Sha256,
 }
 
@@ -41,11 +41,11 @@ impl Namespace {
         &self.name
     }
 
-    /// Where the record of the session `id` lies: SHA-256 over a tag, the namespace and the id, cut to 30 bytes, and the label of
-    /// the id.
+    /// The key of the record of session `id`: SHA-256 over a tag, the namespace and the id, cut to 30 bytes, followed by the
+    /// label of the id.
     ///
-    /// The hash needs no secret: an id has 240 random bits, so there is no dictionary to try, and secrets can
-    /// be rotated without moving a record.
+    /// The hash needs no secret, because an id has 240 random bits and cannot be guessed. So secrets can be rotated without
+    /// moving records.
     #[must_use]
     pub fn session_key(&self, id: &SessionId) -> SessionKey {
         let hash = self.key_prefix.clone().chain_update(id.as_bytes()).finalize();
@@ -90,12 +90,13 @@ impl fmt::Debug for Namespace {
     }
 }
 
-/// The text is no namespace.
+/// The text is not a valid namespace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a namespace is 1 to 64 of the characters A-Z a-z 0-9 . : _ -")]
+#[non_exhaustive]
 pub struct InvalidNamespace;
 
-/// What goes before a text in a hashed or signed tuple, so that no two tuples read the same.
+/// The length prefix of a text in a hashed or signed tuple, so that different tuples have different encodings.
 pub(crate) fn length_of(text: &str) -> [u8; 2] {
     u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes()
 }
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_checked() {
+    fn names_are_validated() {
         assert_eq!(Namespace::new("shop:production").unwrap().as_str(), "shop:production");
         for name in ["", "a b", "{tag}", "shop*", "läden", &"x".repeat(65)] {
             assert_eq!(Namespace::new(name).unwrap_err(), InvalidNamespace, "{name:?}");
@@ -113,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_id_has_another_key_in_another_namespace() {
+    fn the_key_of_an_id_depends_on_the_namespace() {
         let id = SessionId::from_bytes([1; 32]);
         let (shop, blog) = (Namespace::new("shop").unwrap(), Namespace::new("blog").unwrap());
         assert_eq!(shop.session_key(&id), shop.clone().session_key(&id));
         assert_ne!(shop.session_key(&id), blog.session_key(&id));
     }
 
-    /// Records must be found again by every later version.
+    /// Every later version has to find today's records.
     #[test]
     fn the_key_of_an_id_never_changes() {
         let key = Namespace::default().session_key(&SessionId::from_bytes([0x5a; 32]));

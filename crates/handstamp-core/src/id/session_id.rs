@@ -4,7 +4,7 @@ use super::{Label, RandomError, random_bytes};
 
 /// The credential of a session: a [`Label`], and 30 bytes from the operating system's generator.
 ///
-/// It exists in the cookie and in memory only. There is no `Display`, and `Debug` shows nothing of it.
+/// It exists only in the cookie and in memory. There is no `Display`, and `Debug` does not show it.
 #[derive(Clone, Eq, PartialEq)]
 pub struct SessionId([u8; Self::LEN]);
 
@@ -12,8 +12,7 @@ impl SessionId {
     /// Length in bytes.
     pub const LEN: usize = 32;
 
-    /// A new id that nobody else has: of a session of the subject that has this label, or of no subject, whose label is random.
-    /// Either way 240 bits are random.
+    /// A new, unique id with this label; without one, the label is random. In either case 240 other bits are random.
     ///
     /// # Errors
     ///
@@ -56,13 +55,13 @@ mod tests {
 
     #[test]
     fn generated_ids_are_distinct_and_evenly_random() {
-        // So many that the bound below is eight standard deviations: chance does not exceed it.
+        // With this many ids, the limit below is eight standard deviations, which chance does not exceed.
         const COUNT: usize = 40_000;
         let mut ones = [0_u32; SessionId::LEN * 8];
         let mut seen = std::collections::HashSet::new();
         for _ in 0..COUNT {
             let id = SessionId::generate(None).unwrap();
-            assert!(seen.insert(*id.as_bytes()), "an id came twice");
+            assert!(seen.insert(*id.as_bytes()), "an id was generated twice");
             for (bit, count) in ones.iter_mut().enumerate() {
                 *count += u32::from(id.as_bytes()[bit / 8] >> (bit % 8) & 1);
             }
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing_of_the_id() {
+    fn debug_does_not_show_the_id() {
         assert_eq!(format!("{:?}", SessionId::from_bytes([7; 32])), "SessionId(..)");
     }
 }

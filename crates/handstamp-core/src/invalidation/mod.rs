@@ -33,6 +33,7 @@ pub enum Invalidation {
 
 /// An invalidation that was received, with its sender.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct InvalidationMessage {
     /// Which copies are no longer valid.
     pub invalidation: Invalidation,

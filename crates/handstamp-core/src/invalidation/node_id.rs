@@ -38,6 +38,7 @@ impl fmt::Display for NodeId {
 /// The text is not a valid node id.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a node id is 1 to 90 visible ASCII characters")]
+#[non_exhaustive]
 pub struct InvalidNodeId;
 
 #[cfg(test)]

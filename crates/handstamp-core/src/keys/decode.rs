@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::Secret;
 
-/// The bytes that `text` stands for: hexadecimal digits and base64 are decoded, any other text counts as it is.
+/// The bytes of a secret written as `text`: hexadecimal digits and base64 are decoded, other text is used as it is.
 pub(super) fn decode(text: &str) -> Zeroizing<Vec<u8>> {
     let decoded = if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         decode_hex(text)
@@ -23,7 +23,7 @@ fn decode_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     if rest.is_empty() { Option::map(decoded, Zeroizing::new) } else { None }
 }
 
-/// A passphrase such as `correct-horse-battery-staple` consists of base64url characters, but is not meant as base64.
+/// A passphrase such as `correct-horse-battery-staple` consists of base64url characters, but is not base64.
 fn looks_like_base64(text: &str) -> bool {
     let has = |class: fn(&u8) -> bool| text.as_bytes().iter().any(class);
     let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
@@ -38,7 +38,7 @@ fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
         .into_iter()
         .find_map(|engine| engine.decode(text).ok())
         .map(Zeroizing::new)?;
-    // 32 random letters and digits are a good secret as they stand, and too short a one as base64.
+    // 32 random letters and digits are a good secret as text, but would be too short as base64.
     let only_alphanumeric = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (decoded.len() >= Secret::MIN_LEN || !only_alphanumeric).then_some(decoded)
 }

@@ -7,8 +7,8 @@ use super::{KeyAge, KeyId, KeyRing};
 /// Length of a tag of HMAC-SHA-256, which is never truncated.
 pub(crate) const TAG_LEN: usize = 32;
 
-/// The MAC keys for one purpose. Each is kept as an HMAC that has already absorbed the key and everything that
-/// is the same in every message, so that a message costs only its own bytes.
+/// The MAC keys for one purpose. Each is stored as an HMAC state after the key and the common prefix of all messages, so that
+/// only the bytes of the message itself have to be hashed.
 #[derive(Clone)]
 pub(crate) struct MacKeys(Vec<MacKey>);
 
@@ -19,10 +19,10 @@ struct MacKey {
 }
 
 impl MacKeys {
-    /// `prefix` gives the bytes that begin every message under the key of the given id.
+    /// `prefix` returns the common prefix of all messages under the key of this id.
     pub(crate) fn derive(ring: &KeyRing, purpose: &str, prefix: impl Fn(KeyId) -> Vec<u8>) -> Self {
         let prime = |(id, key): (KeyId, Zeroizing<[u8; 32]>)| {
-            // HMAC fills up a key that is shorter than a block with zeros.
+            // HMAC pads a key that is shorter than a block with zeros.
             let mut block = Zeroizing::new([0; 64]);
             block[..32].copy_from_slice(&*key);
             MacKey { id, primed: Hmac::new(&(*block).into()).chain_update(prefix(id)) }
@@ -30,28 +30,27 @@ impl MacKeys {
         Self(ring.derive(purpose).map(prime).collect())
     }
 
-    /// The id of the key that signs.
+    /// The id of the current key, which signs.
     pub(crate) fn current_id(&self) -> KeyId {
         self.current().id
     }
 
-    /// The tag of a message, given in parts, under the key that signs.
+    /// The tag of a message, given in parts, under the current key.
     pub(crate) fn sign(&self, parts: &[&[u8]]) -> [u8; TAG_LEN] {
         self.current().absorb(parts).finalize().into_bytes().into()
     }
 
-    /// The age of the key under which `tag` belongs to the message, or why it does not. The comparison takes the
-    /// same time wherever the first difference lies.
+    /// Verifies `tag` in constant time, and returns the age of its key.
     ///
-    /// Two secrets may have the same id, or the part of it that a format has room for, so every key that `may_be` the one is tried.
+    /// Two secrets may have the same id, or the same part of it that a format contains, so every key whose id `matches` is tried.
     pub(crate) fn verify(
         &self,
-        may_be: impl Fn(KeyId) -> bool,
+        matches: impl Fn(KeyId) -> bool,
         parts: &[&[u8]],
         tag: &[u8; TAG_LEN],
     ) -> Result<KeyAge, BadTag> {
         let mut outcome = Err(BadTag::UnknownKey);
-        for (position, key) in self.0.iter().enumerate().filter(|(_, key)| may_be(key.id)) {
+        for (position, key) in self.0.iter().enumerate().filter(|(_, key)| matches(key.id)) {
             if key.absorb(parts).verify_slice(tag).is_ok() {
                 return Ok(if position == 0 { KeyAge::Current } else { KeyAge::Other });
             }
@@ -61,7 +60,7 @@ impl MacKeys {
     }
 
     fn current(&self) -> &MacKey {
-        // `KeyRing::new` refuses to be empty.
+        // `KeyRing::new` rejects an empty ring.
         &self.0[0]
     }
 }
@@ -72,11 +71,11 @@ impl MacKey {
     }
 }
 
-/// Why a tag was refused.
+/// Why a tag was rejected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BadTag {
-    /// The ring has the key, and this is not its tag.
+    /// No key with this id made the tag.
     Forged,
-    /// The ring has no key of that id.
+    /// The ring has no key with this id.
     UnknownKey,
 }

@@ -1,7 +1,7 @@
-/// Whether `text` is meant to be replaced by a secret: a template that was not expanded, a reference that was not
-/// resolved, or a phrase such as `change-me`.
+/// Whether `text` is a placeholder for a secret: a template that was not expanded, a reference that was not resolved, or a
+/// phrase such as `change-me`.
 ///
-/// The phrases are long enough that random text never contains one.
+/// The phrases are so long that random text never contains one.
 pub(super) fn is_placeholder(text: &str) -> bool {
     is_template(text) || is_reference(text) || has_phrase(text)
 }
@@ -21,7 +21,7 @@ fn is_template(text: &str) -> bool {
         || text.strip_prefix('$').is_some_and(is_variable)
 }
 
-/// A URL of a vault, the name or the path of a secret elsewhere, or a secret that is still encrypted.
+/// The URL of a vault, the name or path of an external secret, or a secret that is still encrypted.
 fn is_reference(text: &str) -> bool {
     text.contains("://")
         || text.contains("secrets/")
@@ -36,7 +36,7 @@ fn has_phrase(text: &str) -> bool {
     PHRASES.iter().any(|phrase| letters.contains(phrase)) || FRAMES.iter().any(is_between)
 }
 
-/// In lower case and without anything between them, so that `Change-Me`, `CHANGE_ME` and `change me` are one phrase.
+/// The letters and digits in lower case, so that `Change-Me`, `CHANGE_ME` and `change me` are the same phrase.
 fn letters(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }

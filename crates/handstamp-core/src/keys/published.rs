@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 
 use super::strength::common_words;
 
-/// Whether `text`, which stands for `bytes`, is a published secret: one of an example or a test of this library, the
-/// built-in default of another library or one from its documentation, or the hash of a word that comes to mind first.
+/// Whether `text`, which decodes to `bytes`, is a published secret: from an example or a test of this library, the default or
+/// the documentation of another library, or the hash of a very common word.
 pub(super) fn is_published(text: &str, bytes: &[u8]) -> bool {
     let text = Zeroizing::new(text.to_ascii_lowercase());
     is_listed(text.as_bytes()) || is_listed(bytes) || is_hash_of_a_word(bytes)
@@ -16,8 +16,8 @@ fn is_listed(secret: &[u8]) -> bool {
     PUBLISHED.contains(&&*BASE64_STANDARD_NO_PAD.encode(Sha256::digest(secret)))
 }
 
-/// Whether `bytes` are the SHA-256 or SHA-512 of one of the commonest words and passwords, with or without the end of line that `echo`
-/// adds.
+/// Whether `bytes` are the SHA-256 or SHA-512 of one of the most common words and passwords, with or without the newline that
+/// `echo` adds.
 fn is_hash_of_a_word(bytes: &[u8]) -> bool {
     let is_hash = |word: &[u8]| match bytes.len() {
         32 => Sha256::digest(word)[..] == *bytes,
@@ -30,10 +30,10 @@ fn is_hash_of_a_word(bytes: &[u8]) -> bool {
         .any(|word| is_hash(word.as_bytes()) || is_hash(&[word.as_bytes(), b"\n"].concat()))
 }
 
-/// Hashing takes time, and nobody tries the rarer words first.
+/// Hashing takes time, and an attacker tries the most common words first.
 const COMMONEST: usize = 100;
 
-/// Those that are not common words.
+/// Passwords that are not in the list of common words.
 const PASSWORDS: [&str; 20] = [
     "",
     "0",
@@ -57,7 +57,7 @@ const PASSWORDS: [&str; 20] = [
     "secretkey",
 ];
 
-/// SHA-256 of each, in base64: of the decoded bytes, or of the text in lower case.
+/// The SHA-256 of each published secret in base64: of the decoded bytes, or of the text in lower case.
 const PUBLISHED: [&str; 29] = [
     "kLaiNDCXcqdfqlTI5IwGs6FEvyPWOv+iFiCE8EGpXk4",
     "N2cpPuHr5Tj5WVqOPpzDzcZntMazs1S/Gmuewej3Qmw",
@@ -97,10 +97,10 @@ mod tests {
     use super::super::decode::decode;
     use super::*;
 
-    /// F3: the secrets of this repository's own tests were accepted. The list has all of them, and the default of a session
+    /// F3: the secrets of this repository's own tests were accepted. The list contains all of them, and the default of a session
     /// library for Crystal.
     #[test]
-    fn k9_f3_published_secrets_are_known() {
+    fn k9_f3_published_secrets_are_recognized() {
         for text in [
             "1sxc1aNxGHTTZKlK5cpCgufJAqGM4G13",
             "a-secret-of-more-than-thirty-two-characters",
@@ -126,7 +126,7 @@ mod tests {
 
     /// F3: the secrets in the documentation of FastAPI and Flask were accepted, and so were hashes of words.
     #[test]
-    fn k9_f3_published_bytes_are_known_in_every_notation() {
+    fn k9_f3_published_bytes_are_recognized_in_every_notation() {
         let of_documents = [
             "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
             "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",

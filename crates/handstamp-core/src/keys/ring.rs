@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 use super::Secret;
 use crate::id::{Namespace, length_of};
 
-/// The secrets of a namespace: the first signs, all verify.
+/// The secrets of a namespace: the first one signs, all of them verify.
 ///
-/// A rotation logs nobody out when every node learns the new secret before any signs with it: deploy
-/// `old,new`, then `new,old`, and once everything signed with `old` has expired, `new`.
+/// A rotation keeps all sessions if every node has the new secret before any node signs with it: deploy `old,new`, then
+/// `new,old`, and once everything signed with `old` has expired, `new`.
 #[derive(Clone)]
 pub struct KeyRing {
     namespace: Namespace,
@@ -18,11 +18,11 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// The ring of these secrets, the one that signs first.
+    /// The ring of these secrets, the signing one first.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// When `secrets` is empty.
     pub fn new(namespace: Namespace, secrets: &[Secret]) -> Result<Self, KeyRingError> {
         if secrets.is_empty() {
             return Err(KeyRingError);
@@ -35,7 +35,7 @@ impl KeyRing {
         Ok(Self { namespace, roots })
     }
 
-    /// The namespace that is bound into every key.
+    /// The namespace, which every derived key depends on.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
@@ -61,16 +61,16 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// Whether something was signed with the key that signs today.
+/// Whether a signature was made with the current key.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum KeyAge {
-    /// The key that signs.
+    /// The current key, which signs.
     Current,
-    /// A key that only verifies, any more or not yet.
+    /// A key that only verifies: an old one, or one that is not current yet.
     Other,
 }
 
-/// Tells the secrets of a ring apart.
+/// Identifies a secret of a ring.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct KeyId([u8; Self::LEN]);
 
@@ -95,9 +95,10 @@ impl KeyId {
 /// A key ring needs at least one secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a key ring needs at least one secret")]
+#[non_exhaustive]
 pub struct KeyRingError;
 
-/// What a secret becomes: its id and the pseudo-random key that all others are expanded from.
+/// The id of a secret, and the pseudo-random key that its other keys are expanded from.
 #[derive(Clone)]
 struct Root {
     id: KeyId,
@@ -116,7 +117,7 @@ impl Root {
     }
 }
 
-#[expect(clippy::expect_used, reason = "HKDF-SHA-256 refuses only outputs of more than 8160 bytes")]
+#[expect(clippy::expect_used, reason = "HKDF-SHA-256 fails only for outputs of more than 8160 bytes")]
 fn expand<const N: usize>(prk: &Hkdf<Sha256>, purpose: &str) -> [u8; N] {
     let mut key = [0; N];
     prk.expand(purpose.as_bytes(), &mut key).expect("the output is short");
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_keeps_its_key_id_wherever_it_stands() {
+    fn a_secret_keeps_its_key_id_at_any_position() {
         let ids = |secrets: &[&str]| ring("shop", secrets).derive("x").map(|(id, _)| id).collect::<Vec<_>>();
         let mut swapped = ids(&[NEW, OLD]);
         swapped.reverse();
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_ring_is_refused_and_debug_shows_no_key() {
+    fn an_empty_ring_is_rejected_and_debug_shows_no_key() {
         assert_eq!(KeyRing::new(Namespace::default(), &[]).unwrap_err(), KeyRingError);
         let shown = format!("{:?}", ring("shop", &[NEW]));
         assert!(shown.starts_with("KeyRing { namespace: Namespace(\"shop\"), key_ids: ["), "{shown}");

@@ -2,10 +2,10 @@ use std::fmt;
 
 use super::Record;
 
-/// Subject and payload may be personal, and end up in the log of whatever fails: only their lengths are shown.
+/// Shows only the lengths of subject and payload, which may be personal data and must not get into logs.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // All fields are named, so that a new one cannot be forgotten.
+        // Without `..`, so that a new field cannot be forgotten.
         let Self {
             revision,
             key,
@@ -41,7 +41,7 @@ impl fmt::Debug for Record {
     }
 }
 
-/// So many bytes that are not shown.
+/// The number of bytes of a hidden value.
 struct Bytes(usize);
 
 impl fmt::Debug for Bytes {
@@ -58,7 +58,7 @@ mod tests {
     use crate::record::{Encoding, Record, Revision, Seals, UnknownFields};
     use crate::time::Timestamp;
 
-    /// F15: whatever printed a record printed the visitor's data.
+    /// F15: printing a record printed the data of the session.
     #[test]
     fn k11_f15_debug_shows_neither_subject_nor_payload() {
         let record = Record {

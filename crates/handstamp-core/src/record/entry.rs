@@ -6,9 +6,9 @@ use super::Revision;
 use super::header::{Header, Kind};
 use crate::id::SessionKey;
 
-/// What a store keeps under a key: a sealed record or tombstone.
+/// The value of a key in the store: a sealed record or tombstone.
 ///
-/// Stores compare its revision, and tell a record from a tombstone; all else is for [`Sealer`](super::Sealer) to read.
+/// Stores compare its revision, and distinguish records from tombstones; only a [`Sealer`](super::Sealer) reads the rest.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Entry {
     key: SessionKey,
@@ -17,20 +17,20 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The length of what begins every entry, in every version of the format. Fewer bytes are no entry.
+    /// The length of the header, in every version of the format.
     pub const HEADER_LEN: usize = Header::LEN;
 
-    /// Where the revision stands in the bytes, in every version of the format.
+    /// The position of the revision, in every version of the format.
     pub const REVISION_RANGE: std::ops::Range<usize> = 4..4 + Revision::LEN;
 
-    /// Where the relative stands in the bytes: the key of the predecessor of a record, or of the successor of a session that has
-    /// moved. Zeros: there is none.
+    /// The position of the relative, in every version of the format: the key of the predecessor of a record, or of the successor
+    /// of a session that has moved. Zeros: there is none.
     pub const RELATIVE_RANGE: std::ops::Range<usize> = 36..36 + SessionKey::LEN;
 
-    /// The first bytes of every tombstone, and of no record.
+    /// The first bytes of every tombstone; records begin differently.
     pub const TOMBSTONE_MAGIC: [u8; 2] = *b"ht";
 
-    /// The entry that consists of these bytes, if they begin as those of an entry do. They are not verified.
+    /// The entry made of these bytes, if they begin with a valid header. The seal is not verified.
     #[must_use]
     pub fn read(key: SessionKey, bytes: Bytes) -> Option<Self> {
         Some(Self { key, header: Header::read(&bytes)?, bytes })
@@ -40,13 +40,13 @@ impl Entry {
         Self { key, header, bytes }
     }
 
-    /// The key that it lies under.
+    /// Its key in the store.
     #[must_use]
     pub const fn key(&self) -> &SessionKey {
         &self.key
     }
 
-    /// Which save of the record this is.
+    /// The revision of the record or tombstone.
     #[must_use]
     pub const fn revision(&self) -> Revision {
         self.header.revision
@@ -58,7 +58,7 @@ impl Entry {
         self.header.kind == Kind::Tombstone
     }
 
-    /// Whether it names the predecessor of a record, or the successor of a session that has moved.
+    /// Whether it contains the predecessor of a record, or the successor of a session that has moved.
     #[must_use]
     pub const fn has_relative(&self) -> bool {
         self.header.relative.is_some()

@@ -1,22 +1,24 @@
-/// The bytes in the store cannot be taken for the session that was asked for.
+/// Why an entry of the store cannot be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecordError {
-    /// They are no record.
-    #[error("the stored bytes are no session record")]
+    /// The bytes do not form an entry.
+    #[error("the stored bytes are not a session record")]
     Malformed,
-    /// Their seal is not one of this deployment: the record was altered, or is that of another session.
+    /// The seal does not match: the entry was altered, or belongs to another session or another deployment.
     #[error("the seal of the stored record is not authentic")]
     Forged,
-    /// They are sealed under a secret that this node does not have, or not yet.
+    /// It is sealed under a secret that this node does not have, or not yet.
     #[error("the stored record is sealed under an unknown secret")]
     UnknownKey,
-    /// A newer version of this library has written them. They must not be overwritten.
-    #[error("the stored record was written by a newer version of the library: it has the unknown {0}")]
+    /// It was written by a newer version of this library, and must not be overwritten.
+    #[error("the stored record was written by a newer version of the library: unknown {0}")]
     Newer(Unknown),
 }
 
-/// What this version does not know of a record.
+/// The part of an entry that this version does not know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unknown {
     /// The version of the format.
     #[error("format {0}")]
@@ -27,7 +29,7 @@ pub enum Unknown {
     /// The kind of seal.
     #[error("seal {0}")]
     Seal(u8),
-    /// A critical field, or one of a known number that has other bits or stands elsewhere than it should.
+    /// A critical field, or a known field with different bits or in the wrong section.
     #[error("field {0}")]
     Field(u16),
     /// The encoding of the payload.
@@ -35,7 +37,7 @@ pub enum Unknown {
     Encoding(u8),
 }
 
-/// A subject can have at most 65,535 bytes.
+/// The subject has more than 65,535 bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the session's subject is longer than 65,535 bytes")]
 pub struct SubjectTooLong;

@@ -1,4 +1,4 @@
-//! Typed fields, so that a version that does not know a field can keep it.
+//! Typed fields, which a version that does not know them can still preserve.
 //!
 //! ```text
 //! type 2 | length 2 | value
@@ -6,12 +6,13 @@
 //! type    bit 15: critical; bit 14: bound to the subject; bits 0-13: number
 //! ```
 //!
-//! A node that does not know a *critical* field must not use the record. Any other unknown field is kept when the record is
-//! saved, except that fields *bound to the subject* are dropped when the session gets another subject. The idea of such bits in
-//! a type is that of [PNG](https://www.w3.org/TR/png-3/#5Chunk-naming-conventions).
+//! A node that does not know a *critical* field must not use the record. Other unknown fields are preserved when the record is
+//! saved, except that fields *bound to the subject* are dropped when the session gets another subject. The idea of such type
+//! bits comes from [PNG](https://www.w3.org/TR/png-3/#5Chunk-naming-conventions).
 //!
-//! A number stands for one field, with the same bits and in the same section, in every version to come. Where a number of this
-//! version stands otherwise, the field counts as critical and unknown: to ignore a subject, say, would be worse.
+//! In every future version, a number denotes the same field, with the same bits and in the same section. A known number with
+//! other bits or in another section counts as an unknown critical field, because it would be worse to ignore, for example, a
+//! subject.
 
 use std::fmt;
 
@@ -40,8 +41,8 @@ impl FieldType {
         Self(bits)
     }
 
-    /// Whether a field that is not expected where it stands forbids the use of the entry.
-    pub(super) const fn is_forbidding(self) -> bool {
+    /// Whether an unexpected field of this type makes the entry unusable.
+    pub(super) const fn must_be_understood(self) -> bool {
         self.0 & CRITICAL != 0 || matches!(self.number(), 1..=LAST_NUMBER)
     }
 
@@ -56,7 +57,7 @@ impl FieldType {
 
 const CRITICAL: u16 = 1 << 15;
 const BOUND: u16 = 1 << 14;
-/// The numbers of this version are those from 1 to this one.
+/// This version knows the numbers from 1 to this one.
 const LAST_NUMBER: u16 = FieldType::SAME_SUBJECT.number();
 
 /// A field of a section.
@@ -77,7 +78,7 @@ pub(super) fn put(section: &mut Vec<u8>, kind: FieldType, value: &[u8]) {
     section.put_slice(value);
 }
 
-/// The fields of a section. `None` in the place of a field that is cut off.
+/// The fields of a section; the last item is `None` if the last field is truncated.
 pub(super) fn read(section: &[u8]) -> impl Iterator<Item = Option<Field<'_>>> {
     let mut rest = section;
     std::iter::from_fn(move || {
@@ -97,25 +98,25 @@ fn split_field(section: &[u8]) -> Option<(Field<'_>, &[u8])> {
     Some((Field { kind: FieldType(u16::from_be_bytes(kind)), value }, rest))
 }
 
-/// Fields that this version does not know, as they stand in the two sections of a record: they are kept when it is saved.
+/// Fields of a record that this version does not know, by section. They are preserved when the record is saved.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct UnknownFields {
     pub(super) open: Vec<u8>,
     pub(super) closed: Vec<u8>,
 }
 
-/// A part of a record: fields that every reader of the store can read, and fields that encryption at rest hides.
+/// A group of fields of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Section {
-    /// The open one.
+    /// Fields that every reader of the store can read.
     Open,
-    /// The closed one.
+    /// Fields that encryption at rest hides.
     Closed,
 }
 
 impl UnknownFields {
-    /// Adds a field, whose type is as in `docs/formats.md`, as a later version would: to test what this
-    /// one does about it. A value has at most 65,535 bytes.
+    /// Adds a field as a later version would, to test how this version handles it. The types are described in
+    /// `docs/formats.md`; a value has at most 65,535 bytes.
     pub fn push(&mut self, section: Section, kind: u16, value: &[u8]) {
         let fields = match section {
             Section::Open => &mut self.open,
@@ -124,7 +125,7 @@ impl UnknownFields {
         put(fields, FieldType(kind), value);
     }
 
-    /// Whether there are none.
+    /// Whether there are no unknown fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -134,7 +135,7 @@ impl UnknownFields {
         self.open.len() + self.closed.len()
     }
 
-    /// Without those that are bound to the subject, for a session that gets another one.
+    /// A copy without the fields that are bound to the subject, for a session that gets another subject.
     #[must_use]
     pub fn without_bound_to_subject(&self) -> Self {
         Self { open: unbound(&self.open), closed: unbound(&self.closed) }

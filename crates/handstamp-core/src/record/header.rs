@@ -3,20 +3,20 @@ use bytes::BufMut;
 use super::Revision;
 use crate::id::{PublicId, SessionKey};
 
-/// The beginning of every entry of a store, in every version of the format to come:
+/// The beginning of every entry, in every version of the format:
 ///
 /// ```text
 ///  0  magic            2    "hs": a record; "ht": a tombstone
 ///  2  format version   1    1
 ///  3  flags            1    0
 ///  4  revision        16    counter 8 | random bits 8
-/// 20  handle          16
+/// 20  public id       16
 /// 36  relative        32    key of the predecessor (record) or of the successor (tombstone); zeros: none
 /// 68  open length      4
 /// 72  closed length    4
 /// ```
 ///
-/// All numbers are big-endian. Stores compare revisions and tell records from tombstones by these bytes, and look at no others.
+/// All numbers are big-endian. Stores read only these bytes, to compare revisions and to distinguish records from tombstones.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Header {
     pub(super) kind: Kind,
@@ -29,7 +29,7 @@ pub(super) struct Header {
     pub(super) closed_len: u32,
 }
 
-/// What an entry of a store is.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     Record,
@@ -50,7 +50,7 @@ impl Header {
         bytes.put_u32(self.closed_len);
     }
 
-    /// `None` if the bytes begin with no header.
+    /// `None` if the bytes do not begin with a valid header.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk()?;
         let kind = [Kind::Record, Kind::Tombstone].into_iter().find(|kind| kind.magic() == magic)?;
@@ -82,5 +82,5 @@ impl Kind {
     }
 }
 
-/// No relative. No key is a hash of zeros only.
+/// No relative. A key of zeros only does not occur.
 const NONE: [u8; SessionKey::LEN] = [0; SessionKey::LEN];

@@ -1,7 +1,7 @@
-//! What a store keeps of a session.
+//! The entries of a store.
 //!
-//! A [`Record`] holds a session, a [`Tombstone`] marks the place of one that has ended or moved. A [`Sealer`] turns both into an [`Entry`], which is
-//! what stores keep, and back. The bytes are described exactly, with test vectors, in `docs/formats.md`.
+//! A [`Record`] is a session at rest; a [`Tombstone`] replaces it when the session has ended or moved. A [`Sealer`] turns both
+//! into an [`Entry`], the bytes in the store, and back. `docs/formats.md` describes the bytes exactly, with test vectors.
 
 mod debug;
 mod entry;
@@ -31,38 +31,38 @@ pub use self::tombstone::Tombstone;
 use crate::id::{PublicId, SessionKey};
 use crate::time::Timestamp;
 
-/// A session at rest: its metadata, and the payload, which is the data of the application.
+/// A session at rest: metadata, and the payload, which is the encoded data of the application.
 ///
-/// `Debug` shows neither the subject nor the payload, only their lengths.
+/// `Debug` shows only the lengths of the subject and the payload.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Record {
-    /// Which save this is.
+    /// Identifies this save.
     pub revision: Revision,
-    /// The key that the record lies under.
+    /// The key of the record.
     pub key: SessionKey,
-    /// The session's public name.
+    /// The public id of the session.
     pub public_id: PublicId,
-    /// The key that the session had before it got another id, until the record there is known to be retired.
+    /// The key of the session before its last renewal, until the record there is known to be replaced by a tombstone.
     pub predecessor: Option<SessionKey>,
-    /// When the session began. A renewal does not change it, unless it is a login.
+    /// When the session was created. A login changes it, any other renewal does not.
     pub created_at: Timestamp,
-    /// When this revision was saved. A record without a time to live counts its idle time from here.
+    /// When this revision was saved. The idle time of a record without a time to live counts from here.
     pub saved_at: Timestamp,
-    /// The absolute deadline. Neither activity nor a renewal moves it, unless it is a login.
+    /// The absolute deadline. Neither activity nor a renewal extends it, except for a login.
     pub expires_at: Timestamp,
     /// The idle timeout when this revision was saved.
     pub idle_timeout: Duration,
-    /// The owner of the session, if the application has named one.
+    /// The owner of the session, if the application has set one.
     pub subject: Option<String>,
     /// How the payload is encoded.
     pub encoding: Encoding,
-    /// The schema version of the payload, counted by the application.
+    /// The schema version of the payload, as defined by the application.
     pub schema: u16,
-    /// The application's data.
+    /// The encoded data of the application.
     pub payload: Bytes,
-    /// Under which secrets it has been sealed. The default for a new record.
+    /// The secrets that it was sealed under. The default for a new record.
     pub seals: Seals,
-    /// Fields of a later version, to be kept.
+    /// Fields of a later version, to be preserved.
     pub unknown_fields: UnknownFields,
 }
 
@@ -73,11 +73,12 @@ impl Record {
 
 /// How a payload is encoded.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Encoding {
-    /// MessagePack with field names, in serde's human-readable form: small, fast, and open to added fields.
+    /// MessagePack with field names, in serde's human-readable form: small, fast, and extensible with new fields.
     #[default]
     MessagePack,
-    /// JSON, for people who read their store by hand.
+    /// JSON, which is readable in the store.
     Json,
 }
 

@@ -2,10 +2,10 @@ use std::fmt;
 
 use crate::id::{RandomError, random_bytes};
 
-/// Which save of a record this is: a counter, and 64 random bits of each save.
+/// Identifies a save of a record: a counter, and 64 random bits of each save.
 ///
-/// After a failover that lost an acknowledged save the counter repeats. The random bits do not, so two
-/// different saves never have the same revision.
+/// After a failover that lost an acknowledged save, the counter repeats, but the random bits do not. So two different saves
+/// never have the same revision.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Revision {
     counter: u64,
@@ -16,7 +16,7 @@ impl Revision {
     /// Length in bytes.
     pub const LEN: usize = 16;
 
-    /// Later than that of any save: announced, it lets no copy survive.
+    /// Later than the revision of any save: no copy survives its announcement.
     pub const LATEST: Self = Self::from_bytes([0xff; Self::LEN]);
 
     /// The revision of a record's first save.
@@ -37,20 +37,20 @@ impl Revision {
         random_bytes().map(|bits| Self { counter: self.counter.saturating_add(1), bits })
     }
 
-    /// How many times the record had been saved.
+    /// The number of saves, including this one.
     #[must_use]
     pub const fn counter(self) -> u64 {
         self.counter
     }
 
-    /// Whether a copy of this revision may be kept after hearing that `announced` was saved: only if it is that
-    /// very save, or a later one that overtook the message.
+    /// Whether a copy of this revision stays valid when `announced` was saved: only if it is that very save, or a later one that
+    /// overtook the message.
     #[must_use]
     pub fn survives(self, announced: Self) -> bool {
         self == announced || self.counter > announced.counter
     }
 
-    /// The sixteen bytes that stand in records and messages.
+    /// Its encoding in records and messages.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
@@ -59,7 +59,7 @@ impl Revision {
         bytes
     }
 
-    /// The revision that these bytes say.
+    /// The revision encoded in these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         let [a, b, c, d, e, f, g, h, bits @ ..] = bytes;
@@ -91,14 +91,11 @@ mod tests {
         let second = first.next().unwrap();
         assert!(second.survives(second) && second.survives(first));
         assert!(!first.survives(second));
-        assert!(
-            !second.survives(first.next().unwrap()),
-            "a repeated counter with other bits is another save"
-        );
+        assert!(!second.survives(first.next().unwrap()), "the same counter with other bits is another save");
     }
 
     #[test]
-    fn bytes_survive_the_round_trip() {
+    fn the_encoding_round_trips() {
         let revision = Revision::first().unwrap().next().unwrap();
         assert_eq!(Revision::from_bytes(revision.to_bytes()), revision);
         assert_eq!(revision.to_bytes()[..8], [0, 0, 0, 0, 0, 0, 0, 2]);

@@ -11,7 +11,7 @@ use super::{Record, Revision};
 use crate::id::{Namespace, PublicId, SessionKey, length_of};
 use crate::keys::{BadTag, KeyAge, KeyId, KeyRing, MacKeys, TAG_LEN};
 
-/// Seals the records and tombstones of a namespace, and opens them.
+/// Seals and opens the records and tombstones of a namespace.
 ///
 /// ```text
 ///  0  header             76
@@ -23,17 +23,17 @@ use crate::keys::{BadTag, KeyAge, KeyId, KeyRing, MacKeys, TAG_LEN};
 ///     payload                 \ records only
 ///     tag              32    / HMAC-SHA-256(record key, prefix || 1 || key || first tag || payload)
 ///
-/// prefix = "sess/v1/record\0" || len16(namespace) || namespace, filled up with zeros to a multiple of 64
+/// prefix = "sess/v1/record\0" || len16(namespace) || namespace, padded with zeros to a multiple of 64
 /// ```
 ///
-/// The first tag makes it possible to list sessions without reading their payloads. The second one covers the first, which no
-/// two saves have in common, since each has a revision of its own.
+/// The first tag makes it possible to list sessions without reading their payloads. The second one covers the first, which is
+/// different for every save, because every save has another revision.
 #[derive(Clone)]
 pub struct Sealer {
     keys: MacKeys,
 }
 
-/// An entry that has been verified.
+/// The content of an entry whose seal was verified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Opened {
     /// A record, and the age of the key that it is sealed under.
@@ -43,14 +43,14 @@ pub enum Opened {
 }
 
 impl Sealer {
-    /// The sealer of the namespace of `ring`.
+    /// The sealer for the namespace of `ring`.
     #[must_use]
     pub fn new(ring: &KeyRing) -> Self {
         let prefix = prefix(ring.namespace());
         Self { keys: MacKeys::derive(ring, "sess/v1/record-mac", |_| prefix.clone()) }
     }
 
-    /// The entry that holds `record`.
+    /// The sealed entry of `record`.
     ///
     /// # Errors
     ///
@@ -64,18 +64,18 @@ impl Sealer {
         Ok(Entry::new(record.key, header, bytes.into()))
     }
 
-    /// The entry that holds `tombstone`.
+    /// The sealed entry of `tombstone`.
     #[must_use]
     pub fn seal_tombstone(&self, tombstone: &Tombstone) -> Entry {
         let sections = Sections::of_tombstone(tombstone);
         let Tombstone { key, revision, successor, .. } = *tombstone;
-        let header = header(Kind::Tombstone, revision, NO_HANDLE, successor, &sections);
+        let header = header(Kind::Tombstone, revision, NO_PUBLIC_ID, successor, &sections);
         let mut bytes = Vec::with_capacity(len(&sections));
         self.put_metadata(&mut bytes, &header, &key, &sections);
         Entry::new(key, header, bytes.into())
     }
 
-    /// What `entry` holds, if it was sealed for its key under a secret of the ring.
+    /// The content of `entry`, if it was sealed for its key under a secret of the ring.
     ///
     /// # Errors
     ///
@@ -110,15 +110,15 @@ impl Sealer {
         }
     }
 
-    /// Whether a record that was opened had been sealed under the key that seals here, and has been sealed under another one since.
+    /// Whether an opened record was sealed under the current key before, and then under another one.
     #[must_use]
     pub fn was_resealed(&self, record: &Record) -> bool {
         let current = Some(self.keys.current_id());
         record.seals.last != current && record.seals.before == current
     }
 
-    /// The predecessor that a record names, or the successor that a tombstone names. Only the header and the first tag have to be known, so
-    /// that a logout can follow what a later version has written.
+    /// The predecessor in a record, or the successor in a tombstone. Only the header and the first tag are read, so that a logout
+    /// can follow entries of later versions.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl Sealer {
         self.put_tag(bytes, key)
     }
 
-    /// Appends the tag of all that stands before the payload.
+    /// Appends the tag of everything before the payload.
     fn put_tag(&self, bytes: &mut Vec<u8>, key: &SessionKey) -> [u8; TAG_LEN] {
         let tag = self.keys.sign(&[&[METADATA], key.as_bytes(), bytes]);
         bytes.extend_from_slice(&tag);
@@ -157,7 +157,7 @@ impl Sealer {
         bytes.extend_from_slice(&self.keys.sign(&[&[PAYLOAD], key.as_bytes(), tag, payload]));
     }
 
-    /// Seals all that stands before the first tag, and a payload, as a later version may do.
+    /// Seals any metadata, and a payload, as a later version may do.
     #[cfg(test)]
     pub(crate) fn seal_parts(&self, key: &SessionKey, metadata: &[u8], payload: Option<&[u8]>) -> Vec<u8> {
         let mut bytes = metadata.to_vec();
@@ -182,9 +182,9 @@ impl fmt::Debug for Sealer {
     }
 }
 
-/// The parts of an entry.
+/// An entry, split into its parts.
 struct Metadata<'a> {
-    /// All that the first tag covers.
+    /// Everything that the first tag covers.
     content: &'a [u8],
     sections: Sections<'a>,
     tag: &'a [u8; TAG_LEN],
@@ -223,7 +223,7 @@ fn header(
     relative: Option<SessionKey>,
     sections: &Sections<'_>,
 ) -> Header {
-    // The lengths of a few fields of 65,535 bytes at most, and of those that were read from a section.
+    // Sections consist of a few fields of at most 65,535 bytes, and of fields that were read from a section.
     let (open_len, closed_len) = (sections.open.len() as u32, sections.closed.len() as u32);
     Header { kind, format: FORMAT, flags: 0, revision, public_id, relative, open_len, closed_len }
 }
@@ -233,8 +233,7 @@ fn len(sections: &Sections<'_>) -> usize {
     Header::LEN + 1 + KeyId::LEN + sections.open.len() + sections.closed.len() + TAG_LEN
 }
 
-/// What is the same at the beginning of everything that is sealed, filled up to whole blocks of SHA-256: the sealer has
-/// absorbed it already.
+/// The common prefix of everything that is sealed, padded to whole blocks of SHA-256, so that it is hashed only once.
 fn prefix(namespace: &Namespace) -> Vec<u8> {
     let mut prefix = b"sess/v1/record\0".to_vec();
     prefix.extend(length_of(namespace.as_str()));
@@ -243,13 +242,13 @@ fn prefix(namespace: &Namespace) -> Vec<u8> {
     prefix
 }
 
-/// That of a tombstone: where a session is deleted, its handle need not be known.
-const NO_HANDLE: PublicId = PublicId::from_bytes([0; PublicId::LEN]);
+/// A tombstone has no public id, because a session can be deleted without knowing it.
+const NO_PUBLIC_ID: PublicId = PublicId::from_bytes([0; PublicId::LEN]);
 /// The only version of the format so far.
 const FORMAT: u8 = 1;
 /// The only seal so far.
 const HMAC: u8 = 1;
 
-/// What a tag covers.
+/// The part that a tag covers.
 const METADATA: u8 = 0;
 const PAYLOAD: u8 = 1;

@@ -1,9 +1,9 @@
 use crate::keys::KeyId;
 
-/// Under which secrets a record has been sealed.
+/// The secrets that a record was sealed under.
 ///
-/// While secrets are rotated, some nodes seal with the old one, and some with the new one. Each would seal a record anew whenever the other
-/// has done so; the record therefore says which secret it was sealed under before.
+/// During a rotation, some nodes seal with the old secret and some with the new one. Without a memory of the previous seal, they
+/// would reseal a record in turn at every use.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Seals {
     pub(super) last: Option<KeyId>,
@@ -11,7 +11,7 @@ pub struct Seals {
 }
 
 impl Seals {
-    /// Those of a record that is sealed under `current` next.
+    /// The value after the record is sealed under `current`.
     pub(super) fn then(self, current: KeyId) -> Self {
         match self.last {
             Some(last) if last != current => Self { last: Some(current), before: Some(last) },

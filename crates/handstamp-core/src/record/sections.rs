@@ -11,8 +11,8 @@ use crate::id::SessionKey;
 use crate::keys::KeyId;
 use crate::time::{Timestamp, whole_millis};
 
-/// The two sections of fields: the *open* one can be read by anybody who can read the store, in every version to come; the
-/// *closed* one is for what encryption at rest hides.
+/// The two sections of fields: every reader of the store can read the *open* one, in every future version; encryption at rest
+/// hides the *closed* one.
 #[derive(Default)]
 pub(super) struct Sections<'a> {
     pub(super) open: Cow<'a, [u8]>,
@@ -47,7 +47,7 @@ impl Sections<'_> {
         Ok(Self { open: open.into(), closed: closed.into() })
     }
 
-    /// The record with these fields.
+    /// Decodes the fields of a record.
     pub(super) fn record(
         &self,
         header: &Header,
@@ -77,7 +77,7 @@ impl Sections<'_> {
         })
     }
 
-    /// Those of a tombstone.
+    /// The sections of a tombstone.
     pub(super) fn of_tombstone(tombstone: &Tombstone) -> Self {
         let mut open = Vec::new();
         if tombstone.same_subject {
@@ -86,7 +86,7 @@ impl Sections<'_> {
         Self { open: open.into(), ..Self::default() }
     }
 
-    /// Whether a tombstone says that the session has the same subject as before.
+    /// Decodes the fields of a tombstone: whether the session still has the same subject.
     pub(super) fn same_subject(&self) -> Result<bool, RecordError> {
         let mut same_subject = None;
         unknown(&self.open, |Field { kind, value }| {
@@ -101,7 +101,7 @@ impl Sections<'_> {
     }
 }
 
-/// The fields that `take` does not know.
+/// Passes every field to `take`, and returns those that it does not know.
 fn unknown(
     section: &[u8],
     mut take: impl FnMut(Field<'_>) -> Result<bool, RecordError>,
@@ -112,7 +112,7 @@ fn unknown(
         if take(field)? {
             continue;
         }
-        if field.kind.is_forbidding() {
+        if field.kind.must_be_understood() {
             return Err(RecordError::Newer(Unknown::Field(field.kind.number())));
         }
         fields::put(&mut unknown, field.kind, field.value);
@@ -120,7 +120,7 @@ fn unknown(
     Ok(unknown)
 }
 
-/// The known fields of a record that is being read.
+/// The known fields of a record, while it is decoded.
 #[derive(Default)]
 struct Found {
     created_at: Option<Timestamp>,
@@ -158,7 +158,7 @@ impl Found {
     }
 }
 
-/// A field occurs once at most.
+/// A field occurs at most once.
 fn set<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), RecordError> {
     let value = value.ok_or(RecordError::Malformed)?;
     if place.replace(value).is_some() { Err(RecordError::Malformed) } else { Ok(()) }
@@ -177,5 +177,5 @@ fn encoding_and_schema(value: &[u8]) -> Option<(u8, u16)> {
     Some((encoding, u16::from_be_bytes([high, low])))
 }
 
-/// The known fields of the open section: four times, and one of three bytes.
+/// The length of the known fields of the open section: four timestamps, and one field of three bytes.
 const OPEN_LEN: usize = 4 * 12 + 7;

@@ -1,15 +1,15 @@
 use super::Revision;
 use crate::id::SessionKey;
 
-/// What a session that has ended, or has moved to another id, leaves in its place for a while.
+/// Replaces the record of a session that has ended, or has moved to another id, for some time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Tombstone {
-    /// The key of that session.
+    /// The key of the session.
     pub key: SessionKey,
-    /// New for each tombstone, so that a node that repeats a step recognizes its own.
+    /// Different for each tombstone, so that a node that repeats a step recognizes its own.
     pub revision: Revision,
-    /// Where the session has moved to; `None` if it has ended.
+    /// The new key of a session that has moved; `None` if it has ended.
     pub successor: Option<SessionKey>,
-    /// Whether it is known to have the same subject there as before.
+    /// Whether the session is known to have the same subject under the new key.
     pub same_subject: bool,
 }

@@ -20,7 +20,7 @@ pub(super) fn parts_at(symbols: &Symbols, start: usize, mut take: impl FnMut(Par
     }
 }
 
-/// A symbol by itself. Between words the same separator again is no surprise.
+/// A single symbol. The same separator again adds hardly anything.
 fn single(symbols: &Symbols, position: usize) -> f64 {
     let alone = symbols.bits_alone(position);
     let is_separator =
@@ -34,7 +34,7 @@ fn single(symbols: &Symbols, position: usize) -> f64 {
     }
 }
 
-/// Copies of an earlier part: the bits tell where it begins and how long it is.
+/// Copies of an earlier part: the bits give its start and its length.
 fn copies(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     let folded = symbols.folded();
     let same = |from: usize| folded[from..].iter().zip(&folded[start..]).take_while(|(a, b)| a == b).count();
@@ -44,8 +44,8 @@ fn copies(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     }
 }
 
-/// Words from the list, the commonest of which take the least. Short ones among other letters take more: in random text
-/// they occur by chance.
+/// Words from the list; the more common, the fewer bits. Short words among other letters take more, because they occur in random
+/// text by chance.
 fn known_words(symbols: &Symbols, start: usize, words: &CommonWords, take: &mut impl FnMut(Part)) {
     let Some(first) = symbols.ascii(start) else { return };
     let run = run_of_letters(symbols, start);
@@ -69,7 +69,7 @@ fn known_words(symbols: &Symbols, start: usize, words: &CommonWords, take: &mut 
     }
 }
 
-/// A word that is not on the list, from its first letter to its last. Letters next to a digit are more often random.
+/// A word that is not in the list, from its first letter to its last. Letters next to a digit are more often random.
 fn other_word(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     let Some(length) =
         run_of_letters(symbols, start).filter(|length| (SHORTEST..=LONGEST_WORD).contains(length))
@@ -86,7 +86,7 @@ fn other_word(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     }
 }
 
-/// A year of these times: four digits by themselves.
+/// A year of the 20th or 21st century: four digits between other characters.
 fn year(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     let digit = |position| symbols.ascii(position).filter(u8::is_ascii_digit);
     let digits = [0, 1, 2, 3].map(|offset| digit(start + offset));
@@ -96,7 +96,7 @@ fn year(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     }
 }
 
-/// How many letters there are from `start` to the end of the word, if one begins there.
+/// The number of letters from `start` to the end of the word, if a word begins there.
 fn run_of_letters(symbols: &Symbols, start: usize) -> Option<usize> {
     let ends_before = |position: usize| {
         let (Some(last), Some(next)) = (symbols.ascii(position.wrapping_sub(1)), symbols.ascii(position))
@@ -134,11 +134,11 @@ pub(super) fn log2(number: usize) -> f64 {
 /// Shorter parts cost as much as their symbols.
 pub(super) const SHORTEST: usize = 3;
 
-/// As many words as in the lists that passphrases are made of: 2 to the power of 13.
+/// The lists that passphrases are made from have about 2 to the power of 13 words.
 const BITS_OF_A_WORD: f64 = 13.0;
 
-/// Of a hundred years.
+/// One of a hundred years.
 const BITS_OF_A_YEAR: f64 = 6.6;
 
-/// A longer run of letters is several words without separators, or random.
+/// A longer run of letters is random, or several words without separators.
 const LONGEST_WORD: usize = 12;

@@ -1,7 +1,7 @@
 use super::parts::{Part, SHORTEST, log2};
 use super::symbols::Symbols;
 
-/// Symbols that follow each other in the alphabet or on a keyboard, also two such rows in turns; of bytes, in equal steps.
+/// Symbols in the order of the alphabet or of a keyboard, also two alternating sequences; bytes at equal distances.
 pub(super) fn sequences(symbols: &Symbols, start: usize, take: &mut impl FnMut(Part)) {
     let folded = &symbols.folded()[start..];
     let first = symbols.bits_alone(start);
@@ -25,13 +25,13 @@ pub(super) fn sequences(symbols: &Symbols, start: usize, take: &mut impl FnMut(P
             first + 3.0,
         );
     }
-    longest(in_turns(folded), first + symbols.bits_alone(start + 1) + 3.0);
+    longest(alternating(folded), first + symbols.bits_alone(start + 1) + 3.0);
     for backwards in [false, true] {
         longest(continued(symbols.folded(), start, backwards), 1.5);
     }
 }
 
-/// How many symbols follow each other by one and the same step.
+/// The number of symbols at equal distances.
 fn run<S: PartialEq>(symbols: &[u32], step: impl Fn(u32, u32) -> Option<S>) -> usize {
     let steps = symbols.windows(2).map(|pair| step(pair[0], pair[1]));
     let mut steps = steps.map_while(|step| step);
@@ -41,22 +41,22 @@ fn run<S: PartialEq>(symbols: &[u32], step: impl Fn(u32, u32) -> Option<S>) -> u
     }
 }
 
-/// The step from one symbol to the next one, the one before or the same.
+/// The distance between two symbols, if it is one or zero.
 fn neighbours(a: u32, b: u32) -> Option<u32> {
     Some(b.wrapping_sub(a)).filter(|step| step.wrapping_add(1) <= 2)
 }
 
-/// How many symbols two sequences have that take turns, such as `azbycx` and `112233`.
-fn in_turns(symbols: &[u32]) -> usize {
+/// The number of symbols in two alternating sequences, such as `azbycx` and `112233`.
+fn alternating(symbols: &[u32]) -> usize {
     let steps: Vec<_> = symbols.windows(3).map_while(|symbols| neighbours(symbols[0], symbols[2])).collect();
     let regular = steps.iter().enumerate().take_while(|(at, step)| *step == &steps[at % 2]).count();
     if regular < SHORTEST { 0 } else { regular + 2 }
 }
 
-/// How many symbols from `start` on go on where the last letter, digit or sign has left off, as in `a1b2c3` and
+/// The number of symbols from `start` that each continue after the previous symbol of the same kind, as in `a1b2c3` and
 /// `abcd1234efgh5678`.
 fn continued(symbols: &[u32], start: usize, backwards: bool) -> usize {
-    let goes_on = |position: &usize| {
+    let continues = |position: &usize| {
         let symbol = symbols[*position];
         let last = symbols[..*position].iter().rev().find(|last| kind(**last) == kind(symbol));
         last.is_some_and(|&last| match (kind(symbol), backwards) {
@@ -65,17 +65,17 @@ fn continued(symbols: &[u32], start: usize, backwards: bool) -> usize {
             (_, true) => follows(symbol, last),
         })
     };
-    (start..symbols.len()).take_while(goes_on).count()
+    (start..symbols.len()).take_while(continues).count()
 }
 
-/// Whether `b` is the next letter or digit after `a`, the first one after the last.
+/// Whether `b` is the next letter or digit after `a`; the first one follows the last.
 fn follows(a: u32, b: u32) -> bool {
     let pair = [a, b].map(char::from_u32);
-    b == a + 1 || ROUND.iter().any(|&[last, first]| pair == [Some(last), Some(first)])
+    b == a + 1 || WRAPS.iter().any(|&[last, first]| pair == [Some(last), Some(first)])
 }
 
-/// Sequences of hexadecimal digits go round after `f`.
-const ROUND: [[char; 2]; 3] = [['9', '0'], ['z', 'a'], ['f', 'a']];
+/// Sequences of hexadecimal digits wrap around after `f`.
+const WRAPS: [[char; 2]; 3] = [['9', '0'], ['z', 'a'], ['f', 'a']];
 
 #[derive(Eq, PartialEq)]
 enum Kind {
@@ -92,7 +92,7 @@ fn kind(symbol: u32) -> Kind {
     }
 }
 
-/// Rows, columns, two rows in turns, and columns up and down.
+/// Rows, columns, alternating rows, and columns up and down.
 const KEYBOARD: [&str; 15] = [
     "1234567890",
     "qwertyuiop",

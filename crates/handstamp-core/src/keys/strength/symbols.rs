@@ -4,29 +4,29 @@ use zeroize::Zeroizing;
 
 use super::words::CommonWords;
 
-/// A secret as a row of symbols: characters of a text, or bytes.
+/// A secret as a list of symbols: characters of a text, or bytes.
 pub(super) struct Symbols {
     /// Code points, or bytes.
     exact: Zeroizing<Vec<u32>>,
     /// The same in lower case.
     folded: Zeroizing<Vec<u32>>,
-    /// The keys that they are typed with.
+    /// The keys of a keyboard that type them.
     keys: Zeroizing<Vec<u32>>,
-    /// The words that a text may consist of; none for bytes.
+    /// The words that a text may contain; none for bytes.
     words: Option<CommonWords>,
-    /// The bits of a symbol without a pattern: log2 of the number of different symbols in the secret.
+    /// Bits of a symbol outside of any pattern: log2 of the number of different symbols in the secret.
     bits_each: f64,
 }
 
 impl Symbols {
-    /// The beginning of a text: a description that is long enough need not be longer.
+    /// The symbols of a text, or of its beginning if it is long.
     pub(super) fn of_text(text: &str) -> Self {
         let exact = text.chars().take(LONGEST).map(u32::from);
         let folded = text.chars().take(LONGEST).map(|letter| u32::from(letter.to_ascii_lowercase()));
         Self::new(exact.collect(), folded.collect(), Some(CommonWords::new()))
     }
 
-    /// The beginning of some bytes.
+    /// The symbols of bytes, or of their beginning if there are many.
     pub(super) fn of_bytes(bytes: &[u8]) -> Self {
         let exact: Vec<_> = bytes.iter().take(LONGEST).map(|&byte| u32::from(byte)).collect();
         Self::new(exact.clone(), exact, None)
@@ -62,7 +62,7 @@ impl Symbols {
         u8::try_from(symbol).ok().filter(u8::is_ascii)
     }
 
-    /// The bits of the symbol at `position` by itself.
+    /// The bits of the symbol at `position` outside of any pattern.
     pub(super) fn bits_alone(&self, position: usize) -> f64 {
         let limit = match self.ascii(position) {
             Some(digit) if digit.is_ascii_digit() => 10_f64.log2(),
@@ -79,12 +79,12 @@ impl Symbols {
     }
 }
 
-/// The digit on the key of a sign, on the keyboards of most countries that have `qwerty`.
+/// The digit on the same key as a sign, on most `qwerty` keyboards.
 fn key_of(symbol: u32) -> u32 {
     const SIGNS: &str = ")!@#$%^&*(";
     let digit = SIGNS.chars().zip('0'..='9').find(|(sign, _)| u32::from(*sign) == symbol);
     digit.map_or(symbol, |(_, digit)| u32::from(digit))
 }
 
-/// A longer secret is judged by its beginning, so that judging takes no time to speak of.
+/// A longer secret is judged by its beginning, so that the time is bounded.
 const LONGEST: usize = 256;

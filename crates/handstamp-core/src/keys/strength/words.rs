@@ -1,5 +1,5 @@
-/// Whether letters could be a word: written as one, and four fifths of the pairs of letters that follow each other are
-/// common ones.
+/// Whether letters could be a word: all letters after the first have the same case, and at least four fifths of the pairs of
+/// neighbouring letters are common.
 pub(super) fn is_like_a_word(letters: impl Iterator<Item = u8> + Clone) -> bool {
     let mut case = letters.clone().skip(1).map(|letter| letter.is_ascii_uppercase());
     let first = case.next();
@@ -17,8 +17,8 @@ fn is_common((first, second): (u8, u8)) -> bool {
         .is_some_and(|first| FOLLOWERS[first].bytes().any(|letter| letter.eq_ignore_ascii_case(&second)))
 }
 
-/// By letter from `a` to `z`, the letters that often follow it: a third of all pairs, and nine tenths of the pairs in
-/// English text. Of random letters one pair in three is common.
+/// For each letter from `a` to `z`, the letters that often follow it. In English text nine tenths of the pairs are in this
+/// table, in random letters one third.
 const FOLLOWERS: [&str; 26] = [
     "bcdgiklmnprstuvy",
     "aeilosu",
@@ -48,7 +48,7 @@ const FOLLOWERS: [&str; 26] = [
     "e",
 ];
 
-/// The words that begin with a letter, each with its place in about the order in which they would be tried.
+/// The common words by first letter, each with its position in the list.
 pub(super) struct CommonWords([Vec<(usize, &'static str)>; 26]);
 
 impl CommonWords {
@@ -67,7 +67,7 @@ impl CommonWords {
     }
 }
 
-/// The commonest first.
+/// The most common first.
 pub(in crate::keys) fn common_words() -> impl Iterator<Item = &'static str> {
     WORDS.split_ascii_whitespace()
 }
@@ -76,7 +76,7 @@ fn index(letter: u8) -> Option<usize> {
     letter.is_ascii_alphabetic().then(|| usize::from(letter.to_ascii_lowercase() - b'a'))
 }
 
-/// Common words of English and of secrets that people make up, in about the order in which they would be tried.
+/// Common words of English and of invented secrets, roughly in the order in which a guessing program tries them.
 const WORDS: &str = "
     secret password key the a my this is session token for of to and in test your production change me please you
     it not that with on our admin default pass passwd auth login user be example demo dev prod development staging

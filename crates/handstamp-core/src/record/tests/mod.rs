@@ -1,14 +1,15 @@
+mod later_versions;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::fields::{FieldType, put};
 use super::*;
 use crate::id::Namespace;
 use crate::keys::{KeyAge, KeyId, KeyRing, Secret, TAG_LEN};
 
-/// Where the fields begin.
+/// The position of the fields.
 const FIELDS_AT: usize = Entry::HEADER_LEN + 1 + KeyId::LEN;
 const OLD: &str = "old";
 const NEW: &str = "new";
@@ -42,7 +43,7 @@ fn tombstone(successor: Option<SessionKey>) -> Tombstone {
     Tombstone { key, revision, successor, same_subject: successor.is_some() }
 }
 
-/// What is read of these bytes under the key of [`record`].
+/// Opens these bytes under the key of [`record`].
 fn open(sealer: &Sealer, bytes: impl Into<Bytes>) -> Result<Opened, RecordError> {
     sealer.open(&Entry::read(record().key, bytes.into()).ok_or(RecordError::Malformed)?)
 }
@@ -54,13 +55,13 @@ fn open_record(sealer: &Sealer, entry: &Entry) -> Record {
     }
 }
 
-/// As it was before it was sealed for the first time.
+/// The record before it was sealed for the first time.
 fn unsealed(record: Record) -> Record {
     Record { seals: Seals::default(), ..record }
 }
 
 #[test]
-fn entries_survive_the_round_trip() {
+fn entries_round_trip() {
     let sealer = sealer("shop", &[NEW]);
     let bare = Record {
         predecessor: None,
@@ -93,10 +94,10 @@ fn k7_3_no_bit_can_be_changed() {
         for bit in 0..entry.bytes().len() * 8 {
             let mut bytes = entry.bytes().to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(open(&sealer, bytes).is_err(), "bit {bit} may be changed");
+            assert!(open(&sealer, bytes).is_err(), "bit {bit} is not sealed");
         }
         for len in 0..entry.bytes().len() {
-            assert!(open(&sealer, entry.bytes().slice(..len)).is_err(), "{len} bytes are enough");
+            assert!(open(&sealer, entry.bytes().slice(..len)).is_err(), "{len} bytes are accepted");
         }
         let longer = [&entry.bytes()[..], b"x"].concat();
         assert!(open(&sealer, longer).is_err());
@@ -104,7 +105,7 @@ fn k7_3_no_bit_can_be_changed() {
 }
 
 #[test]
-fn k7_3_parts_of_two_saves_do_not_go_together() {
+fn k7_3_parts_of_two_saves_cannot_be_combined() {
     let sealer = sealer("shop", &[NEW]);
     let one = sealer.seal(&record()).unwrap();
     let two = Record { revision: Revision::from_bytes([8; 16]), ..record() };
@@ -115,7 +116,7 @@ fn k7_3_parts_of_two_saves_do_not_go_together() {
 }
 
 #[test]
-fn a_record_of_another_session_or_namespace_is_refused() {
+fn a_record_of_another_session_or_namespace_is_rejected() {
     let shop = sealer("shop", &[NEW]);
     let entry = shop.seal(&record()).unwrap();
     let moved = Entry::read(SessionKey::from_bytes([9; 32]), entry.bytes().clone()).unwrap();
@@ -124,7 +125,7 @@ fn a_record_of_another_session_or_namespace_is_refused() {
 }
 
 #[test]
-fn records_cross_a_key_rotation() {
+fn records_survive_a_key_rotation() {
     let entry = sealer("shop", &[OLD]).seal(&record()).unwrap();
     for (secrets, expected) in [
         (&[OLD, NEW][..], Ok((record(), KeyAge::Current))),
@@ -139,9 +140,9 @@ fn records_cross_a_key_rotation() {
     }
 }
 
-/// Otherwise two nodes in the middle of a rotation would seal a record in turn, for ever.
+/// Otherwise two nodes in the middle of a rotation would reseal a record in turn, forever.
 #[test]
-fn a_record_tells_which_secret_it_was_sealed_under_before() {
+fn a_record_contains_the_previous_secret_that_it_was_sealed_under() {
     let (behind, ahead) = (sealer("shop", &[OLD, NEW]), sealer("shop", &[NEW, OLD]));
     let reopened = |sealer: &Sealer, record: &Record| match sealer.open(&sealer.seal(record).unwrap()) {
         Ok(Opened::Record(record, _)) => record,
@@ -152,131 +153,13 @@ fn a_record_tells_which_secret_it_was_sealed_under_before() {
     let second = reopened(&ahead, &first);
     assert!(behind.was_resealed(&second) && !ahead.was_resealed(&second));
     let third = reopened(&ahead, &second);
-    assert!(behind.was_resealed(&third), "a save under the same secret keeps that");
+    assert!(behind.was_resealed(&third), "a save under the same secret preserves that");
     let fourth = reopened(&behind, &third);
     assert!(ahead.was_resealed(&fourth) && !behind.was_resealed(&fourth));
 }
 
 #[test]
-fn k7_1_what_a_later_version_writes_is_newer_and_not_garbage() {
-    let sealer = sealer("shop", &[NEW]);
-    let entry = sealer.seal(&record()).unwrap();
-    let with = |position: usize, byte: u8| {
-        let mut bytes = entry.bytes().to_vec();
-        bytes[position] = byte;
-        open(&sealer, bytes)
-    };
-    assert_eq!(with(2, 2), Err(RecordError::Newer(Unknown::Format(2))));
-    assert_eq!(with(76, 2), Err(RecordError::Newer(Unknown::Seal(2))));
-    assert_eq!(with(3, 1), Err(RecordError::Forged), "flags are sealed");
-    assert_eq!(with(2, 0), Err(RecordError::Malformed), "there is no such version");
-    assert_eq!(open(&sealer, &br#"{"username": "ada"}"#[..]), Err(RecordError::Malformed));
-    assert_eq!(open(&sealer, &b""[..]), Err(RecordError::Malformed));
-}
-
-#[test]
-fn k7_1_flags_of_a_later_version_are_newer() {
-    let sealer = sealer("shop", &[NEW]);
-    let Record { key, payload, .. } = record();
-    let with_payload = sealer.seal(&record()).unwrap();
-    let payload_at = with_payload.bytes().len() - TAG_LEN - payload.len();
-    for (entry, end, payload) in [
-        (with_payload, payload_at, Some(&payload[..])),
-        (sealer.seal_tombstone(&tombstone(None)), FIELDS_AT + TAG_LEN, None),
-        (sealer.seal_tombstone(&tombstone(Some(key))), FIELDS_AT + 4 + TAG_LEN, None),
-    ] {
-        let mut metadata = entry.bytes()[..end - TAG_LEN].to_vec();
-        assert_eq!(sealer.seal_parts(&key, &metadata, payload), entry.bytes()[..]);
-        for flags in [1, 0x80, 0xff] {
-            metadata[3] = flags;
-            let opened = open(&sealer, sealer.seal_parts(&key, &metadata, payload));
-            assert_eq!(opened, Err(RecordError::Newer(Unknown::Flags(flags))));
-        }
-    }
-}
-
-/// A record as a later version may write it, with more fields.
-fn with_fields(record: &Record, open: &[(u16, &[u8])], closed: &[(u16, &[u8])]) -> Record {
-    let section = |fields: &[(u16, &[u8])]| {
-        let mut section = Vec::new();
-        fields.iter().for_each(|(kind, value)| put(&mut section, FieldType::from_bits(*kind), value));
-        section
-    };
-    let unknown_fields = UnknownFields { open: section(open), closed: section(closed) };
-    Record { unknown_fields, ..record.clone() }
-}
-
-const CRITICAL: u16 = 1 << 15;
-const BOUND: u16 = 1 << 14;
-
-#[test]
-fn k7_3_harmless_fields_are_kept_and_critical_ones_are_newer() {
-    let sealer = sealer("shop", &[NEW]);
-    let later = with_fields(&record(), &[(900, b"device")], &[(901 | BOUND, b"level 2"), (902, b"")]);
-    let read = open_record(&sealer, &sealer.seal(&later).unwrap());
-    assert_eq!(read, later);
-    assert_eq!(open_record(&sealer, &sealer.seal(&read).unwrap()), later, "a save keeps them");
-    let of_nobody = Record { unknown_fields: read.unknown_fields.without_bound_to_subject(), ..read };
-    assert_eq!(of_nobody, with_fields(&record(), &[(900, b"device")], &[(902, b"")]));
-
-    for later in [
-        with_fields(&record(), &[(900 | CRITICAL, b"")], &[]),
-        with_fields(&record(), &[], &[(900 | CRITICAL, b"")]),
-    ] {
-        let entry = sealer.seal(&later).unwrap();
-        assert_eq!(sealer.open(&entry), Err(RecordError::Newer(Unknown::Field(900))));
-    }
-}
-
-/// It must neither be taken for the field that it is not, nor be ignored.
-#[test]
-fn a_known_number_with_other_bits_or_in_another_place_is_newer() {
-    let sealer = sealer("shop", &[NEW]);
-    let nobody = Record { subject: None, ..record() };
-    for (later, number) in [
-        (with_fields(&nobody, &[], &[(6 | BOUND, b"ada")]), 6),
-        (with_fields(&nobody, &[], &[(6, b"ada")]), 6),
-        (with_fields(&nobody, &[(6 | CRITICAL | BOUND, b"ada")], &[]), 6),
-        (with_fields(&nobody, &[(1, &[0; 8])], &[]), 1),
-        (with_fields(&nobody, &[(7 | BOUND, &[0; 4])], &[]), 7),
-        (with_fields(&nobody, &[], &[(7, &[0; 4])]), 7),
-        (with_fields(&nobody, &[(8, b"")], &[]), 8),
-    ] {
-        let entry = sealer.seal(&later).unwrap();
-        assert_eq!(sealer.open(&entry), Err(RecordError::Newer(Unknown::Field(number))));
-    }
-    let harmless = with_fields(&nobody, &[(9, b"twice"), (9, b"")], &[(9, b""), (0, b"")]);
-    assert_eq!(open_record(&sealer, &sealer.seal(&harmless).unwrap()), harmless);
-}
-
-#[test]
-fn a_tombstone_has_no_fields_of_records() {
-    let sealer = sealer("shop", &[NEW]);
-    for (later, number) in [
-        (with_fields(&record(), &[(7, &[0; 4])], &[]), 7),
-        (with_fields(&record(), &[(8 | CRITICAL, b"")], &[]), 8),
-        (with_fields(&record(), &[], &[(8, b"")]), 8),
-        (with_fields(&record(), &[], &[(900 | CRITICAL, b"")]), 900),
-    ] {
-        let fields = later.unknown_fields;
-        let mut metadata = sealer.seal_tombstone(&tombstone(None)).bytes()[..FIELDS_AT].to_vec();
-        metadata[68..72].copy_from_slice(&(fields.open.len() as u32).to_be_bytes());
-        metadata[72..76].copy_from_slice(&(fields.closed.len() as u32).to_be_bytes());
-        metadata.extend([fields.open, fields.closed].concat());
-        let bytes = sealer.seal_parts(&record().key, &metadata, None);
-        assert_eq!(open(&sealer, bytes), Err(RecordError::Newer(Unknown::Field(number))));
-    }
-}
-
-#[test]
-fn a_field_occurs_once() {
-    let sealer = sealer("shop", &[NEW]);
-    let twice = with_fields(&record(), &[], &[(6 | CRITICAL | BOUND, b"bob")]);
-    assert_eq!(sealer.open(&sealer.seal(&twice).unwrap()), Err(RecordError::Malformed));
-}
-
-#[test]
-fn overlong_subjects_are_refused() {
+fn overlong_subjects_are_rejected() {
     let sealer = sealer("shop", &[NEW]);
     let subject = |len| Record { subject: Some("x".repeat(len)), ..record() };
     assert_eq!(sealer.seal(&subject(Record::MAX_SUBJECT_LEN + 1)), Err(SubjectTooLong));
@@ -286,16 +169,16 @@ fn overlong_subjects_are_refused() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn opening_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let sealer = sealer("shop", &[NEW]);
         prop_assert!(open(&sealer, bytes.clone()).is_err());
         let headed = [b"hs\x01\x00".to_vec(), bytes].concat();
         prop_assert!(open(&sealer, headed).is_err());
     }
 
-    /// An authentic record with any sections: the reader trusts no length.
+    /// Authentic records with any sections: no length in them is trusted.
     #[test]
-    fn no_sections_make_it_panic(
+    fn opening_any_sections_never_panics(
         open in proptest::collection::vec(any::<u8>(), 0..60),
         closed in proptest::collection::vec(any::<u8>(), 0..60),
     ) {
