@@ -1,1 +1,0 @@
-//! The scenarios are in `e2e`.
