@@ -16,7 +16,8 @@ fn every_xtask_command_that_a_document_names_exists() {
 
 #[test]
 fn every_package_and_benchmark_that_a_document_names_exists() {
-    let manifests: String = files().iter().filter(|path| path.ends_with("Cargo.toml")).map(|path| read(path)).collect();
+    let manifests: String =
+        files().iter().filter(|path| path.ends_with("Cargo.toml")).map(|path| read(path)).collect();
     for (document, command) in commands("cargo ") {
         for pair in command.windows(2) {
             if ["-p", "--package", "--bench", "--test", "--bin"].contains(&&*pair[0]) {

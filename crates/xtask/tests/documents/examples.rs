@@ -25,7 +25,10 @@ fn every_rust_example_is_a_doc_test() {
         let has_rust = blocks(&text).iter().any(|(language, _)| language.starts_with("rust"));
         // The packages' own pages repeat the quickstart.
         if has_rust && !document.starts_with("crates/") {
-            assert!(compiled.contains(&format!("\"../{document}\"")), "tests/documents.rs leaves out {document}");
+            assert!(
+                compiled.contains(&format!("\"../{document}\"")),
+                "tests/documents.rs leaves out {document}"
+            );
         }
     }
 }

@@ -12,7 +12,9 @@ fn every_file_that_a_document_names_exists() {
             let exists = files.iter().any(|file| {
                 let below = file.strip_prefix("crates/").and_then(|file| file.split_once('/'));
                 (of_crate.is_empty() || below.is_some_and(|(name, _)| is_crate(name, of_crate)))
-                    && (file == path || file.ends_with(&format!("/{path}")) || file.contains(&format!("/{path}/")))
+                    && (file == path
+                        || file.ends_with(&format!("/{path}"))
+                        || file.contains(&format!("/{path}/")))
             });
             assert!(exists, "{document} names {name}");
             checked += 1;

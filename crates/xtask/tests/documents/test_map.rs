@@ -65,8 +65,9 @@ fn links(line: &str) -> Vec<String> {
     targets.map(str::to_owned).collect()
 }
 
-/// The names of functions in a line.
+/// The names of functions behind the first link of a line.
 fn names(line: &str) -> Vec<String> {
-    let spans = line.split('`').skip(1).step_by(2).map(str::to_owned);
+    let behind = line.split_once("](../").map_or("", |(_, behind)| behind);
+    let spans = behind.split('`').skip(1).step_by(2).map(str::to_owned);
     spans.filter(|name| name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')).collect()
 }
