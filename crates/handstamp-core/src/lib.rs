@@ -11,6 +11,7 @@
 //! | [`record`] | the entries of a store, byte by byte |
 //! | [`timeouts`] | idle timeout and absolute lifetime |
 //! | [`plan`] | the steps after the handler, as a table |
+//! | [`protocol`] | group commit, logout and renewal, as state machines |
 //! | [`cache`] | the local cache of a node |
 //! | [`invalidation`] | the messages between nodes |
 //! | [`throttle`] | rate-limited log lines |
@@ -24,6 +25,7 @@ pub mod id;
 pub mod invalidation;
 pub mod keys;
 pub mod plan;
+pub mod protocol;
 pub mod record;
 pub mod throttle;
 pub mod time;

@@ -1,0 +1,157 @@
+//! How a session ends under all ids that it has had.
+//!
+//! A logout deletes the record under the id that the browser has sent. If the session has moved, the logout follows the tombstones. If
+//! the record names a predecessor, whose record may still be there, it deletes both. A node remembers the outcome under each id, so
+//! that a delete that was not confirmed is repeated from there.
+//!
+//! | Step | Outcome | Next |
+//! |---|---|---|
+//! | `Delete` | the record names a predecessor | `DeleteBoth` |
+//! | `Delete`, `DeleteBoth` | deleted, had ended, absent, moved, error | `Remember` |
+//! | `Remember` | moved, or known to have moved | `Delete` under the next id, at most [`MAX_MOVES`] times |
+//! | | deleted, had ended, absent | done; the first error, if there was one |
+//! | | error | done: the first error |
+
+/// A logout under one id. `K` is a key, `E` an error of the store.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Logout<K, E> {
+    key: K,
+    known_successor: Option<K>,
+    moves: u8,
+    first_error: Option<E>,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[must_use]
+pub enum Step<K, E> {
+    /// Delete the record of [`Logout::key`], unless it names a predecessor: then [`Logout::deleted`].
+    Delete(Logout<K, E>),
+    /// Erase the record of this predecessor, if it is known, and delete that of [`Logout::key`], at the same time: then
+    /// [`Logout::both_deleted`].
+    DeleteBoth(Logout<K, E>, Option<K>),
+    /// Remember the outcome for [`Logout::key`]: then [`Logout::remembered`].
+    Remember(Logout<K, E>, Ended<K, E>),
+    /// Nothing.
+    Done(Result<EndOutcome, EndError<E>>),
+}
+
+/// What the store has found under one id.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Deleted<K> {
+    /// A record, which is deleted.
+    Deleted,
+    /// A record that names this predecessor, or one that cannot be read. It is unchanged.
+    Spared(Option<K>),
+    /// A tombstone: the session has moved to this key.
+    Moved(K),
+    /// A tombstone: the session has ended before.
+    HadEnded,
+    /// Nothing.
+    Absent,
+}
+
+/// The outcome of a logout under one id.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Ended<K, E> {
+    /// The session is not there.
+    Yes(EndOutcome),
+    /// The session has moved to this key, as the tombstone says, or as this node remembers.
+    Moved(K),
+    /// The store has not confirmed it.
+    Unconfirmed(E),
+}
+
+/// How a logout ends.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum EndOutcome {
+    /// The session has ended now.
+    Ended,
+    /// The session had ended before, less than half a minute ago.
+    HadEnded,
+    /// There is no such session, and no trace of one.
+    Absent,
+}
+
+/// Why the end of a session is not confirmed.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum EndError<E> {
+    /// This was the first error of the store.
+    Store(E),
+    /// The session has moved more than [`MAX_MOVES`] times.
+    MovedTooOften,
+}
+
+/// A logout follows a session that has been renewed this many times within the lifetime of a tombstone.
+pub const MAX_MOVES: u8 = 8;
+
+impl<K: Copy, E> Logout<K, E> {
+    /// Begins under `key`. `known_successor` is the key that the session has moved to as far as this node remembers.
+    pub fn begin(key: K, known_successor: Option<K>) -> Step<K, E> {
+        Step::Delete(Self { key, known_successor, moves: 0, first_error: None })
+    }
+
+    /// The key of the current id.
+    pub fn key(&self) -> K {
+        self.key
+    }
+
+    /// The key that the session has moved to as far as this node remembers.
+    pub fn known_successor(&self) -> Option<K> {
+        self.known_successor
+    }
+
+    /// After [`Step::Delete`].
+    pub fn deleted(self, deleted: Result<Deleted<K>, E>) -> Step<K, E> {
+        match deleted {
+            Ok(Deleted::Spared(predecessor)) => Step::DeleteBoth(self, predecessor),
+            deleted => self.confirm(deleted),
+        }
+    }
+
+    /// After [`Step::DeleteBoth`].
+    pub fn both_deleted(self, predecessor: Result<(), E>, deleted: Result<Deleted<K>, E>) -> Step<K, E> {
+        self.confirm(predecessor.and(deleted))
+    }
+
+    /// After [`Step::Remember`]. `known_successor` returns the key that the session has moved to from another one, as far as this
+    /// node remembers.
+    pub fn remembered(self, ended: Ended<K, E>, known_successor: impl FnOnce(K) -> Option<K>) -> Step<K, E> {
+        let (next, first_error) = match (ended, self.first_error) {
+            (Ended::Yes(outcome), None) => return Step::Done(Ok(outcome)),
+            (Ended::Yes(_), Some(error)) => return Step::Done(Err(EndError::Store(error))),
+            (Ended::Moved(next), first_error) => (Some(next), first_error),
+            (Ended::Unconfirmed(error), first_error) => (self.known_successor, first_error.or(Some(error))),
+        };
+        match (next, first_error) {
+            (None, Some(error)) => Step::Done(Err(EndError::Store(error))),
+            (Some(key), first_error) if self.moves < MAX_MOVES => {
+                let (known_successor, moves) = (known_successor(key), self.moves + 1);
+                Step::Delete(Self { key, known_successor, moves, first_error })
+            }
+            (Some(_) | None, _) => Step::Done(Err(EndError::MovedTooOften)),
+        }
+    }
+
+    fn confirm(self, deleted: Result<Deleted<K>, E>) -> Step<K, E> {
+        let ended = match (deleted, self.known_successor) {
+            (Err(error), _) => Ended::Unconfirmed(error),
+            (Ok(Deleted::Moved(successor)), _) => Ended::Moved(successor),
+            // The tombstone was lost in a failover, or has expired.
+            (Ok(_), Some(successor)) => Ended::Moved(successor),
+            (Ok(Deleted::Deleted), None) => Ended::Yes(EndOutcome::Ended),
+            (Ok(Deleted::HadEnded), None) => Ended::Yes(EndOutcome::HadEnded),
+            (Ok(Deleted::Absent | Deleted::Spared(_)), None) => Ended::Yes(EndOutcome::Absent),
+        };
+        Step::Remember(self, ended)
+    }
+}
+
+/// After the record of a session that has moved to `successor` was erased: the key of the record to erase next. If the session had ended
+/// under the old key, a logout has found it there although it had moved, and the successor has to end, too.
+pub fn erase_next<K>(had_ended: bool, successor: Option<K>) -> Option<K> {
+    successor.filter(|_| had_ended)
+}
+
+#[cfg(test)]
+mod tests;
