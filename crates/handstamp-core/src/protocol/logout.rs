@@ -6,11 +6,11 @@
 //!
 //! | Step | Outcome | Next |
 //! |---|---|---|
-//! | `Delete` | the record names a predecessor | `DeleteBoth` |
-//! | `Delete`, `DeleteBoth` | deleted, had ended, absent, moved, error | `Remember` |
-//! | `Remember` | moved, or known to have moved | `Delete` under the next id, at most [`MAX_MOVES`] times |
-//! | | deleted, had ended, absent | done; the first error, if there was one |
-//! | | error | done: the first error |
+//! | delete the record | it names a predecessor | delete both records |
+//! | delete one or both | deleted, had ended, absent, moved, or an error | remember that |
+//! | remember | moved, or known to have moved | delete the record of the next id, at most [`MAX_MOVES`] times |
+//! | | deleted, had ended, absent | done; or the first error, if there was one |
+//! | | an error | the first error |
 
 /// A logout under one id. `K` is a key, `E` an error of the store.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -27,11 +27,6 @@ pub struct Logout<K, E> {
 pub enum Step<K, E> {
     /// Delete the record of [`Logout::key`], unless it names a predecessor: then [`Logout::deleted`].
     Delete(Logout<K, E>),
-    /// Erase the record of this predecessor, if it is known, and delete that of [`Logout::key`], at the same time: then
-    /// [`Logout::both_deleted`].
-    DeleteBoth(Logout<K, E>, Option<K>),
-    /// Remember the outcome for [`Logout::key`]: then [`Logout::remembered`].
-    Remember(Logout<K, E>, Ended<K, E>),
     /// Nothing.
     Done(Result<EndOutcome, EndError<E>>),
 }
@@ -49,6 +44,16 @@ pub enum Deleted<K> {
     HadEnded,
     /// Nothing.
     Absent,
+}
+
+/// What to do after a delete.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Found<K, E> {
+    /// Erase the record of this predecessor, if it is known, and delete that of [`Logout::key`], at the same time: then
+    /// [`Logout::both_deleted`].
+    Predecessor(Option<K>),
+    /// Remember this outcome: then [`Logout::next`].
+    Ended(Ended<K, E>),
 }
 
 /// The outcome of a logout under one id.
@@ -102,21 +107,21 @@ impl<K: Copy, E> Logout<K, E> {
     }
 
     /// After [`Step::Delete`].
-    pub fn deleted(self, deleted: Result<Deleted<K>, E>) -> Step<K, E> {
+    pub fn deleted(&self, deleted: Result<Deleted<K>, E>) -> Found<K, E> {
         match deleted {
-            Ok(Deleted::Spared(predecessor)) => Step::DeleteBoth(self, predecessor),
-            deleted => self.confirm(deleted),
+            Ok(Deleted::Spared(predecessor)) => Found::Predecessor(predecessor),
+            deleted => Found::Ended(self.ended(deleted)),
         }
     }
 
-    /// After [`Step::DeleteBoth`].
-    pub fn both_deleted(self, predecessor: Result<(), E>, deleted: Result<Deleted<K>, E>) -> Step<K, E> {
-        self.confirm(predecessor.and(deleted))
+    /// After [`Found::Predecessor`].
+    pub fn both_deleted(&self, predecessor: Result<(), E>, deleted: Result<Deleted<K>, E>) -> Ended<K, E> {
+        self.ended(predecessor.and(deleted))
     }
 
-    /// After [`Step::Remember`]. `known_successor` returns the key that the session has moved to from another one, as far as this
-    /// node remembers.
-    pub fn remembered(self, ended: Ended<K, E>, known_successor: impl FnOnce(K) -> Option<K>) -> Step<K, E> {
+    /// When the outcome under this id is remembered. `known_successor` returns the key that the session has moved to from another one,
+    /// as far as this node remembers.
+    pub fn next(self, ended: Ended<K, E>, known_successor: impl FnOnce(&K) -> Option<K>) -> Step<K, E> {
         let (next, first_error) = match (ended, self.first_error) {
             (Ended::Yes(outcome), None) => return Step::Done(Ok(outcome)),
             (Ended::Yes(_), Some(error)) => return Step::Done(Err(EndError::Store(error))),
@@ -126,15 +131,15 @@ impl<K: Copy, E> Logout<K, E> {
         match (next, first_error) {
             (None, Some(error)) => Step::Done(Err(EndError::Store(error))),
             (Some(key), first_error) if self.moves < MAX_MOVES => {
-                let (known_successor, moves) = (known_successor(key), self.moves + 1);
+                let (known_successor, moves) = (known_successor(&key), self.moves + 1);
                 Step::Delete(Self { key, known_successor, moves, first_error })
             }
             (Some(_) | None, _) => Step::Done(Err(EndError::MovedTooOften)),
         }
     }
 
-    fn confirm(self, deleted: Result<Deleted<K>, E>) -> Step<K, E> {
-        let ended = match (deleted, self.known_successor) {
+    fn ended(&self, deleted: Result<Deleted<K>, E>) -> Ended<K, E> {
+        match (deleted, self.known_successor) {
             (Err(error), _) => Ended::Unconfirmed(error),
             (Ok(Deleted::Moved(successor)), _) => Ended::Moved(successor),
             // The tombstone was lost in a failover, or has expired.
@@ -142,8 +147,7 @@ impl<K: Copy, E> Logout<K, E> {
             (Ok(Deleted::Deleted), None) => Ended::Yes(EndOutcome::Ended),
             (Ok(Deleted::HadEnded), None) => Ended::Yes(EndOutcome::HadEnded),
             (Ok(Deleted::Absent | Deleted::Spared(_)), None) => Ended::Yes(EndOutcome::Absent),
-        };
-        Step::Remember(self, ended)
+        }
     }
 }
 

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::Invalidation;
+pub use handstamp_core::protocol::logout::EndOutcome;
+use handstamp_core::protocol::logout::{Deleted, EndError, Ended, Found, Logout, Step, erase_next};
 use handstamp_core::record::{Revision, Tombstone};
 
 use super::deletes::{Again, Kind, Outcome};
@@ -9,17 +11,6 @@ use super::lane::{Lane, Sent};
 use super::node::Node;
 use super::writes::WriteScope;
 use crate::{DeleteOutcome, DeleteScope, StoreError, TombstoneOutcome};
-
-/// What became of [`WriteScope::end`] or [`WriteScope::erase`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum EndOutcome {
-    /// The session has ended now.
-    Ended,
-    /// The session had ended before, less than half a minute ago.
-    HadEnded,
-    /// There is no such session, and no trace of one.
-    Absent,
-}
 
 /// How sessions end, and how they leave an id for another one.
 impl WriteScope<'_> {
@@ -35,30 +26,17 @@ impl WriteScope<'_> {
     /// until the store confirms it, as long as this node runs. If the node remembers too many deletes already, neither
     /// is true, and an error is logged.
     pub async fn end(self, key: &SessionKey) -> Result<EndOutcome, StoreError> {
-        let (mut key, mut failed) = (*key, None);
-        for _ in 0..=MOST_MOVES {
-            let known = match self.node.deleted(&key) {
-                Some(Kind::Move(successor)) => Some(successor),
-                Some(Kind::End | Kind::Erase) | None => None,
-            };
-            let ended = match self.end_at(&key, known).await {
-                Ok(Found::Moved(successor)) => {
-                    key = successor;
-                    continue;
+        let mut step = Logout::begin(*key, self.node.known_successor(key));
+        loop {
+            match step {
+                Step::Delete(logout) => step = self.end_at(logout).await,
+                Step::Done(Ok(outcome)) => return Ok(outcome),
+                Step::Done(Err(EndError::Store(error))) => return Err(error),
+                Step::Done(Err(EndError::MovedTooOften)) => {
+                    return Err(StoreError::unavailable("the session has moved to another id too often"));
                 }
-                Ok(Found::Record) => Ok(EndOutcome::Ended),
-                Ok(Found::Ended) => Ok(EndOutcome::HadEnded),
-                Ok(Found::Nothing) => Ok(EndOutcome::Absent),
-                Err(error) => {
-                    let error = failed.take().unwrap_or(error);
-                    let Some(successor) = known else { return Err(error) };
-                    (key, failed) = (successor, Some(error));
-                    continue;
-                }
-            };
-            return failed.map_or(ended, Err);
+            }
         }
-        Err(StoreError::unavailable("the session has moved to another id too often"))
     }
 
     /// Deletes the record of `key`, and does not follow a session that has moved. If the session has moved to a `successor`, the
@@ -179,69 +157,71 @@ impl WriteScope<'_> {
         deleted: &DeleteOutcome,
         successor: Option<SessionKey>,
     ) -> Result<(), StoreError> {
-        if let (DeleteOutcome::Gone, Some(successor)) = (deleted, successor) {
+        if let Some(successor) = erase_next(*deleted == DeleteOutcome::Gone, successor) {
             let _ = self.erase_one(&successor, None).await?;
         }
         Ok(())
     }
 
-    /// Ends the session that lies under this key, or has moved to the `known` one.
-    async fn end_at(self, key: &SessionKey, known: Option<SessionKey>) -> Result<Found, StoreError> {
-        let node = self.node;
-        if node.is_delete_confirmed(key) {
-            return Ok(Found::Ended);
+    /// Ends a session under one of its ids.
+    async fn end_at(self, logout: Logout<SessionKey, StoreError>) -> Step<SessionKey, StoreError> {
+        let (node, key) = (self.node, logout.key());
+        let known_successor = |key: &SessionKey| node.known_successor(key);
+        if node.is_delete_confirmed(&key) {
+            return logout.next(Ended::Yes(EndOutcome::HadEnded), known_successor);
         }
-        let held = node.cache.contains(key);
-        let sent = Sent::to(node.lane_of(key));
-        let found = self.delete_with_predecessor(key, &sent.lane, held).await;
-        let found = found.and_then(|deleted| node.found(deleted)).map(|found| match (found, known) {
-            // The tombstone was lost in a failover, or its time is up.
-            (Found::Record | Found::Ended | Found::Nothing, Some(successor)) => Found::Moved(successor),
-            (found, _) => found,
-        });
-        let outcome = match &found {
-            Ok(Found::Record) => Outcome::Deleted,
-            Ok(Found::Moved(successor)) => Outcome::Moved(*successor),
-            Ok(Found::Ended | Found::Nothing) => Outcome::Absent,
-            Err(_) => Outcome::Unconfirmed,
+        let (held, sent) = (node.cache.contains(&key), Sent::to(node.lane_of(&key)));
+        let tombstone = tombstone(key, None);
+        let deleted =
+            self.delete_for_logout(tombstone.clone(), &sent.lane, held, DeleteScope::Successors).await;
+        let ended = match logout.deleted(deleted) {
+            Found::Ended(ended) => ended,
+            Found::Predecessor(predecessor) => {
+                // At the same time: a shard that is away must not keep the session of another one alive.
+                let (erased, deleted) = tokio::join!(
+                    self.erase_predecessor(predecessor),
+                    self.delete_for_logout(tombstone, &sent.lane, held, DeleteScope::Nothing),
+                );
+                logout.both_deleted(erased, deleted)
+            }
+        };
+        let outcome = match &ended {
+            Ended::Yes(EndOutcome::Ended) => Outcome::Deleted,
+            Ended::Yes(EndOutcome::HadEnded | EndOutcome::Absent) => Outcome::Absent,
+            Ended::Moved(successor) => Outcome::Moved(*successor),
+            Ended::Unconfirmed(_) => Outcome::Unconfirmed,
         };
         // Without a reply, only this node knows where the session is.
-        let kind = known.filter(|_| found.is_err()).map_or(Kind::End, Kind::Move);
-        node.remember_delete(key, &sent, kind, outcome, held);
-        node.forget(key, None);
-        if let Ok(Found::Record | Found::Ended | Found::Nothing) = found {
-            node.remember_ended(key);
+        let known = logout.known_successor().filter(|_| outcome == Outcome::Unconfirmed);
+        node.remember_delete(&key, &sent, known.map_or(Kind::End, Kind::Move), outcome, held);
+        node.forget(&key, None);
+        if let Ended::Yes(_) = ended {
+            node.remember_ended(&key);
         }
-        found
+        logout.next(ended, known_successor)
     }
 
-    async fn delete_with_predecessor(
+    async fn erase_predecessor(self, predecessor: Option<SessionKey>) -> Result<(), StoreError> {
+        match predecessor {
+            Some(predecessor) => self.erase_one(&predecessor, None).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn delete_for_logout(
         self,
-        key: &SessionKey,
+        tombstone: Result<Tombstone, StoreError>,
         lane: &Lane,
         held: bool,
-    ) -> Result<DeleteOutcome, StoreError> {
-        let tombstone = tombstone(*key, None)?;
-        let mut deleted = self.delete_at(lane, &tombstone, DeleteScope::Successors).await?;
-        if let DeleteOutcome::Spared(record) = &deleted {
-            // At the same time: a shard that is away must not keep the session of another one alive.
-            let predecessor = self.node.predecessor(record);
-            let erase_predecessor = async {
-                match &predecessor {
-                    Some(predecessor) => self.erase_one(predecessor, None).await.map(drop),
-                    None => Ok(()),
-                }
-            };
-            let delete = self.delete_at(lane, &tombstone, DeleteScope::Nothing);
-            let (erased, session) = tokio::join!(erase_predecessor, delete);
-            erased?;
-            deleted = session?;
-        }
+        spare: DeleteScope,
+    ) -> Result<Deleted<SessionKey>, StoreError> {
+        let tombstone = tombstone?;
+        let deleted = self.delete_at(lane, &tombstone, spare).await?;
         if deleted == DeleteOutcome::Absent && held {
-            // Something else than this library has removed it, so that nobody was told.
-            self.announce_delete(key).await?;
+            // Something else than this library has removed it, without an invalidation.
+            self.announce_delete(&tombstone.key).await?;
         }
-        Ok(deleted)
+        self.node.found(deleted)
     }
 
     async fn delete_at(
@@ -268,29 +248,28 @@ impl WriteScope<'_> {
 }
 
 impl Node {
+    /// The key that the session has moved to as far as this node remembers.
+    fn known_successor(&self, key: &SessionKey) -> Option<SessionKey> {
+        match self.deleted(key) {
+            Some(Kind::Move(successor)) => Some(successor),
+            Some(Kind::End | Kind::Erase) | None => None,
+        }
+    }
+
     /// # Errors
     ///
-    /// When the session has moved, and this node cannot tell where to.
-    fn found(&self, deleted: DeleteOutcome) -> Result<Found, StoreError> {
+    /// When the session has moved, and this node cannot read where to.
+    fn found(&self, deleted: DeleteOutcome) -> Result<Deleted<SessionKey>, StoreError> {
         Ok(match deleted {
-            DeleteOutcome::Deleted => Found::Record,
+            DeleteOutcome::Deleted => Deleted::Deleted,
+            DeleteOutcome::Spared(record) => Deleted::Spared(self.predecessor(&record)),
             DeleteOutcome::Moved(tombstone) => {
-                self.successor(&tombstone)?.map_or(Found::Nothing, Found::Moved)
+                self.successor(&tombstone)?.map_or(Deleted::Absent, Deleted::Moved)
             }
-            DeleteOutcome::Gone => Found::Ended,
-            DeleteOutcome::Spared(_) | DeleteOutcome::Absent => Found::Nothing,
+            DeleteOutcome::Gone => Deleted::HadEnded,
+            DeleteOutcome::Absent => Deleted::Absent,
         })
     }
-}
-
-/// What there is under a key whose session is to end.
-enum Found {
-    Record,
-    /// The session has moved to this key.
-    Moved(SessionKey),
-    /// It has ended before.
-    Ended,
-    Nothing,
 }
 
 fn tombstone(key: SessionKey, successor: Option<SessionKey>) -> Result<Tombstone, StoreError> {
@@ -308,5 +287,3 @@ fn outcome_of(deleted: &Result<DeleteOutcome, StoreError>) -> Outcome {
 
 /// How long late requests find the tombstone of a session.
 pub(super) const TOMBSTONE_TTL: Duration = Duration::from_secs(30);
-/// A logout follows a session that has been renewed so many times within the life of a tombstone.
-const MOST_MOVES: usize = 8;

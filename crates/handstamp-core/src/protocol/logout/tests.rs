@@ -6,17 +6,8 @@ fn logout() -> Logout<u8, &'static str> {
     Logout { key: 0, known_successor: None, moves: 0, first_error: None }
 }
 
-fn unknown(_: u8) -> Option<u8> {
+fn unknown(_: &u8) -> Option<u8> {
     None
-}
-
-/// The outcome that is remembered.
-#[track_caller]
-fn ended(step: Next) -> Ended<u8, &'static str> {
-    match step {
-        Step::Remember(_, ended) => ended,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
@@ -27,26 +18,25 @@ fn a_logout_deletes_the_record() {
         (Deleted::HadEnded, EndOutcome::HadEnded),
         (Deleted::Absent, EndOutcome::Absent),
     ] {
-        assert_eq!(logout().deleted(Ok(deleted)), Step::Remember(logout(), Ended::Yes(outcome)));
-        assert_eq!(logout().remembered(Ended::Yes(outcome), unknown), Step::Done(Ok(outcome)));
+        assert_eq!(logout().deleted(Ok(deleted)), Found::Ended(Ended::Yes(outcome)));
+        assert_eq!(logout().next(Ended::Yes(outcome), unknown), Step::Done(Ok(outcome)));
     }
 }
 
 #[test]
 fn a_logout_deletes_the_predecessor_that_a_record_names() {
-    let both: Next = logout().deleted(Ok(Deleted::Spared(Some(1))));
-    assert_eq!(both, Step::DeleteBoth(logout(), Some(1)));
-    let deleted = logout().both_deleted(Ok(()), Ok(Deleted::Deleted));
-    assert_eq!(ended(deleted), Ended::Yes(EndOutcome::Ended));
+    assert_eq!(logout().deleted(Ok(Deleted::Spared(Some(1)))), Found::Predecessor(Some(1)));
+    let ended = logout().both_deleted(Ok(()), Ok(Deleted::Deleted));
+    assert_eq!(ended, Ended::Yes(EndOutcome::Ended));
     for (predecessor, record) in [(Err("no reply"), Ok(Deleted::Deleted)), (Ok(()), Err("no reply"))] {
-        assert_eq!(ended(logout().both_deleted(predecessor, record)), Ended::Unconfirmed("no reply"));
+        assert_eq!(logout().both_deleted(predecessor, record), Ended::Unconfirmed("no reply"));
     }
 }
 
 #[test]
 fn a_logout_follows_tombstones() {
-    assert_eq!(ended(logout().deleted(Ok(Deleted::Moved(1)))), Ended::Moved(1));
-    let next = logout().remembered(Ended::Moved(1), |_| Some(2));
+    assert_eq!(logout().deleted(Ok(Deleted::Moved(1))), Found::Ended(Ended::Moved(1)));
+    let next = logout().next(Ended::Moved(1), |_| Some(2));
     assert_eq!(next, Step::Delete(Logout { key: 1, known_successor: Some(2), moves: 1, ..logout() }));
 }
 
@@ -54,26 +44,26 @@ fn a_logout_follows_tombstones() {
 fn a_logout_follows_a_move_that_only_this_node_remembers() {
     let logout = Logout { known_successor: Some(1), ..logout() };
     for deleted in [Deleted::Deleted, Deleted::HadEnded, Deleted::Absent] {
-        assert_eq!(ended(logout.deleted(Ok(deleted))), Ended::Moved(1));
+        assert_eq!(logout.deleted(Ok(deleted)), Found::Ended(Ended::Moved(1)));
     }
-    assert_eq!(ended(logout.deleted(Ok(Deleted::Moved(2)))), Ended::Moved(2), "the tombstone counts");
+    assert_eq!(logout.deleted(Ok(Deleted::Moved(2))), Found::Ended(Ended::Moved(2)), "the tombstone counts");
 }
 
 #[test]
 fn an_error_is_reported_although_the_logout_succeeds_elsewhere() {
     let first = Logout { known_successor: Some(1), ..logout() };
-    let next = first.remembered(Ended::Unconfirmed("no reply"), unknown);
+    let next = first.next(Ended::Unconfirmed("no reply"), unknown);
     let second = Logout { key: 1, moves: 1, first_error: Some("no reply"), ..logout() };
     assert_eq!(next, Step::Delete(second));
     let failed: Next = Step::Done(Err(EndError::Store("no reply")));
-    assert_eq!(second.remembered(Ended::Yes(EndOutcome::Ended), unknown), failed);
-    assert_eq!(second.remembered(Ended::Unconfirmed("another"), unknown), failed);
+    assert_eq!(second.next(Ended::Yes(EndOutcome::Ended), unknown), failed);
+    assert_eq!(second.next(Ended::Unconfirmed("another"), unknown), failed);
 }
 
 #[test]
 fn a_logout_without_a_reply_fails() {
     let failed: Next = Step::Done(Err(EndError::Store("no reply")));
-    assert_eq!(logout().remembered(Ended::Unconfirmed("no reply"), unknown), failed);
+    assert_eq!(logout().next(Ended::Unconfirmed("no reply"), unknown), failed);
 }
 
 #[test]
@@ -82,7 +72,7 @@ fn a_logout_does_not_follow_a_session_for_ever() {
     let mut deletes = 0;
     while let Step::Delete(logout) = step {
         deletes += 1;
-        step = logout.remembered(Ended::Moved(logout.key() + 1), unknown);
+        step = logout.next(Ended::Moved(logout.key() + 1), unknown);
     }
     assert_eq!((step, deletes), (Step::Done(Err(EndError::MovedTooOften)), MAX_MOVES + 1));
 }
