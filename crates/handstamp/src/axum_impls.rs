@@ -2,10 +2,8 @@
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::request::Parts;
 
-use crate::layer::respond::error_response;
 use crate::{Fresh, LogIn, Peek, Session, SessionData, SessionError, SessionRejection};
 
 impl<T: SessionData, S: Sync> FromRequestParts<S> for Session<T> {
@@ -51,16 +49,13 @@ impl<T: SessionData, S: Sync> FromRequestParts<S> for LogIn<T> {
 
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
-        match self {
-            Self::MissingLayer(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-            Self::Session(error) => error.into_response(),
-        }
+        self.to_response()
     }
 }
 
 /// For handlers that return an error of [`commit`](Session::commit).
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
-        error_response(self)
+        self.to_response()
     }
 }

@@ -77,7 +77,8 @@ pub use self::config::{Config, ConfigError};
 pub use self::data::{SessionData, StoredPayload};
 pub use self::error::SessionError;
 pub use self::layer::{
-    CacheControl, InvalidCookieName, ResponseFuture, SameSite, SessionLayer, SessionService,
+    CacheControl, DefaultErrorResponse, ErrorResponse, InvalidCookieName, ResponseFuture, SameSite,
+    SessionLayer, SessionService,
 };
 pub use self::origin::{InvalidOrigin, Origin};
 pub use self::outage::OutagePolicy;

@@ -7,28 +7,31 @@ use http::Response;
 use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
+use super::error_response::{ErrorResponse, format_error, instead_of};
 use super::keep_alive::KeepAlive;
-use super::respond::{self, Marks};
+use super::respond::{Marks, mark};
 use crate::session::{Finish, Outcome, RequestSession};
 use crate::{SessionData, SessionError};
 
 pin_project! {
-    /// The answer of a [`SessionService`](super::SessionService).
+    #[project = ResponseFutureProj]
+    /// The response of a [`SessionService`](super::SessionService).
     ///
     /// # Cancel safety
     ///
-    /// Dropped before the handler has answered, this drops the handler, and nothing is kept of what it did to
-    /// the session. Dropped later, the session is still written: a commit that has begun is finished.
+    /// Dropped before the handler has responded, this drops the handler and discards its changes. Dropped later, the session is still
+    /// saved: a commit that has begun is finished.
     ///
-    /// A task that has a [`Session`](crate::Session) of the request can commit the handler's changes after that, unless the
-    /// handler has panicked, or the session was changed elsewhere in the meantime: their closures have been dropped, and cannot run
-    /// again. It can neither create nor renew a session, since the browser would not get the cookie.
-    pub struct ResponseFuture<F, T: SessionData, B> {
+    /// A task that holds a [`Session`](crate::Session) of a dropped request can still commit the handler's changes, unless the handler has
+    /// panicked or the session was changed elsewhere in the meantime: the closures have been dropped, and cannot run again. The task can
+    /// neither create nor renew a session, since the browser would not get the cookie.
+    pub struct ResponseFuture<F, T: SessionData, B, E> {
         #[pin]
         state: State<F, T, B>,
+        error_response: E,
     }
 
-    impl<F, T: SessionData, B> PinnedDrop for ResponseFuture<F, T, B> {
+    impl<F, T: SessionData, B, E> PinnedDrop for ResponseFuture<F, T, B, E> {
         fn drop(this: Pin<&mut Self>) {
             if let StateProj::Handle { exchange, .. } = this.project().state.project() {
                 exchange.abandon();
@@ -41,7 +44,7 @@ pin_project! {
     #[project = StateProj]
     enum State<F, T: SessionData, B> {
         // ## Handle => Commit   when the store has to be written to
-        // ## Handle => done     otherwise: all that is read goes this way
+        // ## Handle => done     otherwise, as for all reads
         Handle { #[pin] handler: F, exchange: Arc<RequestSession<T>>, keep_alive: KeepAlive },
         // ## Commit => done     with the handler's response, or an error in its place
         Commit { commit: JoinHandle<Outcome>, exchange: Arc<RequestSession<T>>, response: Option<Response<B>> },
@@ -50,27 +53,28 @@ pin_project! {
     }
 }
 
-impl<F, T: SessionData, B> ResponseFuture<F, T, B> {
-    pub(super) fn new(handler: F, exchange: Arc<RequestSession<T>>) -> Self {
-        Self { state: State::Handle { handler, exchange, keep_alive: KeepAlive::default() } }
+impl<F, T: SessionData, B, E> ResponseFuture<F, T, B, E> {
+    pub(super) fn new(handler: F, exchange: Arc<RequestSession<T>>, error_response: E) -> Self {
+        let state = State::Handle { handler, exchange, keep_alive: KeepAlive::default() };
+        Self { state, error_response }
     }
 
-    /// For a layer inside of another for the same session.
-    pub(super) fn nested(handler: F) -> Self {
-        Self { state: State::Nested { handler } }
+    /// For a layer inside another layer for the same session.
+    pub(super) fn nested(handler: F, error_response: E) -> Self {
+        Self { state: State::Nested { handler }, error_response }
     }
 }
 
-impl<F, T, B, E> Future for ResponseFuture<F, T, B>
+impl<F, T, B, E, Error> Future for ResponseFuture<F, T, B, E>
 where
-    F: Future<Output = Result<Response<B>, E>>,
+    F: Future<Output = Result<Response<B>, Error>>,
     T: SessionData,
-    B: Default,
+    E: ErrorResponse<B>,
 {
-    type Output = Result<Response<B>, E>;
+    type Output = Result<Response<B>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let ResponseFutureProj { mut state, error_response } = self.project();
         loop {
             match state.as_mut().project() {
                 StateProj::Handle { handler, exchange, keep_alive } => {
@@ -81,11 +85,13 @@ where
                         keep_alive.poll(exchange, cx);
                         return Poll::Pending;
                     };
-                    let mut response = response?;
-                    match exchange.finish(&response) {
+                    let response = response?;
+                    let finish = exchange.finish(&response);
+                    let mut response = format_error(response, exchange.shared().statuses(), error_response);
+                    match finish {
                         Finish::Untouched => return Poll::Ready(Ok(response)),
                         Finish::Done(marks) => {
-                            respond::mark(&mut response, marks, exchange.shared().cache_control());
+                            mark(&mut response, marks, exchange.shared().cache_control());
                             return Poll::Ready(Ok(response));
                         }
                         Finish::Commit => {
@@ -99,15 +105,20 @@ where
                     let Outcome { marks, result } = ready!(Pin::new(commit).poll(cx)).unwrap_or_else(|_| {
                         Outcome { marks: Marks::default(), result: Err(SessionError::Aborted) }
                     });
-                    let response = response.take().unwrap_or_default();
-                    let mut response = match result {
-                        Ok(()) => response,
-                        Err(error) => {
+                    let mut response = match (result, response.take()) {
+                        (Ok(()), Some(response)) => response,
+                        (result, response) => {
+                            let error = result.err().unwrap_or(SessionError::Aborted);
                             exchange.shared().report_failure(&error);
-                            respond::instead_of(&response, error, exchange.shared().statuses())
+                            instead_of(
+                                response.as_ref(),
+                                &error,
+                                exchange.shared().statuses(),
+                                error_response,
+                            )
                         }
                     };
-                    respond::mark(&mut response, marks, exchange.shared().cache_control());
+                    mark(&mut response, marks, exchange.shared().cache_control());
                     return Poll::Ready(Ok(response));
                 }
                 StateProj::Nested { handler } => return handler.poll(cx),
@@ -116,7 +127,7 @@ where
     }
 }
 
-/// Notes a panic that passes through the layer, also if the handler has given its session away.
+/// Records a panic that unwinds through the layer, also if the handler has moved its session to a task.
 struct NotePanic<'e, T: SessionData>(&'e RequestSession<T>);
 
 impl<T: SessionData> Drop for NotePanic<'_, T> {
@@ -125,7 +136,7 @@ impl<T: SessionData> Drop for NotePanic<'_, T> {
     }
 }
 
-impl<F, T: SessionData, B> fmt::Debug for ResponseFuture<F, T, B> {
+impl<F, T: SessionData, B, E> fmt::Debug for ResponseFuture<F, T, B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

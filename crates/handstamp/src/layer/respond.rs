@@ -1,16 +1,7 @@
-//! What the layer does to responses.
+//! The headers that the layer adds to responses.
 
-use http::header::{CACHE_CONTROL, EXPIRES, Entry, PRAGMA, RETRY_AFTER, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-
-use crate::SessionError;
-
-/// The statuses of answers that an application may choose.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Statuses {
-    pub(crate) gone: StatusCode,
-    pub(crate) conflict: StatusCode,
-}
+use http::header::{CACHE_CONTROL, EXPIRES, Entry, PRAGMA, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 /// The headers that a response to a request that looked at its session needs.
 #[derive(Default)]
@@ -23,26 +14,26 @@ pub(crate) struct Marks {
     pub(crate) ended: bool,
 }
 
-/// The `Cache-Control` of responses that were made from an existing session, unless the handler has set one.
+/// The `Cache-Control` of responses that depend on an existing session, unless the handler has set one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CacheControl {
-    /// `private, no-cache`: the browser may keep the response, and asks before it shows it again, also when the visitor
-    /// goes back after a logout. Shared caches do not keep it.
+    /// `private, no-cache`: the browser may store the response, and revalidates it before it shows it again, also when the visitor
+    /// goes back after a logout. Shared caches do not store it.
     #[default]
     Revalidate,
-    /// `no-store`: nothing keeps the response, and the browser loads the page again when the visitor goes back.
+    /// `no-store`: no cache stores the response, and the browser loads the page again when the visitor goes back.
     NoStore,
 }
 
-/// The session cookies that a response carries, so that an outer layer knows them from others.
+/// The session cookies in a response, so that an outer layer can tell them from other cookies.
 #[derive(Clone)]
-struct SessionCookies(Vec<HeaderValue>);
+pub(super) struct SessionCookies(pub(super) Vec<HeaderValue>);
 
-/// Marks the answer of a handler that looked at the session, and sends the cookie along.
+/// Adds the headers of a response that depends on the session, and the session cookie.
 pub(super) fn mark<B>(response: &mut Response<B>, marks: Marks, cache_control: CacheControl) {
     let headers = response.headers_mut();
-    // Whatever a cache keeps of this is true for this visitor only.
+    // A cache may reuse this response for the same visitor only.
     match headers.entry(VARY) {
         Entry::Vacant(vary) => {
             vary.insert(HeaderValue::from_static("cookie"));
@@ -54,11 +45,11 @@ pub(super) fn mark<B>(response: &mut Response<B>, marks: Marks, cache_control: C
         }
     }
     if marks.ended {
-        // Pages in the browser's cache were made from a session that is over.
+        // Pages in the browser's cache were made from the session that has ended.
         headers.entry(CLEAR_SITE_DATA).or_insert(HeaderValue::from_static("\"cache\""));
     }
     if let Some(cookie) = marks.cookie {
-        // A cache that kept it would hand out the session itself.
+        // A cache that stored this response would hand out the session itself.
         forbid_caching(headers);
         headers.append(SET_COOKIE, cookie.clone());
         let cookies = response.extensions_mut().get_or_insert_with(|| SessionCookies(Vec::new()));
@@ -66,42 +57,6 @@ pub(super) fn mark<B>(response: &mut Response<B>, marks: Marks, cache_control: C
     } else if marks.existed {
         headers.entry(CACHE_CONTROL).or_insert(cache_control.value());
     }
-}
-
-/// The answer in the place of the handler's, whose work was not kept. The cookies of layers further in are: their
-/// sessions have been written.
-pub(super) fn instead_of<B: Default>(
-    handlers: &Response<B>,
-    error: SessionError,
-    statuses: Statuses,
-) -> Response<B> {
-    let status = match &error {
-        SessionError::Gone => statuses.gone,
-        SessionError::Conflict | SessionError::Moved => statuses.conflict,
-        _ => error.status(),
-    };
-    let mut response = error_response(error);
-    *response.status_mut() = status;
-    keep_cors(handlers.headers(), response.headers_mut());
-    if let Some(cookies) = handlers.extensions().get::<SessionCookies>() {
-        for cookie in &cookies.0 {
-            response.headers_mut().append(SET_COOKIE, cookie.clone());
-        }
-        response.extensions_mut().insert(cookies.clone());
-    }
-    response
-}
-
-/// An empty answer with the error's status.
-pub(crate) fn error_response<B: Default>(error: SessionError) -> Response<B> {
-    let mut response = Response::new(B::default());
-    *response.status_mut() = error.status();
-    if let Some(delay) = error.retry_after() {
-        response.headers_mut().insert(RETRY_AFTER, delay.as_secs().into());
-    }
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.extensions_mut().insert(error);
-    response
 }
 
 impl CacheControl {
@@ -115,27 +70,18 @@ impl CacheControl {
 
 /// Some caches obey other headers in place of `Cache-Control`: targeted ones
 /// ([RFC 9213](https://www.rfc-editor.org/rfc/rfc9213)) and older ones.
-fn forbid_caching(headers: &mut HeaderMap) {
+pub(super) fn forbid_caching(headers: &mut HeaderMap) {
     let overrides = |name: &&HeaderName| {
         name.as_str().ends_with("-cache-control")
             || OVERRIDES.contains(&name.as_str())
             || [EXPIRES, PRAGMA].contains(name)
     };
-    // None as a rule, and then nothing is allocated.
+    // Usually there are none, and nothing is allocated.
     let overriding: Vec<_> = headers.keys().filter(overrides).cloned().collect();
     for name in overriding {
         headers.remove(name);
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-}
-
-/// Without these, a script of another origin could not read the status.
-fn keep_cors(handlers: &HeaderMap, headers: &mut HeaderMap) {
-    for (name, value) in handlers {
-        if name == VARY || name.as_str().starts_with("access-control-") {
-            headers.append(name.clone(), value.clone());
-        }
-    }
 }
 
 fn mentions_cookie(vary: &HeaderValue) -> bool {

@@ -8,31 +8,32 @@ use http::header::{COOKIE, Entry};
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use tower_service::Service;
 
-use super::{ResponseFuture, Shared};
+use super::{DefaultErrorResponse, ErrorResponse, ResponseFuture, Shared};
 use crate::SessionData;
 use crate::session::RequestSession;
 
-/// What [`SessionLayer`](super::SessionLayer) makes of a service.
-pub struct SessionService<S, T: SessionData> {
+/// The service that [`SessionLayer`](super::SessionLayer) wraps around another.
+pub struct SessionService<S, T, E = DefaultErrorResponse> {
     inner: S,
     shared: Arc<Shared<T>>,
+    error_response: E,
 }
 
-impl<S, T: SessionData> SessionService<S, T> {
-    pub(super) fn new(inner: S, shared: Arc<Shared<T>>) -> Self {
-        Self { inner, shared }
+impl<S, T, E> SessionService<S, T, E> {
+    pub(super) fn new(inner: S, shared: Arc<Shared<T>>, error_response: E) -> Self {
+        Self { inner, shared, error_response }
     }
 }
 
-impl<S, T, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<S, T>
+impl<S, T, E, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<S, T, E>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     T: SessionData,
-    ResBody: Default,
+    E: ErrorResponse<ResBody>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, T, ResBody>;
+    type Future = ResponseFuture<S::Future, T, ResBody, E>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -43,14 +44,14 @@ where
         let same = |exchange: &&Arc<RequestSession<T>>| exchange.shared().is_same_session(&self.shared);
         if let Some(exchange) = successors(newest.as_ref(), |exchange| exchange.outer()).find(same) {
             use_again(request.extensions_mut(), exchange, newest.as_ref());
-            return ResponseFuture::nested(self.inner.call(request));
+            return ResponseFuture::nested(self.inner.call(request), self.error_response.clone());
         }
         let presented = self.shared.cookie().find(request.headers());
         let passive = !matches!(presented, Presented::Nothing) && is_prefetch(request.headers());
         hide_cookies(request.headers_mut());
         let exchange = Arc::new(RequestSession::new(self.shared.clone(), presented, passive, newest));
         add(request.extensions_mut(), exchange.clone());
-        ResponseFuture::new(self.inner.call(request), exchange)
+        ResponseFuture::new(self.inner.call(request), exchange, self.error_response.clone())
     }
 }
 
@@ -83,12 +84,12 @@ fn use_again<T: SessionData>(
     }
 }
 
-/// Whether the browser asks for something that the visitor may never see: that is no use of the session.
+/// Whether the browser prefetches a page that the visitor may never see, which does not count as a use of the session.
 ///
 /// `Sec-Purpose` is that of the [Fetch standard](https://fetch.spec.whatwg.org/#sec-purpose-header); the others are those of older
 /// browsers.
 fn is_prefetch(headers: &HeaderMap) -> bool {
-    // One pass over the names is faster than to look four of them up.
+    // One pass over the names is faster than four look-ups.
     headers.iter().any(|(name, value)| {
         matches!(name.as_str(), "sec-purpose" | "purpose" | "x-purpose" | "x-moz") && names_prefetch(value)
     })
@@ -102,9 +103,9 @@ fn names_prefetch(purpose: &HeaderValue) -> bool {
     begins_with("prefetch") || begins_with("preview")
 }
 
-/// Nothing behind this layer that logs headers is to log the session's credential.
+/// Keeps the session's credential out of the logs of services behind this layer.
 fn hide_cookies(headers: &mut HeaderMap) {
-    // To ask an empty map for an entry allocates.
+    // `entry` allocates on an empty map.
     if headers.contains_key(COOKIE)
         && let Entry::Occupied(mut cookies) = headers.entry(COOKIE)
     {
@@ -112,17 +113,21 @@ fn hide_cookies(headers: &mut HeaderMap) {
     }
 }
 
-impl<S: Clone, T: SessionData> Clone for SessionService<S, T> {
+impl<S: Clone, T, E: Clone> Clone for SessionService<S, T, E> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), shared: self.shared.clone() }
+        Self {
+            inner: self.inner.clone(),
+            shared: self.shared.clone(),
+            error_response: self.error_response.clone(),
+        }
     }
 }
 
-impl<S: fmt::Debug, T: SessionData> fmt::Debug for SessionService<S, T> {
+impl<S: fmt::Debug, T, E> fmt::Debug for SessionService<S, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionService")
             .field("inner", &self.inner)
-            .field("cookie", self.shared.cookie())
+            .field("cookie", &self.shared.cookie)
             .finish_non_exhaustive()
     }
 }

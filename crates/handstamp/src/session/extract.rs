@@ -1,7 +1,7 @@
 use std::any::type_name;
 use std::sync::Arc;
 
-use http::Extensions;
+use http::{Extensions, Response, StatusCode};
 
 use super::find::Use;
 use super::{RequestSession, Session, missing_layer};
@@ -168,6 +168,21 @@ pub enum SessionRejection {
     /// The session could not be loaded.
     #[error(transparent)]
     Session(#[from] SessionError),
+}
+
+impl SessionRejection {
+    /// A response without a body: 500 where the layer is missing, otherwise that of the [error](SessionError::to_response).
+    #[must_use]
+    pub fn to_response<B: Default>(&self) -> Response<B> {
+        match self {
+            Self::MissingLayer(_) => {
+                let mut response = Response::new(B::default());
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                response
+            }
+            Self::Session(error) => error.to_response(),
+        }
+    }
 }
 
 fn exchange_in<T: SessionData>(extensions: &Extensions) -> Result<Arc<RequestSession<T>>, SessionRejection> {

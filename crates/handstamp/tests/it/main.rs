@@ -9,6 +9,7 @@ mod commits;
 mod concurrency;
 mod config;
 mod cookies;
+mod error_responses;
 mod extraction;
 mod keep_alive;
 mod late;
