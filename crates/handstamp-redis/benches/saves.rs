@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use handstamp_core::id::Namespace;
 use handstamp_core::record::Entry;
 use handstamp_redis::{Channel, RedisConfig, RedisStore, connect};
-use handstamp_store::{SaveOutcome, Store};
+use handstamp_store::{Records, SaveOutcome};
 use handstamp_testkit::{RedisServer, record, resealed, sealed};
 
 use self::median::median;

@@ -22,7 +22,7 @@ use futures_util::future::{join_all, try_join};
 use handstamp_core::id::Namespace;
 use handstamp_core::record::Entry;
 use handstamp_redis::{Channel, RedisConfig, RedisStore, connect, record_name};
-use handstamp_store::{SaveOutcome, Store};
+use handstamp_store::{Records, SaveOutcome};
 use handstamp_testkit::{ClusterOptions, RedisCluster, RedisServer, eventually, record, resealed, sealed};
 use tokio::task::{JoinSet, spawn_blocking};
 

@@ -6,8 +6,8 @@ use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Entry, RecordError, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Shards, Store, StoreError, Stored,
-    TombstoneOutcome, TouchOutcome,
+    CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, Shard, Shards, Store, StoreError,
+    Stored, TombstoneOutcome, TouchOutcome,
 };
 
 use crate::driver::{Reply, Request};
@@ -82,7 +82,7 @@ impl RedisStore {
                 Some(entry) => {
                     // Without a limit it counts as negative.
                     let remaining = u64::try_from(millis).ok().map(Duration::from_millis);
-                    Ok(Some(Stored { entry, remaining }))
+                    Ok(Some(Stored::new(entry, remaining)))
                 }
                 None => {
                     self.topology.doubt(name);
@@ -94,7 +94,7 @@ impl RedisStore {
     }
 }
 
-impl Store for RedisStore {
+impl Records for RedisStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
         let name = self.name(key);
         let task = Task::new(Request::Load(name.clone()), Limit::Read);
@@ -174,11 +174,11 @@ impl Store for RedisStore {
         &self,
         tombstone: &Entry,
         ttl: Duration,
-        spare: DeleteScope,
+        scope: DeleteScope,
         invalidation: Bytes,
     ) -> Result<DeleteOutcome, StoreError> {
         let waits = Bytes::from_static(if self.topology.waits_for_replicas() { b"1" } else { b"0" });
-        let spare = Bytes::from_static(if spare == DeleteScope::Successors { b"1" } else { b"0" });
+        let spare = Bytes::from_static(if scope == DeleteScope::WithoutPredecessor { b"1" } else { b"0" });
         let arguments = [
             tombstone.bytes().clone(),
             millis(ttl),
@@ -196,7 +196,7 @@ impl Store for RedisStore {
             Reply::Integer(-1) => Ok(DeleteOutcome::Gone),
             Reply::Bytes(bytes) => match Entry::read(key, bytes) {
                 Some(entry) if entry.is_tombstone() => Ok(DeleteOutcome::Moved(entry)),
-                Some(entry) => Ok(DeleteOutcome::Spared(entry)),
+                Some(entry) => Ok(DeleteOutcome::OutOfScope(entry)),
                 None => Err(self.astray(&name)),
             },
             _ => Err(self.astray(&name)),
@@ -237,7 +237,9 @@ impl Store for RedisStore {
     fn report_forged(&self, key: &SessionKey) {
         self.topology.doubt(&self.name(key));
     }
+}
 
+impl handstamp_store::Topology for RedisStore {
     fn shards(&self) -> Shards {
         self.topology.shards()
     }
@@ -270,6 +272,8 @@ impl Store for RedisStore {
         self.topology.close().await;
     }
 }
+
+impl Store for RedisStore {}
 
 fn revision(revision: Revision) -> Bytes {
     Bytes::copy_from_slice(&revision.to_bytes())

@@ -41,7 +41,7 @@ impl RedisSubscription {
             Received::Message(message) => self.heard.push_back(BusEvent::Message(message)),
             Received::Changed(names) => {
                 let keys = names.iter().filter_map(|name| name::key(&self.namespace, name));
-                self.heard.extend(keys.map(BusEvent::Changed));
+                self.heard.extend(keys.map(BusEvent::KeyChanged));
             }
         }
     }

@@ -2,37 +2,38 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use handstamp_core::record::{RecordError, SubjectTooLong};
+use crate::record::{RecordError, SubjectTooLong};
 
-/// Any error, on its way to become a source.
+/// Any error, as the cause of another one.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Any error, as a source: many requests may fail for the same reason.
+/// Any error, as the cause of errors of many requests.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
-/// The store could not do what was asked, or not for certain.
+/// The store could not do what it was asked to, or cannot tell whether it did.
 ///
-/// That a session is not there, or has another revision, is an outcome and never an error; an error never means
-/// "not there".
+/// A session that is absent, or has another revision, is an outcome and never an error; an error never means "absent".
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// What lies in the store is not the record that was asked for.
-    Record(RecordError),
-    /// The store answered that it will not do it, or is not asked because it has not answered for a while. Nothing was done.
-    Rejected(SharedError),
-    /// A load panicked: there is a bug in the store, or in the code that decodes sessions.
+    /// A load panicked. This is a bug of the store, or of the code that decodes sessions.
     Panicked,
-    /// No answer in time. Whether it was done is unknown.
-    TimedOut,
-    /// The record cannot be written down: the session's subject is too long.
+    /// The store has something else than an authentic record under the key, or a record of a newer format.
+    Record(RecordError),
+    /// The store rejected the call, or the client did not send it because the store has not replied for a while. Nothing was done.
+    Rejected(SharedError),
+    /// The subject of the session is too long for a record. Nothing was done.
     SubjectTooLong(SubjectTooLong),
-    /// The store could not be reached. Whether it was done is unknown, if the connection broke in between.
+    /// No reply in time. The call may have been carried out.
+    TimedOut,
+    /// The store cannot be reached. The call may have been carried out if the connection broke in between.
     Unavailable(SharedError),
+    /// The store does not have this optional capability. Nothing was done.
+    Unsupported,
 }
 
 impl StoreError {
-    /// The store will not do it, for this reason.
+    /// The store rejected the call, for this reason.
     #[must_use]
     pub fn rejected(cause: impl Into<BoxError>) -> Self {
         Self::Rejected(Arc::from(cause.into()))
@@ -44,7 +45,7 @@ impl StoreError {
         Self::Unavailable(Arc::from(cause.into()))
     }
 
-    /// Whether the store is to blame, and the same call may succeed later.
+    /// Whether this is an outage: the same call may succeed later.
     #[must_use]
     pub const fn is_outage(&self) -> bool {
         matches!(self, Self::Rejected(_) | Self::TimedOut | Self::Unavailable(_))
@@ -54,22 +55,27 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Record(error) => error.fmt(f),
-            Self::Rejected(_) => f.write_str("the session store refused"),
             Self::Panicked => f.write_str("loading the session panicked"),
-            Self::TimedOut => f.write_str("the session store did not answer in time"),
+            Self::Record(error) => error.fmt(f),
+            Self::Rejected(_) => f.write_str("the session store rejected the call"),
             Self::SubjectTooLong(error) => error.fmt(f),
+            Self::TimedOut => f.write_str("the session store did not reply in time"),
             Self::Unavailable(_) => f.write_str("the session store cannot be reached"),
+            Self::Unsupported => f.write_str("the session store does not support this"),
         }
     }
 }
 
-/// By hand, so that the source is the cause itself and not the pointer to it.
+/// Written by hand, so that the source is the cause itself and not the pointer to it.
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Rejected(cause) | Self::Unavailable(cause) => Some(&**cause),
-            Self::Panicked | Self::Record(_) | Self::TimedOut | Self::SubjectTooLong(_) => None,
+            Self::Panicked
+            | Self::Record(_)
+            | Self::SubjectTooLong(_)
+            | Self::TimedOut
+            | Self::Unsupported => None,
         }
     }
 }

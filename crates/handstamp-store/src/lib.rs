@@ -1,11 +1,18 @@
 //! Where [handstamp](https://docs.rs/handstamp) sessions are kept.
 //!
-//! Two contracts, written for whoever implements them: a [`Store`] keeps records, a [`Bus`] carries
-//! invalidations. [`MemoryStore`] and [`MemoryBus`] fulfil them within one process; the `handstamp-redis` crate
-//! does over Redis and Valkey. Whoever writes another finds the tests in `conformance` (a feature of that name).
+//! | Part | What it is |
+//! |---|---|
+//! | [`Store`], [`Records`], [`Topology`] | the contract of a store, which keeps the records of sessions |
+//! | [`Bus`], [`Subscription`] | the contract of a bus, which carries invalidations to all nodes |
+//! | [`Clock`] | the contract of a clock |
+//! | [`BoxStore`], [`BoxBus`] | a store and a bus whose types are chosen at run time |
+//! | [`StoreWrapper`] | the base of stores around other stores |
+//! | [`MemoryStore`], [`MemoryBus`] | a store and a bus within one process |
+//! | `conformance` | the tests that every store and bus must pass (a feature) |
+//! | [`ClusteredStore`] | one node: a store, a bus and a local cache |
 //!
-//! [`ClusteredStore`] makes one node out of a store, a bus and a local cache: reads come from the cache as long
-//! as the node can prove that it has heard of every invalidation, and from the store when it cannot.
+//! The `handstamp-redis` crate implements the contracts on Redis and Valkey. A store of your own needs no other dependency than this crate:
+//! [`id`], [`record`], [`time`] and [`Bytes`] are all that the contracts name. [`Store`] shows an example.
 
 mod backoff;
 mod bus;
@@ -19,8 +26,13 @@ mod store;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use bytes::Bytes;
+pub use handstamp_core::{id, record, time};
+
 pub use self::backoff::Backoff;
-pub use self::bus::{Bus, BusError, BusEvent, FenceOutcome, Subscription};
+pub use self::bus::{
+    BoxBus, BoxSubscription, Bus, BusError, BusEvent, DynBus, DynSubscription, FenceOutcome, Subscription,
+};
 pub use self::clock::{Clock, SystemClock};
 pub use self::clustered::{
     BusStats, CacheEntry, ClusteredStore, Decoded, EndOutcome, Loaded, Lookup, NodeSettings, WriteScope,
@@ -29,5 +41,6 @@ pub use self::error::{BoxError, SharedError, StoreError};
 pub use self::memory::{MemoryBus, MemoryStore, MemorySubscription};
 pub use self::shard::{Shard, Shards};
 pub use self::store::{
-    CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Store, Stored, TombstoneOutcome, TouchOutcome,
+    BoxFuture, BoxStore, CreateOutcome, DeleteOutcome, DeleteScope, DynStore, Records, SaveOutcome,
+    ScanCursor, ScanPage, Store, StoreWrapper, Stored, TombstoneOutcome, Topology, TouchOutcome,
 };

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use handstamp_core::time::Timestamp;
 use handstamp_store::Clock;
+use handstamp_store::time::Timestamp;
 use parking_lot::Mutex;
 
-/// A clock that stands still until it is moved. Clones are the same clock.
+/// A clock that moves only by [`advance`](Self::advance). Clones are the same clock.
 ///
-/// It begins at 1,700,000,000,000 milliseconds after the Unix epoch.
+/// It starts at 1,700,000,000,000 milliseconds after the Unix epoch.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     origin: Instant,
@@ -15,13 +15,13 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock at its beginning.
+    /// A clock at its start.
     #[must_use]
     pub fn new() -> Self {
         Self { origin: tokio::time::Instant::now().into_std(), passed: Arc::default() }
     }
 
-    /// Lets time pass, on both kinds of clock.
+    /// Moves the monotonic time and the wall-clock time.
     pub fn advance(&self, duration: Duration) {
         *self.passed.lock() += duration;
     }
@@ -33,7 +33,7 @@ impl Clock for ManualClock {
     }
 
     fn timestamp(&self) -> Timestamp {
-        BEGINNING.saturating_add(*self.passed.lock())
+        START.saturating_add(*self.passed.lock())
     }
 }
 
@@ -43,14 +43,14 @@ impl Default for ManualClock {
     }
 }
 
-const BEGINNING: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn both_clocks_move_together_and_only_by_hand() {
+    fn both_times_move_together_and_only_by_hand() {
         let clock = ManualClock::new();
         let (now, timestamp) = (clock.now(), clock.timestamp());
         assert_eq!((clock.now(), clock.timestamp()), (now, timestamp));

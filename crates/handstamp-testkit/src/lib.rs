@@ -7,8 +7,8 @@
 
 mod clock;
 mod cluster;
-mod deaf_bus;
 mod eventually;
+mod faulty_bus;
 mod faulty_store;
 mod later_version;
 mod log;
@@ -33,8 +33,8 @@ pub use redis;
 
 pub use self::clock::ManualClock;
 pub use self::cluster::{ClusterOptions, RedisCluster};
-pub use self::deaf_bus::{DeafBus, DeafSubscription, Ears};
 pub use self::eventually::eventually;
+pub use self::faulty_bus::{BusFaults, FaultyBus, FaultySubscription};
 pub use self::faulty_store::{Fault, Faults, FaultyStore, HeldCall};
 pub use self::later_version::LaterVersion;
 pub use self::log::Log;

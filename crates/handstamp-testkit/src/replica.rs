@@ -25,7 +25,7 @@ impl Replica {
 
     pub(crate) fn load(&self, key: &SessionKey) -> Option<Stored> {
         let entry = self.0.lock().get(key).cloned()?;
-        Some(Stored { entry, remaining: Some(HOUR) })
+        Some(Stored::new(entry, Some(HOUR)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use handstamp_redis::RedisError;
-use handstamp_store::{Shard, Store, StoreError};
+use handstamp_store::{Records, Shard, StoreError, Topology};
 
 use crate::fake::{FakeServer, empty};
 use crate::harness::{cause, config, connected_by, record, until_it_serves};

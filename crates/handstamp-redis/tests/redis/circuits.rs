@@ -1,6 +1,6 @@
 use futures_util::future::join_all;
 use handstamp_redis::{BreakerSettings, CircuitState, RedisConfig, RedisError};
-use handstamp_store::{Shard, Store, StoreError};
+use handstamp_store::{Records, Shard, StoreError, Topology};
 use handstamp_testkit::{RedisCluster, RedisServer, eventually};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;

@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use handstamp_core::record::{Entry, Record};
 use handstamp_redis::{RedisConfig, RedisStore, RedisUrl};
 use handstamp_store::{
-    Bus, CreateOutcome, DeleteOutcome, DeleteScope, FenceOutcome, SaveOutcome, Shard, Store, Subscription,
+    Bus, CreateOutcome, DeleteOutcome, DeleteScope, FenceOutcome, Records, SaveOutcome, Shard, Subscription,
+    Topology,
 };
 use handstamp_testkit::{ClusterOptions, RedisCluster, eventually, sealed};
 
@@ -131,8 +132,7 @@ async fn notices_of_what_has_moved_come_from_where_it_lay_too() {
     let mut subscription = bus.subscribe(store.shard_of(record.key())).await.expect("subscribe");
     cluster.begin_move(slot, to).await;
     cluster.move_keys(slot, to).await;
-    let deleted =
-        store.delete(&ended(&record), TTL, DeleteScope::Nothing, Bytes::from_static(b"deleted")).await;
+    let deleted = store.delete(&ended(&record), TTL, DeleteScope::All, Bytes::from_static(b"deleted")).await;
     assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
     assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     let heard = std::iter::from_fn(|| subscription.try_next()).filter_map(Result::ok);

@@ -1,5 +1,5 @@
 use handstamp_redis::{RedisBus, RedisStore};
-use handstamp_store::{Store, conformance};
+use handstamp_store::{Topology, conformance};
 use handstamp_testkit::{RedisCluster, RedisSentinel, RedisServer};
 
 use crate::harness::{config, connected_by, until_it_serves};

@@ -1,7 +1,7 @@
 //! Servers that refuse a connection.
 
 use handstamp_redis::RedisError;
-use handstamp_store::{Bus, Shard, Store, StoreError};
+use handstamp_store::{Bus, Records, Shard, StoreError, Topology};
 use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{Log, Proxy, RedisCluster, RedisServer, ServerOptions, eventually};
 use tracing::Level;

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Entry, Record, Revision, Tombstone};
 use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect, record_name};
-use handstamp_store::{CreateOutcome, DeleteOutcome, DeleteScope, Store, StoreError, Stored, Subscription};
+use handstamp_store::{
+    CreateOutcome, DeleteOutcome, DeleteScope, Records, StoreError, Stored, Subscription, Topology,
+};
 pub(crate) use handstamp_testkit::PATIENCE;
 use handstamp_testkit::{Log, Proxy, RedisServer, eventually, sealed, sealer};
 use tokio::runtime::Handle as Runtime;
@@ -83,7 +85,7 @@ pub(crate) fn ended(record: &Entry) -> Entry {
 
 /// Deletes the record, whatever it is.
 pub(crate) async fn delete(store: &RedisStore, record: &Entry) -> Result<DeleteOutcome, StoreError> {
-    store.delete(&ended(record), TTL, DeleteScope::Nothing, Bytes::from_static(b"invalidation")).await
+    store.delete(&ended(record), TTL, DeleteScope::All, Bytes::from_static(b"invalidation")).await
 }
 
 /// What the store has of the session, be it a tombstone.

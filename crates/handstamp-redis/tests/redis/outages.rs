@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use handstamp_core::record::{Entry, Record};
 use handstamp_redis::{CircuitState, RedisConfig, RedisError};
-use handstamp_store::{Bus, Shard, Store, StoreError, Stored, Subscription};
+use handstamp_store::{Bus, Records, Shard, Store, StoreError, Stored, Subscription, Topology};
 use handstamp_testkit::{Direction, Proxy, RedisServer, ServerOptions, eventually, sealed};
 use tokio::time::timeout;
 

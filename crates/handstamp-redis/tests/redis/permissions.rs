@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use handstamp_redis::{ReadFrom, RedisConfig, RedisError, Transport, acl_rules};
-use handstamp_store::{Bus, Clock, CreateOutcome, Shard, Store, Subscription, SystemClock, conformance};
+use handstamp_store::{
+    Bus, Clock, CreateOutcome, Records, Shard, Subscription, SystemClock, Topology, conformance,
+};
 use handstamp_testkit::redis::{Value, from_redis_value};
 use handstamp_testkit::{Log, RedisCluster, RedisServer, ServerOptions, eventually, free_port, tombstone};
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use handstamp_core::record::{Entry, Record, RecordError, Unknown};
 use handstamp_redis::{RedisError, RedisStore};
 use handstamp_store::{
-    CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Store, StoreError, TombstoneOutcome,
-    TouchOutcome,
+    CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, Shard, StoreError, TombstoneOutcome,
+    Topology, TouchOutcome,
 };
 use handstamp_testkit::redis::{Value, from_redis_value};
 use handstamp_testkit::{RedisServer, eventually, sealed, sealer, tombstone};
@@ -32,7 +32,7 @@ async fn retire(store: &RedisStore, record: &Entry) -> Result<TombstoneOutcome, 
 }
 
 async fn delete_or_spare(store: &RedisStore, record: &Entry) -> DeleteOutcome {
-    store.delete(&ended(record), TTL, DeleteScope::Successors, INVALIDATION).await.expect("delete")
+    store.delete(&ended(record), TTL, DeleteScope::WithoutPredecessor, INVALIDATION).await.expect("delete")
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn what_is_no_record_is_there_all_the_same() {
         assert_eq!(retired.expect("retire"), TombstoneOutcome::Conflict);
         assert_eq!(server.get(&name(record.key())).as_deref(), Some(bytes));
         let tombstone = ended(&record);
-        let deleted = store.delete(&tombstone, TTL, DeleteScope::Nothing, INVALIDATION).await;
+        let deleted = store.delete(&tombstone, TTL, DeleteScope::All, INVALIDATION).await;
         assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
         assert_eq!(server.get(&name(record.key())), Some(tombstone.bytes().to_vec()));
     }
@@ -91,7 +91,7 @@ async fn what_only_begins_like_an_entry_is_spared_by_no_delete() {
         for bytes in cut_off.into_iter().chain([version_0]) {
             server.set(&name(entry.key()), &bytes, TTL);
             let over = ended(&entry);
-            let deleted = store.delete(&over, TTL, DeleteScope::Successors, INVALIDATION).await;
+            let deleted = store.delete(&over, TTL, DeleteScope::WithoutPredecessor, INVALIDATION).await;
             assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted, "{} bytes", bytes.len());
             assert_eq!(server.get(&name(entry.key())), Some(over.bytes().to_vec()));
         }
@@ -152,7 +152,7 @@ async fn k3_3_what_is_no_string_is_no_record() {
 async fn a_delete_replaces_what_is_no_string() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
-    for spare in [DeleteScope::Nothing, DeleteScope::Successors] {
+    for spare in [DeleteScope::All, DeleteScope::WithoutPredecessor] {
         let record = record();
         server.command(&["RPUSH", &name(record.key()), "a", "list"]);
         let tombstone = ended(&record);
@@ -180,7 +180,7 @@ async fn a_record_of_a_newer_version_is_deleted_and_retired() {
     let newer = put_newer(&server, &record());
     assert_eq!(delete_or_spare(&store, &newer).await, DeleteOutcome::Deleted);
     let newer = put_newer(&server, &successor());
-    assert_eq!(delete_or_spare(&store, &newer).await, DeleteOutcome::Spared(newer.clone()));
+    assert_eq!(delete_or_spare(&store, &newer).await, DeleteOutcome::OutOfScope(newer.clone()));
     assert_eq!(delete(&store, &newer).await.expect("delete"), DeleteOutcome::Deleted);
     let newer = put_newer(&server, &successor());
     assert_eq!(retire(&store, &newer).await.expect("retire"), TombstoneOutcome::Replaced);
@@ -216,7 +216,7 @@ async fn tombstones_have_the_time_to_live_that_they_were_given() {
     let left = |record: &Entry| server.time_to_live(&name(record.key())).expect("a limit");
     let [first, second] = [created(&store).await, created(&store).await];
     let short = TTL / 4;
-    let deleted = store.delete(&ended(&first), short, DeleteScope::Nothing, INVALIDATION).await;
+    let deleted = store.delete(&ended(&first), short, DeleteScope::All, INVALIDATION).await;
     assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
     assert!(left(&first) <= short, "{:?}", left(&first));
     assert_eq!(delete(&store, &first).await.expect("delete"), DeleteOutcome::Gone);
@@ -273,7 +273,7 @@ async fn the_server_holds_hashes_with_a_limit_and_nothing_else() {
     let _ = retire(&store, &first).await;
     check(&first);
     let tombstone = ended(&first);
-    let _ = store.delete(&tombstone, TTL, DeleteScope::Nothing, INVALIDATION).await.expect("delete");
+    let _ = store.delete(&tombstone, TTL, DeleteScope::All, INVALIDATION).await.expect("delete");
     check(&first);
     let _ = save(&store, &changed(&second), &second).await.expect("save");
     let _ = store.touch(first.key(), TTL).await.expect("touch");

@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 
 use handstamp_core::record::Entry;
 use handstamp_redis::RedisStore;
-use handstamp_store::{Bus, FenceOutcome, Shard, Store, StoreError, Subscription};
+use handstamp_store::{Bus, FenceOutcome, Records, Shard, StoreError, Subscription, Topology};
 use handstamp_testkit::redis::{Client, cmd};
 use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually};
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use handstamp_redis::{CircuitEvent, CircuitState, ConnectionRole, ReadFrom, RedisConfig, RedisError};
 use handstamp_store::{
-    CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Store, StoreError, TombstoneOutcome,
+    CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, StoreError, TombstoneOutcome,
 };
 use handstamp_testkit::redis::{Client, Cmd, from_redis_value};
 use handstamp_testkit::{
@@ -116,7 +116,7 @@ async fn writes_can_wait_for_replicas() {
         let replica = cluster.replicas_of(primary)[0];
         assert_eq!(bytes_at(&cluster, replica, &name(record.key())), Some(record.bytes().to_vec()));
         let tombstone = ended(&record);
-        let deleted = store.delete(&tombstone, TTL, DeleteScope::Nothing, Bytes::new()).await;
+        let deleted = store.delete(&tombstone, TTL, DeleteScope::All, Bytes::new()).await;
         assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
         assert_eq!(bytes_at(&cluster, replica, &name(record.key())), Some(tombstone.bytes().to_vec()));
     }
@@ -223,7 +223,7 @@ async fn a_delete_that_finds_a_tombstone_waits_for_it() {
     for limited in [true, false] {
         let [first, second] = [created(&plain).await, created(&plain).await];
         let (ended, moved) = (ended(&first), tombstone(&second));
-        let deleted = plain.delete(&ended, TTL / 2, DeleteScope::Nothing, Bytes::new()).await;
+        let deleted = plain.delete(&ended, TTL / 2, DeleteScope::All, Bytes::new()).await;
         assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
         let retired = plain.replace_with_tombstone(&moved, second.revision(), TTL / 2, Bytes::new()).await;
         assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);

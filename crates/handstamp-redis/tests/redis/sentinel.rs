@@ -1,4 +1,4 @@
-use handstamp_store::{Bus, Shard, Store, Subscription};
+use handstamp_store::{Bus, Records, Shard, Store, Subscription};
 use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{RedisSentinel, RedisServer, eventually};
 

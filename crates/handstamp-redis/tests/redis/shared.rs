@@ -4,7 +4,7 @@ use handstamp_redis::fred::clients::Client;
 use handstamp_redis::fred::interfaces::{ClientLike, KeysInterface};
 use handstamp_redis::fred::types::config::{Config, ReconnectPolicy};
 use handstamp_redis::{RedisConfig, UnfitClient, connect_over};
-use handstamp_store::{Bus, Shard, Store, Subscription, conformance};
+use handstamp_store::{Bus, Records, Shard, Subscription, Topology, conformance};
 use handstamp_testkit::{RedisSentinel, RedisServer, eventually};
 
 use crate::harness::{

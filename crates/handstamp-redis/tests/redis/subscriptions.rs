@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use handstamp_redis::{RedisBus, RedisError, RedisSubscription};
-use handstamp_store::{Bus, BusError, Shard, Store, StoreError, Subscription};
+use handstamp_store::{Bus, BusError, Records, Shard, StoreError, Subscription, Topology};
 use handstamp_testkit::{Direction, Proxy, RedisServer, eventually, free_port};
 use tokio::time::timeout;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_redis::{RedisConfig, RedisStore, Tls};
-use handstamp_store::{Bus, Shard, Store};
+use handstamp_store::{Bus, Records, Shard, Topology};
 use handstamp_testkit::{RedisServer, ServerOptions, free_port};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;

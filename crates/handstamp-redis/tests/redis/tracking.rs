@@ -3,8 +3,8 @@ use handstamp_core::id::SessionKey;
 use handstamp_core::record::Entry;
 use handstamp_redis::{RedisBus, RedisConfig, RedisStore, RedisSubscription, Transport};
 use handstamp_store::{
-    Bus, BusEvent, DeleteOutcome, FenceOutcome, SaveOutcome, Shard, Store, StoreError, Subscription,
-    TouchOutcome, conformance,
+    Bus, BusEvent, DeleteOutcome, FenceOutcome, Records, SaveOutcome, Shard, StoreError, Subscription,
+    Topology, TouchOutcome, conformance,
 };
 use handstamp_testkit::{RedisCluster, RedisServer, eventually, tombstone};
 
@@ -26,7 +26,7 @@ async fn heard(subscription: &mut RedisSubscription) -> Vec<BusEvent> {
 }
 
 fn changes_of(heard: &[BusEvent], key: &SessionKey) -> usize {
-    heard.iter().filter(|heard| **heard == BusEvent::Changed(*key)).count()
+    heard.iter().filter(|heard| **heard == BusEvent::KeyChanged(*key)).count()
 }
 
 async fn save(store: &RedisStore, record: &Entry) -> Entry {

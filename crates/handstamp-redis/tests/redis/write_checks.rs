@@ -5,7 +5,7 @@ use futures_util::future::join;
 use handstamp_core::time::Timestamp;
 use handstamp_redis::{RedisConfig, RedisError, RedisStore, Transport, acl_rules};
 use handstamp_store::{
-    Bus, DeleteOutcome, SaveOutcome, Shard, Store, StoreError, Subscription, TombstoneOutcome,
+    Bus, DeleteOutcome, Records, SaveOutcome, Shard, StoreError, Subscription, TombstoneOutcome, Topology,
 };
 use handstamp_testkit::redis::from_redis_value;
 use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually, free_port, tombstone};

@@ -56,7 +56,9 @@ impl WriteScope<'_> {
         let deleted = self.erase_one(key, successor).await?;
         self.end_successor(&deleted, successor).await?;
         Ok(match deleted {
-            DeleteOutcome::Deleted | DeleteOutcome::Moved(_) | DeleteOutcome::Spared(_) => EndOutcome::Ended,
+            DeleteOutcome::Deleted | DeleteOutcome::Moved(_) | DeleteOutcome::OutOfScope(_) => {
+                EndOutcome::Ended
+            }
             DeleteOutcome::Gone => EndOutcome::HadEnded,
             DeleteOutcome::Absent => EndOutcome::Absent,
         })
@@ -69,7 +71,7 @@ impl WriteScope<'_> {
             Again::Erase(successor) => successor,
         };
         let (node, sent) = (self.node, Sent::to(self.node.lane_of(key)));
-        let deleted = self.delete_at(&sent.lane, &tombstone(*key, successor)?, DeleteScope::Nothing).await;
+        let deleted = self.delete_at(&sent.lane, &tombstone(*key, successor)?, DeleteScope::All).await;
         node.deletes.sent_again(key, sent.lane.shard, outcome_of(&deleted), node.clock.now());
         node.repeat_if_switched(key, &sent);
         node.forget(key, None);
@@ -82,7 +84,7 @@ impl WriteScope<'_> {
     /// its time.
     pub async fn undo_create(self, key: &SessionKey) {
         if let Ok(tombstone) = tombstone(*key, None) {
-            let _ = self.delete_at(&self.node.lane_of(key), &tombstone, DeleteScope::Nothing).await;
+            let _ = self.delete_at(&self.node.lane_of(key), &tombstone, DeleteScope::All).await;
         }
         self.node.forget(key, None);
     }
@@ -145,7 +147,7 @@ impl WriteScope<'_> {
     ) -> Result<DeleteOutcome, StoreError> {
         let (node, sent) = (self.node, Sent::to(self.node.lane_of(key)));
         let kind = successor.map_or(Kind::Erase, Kind::Move);
-        let deleted = self.delete_at(&sent.lane, &tombstone(*key, successor)?, DeleteScope::Nothing).await;
+        let deleted = self.delete_at(&sent.lane, &tombstone(*key, successor)?, DeleteScope::All).await;
         node.remember_delete(key, &sent, kind, outcome_of(&deleted), true);
         node.forget(key, None);
         deleted
@@ -172,15 +174,16 @@ impl WriteScope<'_> {
         }
         let (held, sent) = (node.cache.contains(&key), Sent::to(node.lane_of(&key)));
         let tombstone = tombstone(key, None);
-        let deleted =
-            self.delete_for_logout(tombstone.clone(), &sent.lane, held, DeleteScope::Successors).await;
+        let deleted = self
+            .delete_for_logout(tombstone.clone(), &sent.lane, held, DeleteScope::WithoutPredecessor)
+            .await;
         let ended = match logout.deleted(deleted) {
             Found::Ended(ended) => ended,
             Found::Predecessor(predecessor) => {
                 // At the same time: a shard that is away must not keep the session of another one alive.
                 let (erased, deleted) = tokio::join!(
                     self.erase_predecessor(predecessor),
-                    self.delete_for_logout(tombstone, &sent.lane, held, DeleteScope::Nothing),
+                    self.delete_for_logout(tombstone, &sent.lane, held, DeleteScope::All),
                 );
                 logout.both_deleted(erased, deleted)
             }
@@ -213,10 +216,10 @@ impl WriteScope<'_> {
         tombstone: Result<Tombstone, StoreError>,
         lane: &Lane,
         held: bool,
-        spare: DeleteScope,
+        scope: DeleteScope,
     ) -> Result<Deleted<SessionKey>, StoreError> {
         let tombstone = tombstone?;
-        let deleted = self.delete_at(lane, &tombstone, spare).await?;
+        let deleted = self.delete_at(lane, &tombstone, scope).await?;
         if deleted == DeleteOutcome::Absent && held {
             // Something else than this library has removed it, without an invalidation.
             self.announce_delete(&tombstone.key).await?;
@@ -228,7 +231,7 @@ impl WriteScope<'_> {
         self,
         lane: &Lane,
         tombstone: &Tombstone,
-        spare: DeleteScope,
+        scope: DeleteScope,
     ) -> Result<DeleteOutcome, StoreError> {
         let node = self.node;
         let invalidation = node.message(&match tombstone.successor {
@@ -236,7 +239,7 @@ impl WriteScope<'_> {
             None => Invalidation::SessionDeleted(tombstone.key),
         });
         let sealed = node.sealer.seal_tombstone(tombstone);
-        self.write(lane, || node.store.delete(&sealed, TOMBSTONE_TTL, spare, invalidation.clone()), |_| true)
+        self.write(lane, || node.store.delete(&sealed, TOMBSTONE_TTL, scope, invalidation.clone()), |_| true)
             .await
     }
 
@@ -262,7 +265,7 @@ impl Node {
     fn found(&self, deleted: DeleteOutcome) -> Result<Deleted<SessionKey>, StoreError> {
         Ok(match deleted {
             DeleteOutcome::Deleted => Deleted::Deleted,
-            DeleteOutcome::Spared(record) => Deleted::Spared(self.predecessor(&record)),
+            DeleteOutcome::OutOfScope(record) => Deleted::Spared(self.predecessor(&record)),
             DeleteOutcome::Moved(tombstone) => {
                 self.successor(&tombstone)?.map_or(Deleted::Absent, Deleted::Moved)
             }
@@ -280,7 +283,7 @@ fn tombstone(key: SessionKey, successor: Option<SessionKey>) -> Result<Tombstone
 fn outcome_of(deleted: &Result<DeleteOutcome, StoreError>) -> Outcome {
     match deleted {
         Ok(DeleteOutcome::Deleted | DeleteOutcome::Moved(_)) => Outcome::Deleted,
-        Ok(DeleteOutcome::Spared(_) | DeleteOutcome::Gone | DeleteOutcome::Absent) => Outcome::Absent,
+        Ok(DeleteOutcome::OutOfScope(_) | DeleteOutcome::Gone | DeleteOutcome::Absent) => Outcome::Absent,
         Err(_) => Outcome::Unconfirmed,
     }
 }

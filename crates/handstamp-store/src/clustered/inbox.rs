@@ -29,7 +29,7 @@ impl Inbox {
     pub(super) fn apply(&mut self, heard: &BusEvent) {
         match heard {
             BusEvent::Message(message) => self.read(message),
-            BusEvent::Changed(key) => {
+            BusEvent::KeyChanged(key) => {
                 self.node.counters.received();
                 self.node.forget(key, None);
             }

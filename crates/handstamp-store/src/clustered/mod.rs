@@ -5,7 +5,6 @@ mod coordinator;
 mod decoded;
 mod deletes;
 mod end;
-mod erased;
 mod flight;
 mod inbox;
 mod lane;

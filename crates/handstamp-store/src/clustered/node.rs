@@ -14,19 +14,18 @@ use parking_lot::Mutex;
 
 use super::NodeSettings;
 use super::deletes::{Deletes, Kind, Outcome};
-use super::erased::{ErasedStore, Publisher};
 use super::flight::SingleFlight;
 use super::lane::{Lane, Lanes, Sent};
 use super::lately::Lately;
 use super::shared_time::SharedTime;
 use super::stats::Counters;
 use super::unknown_keys::UnknownKeys;
-use crate::{Clock, Shard, StoreError};
+use crate::{Clock, DynBus, DynStore, Shard, StoreError};
 
 /// State shared by the requests of a node and its coordinator.
 pub(super) struct Node {
-    pub(super) store: Box<dyn ErasedStore>,
-    pub(super) bus: Arc<dyn Publisher>,
+    pub(super) store: Box<dyn DynStore>,
+    pub(super) bus: Arc<dyn DynBus>,
     pub(super) cache: LocalCache<Cached>,
     pub(super) loads_in_flight: SingleFlight,
     pub(super) lanes: Lanes,

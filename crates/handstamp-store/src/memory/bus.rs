@@ -1,24 +1,23 @@
 use std::future::ready;
 
-use bytes::Bytes;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 
-use crate::{Bus, BusError, BusEvent, FenceOutcome, Shard, Subscription};
+use crate::{Bus, BusError, BusEvent, Bytes, FenceOutcome, Shard, Subscription};
 
 /// A bus within one process. Clones are the same bus.
 #[derive(Clone, Debug)]
 pub struct MemoryBus(broadcast::Sender<Bytes>);
 
 impl MemoryBus {
-    /// A bus without listeners.
+    /// A bus without subscriptions.
     #[must_use]
     pub fn new() -> Self {
         Self(broadcast::Sender::new(CAPACITY))
     }
 
-    /// What [`publish`](Bus::publish) does, without the ceremony.
+    /// [`publish`](Bus::publish) that needs no `await`.
     pub(super) fn send(&self, message: Bytes) {
-        // Without listeners nobody has to forget anything.
+        // An error means that there is no subscription.
         let _ = self.0.send(message);
     }
 }
@@ -42,7 +41,7 @@ impl Bus for MemoryBus {
     }
 }
 
-/// A listener on a [`MemoryBus`].
+/// A subscription to a [`MemoryBus`].
 #[derive(Debug)]
 pub struct MemorySubscription(broadcast::Receiver<Bytes>);
 
@@ -59,11 +58,11 @@ impl Subscription for MemorySubscription {
         }
     }
 
-    /// A message is in the channel when its publication is complete.
+    /// A message is in the channel before its publication is complete.
     fn fence(&self) -> impl Future<Output = Result<FenceOutcome, BusError>> + Send + 'static {
         ready(Ok(FenceOutcome::Complete))
     }
 }
 
-/// A listener that falls this many messages behind loses the oldest, and its next call reports that.
+/// A subscription that is more messages behind loses the oldest ones, and its next call returns an error.
 const CAPACITY: usize = 16_384;

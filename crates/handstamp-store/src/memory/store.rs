@@ -1,24 +1,24 @@
-use std::collections::HashMap;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
-use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Entry, Revision};
-use handstamp_core::time::Timestamp;
 use parking_lot::Mutex;
 
 use super::MemoryBus;
+use super::entries::{Entries, Kept};
+use crate::id::SessionKey;
+use crate::record::{Entry, Revision};
+use crate::time::Timestamp;
 use crate::{
-    Clock, CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Store, StoreError, Stored,
-    SystemClock, TombstoneOutcome, TouchOutcome,
+    Bytes, Clock, CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, ScanCursor, ScanPage,
+    Shard, Store, StoreError, Stored, SystemClock, TombstoneOutcome, Topology, TouchOutcome,
 };
 
-/// Keeps records in this process, and nowhere else. Clones are the same store.
+/// Keeps records in this process only. Clones are the same store.
 #[derive(Clone)]
 pub struct MemoryStore {
-    records: Arc<Mutex<Records>>,
+    entries: Arc<Mutex<Entries>>,
     bus: MemoryBus,
     clock: Arc<dyn Clock>,
 }
@@ -30,59 +30,49 @@ impl MemoryStore {
         Self::with_clock(bus, Arc::new(SystemClock))
     }
 
-    /// An empty store that lives by `clock`.
+    /// An empty store that goes by `clock`.
     #[must_use]
     pub fn with_clock(bus: MemoryBus, clock: Arc<dyn Clock>) -> Self {
-        Self { records: Arc::default(), bus, clock }
+        Self { entries: Arc::default(), bus, clock }
     }
 
-    /// The number of records in date.
+    /// The number of unexpired records.
     #[must_use]
     pub fn len(&self) -> usize {
-        let now = self.clock.now();
-        let records = self.records.lock();
-        records.by_key.values().filter(|kept| kept.is_in_date(now) && !kept.entry.is_tombstone()).count()
+        self.entries.lock().count_records(self.clock.now())
     }
 
-    /// Takes the time to live of the record of `key` away, as somebody who makes it permanent by hand does.
-    pub fn make_permanent(&self, key: &SessionKey) {
-        if let Some(kept) = self.records.lock().by_key.get_mut(key) {
-            kept.until = None;
-        }
-    }
-
-    /// Removes the record of `key` and tells nobody, as somebody who removes it by hand does.
-    pub fn forget(&self, key: &SessionKey) {
-        self.records.lock().by_key.remove(key);
-    }
-
-    /// Whether there is no record in date.
+    /// Whether there is no unexpired record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Removes the time to live of the record of `key`, as a person at a Redis prompt could do.
+    pub fn make_permanent(&self, key: &SessionKey) {
+        self.entries.lock().make_permanent(key);
+    }
+
+    /// Removes the record of `key` without an invalidation, as a person at a Redis prompt could do.
+    pub fn forget(&self, key: &SessionKey) {
+        self.entries.lock().remove(key);
+    }
 }
 
-impl Store for MemoryStore {
+impl Records for MemoryStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
         let now = self.clock.now();
-        let mut records = self.records.lock();
-        let stored = |kept: &mut Kept| Stored {
-            entry: kept.entry.clone(),
-            remaining: kept.until.map(|until| until.saturating_duration_since(now)),
-        };
-        Ok(records.get(key, now).map(stored))
+        Ok(self.entries.lock().get(key, now).map(|kept| kept.stored(now)))
     }
 
     async fn create(&self, record: &Entry, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         let now = self.clock.now();
-        let mut records = self.records.lock();
-        match records.get(record.key(), now) {
+        let mut entries = self.entries.lock();
+        match entries.get(record.key(), now) {
             Some(kept) if kept.entry.revision() == record.revision() => Ok(CreateOutcome::Created),
             Some(_) => Ok(CreateOutcome::Exists),
             None => {
-                records.sweep_now_and_then(now);
-                records.by_key.insert(*record.key(), Kept::new(record, now, ttl));
+                entries.insert(record, now, ttl);
                 Ok(CreateOutcome::Created)
             }
         }
@@ -96,30 +86,26 @@ impl Store for MemoryStore {
         invalidation: Bytes,
     ) -> Result<SaveOutcome, StoreError> {
         let now = self.clock.now();
-        let mut records = self.records.lock();
-        let Some(kept) = records.get(record.key(), now) else {
-            return Ok(SaveOutcome::Gone);
-        };
-        if kept.entry.is_tombstone() {
-            return Ok(if kept.has_moved() { SaveOutcome::Moved } else { SaveOutcome::Gone });
+        match self.entries.lock().get(record.key(), now) {
+            None => Ok(SaveOutcome::Gone),
+            Some(kept) if kept.has_moved() => Ok(SaveOutcome::Moved),
+            Some(kept) if kept.entry.is_tombstone() => Ok(SaveOutcome::Gone),
+            Some(kept) if kept.entry.revision() == record.revision() => Ok(SaveOutcome::Saved),
+            Some(kept) if kept.entry.revision() != replacing => Ok(SaveOutcome::Conflict),
+            Some(kept) => {
+                *kept = Kept::new(record, now, ttl);
+                self.bus.send(invalidation);
+                Ok(SaveOutcome::Saved)
+            }
         }
-        if kept.entry.revision() == record.revision() {
-            return Ok(SaveOutcome::Saved);
-        }
-        if kept.entry.revision() != replacing {
-            return Ok(SaveOutcome::Conflict);
-        }
-        *kept = Kept::new(record, now, ttl);
-        self.bus.send(invalidation);
-        Ok(SaveOutcome::Saved)
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
         let now = self.clock.now();
-        match self.records.lock().get(key, now) {
+        match self.entries.lock().get(key, now) {
             Some(kept) if kept.has_moved() => Ok(TouchOutcome::Moved),
             Some(kept) if !kept.entry.is_tombstone() => {
-                kept.until = Some(later(now, ttl));
+                kept.expire_after(ttl, now);
                 Ok(TouchOutcome::Touched)
             }
             Some(_) | None => Ok(TouchOutcome::Gone),
@@ -130,18 +116,17 @@ impl Store for MemoryStore {
         &self,
         tombstone: &Entry,
         ttl: Duration,
-        spare: DeleteScope,
+        scope: DeleteScope,
         invalidation: Bytes,
     ) -> Result<DeleteOutcome, StoreError> {
         let now = self.clock.now();
-        let mut records = self.records.lock();
-        match records.get(tombstone.key(), now) {
+        match self.entries.lock().get(tombstone.key(), now) {
             None => Ok(DeleteOutcome::Absent),
             Some(kept) if kept.entry == *tombstone => Ok(DeleteOutcome::Deleted),
             Some(kept) if kept.has_moved() => Ok(DeleteOutcome::Moved(kept.entry.clone())),
             Some(kept) if kept.entry.is_tombstone() => Ok(DeleteOutcome::Gone),
-            Some(kept) if spare == DeleteScope::Successors && kept.entry.has_relative() => {
-                Ok(DeleteOutcome::Spared(kept.entry.clone()))
+            Some(kept) if scope == DeleteScope::WithoutPredecessor && kept.entry.has_relative() => {
+                Ok(DeleteOutcome::OutOfScope(kept.entry.clone()))
             }
             Some(kept) => {
                 *kept = Kept::new(tombstone, now, ttl);
@@ -159,8 +144,7 @@ impl Store for MemoryStore {
         invalidation: Bytes,
     ) -> Result<TombstoneOutcome, StoreError> {
         let now = self.clock.now();
-        let mut records = self.records.lock();
-        match records.get(tombstone.key(), now) {
+        match self.entries.lock().get(tombstone.key(), now) {
             None => Ok(TombstoneOutcome::Gone),
             Some(kept) if kept.entry == *tombstone => Ok(TombstoneOutcome::Replaced),
             Some(kept) if kept.has_moved() => Ok(TombstoneOutcome::Moved),
@@ -176,14 +160,16 @@ impl Store for MemoryStore {
 
     async fn keep_tombstone(&self, tombstone: &Entry, ttl: Duration) -> Result<(), StoreError> {
         let now = self.clock.now();
-        if let Some(kept) = self.records.lock().get(tombstone.key(), now)
+        if let Some(kept) = self.entries.lock().get(tombstone.key(), now)
             && kept.entry == *tombstone
         {
-            kept.until = Some(later(now, ttl));
+            kept.expire_after(ttl, now);
         }
         Ok(())
     }
+}
 
+impl Topology for MemoryStore {
     async fn ping_primary(&self, _shard: Shard) -> Result<(), StoreError> {
         Ok(())
     }
@@ -193,58 +179,24 @@ impl Store for MemoryStore {
     }
 }
 
+impl Store for MemoryStore {
+    /// The cursor is the key of the last entry of the page before.
+    async fn scan(&self, _shard: Shard, cursor: &ScanCursor) -> Result<ScanPage, StoreError> {
+        let after = match <[u8; SessionKey::LEN]>::try_from(&cursor.as_bytes()[..]) {
+            Ok(last) => Bound::Excluded(SessionKey::from_bytes(last)),
+            Err(_) => Bound::Unbounded,
+        };
+        let page = self.entries.lock().page(after, PAGE_LEN, self.clock.now());
+        let last = page.last().filter(|_| page.len() == PAGE_LEN).map(|stored| *stored.entry.key());
+        let next = last.map(|key| ScanCursor::new(Bytes::copy_from_slice(key.as_bytes())));
+        Ok(ScanPage::new(page, next))
+    }
+}
+
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
-#[derive(Default)]
-struct Records {
-    by_key: HashMap<SessionKey, Kept>,
-    /// The next size at which to look for records out of date.
-    sweep_at: usize,
-}
-
-struct Kept {
-    entry: Entry,
-    /// `None` if it has lost its limit.
-    until: Option<Instant>,
-}
-
-impl Kept {
-    fn new(entry: &Entry, now: Instant, ttl: Duration) -> Self {
-        Self { entry: entry.clone(), until: Some(later(now, ttl)) }
-    }
-
-    fn has_moved(&self) -> bool {
-        self.entry.is_tombstone() && self.entry.has_relative()
-    }
-
-    fn is_in_date(&self, now: Instant) -> bool {
-        self.until.is_none_or(|until| until > now)
-    }
-}
-
-impl Records {
-    /// The record or tombstone under `key`.
-    fn get(&mut self, key: &SessionKey, now: Instant) -> Option<&mut Kept> {
-        self.by_key.get_mut(key).filter(|kept| kept.is_in_date(now))
-    }
-
-    /// Drops what is out of date whenever the store has doubled since the last time: a constant effort for each
-    /// record that comes in.
-    fn sweep_now_and_then(&mut self, now: Instant) {
-        if self.by_key.len() >= self.sweep_at {
-            self.by_key.retain(|_, kept| kept.is_in_date(now));
-            self.sweep_at = (self.by_key.len() * 2).max(MIN_SWEEP);
-        }
-    }
-}
-
-/// The instant `ttl` from now, or one that nobody will live to see where the clock does not reach so far.
-fn later(now: Instant, ttl: Duration) -> Instant {
-    now.checked_add(ttl).unwrap_or_else(|| now + Duration::from_secs(u64::from(u32::MAX)))
-}
-
-const MIN_SWEEP: usize = 1_024;
+const PAGE_LEN: usize = 256;

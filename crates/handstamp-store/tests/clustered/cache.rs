@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handstamp_core::record::Record;
-use handstamp_store::{Clock, CreateOutcome, Lookup, SaveOutcome, Store, SystemClock};
+use handstamp_store::{Clock, CreateOutcome, Lookup, Records, SaveOutcome, SystemClock};
 use handstamp_testkit::until;
 use tokio::time::sleep;
 

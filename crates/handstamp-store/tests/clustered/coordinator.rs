@@ -19,7 +19,7 @@ async fn without_messages_a_node_goes_on_for_max_staleness_at_most() {
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
-    two.ears.close();
+    two.bus_faults.disconnect();
     assert!(one.end(&record).await.unwrap());
     let ended = Instant::now();
     while two.read(&record.key).await.unwrap() == found("first") {
@@ -34,11 +34,11 @@ async fn what_was_cached_before_a_gap_is_not_served_after_it() {
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
-    two.ears.close();
+    two.bus_faults.disconnect();
     until("two invalidations", async || !two.clustered.is_subscribed()).await;
     // Straight in the store, without a message: what is lost in a gap.
     end_in(&cluster.store, &record).await;
-    two.ears.open();
+    two.bus_faults.work();
     until("two listens again", async || two.clustered.is_subscribed()).await;
     assert_eq!(two.clustered.cached_sessions(), 0);
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
@@ -50,7 +50,7 @@ async fn a_fill_from_before_the_subscription_was_live_is_not_believed() {
     let patient = NodeSettings { load_budget: Duration::from_secs(10), ..NodeSettings::default() };
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", patient).await);
     let record = one.create().await;
-    two.ears.close();
+    two.bus_faults.disconnect();
     until("two invalidations", async || !two.clustered.is_subscribed()).await;
     // An attempt to subscribe anew takes as long as a load may, and has begun already.
     sleep(patient.load_budget / 2).await;
@@ -59,7 +59,7 @@ async fn a_fill_from_before_the_subscription_was_live_is_not_believed() {
         held.reached().await;
         // Straight in the store, without a message: what is lost in a gap.
         end_in(&cluster.store, &record).await;
-        two.ears.open();
+        two.bus_faults.work();
         until("two listens again", async || two.clustered.is_subscribed()).await;
         held.release();
     });
@@ -251,20 +251,20 @@ async fn k6_2_a_stall_takes_trust_away_and_not_the_cache() {
     }
     let clears = two.clustered.bus_stats().clears;
     for stall in [300, 1_500, 3_000, 20_000].map(Duration::from_millis) {
-        two.ears.stall();
+        two.bus_faults.stall();
         two.faults.hang();
         sleep(stall).await;
         let trusted = two.lookup(&records[0].key).is_some();
         assert_eq!(trusted, stall < MAX_STALENESS, "after {stall:?}");
-        two.ears.open();
+        two.bus_faults.work();
         two.faults.work();
         until("it is trusted again", async || two.lookup(&records[0].key) == Some(found("first"))).await;
         until("it is well", async || two.clustered.is_subscribed() && two.clustered.is_healthy()).await;
     }
-    two.ears.stall();
+    two.bus_faults.stall();
     assert!(one.end(&records[0]).await.unwrap());
     sleep(Duration::from_secs(3)).await;
-    two.ears.open();
+    two.bus_faults.work();
     until("it is trusted again", async || two.lookup(&records[1].key) == Some(found("first"))).await;
     assert_ne!(
         two.lookup(&records[0].key),
@@ -282,12 +282,12 @@ async fn k6_2_a_dead_subscription_is_replaced() {
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
     // The subscriptions that there are have lost their other end. New ones work.
-    two.ears.close();
+    two.bus_faults.disconnect();
     let clears = two.clustered.bus_stats().clears;
     until("a late fence is noticed", async || !two.clustered.is_subscribed()).await;
     assert_eq!(two.clustered.bus_stats().clears, clears);
     assert!(one.end(&record).await.unwrap());
-    two.ears.open();
+    two.bus_faults.work();
     until("another subscription is live", async || two.clustered.is_subscribed()).await;
     assert_eq!(two.clustered.bus_stats().clears, clears + 1, "messages may have been lost");
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);

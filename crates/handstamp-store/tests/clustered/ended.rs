@@ -81,7 +81,7 @@ async fn k8_2_a_logout_whose_first_reply_was_lost_is_repeated_too() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
-    node.faults.lose_answers(1);
+    node.faults.lose_replies(1);
     assert!(node.end(&record).await.unwrap());
     is_ended_again(&cluster, &node, &record).await;
 }
@@ -153,7 +153,7 @@ async fn what_was_deleted_again_without_a_reply_is_remembered_from_then_on() {
     let record = node.create().await;
     assert!(node.end(&record).await.unwrap());
     sleep(Duration::from_secs(20)).await;
-    node.faults.lose_answers(1);
+    node.faults.lose_replies(1);
     is_ended_again(&cluster, &node, &record).await;
     sleep(Duration::from_secs(20)).await;
     is_ended_again(&cluster, &node, &record).await;
@@ -183,7 +183,7 @@ async fn what_was_logged_out_is_logged_out_again_without_a_subscription() {
     let record = node.create().await;
     assert!(node.end(&record).await.unwrap());
     node.faults.fail();
-    node.ears.refuse();
+    node.bus_faults.reject();
     until("the node invalidations", async || !node.clustered.is_subscribed()).await;
     put(&cluster.store, &sealed(&record)).await;
     node.faults.work();
@@ -197,7 +197,7 @@ async fn without_a_subscription_a_second_logout_is_sent() {
     let node = cluster.node("one").await;
     let record = node.create().await;
     assert!(node.end(&record).await.unwrap());
-    node.ears.refuse();
+    node.bus_faults.reject();
     until("the node invalidations", async || !node.clustered.is_subscribed()).await;
     sleep(MAX_STALENESS).await;
     put(&cluster.store, &sealed(&record)).await;

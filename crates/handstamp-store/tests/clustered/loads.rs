@@ -121,7 +121,7 @@ async fn a_fresh_load_never_shares_what_was_asked_before() {
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let first = one.create().await;
     let mut held = two.faults.hold_next_load();
-    two.ears.close();
+    two.bus_faults.disconnect();
     let early = two.load(&first.key);
     let late = async {
         held.reached().await;

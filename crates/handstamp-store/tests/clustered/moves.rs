@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Entry, Opened, Record, RecordError, Sealer, Tombstone};
 use handstamp_store::{
-    CreateOutcome, Lookup, MemoryStore, NodeSettings, SaveOutcome, Store, StoreError, TombstoneOutcome,
+    CreateOutcome, Lookup, MemoryStore, NodeSettings, Records, SaveOutcome, StoreError, TombstoneOutcome,
     TouchOutcome,
 };
 use handstamp_testkit::{LaterVersion, seeded_secret, until};

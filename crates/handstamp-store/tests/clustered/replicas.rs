@@ -7,10 +7,10 @@ use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Record;
 use handstamp_store::{
-    ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, NodeSettings, SaveOutcome, Store,
+    ClusteredStore, CreateOutcome, Lookup, MemoryBus, MemoryStore, NodeSettings, Records, SaveOutcome,
     SystemClock,
 };
-use handstamp_testkit::{DeafBus, Ears, FaultyStore, Replica, until};
+use handstamp_testkit::{BusFaults, FaultyBus, FaultyStore, Replica, until};
 use tokio::time::sleep;
 
 use crate::support::{
@@ -20,7 +20,7 @@ use crate::support::{
 struct Node {
     clustered: ClusteredStore,
     replica: Replica,
-    ears: Ears,
+    bus_faults: BusFaults,
 }
 
 impl Node {
@@ -28,13 +28,13 @@ impl Node {
     async fn start(primary: &MemoryStore, bus: &MemoryBus) -> Self {
         let replica = Replica::default();
         let store = FaultyStore::new(primary.clone()).0.with_replica(replica.clone());
-        let (bus, ears) = DeafBus::new(bus.clone());
+        let (bus, bus_faults) = FaultyBus::new(bus.clone());
         let (keys, clock) = (ring(SECRET), Arc::new(SystemClock));
         let clustered =
             ClusteredStore::start(store, bus, &keys, node_id("one"), clock, NodeSettings::default());
         clustered.wait_until_ready().await;
         sleep(LONG).await;
-        Self { clustered, replica, ears }
+        Self { clustered, replica, bus_faults }
     }
 
     async fn load(&self, key: &SessionKey) -> Lookup<Bytes> {
@@ -91,9 +91,9 @@ async fn what_this_node_wrote_is_not() {
 #[tokio::test(start_paused = true)]
 async fn after_a_gap_nothing_is() {
     let (node, record, _primary) = fixture().await;
-    node.ears.close();
+    node.bus_faults.disconnect();
     until("the node invalidations", async || !node.clustered.is_subscribed()).await;
-    node.ears.open();
+    node.bus_faults.work();
     until("the node listens again", async || node.clustered.is_subscribed()).await;
     assert_eq!(node.load(&record.key).await, found("second"));
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use handstamp_core::keys::KeyAge;
 use handstamp_core::record::{Entry, Opened, Record, RecordError, Sealer, Unknown};
 use handstamp_store::{
-    ClusteredStore, CreateOutcome, Decoded, EndOutcome, Loaded, Lookup, NodeSettings, Store, StoreError,
+    ClusteredStore, CreateOutcome, Decoded, EndOutcome, Loaded, Lookup, NodeSettings, Records, StoreError,
     SystemClock, TouchOutcome,
 };
 

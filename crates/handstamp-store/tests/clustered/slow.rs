@@ -63,7 +63,7 @@ fn ending_node(
     let bus = SlowBus { inner: cluster.bus, reply: fence, end, seen: seen.clone() };
     let clock = Arc::new(SystemClock);
     let clustered = ClusteredStore::start(store, bus, &ring(SECRET), node_id("one"), clock, settings);
-    TestNode { clustered, faults, ears: seen }
+    TestNode { clustered, faults, bus_faults: seen }
 }
 
 /// Budgets of somebody whose store is far away.
@@ -94,7 +94,7 @@ async fn k6_1_slow_replies_within_the_budgets_are_cached() {
             assert_eq!(node.lookup(&record.key), Some(found("first")), "{fence:?}, {reply:?}");
             assert!(node.clustered.is_subscribed() && node.clustered.is_healthy(), "{fence:?}, {reply:?}");
         }
-        assert_eq!(node.ears.subscriptions(), 1, "one subscription is enough");
+        assert_eq!(node.bus_faults.subscriptions(), 1, "one subscription is enough");
     }
 }
 
@@ -111,7 +111,7 @@ async fn k6_1_replies_slower_than_max_staleness_are_served_from_the_store() {
         assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
         assert!(node.clustered.is_subscribed() && node.clustered.is_healthy());
     }
-    assert_eq!(node.ears.subscriptions(), 1, "one subscription is enough");
+    assert_eq!(node.bus_faults.subscriptions(), 1, "one subscription is enough");
 }
 
 /// K6.2: a server that says that it cannot say anything at present has lost nothing.
@@ -123,14 +123,14 @@ async fn k6_2_a_pending_proof_takes_trust_away_and_not_the_cache() {
     let record = node.create().await;
     until("it is cached", async || node.lookup(&record.key).is_some()).await;
     let clears = node.clustered.bus_stats().clears;
-    node.ears.busy.store(true, Ordering::SeqCst);
+    node.bus_faults.busy.store(true, Ordering::SeqCst);
     sleep(MAX_STALENESS).await;
     assert_eq!(node.lookup(&record.key), None);
     sleep(Duration::from_secs(60)).await;
     assert!(node.clustered.is_subscribed());
-    node.ears.busy.store(false, Ordering::SeqCst);
+    node.bus_faults.busy.store(false, Ordering::SeqCst);
     until("it is trusted again", async || node.lookup(&record.key).is_some()).await;
-    assert_eq!((node.clustered.bus_stats().clears, node.ears.subscriptions()), (clears, 1));
+    assert_eq!((node.clustered.bus_stats().clears, node.bus_faults.subscriptions()), (clears, 1));
 }
 
 /// A subscription that ends as soon as it has begun, again and again, fills no log, and is not made anew at once.
@@ -139,10 +139,10 @@ async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
     let (log, _guard) = Log::listen();
     let quick = Duration::from_millis(1);
     let node = ending_node(quick, quick, Duration::from_millis(50), NodeSettings::default());
-    until("some have ended", async || node.ears.subscriptions() > 30).await;
-    let before = node.ears.subscriptions();
+    until("some have ended", async || node.bus_faults.subscriptions() > 30).await;
+    let before = node.bus_faults.subscriptions();
     sleep(Duration::from_secs(10)).await;
-    let count = node.ears.subscriptions() - before;
+    let count = node.bus_faults.subscriptions() - before;
     assert!(count < 60, "{count} in ten seconds");
     let warnings = log.lines(Level::WARN, "handstamp_store");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -158,7 +158,7 @@ async fn k6_4_every_subscription_that_lasted_is_logged() {
     let (log, _guard) = Log::listen();
     let quick = Duration::from_millis(1);
     let node = ending_node(quick, quick, Duration::from_secs(5), NodeSettings::default());
-    until("some have ended", async || node.ears.subscriptions() == 4).await;
+    until("some have ended", async || node.bus_faults.subscriptions() == 4).await;
     for (level, text) in [(Level::WARN, "lost the"), (Level::INFO, "listening to the")] {
         let lines = log.lines(level, "handstamp_store");
         assert!(lines.iter().filter(|line| line.contains(text)).count() >= 3, "{lines:?}");

@@ -12,10 +12,10 @@ use handstamp_core::record::{Entry, Record, Revision, Sealer, Tombstone};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
     CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, DeleteOutcome, DeleteScope, EndOutcome,
-    Loaded, Lookup, MemoryBus, MemoryStore, NodeSettings, SaveOutcome, Store, StoreError, SystemClock,
+    Loaded, Lookup, MemoryBus, MemoryStore, NodeSettings, Records, SaveOutcome, StoreError, SystemClock,
     TombstoneOutcome,
 };
-use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, seeded_secret, until};
+use handstamp_testkit::{BusFaults, Faults, FaultyBus, FaultyStore, seeded_secret, until};
 
 pub(crate) const TTL: Duration = Duration::from_secs(3_600);
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(2);
@@ -27,10 +27,10 @@ pub(crate) struct Cluster {
 }
 
 /// A node, and what commands the faults of its store and bus.
-pub(crate) struct TestNode<F = Faults, E = Ears> {
+pub(crate) struct TestNode<F = Faults, E = BusFaults> {
     pub(crate) clustered: ClusteredStore,
     pub(crate) faults: F,
-    pub(crate) ears: E,
+    pub(crate) bus_faults: E,
 }
 
 impl Cluster {
@@ -52,22 +52,22 @@ impl Cluster {
 
     pub(crate) async fn node_with_keys(&self, name: &str, keys: &KeyRing) -> TestNode {
         let (store, faults) = FaultyStore::new(self.store.clone());
-        let (bus, ears) = DeafBus::new(self.bus.clone());
+        let (bus, bus_faults) = FaultyBus::new(self.bus.clone());
         let clock = Arc::new(SystemClock);
         let clustered =
             ClusteredStore::start(store, bus, keys, node_id(name), clock, NodeSettings::default());
         clustered.wait_until_ready().await;
-        TestNode { clustered, faults, ears }
+        TestNode { clustered, faults, bus_faults }
     }
 
     pub(crate) async fn node_with_clock(&self, name: &str, clock: impl Clock) -> TestNode {
         let (store, faults) = FaultyStore::new(self.store.clone());
-        let (bus, ears) = DeafBus::new(self.bus.clone());
+        let (bus, bus_faults) = FaultyBus::new(self.bus.clone());
         let clock = Arc::new(clock);
         let clustered =
             ClusteredStore::start(store, bus, &ring(SECRET), node_id(name), clock, NodeSettings::default());
         clustered.wait_until_ready().await;
-        TestNode { clustered, faults, ears }
+        TestNode { clustered, faults, bus_faults }
     }
 
     pub(crate) fn node_on(
@@ -77,10 +77,10 @@ impl Cluster {
         name: &str,
         settings: NodeSettings,
     ) -> TestNode {
-        let (bus, ears) = DeafBus::new(self.bus.clone());
+        let (bus, bus_faults) = FaultyBus::new(self.bus.clone());
         let clock = Arc::new(SystemClock);
         let clustered = ClusteredStore::start(store, bus, &ring(SECRET), node_id(name), clock, settings);
-        TestNode { clustered, faults, ears }
+        TestNode { clustered, faults, bus_faults }
     }
 }
 
@@ -251,7 +251,7 @@ pub(crate) fn buried(tombstone: &Tombstone) -> Entry {
 
 /// Ends the session straight in the store, with a invalidation that no node can read.
 pub(crate) async fn end_in(store: &MemoryStore, record: &Record) {
-    let deleted = store.delete(&buried(&ended(record)), TTL, DeleteScope::Nothing, "not heard".into()).await;
+    let deleted = store.delete(&buried(&ended(record)), TTL, DeleteScope::All, "not heard".into()).await;
     assert_eq!(deleted.unwrap(), DeleteOutcome::Deleted);
 }
 
@@ -263,10 +263,10 @@ pub(crate) async fn put(store: &MemoryStore, entry: &Entry) {
 
 /// As if another server had taken over that has this there.
 pub(crate) async fn take_over(cluster: &Cluster, node: &TestNode, entry: &Entry) {
-    node.ears.close();
+    node.bus_faults.disconnect();
     until("the node invalidations", async || !node.clustered.is_subscribed()).await;
     put(&cluster.store, entry).await;
-    node.ears.open();
+    node.bus_faults.work();
     until("the node listens again", async || node.clustered.is_subscribed()).await;
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use handstamp_core::record::Record;
-use handstamp_store::{Lookup, NodeSettings, SaveOutcome, Store, StoreError, TombstoneOutcome, TouchOutcome};
+use handstamp_store::{
+    Lookup, NodeSettings, Records, SaveOutcome, StoreError, TombstoneOutcome, TouchOutcome,
+};
 use handstamp_testkit::until;
 use tokio::time::{Instant, sleep};
 
@@ -88,14 +90,14 @@ async fn a_session_that_is_to_be_ended_cannot_be_moved_away() {
 async fn a_write_whose_answer_was_lost_is_asked_for_again() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
-    node.faults.lose_answers(1);
+    node.faults.lose_replies(1);
     let first = node.create().await;
     let second = changed(&first, "second");
-    node.faults.lose_answers(1);
+    node.faults.lose_replies(1);
     assert_eq!(node.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
     assert_eq!(node.lookup(&first.key), Some(found("second")));
     let other = node.create().await;
-    node.faults.lose_answers(1);
+    node.faults.lose_replies(1);
     assert_eq!(node.replace_with_tombstone(&second, &other).await.unwrap(), TombstoneOutcome::Replaced);
 }
 
@@ -107,7 +109,7 @@ async fn a_save_whose_answer_was_lost_is_not_taken_for_one_that_was_not_done() {
     let first = one.create().await;
     let (second, third) = (changed(&first, "second"), changed(&first, "third"));
     one.faults.delay(Duration::from_millis(20));
-    one.faults.lose_answers(1);
+    one.faults.lose_replies(1);
     let save = one.save(&second, first.revision);
     let overtaken = async {
         until("it is done", async || {

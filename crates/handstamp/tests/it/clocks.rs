@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use handstamp::store::{SaveOutcome, Store};
+use handstamp::store::{Records, SaveOutcome, Topology};
 use handstamp_core::record::{Record, Sealer};
 use handstamp_core::time::Timestamp;
 use handstamp_testkit::{Faults, Log, until};
@@ -70,7 +70,7 @@ async fn k5_4_where_the_store_refuses_to_tell_the_time_all_goes_on() {
         let mut browser = right.browser();
         browser.login("ada").await;
         let wrong =
-            cluster.faulty_node_with_clock_off_by(limits, offset, |faults| faults.refuse_time(true)).await;
+            cluster.faulty_node_with_clock_off_by(limits, offset, |faults| faults.reject_time(true)).await;
         let mut elsewhere = browser.on(&wrong);
         for _ in 0..9 {
             assert_eq!(elsewhere.me().await.unwrap(), "ada 0", "{offset} ms off");
@@ -96,7 +96,7 @@ async fn k5_4_where_the_store_refuses_to_tell_the_time_all_goes_on() {
         let warnings = log.lines(Level::WARN, "handstamp_store");
         assert!(matches!(&warnings[..], [one] if one.contains("told to refuse the time")), "{warnings:?}");
 
-        wrong.faults.refuse_time(false);
+        wrong.faults.reject_time(false);
         until("the time is known", async || wrong.sessions.is_time_known()).await;
         wrong.browser().login("bob").await;
         assert_eq!(wrong.browser().get("/health/ready").await.status, StatusCode::OK);

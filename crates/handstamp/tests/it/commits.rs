@@ -318,7 +318,7 @@ async fn a_renewal_of_which_nobody_knows_goes_on_under_the_new_id() {
     let cluster = Cluster::new();
     let (node, mut browser, _) = logged_in(&cluster).await;
     let before = browser.session();
-    node.faults.next_retirements([Fault::Lose; 2]);
+    node.faults.fail_tombstones([Fault::LoseReply; 2]);
     assert_eq!(browser.post("/renew-then-look", "").await.body, "true Some(\"ada\")");
     assert_ne!(browser.session(), before);
     assert_eq!(browser.me().await.unwrap(), "ada 0");

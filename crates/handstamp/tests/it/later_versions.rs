@@ -57,7 +57,7 @@ async fn k7_3_a_record_with_a_critical_field_is_neither_read_nor_overwritten() {
     .await;
     node.sessions.clear_local_cache();
     let key = browser.session_key();
-    let stored = async || handstamp::store::Store::load(&cluster.store, &key).await.unwrap().unwrap().entry;
+    let stored = async || handstamp::store::Records::load(&cluster.store, &key).await.unwrap().unwrap().entry;
     let before = stored().await;
     for path in ["/visit", "/renew", "/slow-visit"] {
         let answer = browser.post(path, "").await;

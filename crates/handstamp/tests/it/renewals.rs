@@ -14,8 +14,8 @@ async fn a_lost_answer_is_asked_for_again() {
     let (node, mut browser) = logged_in(&cluster).await;
     for _ in 0..2 {
         let mut old = browser.clone();
-        node.faults.lose_answers(1);
-        node.faults.next_retirements([Fault::Lose]);
+        node.faults.lose_replies(1);
+        node.faults.fail_tombstones([Fault::LoseReply]);
         assert_eq!(browser.post("/renew", "").await.status, StatusCode::OK);
         assert_eq!(browser.me().await.unwrap(), "ada 0");
         assert_eq!(old.me().await, Err(StatusCode::UNAUTHORIZED));
@@ -29,7 +29,7 @@ async fn an_answer_that_is_lost_for_good_costs_no_session() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let mut old = browser.clone();
-    node.faults.next_retirements([Fault::Lose; 2]);
+    node.faults.fail_tombstones([Fault::LoseReply; 2]);
     let answer = browser.post("/renew", "").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.set_cookie().is_some());
@@ -47,10 +47,10 @@ async fn a_logout_while_nobody_knows_ends_the_session_under_both_ids() {
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
     let mut old = browser.on(&other);
-    node.faults.next_retirements(repeat(Fault::Fail));
+    node.faults.fail_tombstones(repeat(Fault::Fail));
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(old.post("/logout", "").await.status, StatusCode::NO_CONTENT);
-    node.faults.next_retirements([]);
+    node.faults.fail_tombstones([]);
     until("the new one is gone, too", async || browser.me().await == Err(StatusCode::UNAUTHORIZED)).await;
     assert!(cluster.store.is_empty());
 }
@@ -62,10 +62,10 @@ async fn a_change_while_nobody_knows_moves_along() {
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
     let mut old = browser.on(&other);
-    node.faults.next_retirements(repeat(Fault::Fail));
+    node.faults.fail_tombstones(repeat(Fault::Fail));
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
-    node.faults.next_retirements([]);
+    node.faults.fail_tombstones([]);
     until("the visit counts", async || browser.me().await == Ok("ada 1".to_owned())).await;
     until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
     assert_eq!(cluster.store.len(), 1);
@@ -76,7 +76,7 @@ async fn a_renewal_that_cannot_begin_leaves_everything_as_it_was() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let session = browser.session();
-    node.faults.lose_answers(2);
+    node.faults.lose_replies(2);
     let answer = browser.post("/renew", "").await;
     assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
     assert_eq!(browser.session(), session);
@@ -91,7 +91,7 @@ async fn a_refusal_after_a_lost_answer_costs_no_session() {
         let cluster = Cluster::new();
         let (node, mut browser) = logged_in(&cluster).await;
         let mut old = browser.clone();
-        node.faults.next_retirements(repeat_n(Fault::Lose, lost).chain([Fault::Refuse; 3]));
+        node.faults.fail_tombstones(repeat_n(Fault::LoseReply, lost).chain([Fault::Reject; 3]));
         let calls = node.faults.calls();
         assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
         // One has made the new record, and after all faults one has worked.
@@ -110,11 +110,11 @@ async fn a_session_in_use_under_its_new_id_stays() {
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
     let mut old = browser.on(&other);
-    node.faults.next_retirements(repeat(Fault::Fail));
+    node.faults.fail_tombstones(repeat(Fault::Fail));
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(browser.on(&other).post("/visit", "").await.status, StatusCode::OK);
     assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
-    node.faults.next_retirements([]);
+    node.faults.fail_tombstones([]);
     until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
     assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
     assert_eq!(cluster.store.len(), 1);
@@ -128,7 +128,7 @@ async fn what_is_unknown_is_asked_for_once_more_before_a_shutdown() {
     let other = cluster.node().await;
     let mut old = browser.on(&other);
     node.sessions.drain();
-    node.faults.next_retirements([Fault::Fail; 2]);
+    node.faults.fail_tombstones([Fault::Fail; 2]);
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
     node.sessions.shutdown().await;
@@ -143,11 +143,11 @@ async fn a_logout_under_the_new_id_ends_the_session_under_both() {
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
     let mut old = browser.on(&other);
-    node.faults.next_retirements(repeat(Fault::Fail));
+    node.faults.fail_tombstones(repeat(Fault::Fail));
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
     assert_eq!(browser.on(&other).post("/logout", "").await.status, StatusCode::NO_CONTENT);
-    node.faults.next_retirements([]);
+    node.faults.fail_tombstones([]);
     until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
     assert!(cluster.store.is_empty());
 }
@@ -157,14 +157,14 @@ async fn a_new_record_names_its_predecessor_only_until_that_is_retired() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let old = browser.session_key();
-    node.faults.next_retirements(repeat(Fault::Fail));
+    node.faults.fail_tombstones(repeat(Fault::Fail));
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(stored_record(&cluster, &browser).await.predecessor, Some(old));
     // A save by a node that cannot know keeps it.
     let other = cluster.node().await;
     assert_eq!(browser.on(&other).post("/visit", "").await.status, StatusCode::OK);
     assert_eq!(stored_record(&cluster, &browser).await.predecessor, Some(old));
-    node.faults.next_retirements([]);
+    node.faults.fail_tombstones([]);
     until("it names none", async || stored_record(&cluster, &browser).await.predecessor.is_none()).await;
     assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
 }
@@ -176,7 +176,7 @@ async fn a_renewal_of_a_session_that_was_logged_out_of_under_its_predecessor_end
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
     let mut old = browser.on(&other);
-    node.faults.next_retirements(repeat(Fault::Fail));
+    node.faults.fail_tombstones(repeat(Fault::Fail));
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(old.post("/logout", "").await.status, StatusCode::NO_CONTENT);
     let response = browser.on(&other).post("/renew", "").await;
@@ -213,11 +213,11 @@ async fn a_renewal_begins_with_what_the_store_has() {
     assert_eq!(elsewhere.on(&other).post("/visit", "").await.status, StatusCode::OK);
     let visited = stored_record(&cluster, &elsewhere).await;
     change_stored(&cluster, &browser, |record| record.payload = visited.payload.clone()).await;
-    node.faults.next_retirements(repeat(Fault::Fail));
+    node.faults.fail_tombstones(repeat(Fault::Fail));
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
     assert_eq!(browser.on(&other).post("/visit", "").await.status, StatusCode::OK);
-    node.faults.next_retirements([]);
+    node.faults.fail_tombstones([]);
     until("only one record is left", async || cluster.store.len() == 2).await;
     assert_eq!(browser.on(&other).me().await.unwrap(), "ada 2");
     assert_eq!(elsewhere.on(&other).me().await.unwrap(), "ada 1");
@@ -229,12 +229,12 @@ async fn a_renewal_is_settled_before_tombstones_expire() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let mut elsewhere = browser.on(&cluster.node().await);
-    node.faults.next_retirements(repeat(Fault::Fail));
+    node.faults.fail_tombstones(repeat(Fault::Fail));
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(elsewhere.post("/renew", "").await.status, StatusCode::OK);
     for second in 0..90 {
         if second == 35 {
-            node.faults.next_retirements([]);
+            node.faults.fail_tombstones([]);
         }
         cluster.clock.advance(Duration::from_secs(1));
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::routing::get;
-use handstamp::store::{Bus, Store, Subscription};
+use handstamp::store::{Bus, Records, Subscription};
 use handstamp::{Config, Encoding, Session, SessionLayer};
 
 use handstamp_testkit::Log;

@@ -11,7 +11,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
-use handstamp::store::{Clock, MemoryBus, MemoryStore, SaveOutcome, Store, SystemClock};
+use handstamp::store::{Clock, MemoryBus, MemoryStore, Records, SaveOutcome, SystemClock};
 use handstamp::{
     Config, Fresh, Peek, Session, SessionData, SessionKey, SessionLayer, SessionRoutes, Sessions,
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handstamp::store::Store;
+use handstamp::store::Records;
 use handstamp_testkit::until;
 use http::StatusCode;
 
@@ -310,7 +310,7 @@ async fn k5_4_a_wrong_clock_of_a_node_changes_no_max_age() {
             let cookie = answer.set_cookie().unwrap_or("Max-Age=3600");
             assert!(cookie.ends_with("Max-Age=3600"), "{path}: {cookie}");
         }
-        node.faults.next_retirements([handstamp_testkit::Fault::Lose; 2]);
+        node.faults.fail_tombstones([handstamp_testkit::Fault::LoseReply; 2]);
         let unknown = browser.post("/renew", "").await;
         assert!(unknown.set_cookie().unwrap().ends_with("Max-Age=3600"), "a renewal without a reply");
     }

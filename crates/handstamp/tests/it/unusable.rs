@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::routing::{get, post};
-use handstamp::store::{CreateOutcome, Store};
+use handstamp::store::{CreateOutcome, Records};
 use handstamp::{LogIn, Session, SessionRejection};
 use handstamp_core::record::Entry;
 use http::StatusCode;

@@ -43,11 +43,11 @@ async fn k5_4_one_shard_tells_the_time() {
     let cluster = ShardedCluster::new();
     let node = cluster.begin("one", NodeSettings::default());
     node.faults[0].hang();
-    node.faults[1].refuse_time(true);
+    node.faults[1].reject_time(true);
     let writes = node.clustered.writes();
     assert!(matches!(writes.learn_time().await, Err(StoreError::TimedOut)));
     assert!(!node.clustered.is_time_known());
-    node.faults[1].refuse_time(false);
+    node.faults[1].reject_time(false);
     node.clustered.writes().learn_time().await.unwrap();
     assert!(node.clustered.is_time_known());
 }
@@ -80,7 +80,7 @@ async fn a_shard_that_is_not_heard_is_read_through_and_the_others_are_not() {
     for record in &records {
         two.read(&record.key).await.unwrap();
     }
-    two.ears[0].close();
+    two.bus_faults[0].disconnect();
     assert!(one.end(&records[0]).await.unwrap());
     sleep(MAX_STALENESS).await;
     assert_eq!(two.lookup(&records[0].key), None);
@@ -93,7 +93,7 @@ async fn a_shard_that_is_not_heard_is_read_through_and_the_others_are_not() {
     }
     assert_eq!([0, 1].map(|shard| two.faults[shard].calls() - calls[shard]), [10, 0]);
     two.until_status(&records, [false, true, true, true, true]).await;
-    two.ears[0].open();
+    two.bus_faults[0].work();
     two.until_status(&records, [true; 5]).await;
 }
 
@@ -121,7 +121,7 @@ async fn copies_for_an_outage_last_as_long_as_they_may_for_each_shard() {
     let node = cluster.node("one").await;
     let records = node.create_two().await;
     let limit = Duration::from_secs(10);
-    node.ears[0].close();
+    node.bus_faults[0].disconnect();
     let closed = Instant::now();
     while node.outdated(&records[0].key, limit).is_some() {
         assert!(closed.elapsed() < limit, "served for {:?}", closed.elapsed());

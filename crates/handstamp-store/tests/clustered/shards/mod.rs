@@ -11,9 +11,11 @@ use std::time::Duration;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Record;
 use handstamp_store::{
-    ClusteredStore, CreateOutcome, MemoryBus, MemoryStore, NodeSettings, Shard, Store, SystemClock,
+    ClusteredStore, CreateOutcome, MemoryBus, MemoryStore, NodeSettings, Records, Shard, SystemClock,
 };
-use handstamp_testkit::{DeafBus, Ears, Faults, FaultyStore, ShardLayout, ShardedBus, ShardedStore, until};
+use handstamp_testkit::{
+    BusFaults, Faults, FaultyBus, FaultyStore, ShardLayout, ShardedBus, ShardedStore, until,
+};
 
 use crate::support::*;
 
@@ -24,7 +26,7 @@ struct ShardedCluster {
     buses: [MemoryBus; 2],
 }
 
-type ShardedNode = TestNode<[Faults; 2], [Ears; 2]>;
+type ShardedNode = TestNode<[Faults; 2], [BusFaults; 2]>;
 
 const SHARDS: [Shard; 2] = [Shard::new(0), Shard::new(1)];
 
@@ -56,7 +58,7 @@ impl ShardedCluster {
     /// A node that may not have reached anything yet.
     fn begin(&self, name: &str, settings: NodeSettings) -> ShardedNode {
         let ([store_0, store_1], faults) = pairs(self.stores.clone().map(FaultyStore::new));
-        let ([bus_0, bus_1], ears) = pairs(self.buses.clone().map(DeafBus::new));
+        let ([bus_0, bus_1], bus_faults) = pairs(self.buses.clone().map(FaultyBus::new));
         let clustered = ClusteredStore::start(
             ShardedStore::new(&self.layout, [store_0, store_1]),
             ShardedBus::new(&self.layout, [bus_0, bus_1]),
@@ -65,7 +67,7 @@ impl ShardedCluster {
             Arc::new(SystemClock),
             settings,
         );
-        TestNode { clustered, faults, ears }
+        TestNode { clustered, faults, bus_faults }
     }
 
     /// Moves a session to the second shard. Others whose keys begin with the same byte are left behind.

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use handstamp_core::record::Record;
-use handstamp_store::{Lookup, SaveOutcome, Store};
+use handstamp_store::{Lookup, Records, SaveOutcome};
 use handstamp_testkit::until;
 use tokio::time::sleep;
 
@@ -127,7 +127,7 @@ async fn assert_ended_in_time_without_messages(
     node: &ShardedNode,
     record: &Record,
 ) {
-    node.ears[1].close();
+    node.bus_faults[1].disconnect();
     end_in(&cluster.stores[1], record).await;
     sleep(MAX_STALENESS).await;
     assert_eq!(node.read(&record.key).await.unwrap(), Lookup::Ended);
@@ -145,7 +145,7 @@ async fn a_session_that_moved_is_cached_again_and_depends_on_where_it_lies_now()
         assert_eq!(node.lookup(&moved.key), None);
         assert_eq!(node.load(&moved.key).await.unwrap(), found("first"));
         // What is heard or not heard of the other shard does not matter to it any more.
-        node.ears[0].close();
+        node.bus_faults[0].disconnect();
     }
     sleep(MAX_STALENESS * 2).await;
     let calls = two.faults[1].calls();

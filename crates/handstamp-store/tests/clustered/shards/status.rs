@@ -48,7 +48,7 @@ async fn what_is_told_of_health_follows_the_shards() {
         let [one, other] = of_sessions;
         node.faults[shard].fail();
         node.until_status(&records, [true, false, true, one, other]).await;
-        node.ears[shard].close();
+        node.bus_faults[shard].disconnect();
         node.until_status(&records, [false, false, true, one, other]).await;
         node.faults[shard].work();
         node.until_status(&records, [false, true, true, true, true]).await;
@@ -58,7 +58,7 @@ async fn what_is_told_of_health_follows_the_shards() {
         cluster.layout.add(SHARDS[shard]);
         sleep(Duration::from_millis(1)).await;
         assert!(!node.clustered.is_subscribed(), "it is there again, and not heard");
-        node.ears[shard].open();
+        node.bus_faults[shard].work();
         node.until_status(&records, well).await;
     }
     node.faults.iter().for_each(Faults::fail);
@@ -93,12 +93,12 @@ async fn a_node_has_settled_when_it_knows_of_every_shard() {
     let cluster = ShardedCluster::new();
     for shard in [0, 1] {
         let node = cluster.begin("one", NodeSettings::default());
-        node.ears[shard].close();
+        node.bus_faults[shard].disconnect();
         assert!(
             timeout(MAX_STALENESS * 10, node.clustered.wait_until_ready()).await.is_err(),
             "one is not heard"
         );
-        node.ears[shard].open();
+        node.bus_faults[shard].work();
         timeout(MAX_STALENESS * 10, node.clustered.wait_until_ready()).await.expect("all are heard");
         let node = cluster.begin("two", NodeSettings::default());
         node.faults[shard].fail();

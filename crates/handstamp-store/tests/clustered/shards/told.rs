@@ -83,11 +83,11 @@ async fn what_ends_in_a_shard_while_another_takes_its_place_is_ended_there_too()
         let [ended, _] = node.create_two().await;
         cluster.copy_to_second(&ended).await;
         // Nothing is heard from the new one.
-        node.ears[1].refuse();
+        node.bus_faults[1].reject();
         until("it is noticed", async || !node.clustered.is_subscribed()).await;
         let mut held = node.faults[0].hold_next_delete();
         if reply_is_lost {
-            node.faults[0].lose_answers(1);
+            node.faults[0].lose_replies(1);
             node.faults[1].fail();
         }
         let (deleted, ()) = tokio::join!(node.end(&ended), async {
@@ -112,7 +112,7 @@ async fn what_has_ended_in_a_shard_that_is_gone_is_ended_in_the_one_in_its_place
     let node = cluster.node("one").await;
     let [ended, _] = node.create_two().await;
     cluster.copy_to_second(&ended).await;
-    node.ears[1].refuse();
+    node.bus_faults[1].reject();
     until("it is noticed", async || !node.clustered.is_subscribed()).await;
     assert!(node.end(&ended).await.unwrap());
     cluster.layout.give(&ended.key, SHARDS[1]);

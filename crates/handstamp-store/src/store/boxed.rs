@@ -1,26 +1,58 @@
-//! The contracts as trait objects, so that nothing above carries the store's type around. A call to a store is a
-//! network round trip; beside that its box costs nothing.
-
+use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use handstamp_core::id::SessionKey;
-use handstamp_core::record::{Entry, Revision};
-use handstamp_core::time::Timestamp;
-
+use crate::id::SessionKey;
+use crate::record::{Entry, Revision};
+use crate::time::Timestamp;
 use crate::{
-    Bus, BusError, CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Shards, Store, StoreError,
-    Stored, TombstoneOutcome, TouchOutcome,
+    Bytes, CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, ScanCursor, ScanPage, Shard,
+    Shards, Store, StoreError, StoreWrapper, Stored, TombstoneOutcome, Topology, TouchOutcome,
 };
 
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A boxed future. The call of a store is a network round trip; its box costs little in comparison.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// [`Store`], as a trait object.
-pub(super) trait ErasedStore: Send + Sync {
+/// A store whose type is chosen at run time. Clones are the same store.
+///
+/// ```
+/// use handstamp_store::{BoxStore, MemoryBus, MemoryStore, Topology};
+///
+/// let store = BoxStore::new(MemoryStore::new(MemoryBus::new()));
+/// assert_eq!(store.shards().current().len(), 1);
+/// ```
+#[derive(Clone)]
+pub struct BoxStore(Arc<dyn DynStore>);
+
+impl BoxStore {
+    /// Boxes a store.
+    #[must_use]
+    pub fn new(store: impl Store) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl StoreWrapper for BoxStore {
+    fn inner(&self) -> &dyn DynStore {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for BoxStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoxStore").finish_non_exhaustive()
+    }
+}
+
+/// The object-safe form of [`Store`], which every store has. For its methods, see [`Records`], [`Topology`] and [`Store`].
+#[expect(missing_docs, reason = "the documentation is that of the methods of the same names")]
+pub trait DynStore: Send + Sync + 'static {
     fn load<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
     fn load_from_replica<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Option<Stored>>;
+
+    fn reads_from_replicas(&self) -> bool;
 
     fn create<'a>(
         &'a self,
@@ -46,7 +78,7 @@ pub(super) trait ErasedStore: Send + Sync {
         &'a self,
         tombstone: &'a Entry,
         ttl: Duration,
-        spare: DeleteScope,
+        scope: DeleteScope,
         invalidation: Bytes,
     ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>>;
 
@@ -79,15 +111,25 @@ pub(super) trait ErasedStore: Send + Sync {
     fn time(&self, shard: Shard) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>>;
 
     fn close(&self) -> BoxFuture<'_, ()>;
+
+    fn scan<'a>(
+        &'a self,
+        shard: Shard,
+        cursor: &'a ScanCursor,
+    ) -> BoxFuture<'a, Result<ScanPage, StoreError>>;
 }
 
-impl<S: Store> ErasedStore for S {
+impl<S: Store> DynStore for S {
     fn load<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        Box::pin(Store::load(self, key))
+        Box::pin(Records::load(self, key))
     }
 
     fn load_from_replica<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Option<Stored>> {
-        Box::pin(Store::load_from_replica(self, key))
+        Box::pin(Records::load_from_replica(self, key))
+    }
+
+    fn reads_from_replicas(&self) -> bool {
+        Records::reads_from_replicas(self)
     }
 
     fn create<'a>(
@@ -95,7 +137,7 @@ impl<S: Store> ErasedStore for S {
         record: &'a Entry,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<CreateOutcome, StoreError>> {
-        Box::pin(Store::create(self, record, ttl))
+        Box::pin(Records::create(self, record, ttl))
     }
 
     fn save<'a>(
@@ -105,7 +147,7 @@ impl<S: Store> ErasedStore for S {
         ttl: Duration,
         invalidation: Bytes,
     ) -> BoxFuture<'a, Result<SaveOutcome, StoreError>> {
-        Box::pin(Store::save(self, record, replacing, ttl, invalidation))
+        Box::pin(Records::save(self, record, replacing, ttl, invalidation))
     }
 
     fn touch<'a>(
@@ -113,17 +155,17 @@ impl<S: Store> ErasedStore for S {
         key: &'a SessionKey,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<TouchOutcome, StoreError>> {
-        Box::pin(Store::touch(self, key, ttl))
+        Box::pin(Records::touch(self, key, ttl))
     }
 
     fn delete<'a>(
         &'a self,
         tombstone: &'a Entry,
         ttl: Duration,
-        spare: DeleteScope,
+        scope: DeleteScope,
         invalidation: Bytes,
     ) -> BoxFuture<'a, Result<DeleteOutcome, StoreError>> {
-        Box::pin(Store::delete(self, tombstone, ttl, spare, invalidation))
+        Box::pin(Records::delete(self, tombstone, ttl, scope, invalidation))
     }
 
     fn replace_with_tombstone<'a>(
@@ -133,7 +175,7 @@ impl<S: Store> ErasedStore for S {
         ttl: Duration,
         invalidation: Bytes,
     ) -> BoxFuture<'a, Result<TombstoneOutcome, StoreError>> {
-        Box::pin(Store::replace_with_tombstone(self, tombstone, replacing, ttl, invalidation))
+        Box::pin(Records::replace_with_tombstone(self, tombstone, replacing, ttl, invalidation))
     }
 
     fn keep_tombstone<'a>(
@@ -141,49 +183,46 @@ impl<S: Store> ErasedStore for S {
         tombstone: &'a Entry,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(Store::keep_tombstone(self, tombstone, ttl))
+        Box::pin(Records::keep_tombstone(self, tombstone, ttl))
     }
 
     fn report_forged(&self, key: &SessionKey) {
-        Store::report_forged(self, key);
+        Records::report_forged(self, key);
     }
 
     fn shards(&self) -> Shards {
-        Store::shards(self)
+        Topology::shards(self)
     }
 
     fn shard_of(&self, key: &SessionKey) -> Shard {
-        Store::shard_of(self, key)
+        Topology::shard_of(self, key)
     }
 
     fn server_of(&self, shard: Shard) -> Option<String> {
-        Store::server_of(self, shard)
+        Topology::server_of(self, shard)
     }
 
     fn ping_primary(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(Store::ping_primary(self, shard))
+        Box::pin(Topology::ping_primary(self, shard))
     }
 
     fn check_writes(&self, shard: Shard) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(Store::check_writes(self, shard))
+        Box::pin(Topology::check_writes(self, shard))
     }
 
     fn time(&self, shard: Shard) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        Box::pin(Store::time(self, shard))
+        Box::pin(Topology::time(self, shard))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(Store::close(self))
+        Box::pin(Topology::close(self))
     }
-}
 
-/// The sending half of a [`Bus`], as a trait object.
-pub(super) trait Publisher: Send + Sync {
-    fn publish(&self, shard: Shard, message: Bytes) -> BoxFuture<'_, Result<(), BusError>>;
-}
-
-impl<B: Bus> Publisher for B {
-    fn publish(&self, shard: Shard, message: Bytes) -> BoxFuture<'_, Result<(), BusError>> {
-        Box::pin(Bus::publish(self, shard, message))
+    fn scan<'a>(
+        &'a self,
+        shard: Shard,
+        cursor: &'a ScanCursor,
+    ) -> BoxFuture<'a, Result<ScanPage, StoreError>> {
+        Box::pin(Store::scan(self, shard, cursor))
     }
 }
