@@ -11,7 +11,7 @@ use crate::support::{Browser, reference_node, until};
 #[tokio::test]
 async fn three_nodes_in_one_process_share_their_sessions_with_nothing_installed() {
     // The nodes listen on the ports after the first.
-    let [port, first, second, third] = ReservedPort::in_a_row();
+    let [port, first, second, third] = ReservedPort::consecutive();
     let _process = Command::new(reference_node())
         .args(["--nodes", "3"])
         .env_clear()

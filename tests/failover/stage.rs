@@ -84,7 +84,7 @@ impl Stage {
             (Redis::Cluster(cluster), Fault::Kill) => cluster.kill(VICTIM),
             (Redis::Cluster(cluster), Fault::Freeze) => cluster.pause(VICTIM),
             (Redis::Cluster(cluster), Fault::Replica) => cluster.kill(REPLICA),
-            (Redis::Cluster(cluster), Fault::Silence) => cluster.proxy(VICTIM).silence(Direction::Both),
+            (Redis::Cluster(cluster), Fault::Silence) => cluster.proxy(VICTIM).block(Direction::Both),
             (Redis::Cluster(cluster), Fault::Graceful) => {
                 cluster.command(REPLICA, &["CLUSTER", "FAILOVER"]);
                 return Some(before);

@@ -300,13 +300,13 @@ impl Fault {
     /// Makes a network fail, if that is what is to fail.
     pub(crate) fn fail_link(&self, link: &Proxy) {
         match self.kind {
-            Kind::SilenceFromServer => link.silence(Direction::ToClient),
-            Kind::SilenceToServer => link.silence(Direction::ToServer),
-            Kind::Silence => link.silence(Direction::Both),
+            Kind::SilenceFromServer => link.block(Direction::ToClient),
+            Kind::SilenceToServer => link.block(Direction::ToServer),
+            Kind::Silence => link.block(Direction::Both),
             Kind::SlowLink => link.delay(self.delay),
             Kind::CutLink => {
-                link.refuse(true);
-                link.cut();
+                link.reject_connections(true);
+                link.disconnect();
             }
             _ => {}
         }
@@ -317,7 +317,7 @@ impl Fault {
         match self.kind {
             Kind::SilenceFromServer | Kind::SilenceToServer | Kind::Silence => link.resume(),
             Kind::SlowLink => link.delay(Duration::ZERO),
-            Kind::CutLink => link.refuse(false),
+            Kind::CutLink => link.reject_connections(false),
             _ => {}
         }
     }

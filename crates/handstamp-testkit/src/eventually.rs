@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// What `attempt` returns once it succeeds. It is called every few milliseconds at first, and less often later.
+/// Repeats `attempt` until it succeeds, every few milliseconds at first, and less often later.
 ///
 /// ```
 /// # use handstamp_testkit::{PATIENCE, eventually};
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 ///
 /// # Panics
 ///
-/// When that has not happened within `limit`, with `what` was waited for and the last error.
+/// When it has not succeeded within `limit`. The message contains `what` and the last error.
 #[track_caller]
 pub fn eventually<T, E: Debug>(
     what: &str,
@@ -39,12 +39,12 @@ pub(crate) async fn eventually_for<T, E: Debug>(
     let deadline = Instant::now() + limit;
     let mut pause = SHORTEST_PAUSE;
     loop {
-        // The last attempt begins after the deadline, however long this process did not run before it.
+        // The last attempt begins after the deadline, so that there is one even if this process was suspended until then.
         let is_last = Instant::now() >= deadline;
         match attempt().await {
             Ok(value) => return value,
             Err(error) if is_last => {
-                panic!("{caller}: waited {limit:?} in vain: {what}; the last attempt: {error:?}")
+                panic!("{caller}: timed out after {limit:?}: {what}; the last error: {error:?}")
             }
             Err(_) => sleep(pause).await,
         }
@@ -60,8 +60,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    #[should_panic(expected = "in vain: the impossible; the last attempt: \"no\"")]
-    async fn what_never_happens_is_named() {
+    #[should_panic(expected = "timed out after 10ms: the impossible; the last error: \"no\"")]
+    async fn the_panic_names_the_awaited_event() {
         eventually("the impossible", Duration::from_millis(10), async || Err::<(), _>("no")).await;
     }
 

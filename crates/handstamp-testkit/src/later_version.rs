@@ -3,8 +3,8 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// What nodes of a later version may write into the store and send over the bus, in the formats of `docs/formats.md`. It shares no code
-/// with the nodes of this version.
+/// Writes entries and messages as a later version may, in the formats of `docs/formats.md`. It shares no code with the nodes of this
+/// version.
 #[derive(Debug)]
 pub struct LaterVersion {
     namespace: Vec<u8>,
@@ -12,16 +12,16 @@ pub struct LaterVersion {
 }
 
 impl LaterVersion {
-    /// A field that this version does not know, and keeps.
+    /// A field that this version does not know, and has to preserve.
     pub const HARMLESS: u16 = 900;
-    /// A field that this version does not know, and must.
+    /// A critical field that this version does not know.
     pub const CRITICAL: u16 = 901 | 1 << 15;
 
-    /// A later version with this secret, of an even number of hexadecimal digits.
+    /// A later version with this secret in hexadecimal digits.
     ///
     /// # Panics
     ///
-    /// When the secret is something else.
+    /// When the secret is not hexadecimal.
     #[must_use]
     pub fn new(namespace: &str, secret: &str) -> Self {
         let digits = (0..secret.len()).step_by(2).map(|at| u8::from_str_radix(&secret[at..at + 2], 16));
@@ -36,7 +36,7 @@ impl LaterVersion {
     ///
     /// # Panics
     ///
-    /// When `entry` is neither in format 1.
+    /// When `entry` is not in format 1.
     #[must_use]
     pub fn with_flags(&self, key: &SessionKey, entry: &[u8], flags: u8) -> Vec<u8> {
         let (mut metadata, payload) = split(entry);
@@ -48,7 +48,7 @@ impl LaterVersion {
     ///
     /// # Panics
     ///
-    /// When `record` is no record in format 1.
+    /// When `record` is not a record in format 1.
     #[must_use]
     pub fn with_field(&self, key: &SessionKey, record: &[u8], field: u16, value: &[u8]) -> Vec<u8> {
         let (mut metadata, payload) = split(record);
@@ -92,7 +92,7 @@ impl LaterVersion {
     }
 }
 
-/// All that the first tag covers, and the payload of a record.
+/// Everything that the first tag covers, and the payload of a record.
 fn split(entry: &[u8]) -> (Vec<u8>, Option<&[u8]>) {
     let sections = number(&entry[OPEN_LEN..]) + number(&entry[OPEN_LEN + 4..]);
     let (metadata, rest) = entry.split_at(OPEN + sections);

@@ -1,9 +1,9 @@
-//! What the tests of all crates need: real servers and nodes that can be killed, a network that can fail, a clock to
-//! move by hand. Nothing here outlives its value, even when the test panics.
+//! Test support for all crates: real servers and nodes that can be killed, a network that can fail, a clock that tests advance.
+//! Everything ends when its value is dropped, even if the test panics.
 //!
-//! What cannot be had is a panic that says what to do, never a test that silently does nothing.
+//! A missing program is a panic that says how to install it, never a test that silently does nothing.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "this serves tests")]
+#![allow(clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod clock;
 mod cluster;

@@ -5,14 +5,14 @@ use parking_lot::Mutex;
 use tracing::Level;
 use tracing::subscriber::{DefaultGuard, set_default};
 
-/// What is logged on one thread, which in most tests is all. Clones are the same log.
+/// The captured log of one thread, which is enough for most tests. Clones share the log.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Keeps what is logged on this thread from now on, at every level, as long as the guard lives.
+    /// Captures the log of this thread at every level, until the guard is dropped.
     #[must_use]
-    pub fn listen() -> (Self, DefaultGuard) {
+    pub fn capture() -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -23,22 +23,22 @@ impl Log {
         (log, set_default(subscriber))
     }
 
-    /// Everything that has been logged so far and not been [taken](Self::take).
+    /// Everything captured so far, except for what was [taken](Self::take).
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock()).into_owned()
     }
 
-    /// The lines of a level that a crate has logged, by the name of the crate.
+    /// The lines of a level from the crate of this name.
     #[must_use]
-    pub fn lines(&self, level: Level, of_crate: &str) -> Vec<String> {
+    pub fn lines(&self, level: Level, crate_name: &str) -> Vec<String> {
         let level = format!(" {level} ");
         let text = self.text();
-        let lines = text.lines().filter(|line| line.contains(&level) && line.contains(of_crate));
+        let lines = text.lines().filter(|line| line.contains(&level) && line.contains(crate_name));
         lines.map(str::to_owned).collect()
     }
 
-    /// Empties the log.
+    /// Empties the log, and returns its content.
     #[must_use]
     pub fn take(&self) -> Vec<u8> {
         std::mem::take(&mut *self.0.lock())

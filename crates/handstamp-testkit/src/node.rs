@@ -12,7 +12,7 @@ use crate::PATIENCE;
 use crate::port::{PORT_IS_TAKEN, PORTS_TO_TRY, ReservedPort};
 use crate::process::Process;
 
-/// A program that serves HTTP on the port that the variable `PORT` says, as a process of its own.
+/// A process that serves HTTP on the port given in the variable `PORT`.
 #[derive(Debug)]
 pub struct NodeProcess {
     process: Process,
@@ -22,12 +22,11 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    /// Starts a program with these variables, `PORT` and `PATH`, and none else, and waits until `/health/live` answers
-    /// 200.
+    /// Starts a program with only these variables, `PORT` and `PATH`, and waits until `/health/live` returns 200.
     ///
     /// # Panics
     ///
-    /// When it does not within [`PATIENCE`]. The message has the output of the program.
+    /// When that takes longer than [`PATIENCE`]. The message contains the output of the program.
     pub async fn start<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         program: impl AsRef<Path>,
         variables: impl IntoIterator<Item = (K, V)>,
@@ -39,11 +38,11 @@ impl NodeProcess {
         }
     }
 
-    /// As [`start`](Self::start), for a program that may end by itself.
+    /// Like [`start`](Self::start), for a program that may end by itself.
     ///
     /// # Errors
     ///
-    /// When it ended by itself: how, and what it wrote.
+    /// When it has ended by itself: its exit status and its output.
     ///
     /// # Panics
     ///
@@ -60,16 +59,15 @@ impl NodeProcess {
             let port = ReservedPort::any();
             let process = launch(&program, &variables, port.number());
             let mut node = Self { process, program: program.clone(), variables: variables.clone(), port };
-            match node.serves().await {
+            match node.until_live().await {
                 Err((_, output)) if output.contains(PORT_IS_TAKEN) => {}
                 served => return served.map(|()| node),
             }
         }
-        panic!("{} found every port taken", program.display())
+        panic!("every port that was tried for {} is in use", program.display())
     }
 
-    /// Starts the program anew, with the same variables and on the same port; one that still runs is killed first.
-    /// What it wrote before is forgotten.
+    /// Restarts the program with the same variables and port. A running process is killed first; earlier output is discarded.
     ///
     /// # Panics
     ///
@@ -77,13 +75,13 @@ impl NodeProcess {
     pub async fn restart(&mut self) {
         self.kill();
         self.process = launch(&self.program, &self.variables, self.port());
-        if let Err((status, output)) = self.serves().await {
+        if let Err((status, output)) = self.until_live().await {
             panic!("{} ended with {status}:\n{output}", self.program.display());
         }
     }
 
-    /// Waits until it serves. If it ends before: how, and what it wrote.
-    async fn serves(&mut self) -> Result<(), (ExitStatus, String)> {
+    /// Waits until it is live. If it ends before, returns its exit status and its output.
+    async fn until_live(&mut self) -> Result<(), (ExitStatus, String)> {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_live().await {
             if let Some(status) = self.process.ended(Duration::ZERO).await {
@@ -91,7 +89,7 @@ impl NodeProcess {
             }
             assert!(
                 Instant::now() < deadline,
-                "{} did not serve within {PATIENCE:?}:\n{}",
+                "{} was not live within {PATIENCE:?}:\n{}",
                 self.program.display(),
                 self.output()
             );
@@ -100,38 +98,38 @@ impl NodeProcess {
         Ok(())
     }
 
-    /// The port that it serves on.
+    /// Its port.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// Where it serves, without a slash at the end.
+    /// Its URL, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port())
     }
 
-    /// Ends it at once, as a crash would (`SIGKILL`).
+    /// Kills it (`SIGKILL`).
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Asks it to end (`SIGTERM`), and returns how it did.
+    /// Sends `SIGTERM`, and waits for its exit status.
     ///
     /// # Panics
     ///
-    /// When it has not ended within `limit`, with what it wrote.
+    /// When it has not ended within `limit`. The message contains its output.
     pub async fn terminate(&mut self, limit: Duration) -> ExitStatus {
         self.process.terminate();
         self.end(limit).await
     }
 
-    /// Asks it to end as Ctrl-C does (`SIGINT`), and returns how it did.
+    /// Sends `SIGINT`, as Ctrl-C does, and waits for its exit status.
     ///
     /// # Panics
     ///
-    /// When it has not ended within `limit`, with what it wrote.
+    /// When it has not ended within `limit`. The message contains its output.
     pub async fn interrupt(&mut self, limit: Duration) -> ExitStatus {
         self.process.interrupt();
         self.end(limit).await
@@ -144,25 +142,25 @@ impl NodeProcess {
         }
     }
 
-    /// Makes it stand still (`SIGSTOP`).
+    /// Suspends it (`SIGSTOP`).
     pub fn pause(&self) {
         self.process.pause();
     }
 
-    /// Lets it go on (`SIGCONT`).
+    /// Resumes it (`SIGCONT`).
     pub fn resume(&self) {
         self.process.resume();
     }
 
-    /// What it wrote so far, to standard output and standard error.
+    /// Its standard output and standard error so far.
     #[must_use]
     pub fn output(&self) -> String {
         self.process.output()
     }
 
     async fn is_live(&self) -> bool {
-        let answer = timeout(REQUEST_LIMIT, status_line(self.port())).await;
-        answer.is_ok_and(|line| line.is_ok_and(|line| line.contains(" 200 ")))
+        let response = timeout(REQUEST_LIMIT, status_line(self.port())).await;
+        response.is_ok_and(|line| line.is_ok_and(|line| line.contains(" 200 ")))
     }
 }
 
@@ -178,17 +176,17 @@ fn launch(program: &Path, variables: &[(OsString, OsString)], port: u16) -> Proc
     Process::spawn(command).unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()))
 }
 
-/// The first line of the answer to `GET /health/live`.
+/// The status line of the response to `GET /health/live`.
 async fn status_line(port: u16) -> std::io::Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let request = format!("GET /health/live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    let answer = String::from_utf8_lossy(&answer);
-    Ok(answer.lines().next().unwrap_or_default().to_owned())
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await?;
+    let response = String::from_utf8_lossy(&response);
+    Ok(response.lines().next().unwrap_or_default().to_owned())
 }
 
-/// Then the request is made anew.
+/// After this time, the request is repeated.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);

@@ -1,4 +1,4 @@
-//! A look into a server that does not go through the code under test.
+//! Inspection of a server without the code under test.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -13,19 +13,19 @@ use tokio::task::spawn_blocking;
 
 use crate::{PATIENCE, RedisServer};
 
-/// Each of these makes a connection of its own, as the default user, and blocks until the answer is there: a fraction
-/// of a millisecond as a rule. They panic when the server refuses, or does not answer within [`PATIENCE`].
+/// Every method opens its own connection as the default user, and blocks until the reply arrives, usually for a fraction of a
+/// millisecond. It panics when the server returns an error, or does not reply within [`PATIENCE`].
 impl RedisServer {
-    /// The answer to a command.
+    /// The reply to a command.
     pub fn command(&self, parts: &[impl ToRedisArgs]) -> Value {
         self.query(parts)
     }
 
-    /// The answer to a command, or why there is none.
+    /// The reply to a command.
     ///
     /// # Errors
     ///
-    /// When the server refuses, or cannot be reached.
+    /// When the server returns an error, or cannot be reached.
     pub fn try_command(&self, parts: &[impl ToRedisArgs]) -> RedisResult<Value> {
         self.try_query(parts)
     }
@@ -37,18 +37,18 @@ impl RedisServer {
         keys
     }
 
-    /// The bytes under a key.
+    /// The value of a key.
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.query(&["GET", key])
     }
 
-    /// Puts bytes under a key.
+    /// Sets the value of a key.
     pub fn set(&self, key: &str, bytes: &[u8], ttl: Duration) {
         let millis = ttl.as_millis().to_string();
         self.command(&[b"SET", key.as_bytes(), bytes, b"PX", millis.as_bytes()]);
     }
 
-    /// How long a key has to live: `None` if it has no limit.
+    /// The time to live of a key; `None` if it does not expire.
     ///
     /// # Panics
     ///
@@ -59,18 +59,18 @@ impl RedisServer {
         u64::try_from(millis).ok().map(Duration::from_millis)
     }
 
-    /// Publishes a message. Returns how many clients it was sent to.
+    /// Publishes a message. Returns the number of receivers.
     pub fn publish(&self, channel: &str, message: &[u8]) -> usize {
         self.query(&[b"PUBLISH", channel.as_bytes(), message])
     }
 
-    /// How many clients of a type (`normal`, `pubsub`, ...) there are, this one not counted.
+    /// The number of clients of a type (`normal`, `pubsub`, ...), without this one.
     pub fn clients(&self, kind: &str) -> usize {
         let list: String = self.query(&["CLIENT", "LIST", "TYPE", kind]);
         list.lines().filter(|line| !line.contains("cmd=client")).count()
     }
 
-    /// The numbers of the clients whose name begins like this, in order. No two clients of a server share one.
+    /// The sorted ids of the clients whose name begins with `name`. Ids are unique on a server.
     pub fn clients_named(&self, name: &str) -> Vec<u64> {
         let list: String = self.query(&["CLIENT", "LIST"]);
         let field = |line: &str, field: &str| {
@@ -83,30 +83,30 @@ impl RedisServer {
         ids
     }
 
-    /// Cuts the connections of all clients of a type (`normal`, `pubsub`, ...) but this one. Returns their number.
+    /// Disconnects all clients of a type (`normal`, `pubsub`, ...) except this one. Returns their number.
     pub fn kill_clients(&self, kind: &str) -> usize {
         self.query(&["CLIENT", "KILL", "TYPE", kind])
     }
 
-    /// Starts counting commands anew.
+    /// Resets the command counters.
     pub fn reset_command_counts(&self) {
         self.command(&["CONFIG", "RESETSTAT"]);
     }
 
-    /// How often each command was called since the last reset, those within scripts included, those that clients
-    /// introduce themselves with not.
+    /// The number of calls of each command since the last reset: including commands in scripts, without those of a connection
+    /// handshake.
     pub fn command_counts(&self) -> BTreeMap<String, u64> {
         let info: String = self.query(&["INFO", "commandstats"]);
         info.lines()
             .filter_map(|line| {
                 let (name, stats) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
                 let calls = stats.split(',').next()?.parse().ok()?;
-                (!INTRODUCTION.contains(&name)).then(|| (name.to_owned(), calls))
+                (!HANDSHAKE.contains(&name)).then(|| (name.to_owned(), calls))
             })
             .collect()
     }
 
-    /// Logs the commands of clients from now on, at most 100,000 of them.
+    /// Starts to log the commands of clients, at most 100,000.
     pub fn log_commands(&self) {
         self.command(&["CONFIG", "SET", "slowlog-max-len", LOGGED_COMMANDS]);
         self.command(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
@@ -120,23 +120,23 @@ impl RedisServer {
         entries.into_iter().map(|(_, _, _, command, ..)| command.into_iter().map(text).collect()).collect()
     }
 
-    /// As [`try_command`](Self::try_command), while other tasks go on. This matters where the server, before it
-    /// answers, waits for somebody whom it reaches through this very process.
-    pub(crate) async fn try_command_aside(&self, parts: &[&str]) -> RedisResult<Value> {
+    /// Like [`try_command`](Self::try_command), without blocking other tasks. This is necessary if the server, before it replies,
+    /// waits for a connection that is proxied by this process.
+    pub(crate) async fn try_command_async(&self, parts: &[&str]) -> RedisResult<Value> {
         let (client, command) = (self.client()?, command_of(parts));
-        spawn_blocking(move || ask(client, command)).await.expect("the query does not panic")
+        spawn_blocking(move || query(client, command)).await.expect("the query does not panic")
     }
 
     pub(crate) fn try_query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> RedisResult<T> {
-        let answer = ask(self.client()?, command_of(parts))?;
-        Ok(redis::from_redis_value(answer)?)
+        let reply = query(self.client()?, command_of(parts))?;
+        Ok(redis::from_redis_value(reply)?)
     }
 
     fn query<T: FromRedisValue>(&self, parts: &[impl ToRedisArgs]) -> T {
-        self.try_query(parts).expect("the answer of the server")
+        self.try_query(parts).expect("the reply of the server")
     }
 
-    /// Through the Unix socket, which is open to us whatever the server asks of its other clients.
+    /// Through the Unix socket, which needs no TLS.
     fn client(&self) -> RedisResult<Client> {
         let user = RedisConnectionInfo::default().set_skip_set_lib_name();
         let user = match self.password() {
@@ -155,26 +155,26 @@ fn command_of(parts: &[impl ToRedisArgs]) -> Cmd {
     command
 }
 
-/// The socket has no time limit of its own. With one, a signal to this process makes reads fail, and a signal comes
-/// whenever a child process ends.
-fn ask(client: Client, command: Cmd) -> RedisResult<Value> {
+/// The time limit is not set on the socket, because reads with a limit fail when the process receives a signal, as it does whenever a
+/// child process ends.
+fn query(client: Client, command: Cmd) -> RedisResult<Value> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let answer = client.get_connection().and_then(|mut connection| command.query(&mut connection));
-        // The receiver is gone if the answer is late.
-        let _ = sender.send(answer);
+        let reply = client.get_connection().and_then(|mut connection| command.query(&mut connection));
+        // The receiver is gone if the reply is late.
+        let _ = sender.send(reply);
     });
-    let answer = receiver.recv_timeout(PATIENCE);
-    answer.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "the server did not answer in time"))))
+    let reply = receiver.recv_timeout(PATIENCE);
+    reply.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "the server did not reply in time"))))
 }
 
-/// Number, time, duration, command, address and name of the client.
+/// Id, time, duration, command, address and name of the client.
 type LogEntry = (u64, u64, u64, Vec<Vec<u8>>, String, String);
 
-/// More than any test makes.
+/// More commands than any test sends.
 const LOGGED_COMMANDS: &str = "100000";
 
-const INTRODUCTION: [&str; 8] =
+const HANDSHAKE: [&str; 8] =
     ["auth", "client|id", "client|setinfo", "client|setname", "config|resetstat", "hello", "info", "select"];
 
 #[cfg(test)]
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_sees_what_it_did() {
+    async fn writes_and_commands_are_observed() {
         let server = RedisServer::start().await;
         server.reset_command_counts();
         assert!(server.command_counts().is_empty(), "{:?}", server.command_counts());
@@ -195,9 +195,9 @@ mod tests {
         assert_eq!(server.time_to_live("a"), None);
         assert!(server.time_to_live("b") > Some(Duration::from_secs(50)));
         server.log_commands();
-        assert_eq!(server.publish("nobody", b"listens"), 0);
+        assert_eq!(server.publish("channel", b"message"), 0);
         assert!(
-            server.logged_commands().contains(&["PUBLISH", "nobody", "listens"].map(str::to_owned).to_vec())
+            server.logged_commands().contains(&["PUBLISH", "channel", "message"].map(str::to_owned).to_vec())
         );
         assert_eq!((server.clients("normal"), server.kill_clients("normal")), (0, 0));
     }

@@ -1,13 +1,12 @@
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
-/// A TCP port on loopback that no process listens on. No other test is given the same port as long as this value lives,
-/// not even in another process.
+/// A free TCP port on loopback, reserved for this value: no other test gets the same port, not even in another process.
 ///
-/// The reservation is the UDP port of the same number: the system gives it to one socket at a time, and takes it back
-/// when the process ends.
+/// The reservation is a UDP socket with the same port number, which the system gives to one socket at a time, and releases when the
+/// process ends.
 ///
-/// It is not from the range that the system takes the ports of outgoing connections from. A client that tries again
-/// and again to reach a server which is down would one day be given the server's own port, and connect to itself.
+/// The port is outside the range of ephemeral ports. Otherwise a client that keeps reconnecting to a stopped server could get the
+/// server's own port, and connect to itself.
 #[derive(Debug)]
 pub struct ReservedPort {
     number: u16,
@@ -19,20 +18,20 @@ impl ReservedPort {
     ///
     /// # Panics
     ///
-    /// When hundreds of ports in a row are taken.
+    /// When hundreds of attempts find ports in use.
     #[must_use]
     pub fn any() -> Self {
-        let [port] = Self::in_a_row();
+        let [port] = Self::consecutive();
         port
     }
 
-    /// Ports whose numbers follow each other.
+    /// Ports with consecutive numbers.
     ///
     /// # Panics
     ///
     /// As with [`any`](Self::any).
     #[must_use]
-    pub fn in_a_row<const N: usize>() -> [Self; N] {
+    pub fn consecutive<const N: usize>() -> [Self; N] {
         (0..ATTEMPTS)
             .find_map(|_| {
                 let ports: Option<Vec<_>> = (random_number()..).take(N).map(Self::reserve).collect();
@@ -49,18 +48,18 @@ impl ReservedPort {
 
     fn reserve(number: u16) -> Option<Self> {
         let reservation = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
-        // On all addresses, since some servers listen there.
+        // On all addresses, because some servers listen there.
         TcpListener::bind((Ipv4Addr::UNSPECIFIED, number)).ok()?;
         Some(Self { number, _reservation: reservation })
     }
 }
 
-/// The number of a TCP port on loopback that no process listens on at the moment. Another test may be given the same
-/// number: use a [`ReservedPort`] where that matters.
+/// The number of a TCP port on loopback that is free at the moment. Another test may get the same number; where that matters, use a
+/// [`ReservedPort`].
 ///
 /// # Panics
 ///
-/// When hundreds of ports in a row are taken.
+/// When hundreds of attempts find ports in use.
 #[must_use]
 pub fn free_port() -> u16 {
     ReservedPort::any().number()
@@ -71,9 +70,9 @@ fn random_number() -> u16 {
     LOWEST + u16::try_from(random % COUNT).unwrap_or_default()
 }
 
-/// How many ports are tried until a program finds one that is not taken.
+/// The number of ports to try until a program finds one that is free.
 pub(crate) const PORTS_TO_TRY: usize = 5;
-/// A part of the error of a program that finds its port taken.
+/// A part of the error message of a program whose port is in use.
 pub(crate) const PORT_IS_TAKEN: &str = "Address already in use";
 const ATTEMPTS: u32 = 500;
 const LOWEST: u16 = 12_000;
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_reserved_as_long_as_its_value_lives() {
+    fn a_port_is_reserved_until_its_value_is_dropped() {
         let port = ReservedPort::any();
         let number = port.number();
         assert!(ReservedPort::reserve(number).is_none());
@@ -103,8 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn ports_in_a_row_follow_each_other() {
-        let [one, two, three] = ReservedPort::in_a_row().map(|port| port.number());
+    fn consecutive_ports_have_consecutive_numbers() {
+        let [one, two, three] = ReservedPort::consecutive().map(|port| port.number());
         assert_eq!([two, three], [one + 1, one + 2]);
     }
 }

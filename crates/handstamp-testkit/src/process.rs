@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::time::{Instant, sleep};
 
-/// A child process that does not outlive this value, and whose output is kept.
+/// A child process with its captured output. It is killed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -25,34 +25,34 @@ impl Process {
         Ok(Self { child, output, readers: stdout.into_iter().chain(stderr).collect() })
     }
 
-    /// Ends it at once, and returns when it is gone.
+    /// Kills it, and waits for its end.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Asks it to end.
+    /// Sends `SIGTERM`.
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    /// Asks it to end, as Ctrl-C does.
+    /// Sends `SIGINT`, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         self.signal(Signal::INT);
     }
 
-    /// Makes it stand still, and returns when it does.
+    /// Suspends it, and waits until it is suspended.
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
         let _ = waitid(WaitId::Pid(Pid::from_child(&self.child)), WaitIdOptions::STOPPED);
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub(crate) fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// How it ended, and all of its output is there; or nothing, if that took longer than `limit`.
+    /// Waits until it has ended and all of its output is captured; `None` if that takes longer than `limit`.
     pub(crate) async fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
@@ -68,13 +68,13 @@ impl Process {
         }
     }
 
-    /// What it wrote so far, to both of its outputs.
+    /// Its standard output and standard error so far.
     pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&self.output.lock()).into_owned()
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("the process is there");
+        kill_process(Pid::from_child(&self.child), signal).expect("the process exists");
     }
 }
 

@@ -36,7 +36,7 @@ pub fn record() -> Record {
     }
 }
 
-/// The sealer of all records that are put into a store without a node. Its key is new in each process.
+/// The sealer for entries that tests put into a store without a node. Its key is random in each process.
 ///
 /// # Panics
 ///
@@ -50,7 +50,7 @@ pub fn sealer() -> &'static Sealer {
     &SEALER
 }
 
-/// A record as it is stored, under the seal of [`sealer`].
+/// The entry of a record, sealed by [`sealer`].
 ///
 /// # Panics
 ///
@@ -60,7 +60,7 @@ pub fn sealed(record: &Record) -> Entry {
     sealer().seal(record).expect("a subject of permitted length")
 }
 
-/// The record after the next save of what [`sealed`] has returned.
+/// The entry after the next save of a record that [`sealed`] returned.
 ///
 /// # Panics
 ///
@@ -71,7 +71,7 @@ pub fn resealed(record: &Entry) -> Entry {
     sealed(&Record { revision: record.revision.next().expect("random bytes"), ..record })
 }
 
-/// A tombstone in the place of `record`, new for each call.
+/// A tombstone that replaces `record`, different for each call.
 ///
 /// # Panics
 ///
@@ -86,7 +86,7 @@ pub fn tombstone(record: &Entry) -> Entry {
     })
 }
 
-/// What [`sealed`] was given.
+/// The record in an entry that [`sealed`] returned.
 ///
 /// # Panics
 ///

@@ -7,18 +7,18 @@ use handstamp_core::record::Entry;
 use handstamp_store::Stored;
 use parking_lot::Mutex;
 
-/// What a replica has that hears of nothing: just what it is given. Clones are the same.
+/// A replica without replication: it has only the entries that the test puts into it. Clones share the entries.
 #[derive(Clone, Debug, Default)]
 pub struct Replica(Arc<Mutex<HashMap<SessionKey, Entry>>>);
 
 impl Replica {
-    /// It has this record, in the place of any other of the session.
+    /// Inserts an entry, replacing that of the same session.
     pub fn put(&self, entry: Entry) {
         self.0.lock().insert(*entry.key(), entry);
     }
 
-    /// It has none of this session any more. Returns what it had.
-    #[expect(clippy::must_use_candidate, reason = "it is called for what it does, too")]
+    /// Removes and returns the entry of a session.
+    #[expect(clippy::must_use_candidate, reason = "it is also called for its effect")]
     pub fn take(&self, key: &SessionKey) -> Option<Entry> {
         self.0.lock().remove(key)
     }

@@ -33,8 +33,8 @@ impl Replication {
         self.0.get("master_port")?.parse().ok()
     }
 
-    /// Whether the server is a primary that sends its writes to the replica on this port. After a full synchronisation
-    /// that begins a little later than the replica reports its link as up.
+    /// Whether the server is a primary that sends its writes to the replica on this port. After a full synchronization, that starts
+    /// shortly after the replica reports its link as up.
     pub(crate) fn feeds(&self, port: u16) -> bool {
         let port = format!("port={port}");
         let replicas = self.0.iter().filter(|(name, _)| is_numbered(name, "slave"));
@@ -53,15 +53,14 @@ impl Replication {
     }
 }
 
-/// Waits until replicas have every write that their primaries had made when this was called. Returns the time of the
-/// call.
+/// Waits until replicas have every write that their primaries had executed at the time of the call. Returns that time.
 ///
-/// `WAIT` would not do: it concerns the writes of its own connection only.
+/// `WAIT` is not enough, because it covers only the writes of its own connection.
 pub(crate) async fn until_replicated(groups: &[(&RedisServer, Vec<&RedisServer>)]) -> Instant {
     let called = Instant::now();
     let mut missing = Vec::new();
     for (primary, replicas) in groups {
-        let written = offset_of(primary).unwrap_or_else(|error| panic!("a primary that answers: {error}"));
+        let written = offset_of(primary).unwrap_or_else(|error| panic!("the offset of a primary: {error}"));
         missing.extend(replicas.iter().map(|replica| (*replica, written)));
     }
     eventually("the replicas have the writes of their primaries", PATIENCE, async || {
@@ -78,7 +77,7 @@ pub(crate) async fn until_replicated(groups: &[(&RedisServer, Vec<&RedisServer>)
 }
 
 fn offset_of(server: &RedisServer) -> Result<u64, String> {
-    Replication::of(server)?.offset().ok_or_else(|| "the server tells no offset".to_owned())
+    Replication::of(server)?.offset().ok_or_else(|| "the server reports no offset".to_owned())
 }
 
 /// `slave0`, but not `slave_read_only`.

@@ -1,7 +1,6 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A secret as `openssl rand -hex 32` makes one, another with every call. Secrets that can be read in a repository are
-/// refused.
+/// A random secret, as from `openssl rand -hex 32`. Tests cannot use a constant, because published secrets are rejected.
 #[must_use]
 pub fn random_secret() -> String {
     let mut bytes = [0_u8; 32];
@@ -9,8 +8,8 @@ pub fn random_secret() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A secret that follows from `seed`: for tests to which it matters that two secrets have different key ids, which two
-/// random ones have 255 times of 256.
+/// A secret derived from `seed`, for tests that need two secrets with different key ids; of two random secrets, one pair in 256 has
+/// the same short key id.
 #[must_use]
 pub fn seeded_secret(seed: &str) -> String {
     (0..4_u8)

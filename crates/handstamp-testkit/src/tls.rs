@@ -7,9 +7,9 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
-/// What servers and their clients prove with who they are. The files are there as long as this value or a clone of it.
+/// Certificates for servers and clients, signed by a new certificate authority. They do not expire.
 ///
-/// All are signed by an authority that was made up for them, and never expire.
+/// The files exist until this value and its clones are dropped.
 #[derive(Clone, Debug)]
 pub struct Certificates(Arc<Inner>);
 
@@ -20,7 +20,7 @@ struct Inner {
 }
 
 impl Certificates {
-    /// The certificate of the authority, for clients to trust: PEM.
+    /// The certificate of the authority, as PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.0.ca_pem
@@ -32,13 +32,13 @@ impl Certificates {
         self.file("ca.crt")
     }
 
-    /// The file with a certificate for a client: PEM.
+    /// The file with a client certificate, as PEM.
     #[must_use]
     pub fn client_certificate(&self) -> PathBuf {
         self.file("client.crt")
     }
 
-    /// The file with the key to the certificate of the client: PEM.
+    /// The file with the key of the client certificate, as PEM.
     #[must_use]
     pub fn client_key(&self) -> PathBuf {
         self.file("client.key")
@@ -48,7 +48,7 @@ impl Certificates {
         let dir = tempfile::tempdir().expect("a directory for certificates");
         let (issuer, ca_pem) = authority();
         fs::write(dir.path().join("ca.crt"), &ca_pem).expect("write a certificate");
-        // A node of a cluster is a client, too.
+        // A node of a cluster is also a client of the others.
         let both = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         issue(&issuer, dir.path(), "server", &["localhost", "127.0.0.1"], &both);
         issue(&issuer, dir.path(), "client", &["client"], &both[1..]);

@@ -1,4 +1,4 @@
-//! The cluster: every promise of its documentation that a test of another crate builds on.
+//! The documented behaviour of `RedisCluster` that tests of other crates rely on.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
@@ -15,7 +15,7 @@ fn fill(cluster: &RedisCluster) -> Vec<String> {
     keys
 }
 
-/// Where a node sends those who ask it: how, to whom, and for which slot.
+/// The redirection that a node replies with: its code, address and slot.
 fn redirection(cluster: &RedisCluster, index: usize, parts: &[&str]) -> (String, String, u16) {
     let error = cluster.try_command(index, parts).expect_err("a redirection");
     let (address, slot) = error.redirect_node().unwrap_or_else(|| panic!("no redirection: {error}"));
@@ -26,12 +26,12 @@ fn moved(address: String, slot: u16) -> (String, String, u16) {
     ("MOVED".to_owned(), address, slot)
 }
 
-/// When a node has last heard from another, in milliseconds.
-fn heard_from(cluster: &RedisCluster, index: usize, other: usize) -> u64 {
+/// When a node has last received a message from another, in milliseconds.
+fn last_received(cluster: &RedisCluster, index: usize, other: usize) -> u64 {
     let view = cluster.command(index, &["CLUSTER", "NODES"]);
     let view: String = redis::from_redis_value(view).expect("the view of a node");
     let line = view.lines().find(|line| line.starts_with(cluster.id(other))).expect("a known node");
-    line.split(' ').nth(5).expect("when it was heard from").parse().expect("milliseconds")
+    line.split(' ').nth(5).expect("the time of the last message").parse().expect("milliseconds")
 }
 
 fn address(cluster: &RedisCluster, index: usize) -> String {
@@ -39,7 +39,7 @@ fn address(cluster: &RedisCluster, index: usize) -> String {
 }
 
 #[tokio::test]
-async fn keys_are_served_where_they_should_be() {
+async fn keys_are_served_by_the_primary_of_their_slot() {
     let cluster = RedisCluster::start().await;
     let keys = fill(&cluster);
     assert_eq!(cluster.keys(), keys);
@@ -58,7 +58,7 @@ async fn keys_are_served_where_they_should_be() {
 async fn until_replicated_waits_for_slow_replicas() {
     let options = ClusterOptions { behind_proxies: true, primaries: 1, ..ClusterOptions::default() };
     let cluster = RedisCluster::start_with(options).await;
-    // A replica follows its primary as a client does.
+    // A replica connects to its primary like a client.
     cluster.proxy(0).delay(Duration::from_millis(300));
     cluster.set("key", b"value", TTL);
     cluster.until_replicated().await;
@@ -66,7 +66,7 @@ async fn until_replicated_waits_for_slow_replicas() {
 }
 
 #[tokio::test]
-async fn a_replica_takes_over_from_a_primary_that_was_killed() {
+async fn a_replica_takes_over_from_a_killed_primary() {
     let mut cluster = RedisCluster::start().await;
     let keys = fill(&cluster);
     let old = cluster.primary_of(&keys[0]);
@@ -81,7 +81,7 @@ async fn a_replica_takes_over_from_a_primary_that_was_killed() {
 }
 
 #[tokio::test]
-async fn a_replica_takes_over_from_a_primary_that_stands_still() {
+async fn a_replica_takes_over_from_a_suspended_primary() {
     let mut cluster = RedisCluster::start().await;
     cluster.pause(1);
     assert_eq!(cluster.until_taken_over(1).await, 4);
@@ -91,7 +91,7 @@ async fn a_replica_takes_over_from_a_primary_that_stands_still() {
 }
 
 #[tokio::test]
-async fn a_replica_takes_over_when_it_is_told_to() {
+async fn a_replica_takes_over_in_a_manual_failover() {
     let cluster = RedisCluster::start().await;
     let keys = fill(&cluster);
     assert_eq!(cluster.fail_over(2).await, 5);
@@ -102,18 +102,18 @@ async fn a_replica_takes_over_when_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn a_slot_on_the_move_is_asked_for_and_then_has_moved() {
+async fn a_moving_slot_redirects_with_ask_and_then_moved() {
     let cluster = RedisCluster::start().await;
     let slot = cluster.slot_of("{tag}");
     let from = cluster.primary_of_slot(slot);
     let to = (from + 1) % 3;
     cluster.set("{tag}here", b"here", TTL);
     cluster.begin_move(slot, to).await;
-    let asked = ("ASK".to_owned(), address(&cluster, to), slot);
+    let ask = ("ASK".to_owned(), address(&cluster, to), slot);
     cluster.command(from, &["GET", "{tag}here"]);
-    assert_eq!(redirection(&cluster, from, &["GET", "{tag}there"]), asked);
+    assert_eq!(redirection(&cluster, from, &["GET", "{tag}there"]), ask);
     cluster.move_keys(slot, to).await;
-    assert_eq!(redirection(&cluster, from, &["GET", "{tag}here"]), asked);
+    assert_eq!(redirection(&cluster, from, &["GET", "{tag}here"]), ask);
     assert_eq!(redirection(&cluster, to, &["GET", "{tag}here"]), moved(address(&cluster, from), slot));
     cluster.end_move(slot, to).await;
     assert_eq!(redirection(&cluster, from, &["GET", "{tag}here"]), moved(address(&cluster, to), slot));
@@ -142,20 +142,20 @@ async fn a_cluster_grows_and_shrinks() {
 }
 
 #[tokio::test]
-async fn slots_move_at_once_where_the_server_knows_how() {
+async fn slots_move_atomically_if_the_server_supports_it() {
     let cluster = RedisCluster::start().await;
     let keys = fill(&cluster);
-    let knows = cluster.node(0).command(&["INFO", "server"]);
-    let knows = format!("{knows:?}").contains("valkey_version:9");
+    let info = cluster.node(0).command(&["INFO", "server"]);
+    let is_supported = format!("{info:?}").contains("valkey_version:9");
     let slots = 0..=5_460;
-    assert_eq!(cluster.move_slots_atomically(slots, 1).await, knows);
-    assert_eq!(cluster.primary_of_slot(5_460), usize::from(knows));
+    assert_eq!(cluster.move_slots_atomically(slots, 1).await, is_supported);
+    assert_eq!(cluster.primary_of_slot(5_460), usize::from(is_supported));
     assert_eq!(cluster.keys(), keys);
     cluster.until_ok().await;
 }
 
 #[tokio::test]
-async fn clients_come_through_the_proxies() {
+async fn clients_connect_through_the_proxies() {
     let node_timeout = Duration::from_secs(1);
     let options =
         ClusterOptions { behind_proxies: true, replicas_each: 0, node_timeout, ..ClusterOptions::default() };
@@ -167,17 +167,17 @@ async fn clients_come_through_the_proxies() {
     assert_ne!(cluster.proxy(primary).port(), cluster.node(primary).port());
     let through = moved(address(&cluster, primary), cluster.slot_of(key));
     assert_eq!(redirection(&cluster, other, &["GET", key]), through);
-    // The nodes do not invalidation: they go on hearing from each other.
-    cluster.proxy(primary).silence(Direction::Both);
-    let heard = heard_from(&cluster, other, primary);
-    let later = || Duration::from_millis(heard_from(&cluster, other, primary) - heard);
-    until("the silence lasts longer than nodes may be silent", async || later() > node_timeout).await;
+    // The nodes are not affected: the cluster bus is not proxied.
+    cluster.proxy(primary).block(Direction::Both);
+    let first = last_received(&cluster, other, primary);
+    let elapsed = || Duration::from_millis(last_received(&cluster, other, primary) - first);
+    until("the block lasts longer than the node timeout", async || elapsed() > node_timeout).await;
     cluster.until_ok().await;
     cluster.set(key, b"value", TTL);
 }
 
 #[tokio::test]
-async fn passwords_are_asked_for() {
+async fn the_password_is_required() {
     let options = ClusterOptions { password: Some("s3cret".to_owned()), ..ClusterOptions::default() };
     let cluster = RedisCluster::start_with(options).await;
     assert!(cluster.url().starts_with(&format!("redis-cluster://:s3cret@{}?node=", address(&cluster, 0))));
@@ -185,12 +185,12 @@ async fn passwords_are_asked_for() {
         redis::Client::open(format!("redis://{user}{}", address(&cluster, 0)))
             .and_then(|client| redis::cmd("PING").exec(&mut client.get_connection()?))
     };
-    assert_eq!(ping("").expect_err("a refusal").code(), Some("NOAUTH"));
-    ping(":s3cret@").expect("an answer");
+    assert_eq!(ping("").expect_err("an error reply").code(), Some("NOAUTH"));
+    ping(":s3cret@").expect("a reply");
 }
 
 #[tokio::test]
-async fn no_node_outlives_its_cluster() {
+async fn nodes_end_with_their_cluster() {
     let options = ClusterOptions { primaries: 1, replicas_each: 0, ..ClusterOptions::default() };
     let cluster = RedisCluster::start_with(options).await;
     let url = cluster.node(0).url();

@@ -1,4 +1,4 @@
-//! Nodes start, end, and say what they did.
+//! Nodes start, end, and report their output.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -10,8 +10,8 @@ const NODE: &str = env!("CARGO_BIN_EXE_tiny-node");
 #[tokio::test]
 async fn a_node_sees_only_its_own_variables() {
     let node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
-    // Output may arrive later than the first answer.
-    until("all output is there", async || node.output().contains("that is all")).await;
+    // Output may arrive later than the first response.
+    until("all output has arrived", async || node.output().contains("end of variables")).await;
     let output = node.output();
     let mut names: Vec<_> = output.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     names.sort_unstable();
@@ -21,7 +21,7 @@ async fn a_node_sees_only_its_own_variables() {
 }
 
 #[tokio::test]
-async fn a_node_ends_when_it_is_asked_to() {
+async fn a_node_ends_when_it_is_terminated() {
     let mut node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
     assert_eq!(node.terminate(PATIENCE).await.signal(), Some(15));
 }
@@ -35,14 +35,14 @@ async fn a_node_that_does_not_end_is_reported() {
 }
 
 #[tokio::test]
-async fn a_node_that_refuses_to_start_says_why() {
-    let (status, output) = NodeProcess::try_start(NODE, [("REFUSE", "yes")]).await.expect_err("a failure");
+async fn the_output_of_a_node_that_fails_to_start_is_returned() {
+    let (status, output) = NodeProcess::try_start(NODE, [("FAIL", "yes")]).await.expect_err("a failure");
     assert_eq!(status.code(), Some(1));
-    assert!(output.contains("refused to start"), "{output}");
+    assert!(output.contains("failed to start"), "{output}");
 }
 
 #[tokio::test]
-async fn a_node_comes_back_as_it_was() {
+async fn a_node_restarts_with_the_same_port_and_variables() {
     let mut node = NodeProcess::start(NODE, [("COLOUR", "red")]).await;
     let port = node.port();
     node.kill();
@@ -50,7 +50,7 @@ async fn a_node_comes_back_as_it_was() {
     node.restart().await;
     assert_eq!(node.port(), port);
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    until("it says what it sees", async || node.output().contains("COLOUR=red")).await;
+    until("the variables are printed", async || node.output().contains("COLOUR=red")).await;
 }
 
 #[tokio::test]

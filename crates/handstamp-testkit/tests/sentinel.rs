@@ -1,4 +1,4 @@
-//! The sentinels: every promise of their documentation that a test of another crate builds on.
+//! The documented behaviour of `RedisSentinel` that tests of other crates rely on.
 
 #![allow(clippy::expect_used, reason = "these are tests")]
 
@@ -9,7 +9,7 @@ use handstamp_testkit::{RedisSentinel, RedisServer, SentinelOptions, redis};
 const TTL: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_replica_is_promoted_when_the_primary_was_killed() {
+async fn a_replica_is_promoted_when_the_primary_is_killed() {
     let mut all = RedisSentinel::start().await;
     assert_eq!(all.primary(), 0);
     all.servers()[0].set("key", b"value", TTL);
@@ -26,7 +26,7 @@ async fn a_replica_is_promoted_when_the_primary_was_killed() {
 }
 
 #[tokio::test]
-async fn a_replica_is_promoted_when_the_primary_stands_still() {
+async fn a_replica_is_promoted_when_the_primary_is_suspended() {
     let mut all = RedisSentinel::start().await;
     all.kill_sentinel(0);
     all.pause(0);
@@ -34,12 +34,12 @@ async fn a_replica_is_promoted_when_the_primary_stands_still() {
     assert_ne!(new, 0);
     all.resume(0);
     all.restart_sentinel(0).await;
-    // On a busy machine another failover may follow: all that matters is that they agree in the end.
+    // On a busy machine another failover may follow, so the primary is not checked.
     all.until_ok().await;
 }
 
 #[tokio::test]
-async fn a_replica_is_promoted_on_demand_and_with_passwords() {
+async fn a_manual_failover_works_with_passwords() {
     let all = RedisSentinel::start_with(SentinelOptions {
         password: Some("s3cret".to_owned()),
         sentinel_password: Some("0ther".to_owned()),
@@ -59,8 +59,8 @@ async fn a_replica_is_promoted_on_demand_and_with_passwords() {
             .and_then(|client| redis::cmd("PING").exec(&mut client.get_connection()?))
     };
     for (server, password) in [(&all.servers()[0], "s3cret"), (&all.sentinels()[0], "0ther")] {
-        assert_eq!(ping("", server.port()).expect_err("a refusal").code(), Some("NOAUTH"));
-        ping(&format!(":{password}@"), server.port()).expect("an answer");
+        assert_eq!(ping("", server.port()).expect_err("an error reply").code(), Some("NOAUTH"));
+        ping(&format!(":{password}@"), server.port()).expect("a reply");
     }
     let new = all.fail_over().await;
     assert_ne!(new, 0);
@@ -69,7 +69,7 @@ async fn a_replica_is_promoted_on_demand_and_with_passwords() {
 }
 
 #[tokio::test]
-async fn nobody_outlives_the_value() {
+async fn servers_and_sentinels_end_with_their_value() {
     let all = RedisSentinel::start().await;
     let urls: Vec<_> = all.servers().iter().chain(all.sentinels()).map(RedisServer::url).collect();
     assert_eq!(urls.len(), 6);

@@ -51,7 +51,7 @@ impl One {
             Kind::KillNormalClients => self.try_command(&["CLIENT", "KILL", "TYPE", "normal"]),
             Kind::KillPubsubClients => self.try_command(&["CLIENT", "KILL", "TYPE", "pubsub"]),
             Kind::FullBuffers => {
-                proxy.silence(Direction::ToClient);
+                proxy.block(Direction::ToClient);
                 self.limit_buffers("pubsub 65536 65536 1");
                 let garbage = vec![b'x'; GARBAGE_LEN];
                 for _ in 0..GARBAGE_ROUNDS {

@@ -68,7 +68,7 @@ async fn k6_4_a_refused_connection_fails_commands_at_once_with_the_cause() {
 /// K6.4: the log says once why, and again when the cause is another one.
 #[tokio::test]
 async fn k6_4_the_log_names_each_cause_once() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let server = RedisServer::start().await;
     let attempts = || {
         let stats: String = from_redis_value(server.command(&["INFO", "stats"])).expect("a text");
@@ -104,7 +104,7 @@ async fn k6_4_the_log_names_each_cause_once() {
 /// K6.4: mistakes about a cluster are told at once, too.
 #[tokio::test]
 async fn k6_4_mistakes_about_a_cluster_are_named() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let server = RedisServer::start().await;
     let locked = RedisServer::start_with(ServerOptions {
         password: Some("right".to_owned()),

@@ -110,7 +110,7 @@ async fn a_network_that_went_silent_is_outlasted() {
         let proxy = Proxy::start(server.port()).await;
         let (store, _bus) = connected_by(hasty(&through(&proxy)));
         let record = created(&store).await;
-        proxy.silence(direction);
+        proxy.block(direction);
         until_known_to_be_silent(&store, &record).await;
         proxy.resume();
         until_loaded(&store, &record).await;
@@ -142,7 +142,7 @@ async fn k6_2_a_dead_connection_is_replaced() {
     let record = created(&store).await;
     for _ in 0..3 {
         let before = server.clients_named("handstamp:commands");
-        proxy.strand();
+        proxy.block_open_connections();
         until_loaded(&store, &record).await;
         let now = server.clients_named("handstamp:commands");
         assert!(now.last() > before.last(), "{before:?} {now:?}");
@@ -206,7 +206,7 @@ async fn k6_1_a_dead_connection_is_found_by_half_the_limit_of_a_write() {
     let url = through(&proxy);
     let (store, _bus) = connected_by(RedisConfig { save_timeout: Duration::from_secs(4), ..hasty(&url) });
     let record = created(&store).await;
-    proxy.strand();
+    proxy.block_open_connections();
     let error = at_once(store.touch(record.key(), TTL)).await.expect_err("nobody answers");
     // It would be a time-out if the limit had passed before.
     assert!(matches!(cause(&error), RedisError::Connection(_)), "{error:?}");

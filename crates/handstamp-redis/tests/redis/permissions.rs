@@ -152,7 +152,7 @@ async fn everything_else_is_denied() {
 /// K11: without `ROLE`, `INFO` says whether the server is a primary; the log says so once.
 #[tokio::test]
 async fn k11_without_permission_for_role_the_role_is_known_all_the_same() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let server = RedisServer::start().await;
     let fewer: Vec<_> = rules().into_iter().filter(|rule| rule != "+role").collect();
     permit(&server, &fewer);
@@ -174,7 +174,7 @@ async fn k11_without_permission_for_role_the_role_is_known_all_the_same() {
 /// K11: a server that says nothing of its role, and carries out commands.
 #[tokio::test]
 async fn k11_without_permission_for_role_and_info_the_server_counts_as_a_primary() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let server = RedisServer::start().await;
     let fewer: Vec<_> = rules().into_iter().filter(|rule| rule != "+role" && rule != "+info").collect();
     permit(&server, &fewer);
@@ -210,7 +210,7 @@ async fn k11_without_permission_for_names_connections_have_none() {
     let server = RedisServer::start().await;
     let fewer: Vec<_> = rules().into_iter().filter(|rule| rule != "+client|setname").collect();
     permit(&server, &fewer);
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let (store, bus) = connected_by(config(&server.url_as(USER, "password")));
     created(&store).await;
     bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");

@@ -108,7 +108,7 @@ async fn no_fence_passes_a_network_that_carries_nothing() {
     let (_store, bus) = connected_by(config(&through(&proxy)));
     for direction in [Direction::ToServer, Direction::ToClient] {
         let mut subscription = subscribed(&bus).await;
-        proxy.silence(direction);
+        proxy.block(direction);
         server.publish(channel().as_str(), b"message");
         let fence = subscription.fence();
         tokio::pin!(fence);

@@ -168,7 +168,7 @@ async fn k9_f10_messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
 /// K11: nothing told of a node whose secret differs from that of the others.
 #[tokio::test(start_paused = true)]
 async fn k11_a_node_with_another_secret_is_warned_of_once_a_minute() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let warnings = || {
@@ -322,7 +322,7 @@ async fn a_store_that_rejects_writes_is_not_healthy() {
 /// K11: a store that replies to all but writes.
 #[tokio::test(start_paused = true)]
 async fn k11_a_store_that_does_not_reply_to_writes_is_not_healthy() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     node.faults.hang_in_writes();

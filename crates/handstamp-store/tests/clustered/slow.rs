@@ -136,7 +136,7 @@ async fn k6_2_a_pending_proof_takes_trust_away_and_not_the_cache() {
 /// A subscription that ends as soon as it has begun, again and again, fills no log, and is not made anew at once.
 #[tokio::test(start_paused = true)]
 async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let quick = Duration::from_millis(1);
     let node = ending_node(quick, quick, Duration::from_millis(50), NodeSettings::default());
     until("some have ended", async || node.bus_faults.subscriptions() > 30).await;
@@ -155,7 +155,7 @@ async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
 /// One that lasted is a matter of its own.
 #[tokio::test(start_paused = true)]
 async fn k6_4_every_subscription_that_lasted_is_logged() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let quick = Duration::from_millis(1);
     let node = ending_node(quick, quick, Duration::from_secs(5), NodeSettings::default());
     until("some have ended", async || node.bus_faults.subscriptions() == 4).await;

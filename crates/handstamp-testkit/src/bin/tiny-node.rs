@@ -1,19 +1,19 @@
-//! The smallest program that passes for a node: what the tests of `NodeProcess` start.
+//! A minimal node, for the tests of `NodeProcess`.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 
-#[expect(clippy::print_stdout, reason = "that is what is looked for")]
+#[expect(clippy::print_stdout, reason = "the tests read the output")]
 fn main() -> io::Result<()> {
     let port = std::env::var("PORT").map_err(io::Error::other)?;
-    if std::env::var_os("REFUSE").is_some() {
-        return Err(io::Error::other("refused to start"));
+    if std::env::var_os("FAIL").is_some() {
+        return Err(io::Error::other("failed to start"));
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.parse().map_err(io::Error::other)?))?;
     for (name, value) in std::env::vars() {
         println!("{name}={value}");
     }
-    println!("that is all");
+    println!("end of variables");
     loop {
         let (mut stream, _) = listener.accept()?;
         let read = stream.read(&mut [0; 1024])?;

@@ -6,7 +6,7 @@ use super::node::Node;
 use super::{ClusterOptions, RedisCluster};
 use crate::Certificates;
 
-/// Starts the nodes and makes them a cluster, without any tool but the nodes' own commands.
+/// Starts the nodes and forms a cluster, using only the commands of the server.
 pub(super) async fn form(options: ClusterOptions) -> RedisCluster {
     let primaries = options.primaries;
     let count = primaries * (1 + options.replicas_each);
@@ -14,17 +14,17 @@ pub(super) async fn form(options: ClusterOptions) -> RedisCluster {
     let nodes = join_all((0..count).map(|_| Node::start(&options, certificates.as_ref()))).await;
     let cluster = RedisCluster { nodes, options, certificates };
     for (index, node) in cluster.nodes.iter().enumerate() {
-        // Each its own, so that they need not negotiate.
+        // Different epochs, so that the nodes need not resolve a conflict.
         node.server.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]);
-        // Until all know each other, they ask each other often, and none takes over from another.
-        node.configure(TALKATIVE, "yes");
+        // While the cluster forms, the nodes gossip often, and no failover happens.
+        node.configure(FORMING_NODE_TIMEOUT, "yes");
         if index < primaries {
             let [first, last] = [index, index + 1].map(|share| SLOTS * share / primaries);
             let (first, last) = (first.to_string(), (last - 1).to_string());
             node.server.command(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
         }
     }
-    cluster.introduce().await;
+    cluster.meet_all().await;
     for (index, node) in cluster.nodes.iter().enumerate().skip(primaries) {
         node.server.command(&["CLUSTER", "REPLICATE", cluster.id(index % primaries)]);
     }
@@ -33,7 +33,7 @@ pub(super) async fn form(options: ClusterOptions) -> RedisCluster {
     cluster
 }
 
-/// They ask each other twice within it.
-const TALKATIVE: Duration = Duration::from_millis(500);
-/// Of every cluster.
+/// Nodes ping each other twice within their timeout.
+const FORMING_NODE_TIMEOUT: Duration = Duration::from_millis(500);
+/// The number of hash slots of a cluster.
 pub(super) const SLOTS: usize = 16_384;

@@ -6,23 +6,23 @@ use super::RedisCluster;
 use super::node::Node;
 use crate::{PATIENCE, eventually};
 
-/// Nodes that come, go, and change their parts.
+/// Nodes that join, leave, and change their roles.
 impl RedisCluster {
-    /// Has a replica take over from its primary while both are well, as before maintenance. Returns the new primary.
+    /// A manual failover: a replica takes over from its running primary. Returns the new primary.
     ///
     /// # Panics
     ///
-    /// When the node has no replica that runs, or the cluster does not do it within [`PATIENCE`].
+    /// When the node has no running replica, or the failover takes longer than [`PATIENCE`].
     pub async fn fail_over(&self, index: usize) -> usize {
         let slot = self.slot_served_by(index).unwrap_or_else(|| panic!("node {index} serves no slot"));
         let replicas = self.replicas_of(index);
-        let new = *replicas.first().unwrap_or_else(|| panic!("node {index} has no replica that runs"));
-        let mut asked: Option<Instant> = None;
-        eventually("the replica takes over on demand", PATIENCE, async || {
+        let new = *replicas.first().unwrap_or_else(|| panic!("node {index} has no running replica"));
+        let mut started: Option<Instant> = None;
+        eventually("the manual failover completes", PATIENCE, async || {
             self.check_owner(&(slot..=slot), &|index| index == new).or_else(|not_yet| {
-                if asked.is_none_or(|asked| asked.elapsed() > GIVEN_UP_AFTER) {
+                if started.is_none_or(|started| started.elapsed() > GIVEN_UP_AFTER) {
                     self.try_command(new, &["CLUSTER", "FAILOVER"]).map_err(|error| error.to_string())?;
-                    asked = Some(Instant::now());
+                    started = Some(Instant::now());
                 }
                 Err(not_yet)
             })
@@ -34,26 +34,26 @@ impl RedisCluster {
     pub async fn add_primary(&mut self) -> usize {
         let new = Node::start(&self.options, self.certificates.as_ref()).await;
         self.nodes.push(new);
-        self.introduce().await;
+        self.meet_all().await;
         self.until_ok().await;
         self.nodes.len() - 1
     }
 
-    /// Has all others forget a node, and ends it. It must serve nothing any more, and nobody may follow it.
+    /// Removes a node from the cluster and kills it. It must serve no slots and have no replicas.
     ///
     /// # Panics
     ///
-    /// When another node does not agree.
+    /// When another node rejects the removal.
     pub async fn remove(&mut self, index: usize) {
         self.nodes[index].removed = true;
         let id = self.id(index);
         assert!(self.primaries().iter().all(|primary| *primary != index), "node {index} still serves slots");
         for (_, node) in self.running().filter(|(other, node)| *other != index && !node.removed) {
             match node.server.try_command(&["CLUSTER", "FORGET", id]) {
-                // Newer servers tell each other.
+                // Newer servers propagate the removal themselves.
                 Err(error) if error.to_string().contains("Unknown node") => {}
                 forgotten => {
-                    forgotten.expect("the other nodes agree");
+                    forgotten.expect("the other nodes forget the node");
                 }
             }
         }
@@ -62,5 +62,5 @@ impl RedisCluster {
     }
 }
 
-/// A replica that cannot take over within five seconds gives up.
+/// A replica gives up a failover after five seconds.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(6);

@@ -1,4 +1,4 @@
-//! A real Redis Cluster. One idea a file: how it is set up and started, who serves what, how slots and nodes move.
+//! A real Redis Cluster: options, start-up, topology, health, and how slots and nodes move.
 
 mod form;
 mod health;
@@ -14,10 +14,10 @@ use self::node::Node;
 pub use self::options::ClusterOptions;
 use crate::{Certificates, Proxy, RedisServer};
 
-/// A real Redis or Valkey cluster on loopback. Its nodes are named by their index, which never changes: the first are
-/// the primaries, and then come their replicas in the same order, before anything fails.
+/// A real Redis or Valkey cluster on loopback. Nodes are identified by their index, which never changes: initially the primaries
+/// come first, followed by their replicas in the same order.
 ///
-/// The program is that of [`RedisServer`]. It must be 7.0 or newer.
+/// It runs the same program as [`RedisServer`], which must be version 7.0 or newer.
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<Node>,
@@ -30,12 +30,12 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// When there is no server program, or the nodes do not get together in time.
+    /// When there is no server program, or the cluster does not form in time.
     pub async fn start() -> Self {
         Self::start_with(ClusterOptions::default()).await
     }
 
-    /// A cluster that is well: all slots are served, and all replicas have every write of their primaries.
+    /// A healthy cluster: all slots are served, and all replicas have every write of their primaries.
     ///
     /// # Panics
     ///
@@ -44,46 +44,46 @@ impl RedisCluster {
         form::form(options).await
     }
 
-    /// The URL that names every node that has not been removed.
+    /// The URL with all members.
     ///
     /// # Panics
     ///
-    /// When all have been removed.
+    /// When all nodes have been removed.
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.options.tls { "rediss" } else { "redis" };
         let password = self.options.password.as_ref().map(|word| format!(":{word}@")).unwrap_or_default();
         let seeds = self.seeds();
-        let (first, others) = seeds.split_first().expect("a node that is left");
+        let (first, others) = seeds.split_first().expect("a member");
         let others: Vec<_> = others.iter().map(|seed| format!("node={seed}")).collect();
         let separator = if others.is_empty() { "" } else { "?" };
         format!("{scheme}-cluster://{password}{first}{separator}{}", others.join("&"))
     }
 
-    /// The addresses that clients are told of, of all nodes that have not been removed.
+    /// The announced addresses of all members.
     #[must_use]
     pub fn seeds(&self) -> Vec<String> {
         self.members().map(|node| format!("127.0.0.1:{}", node.announced_port())).collect()
     }
 
-    /// How many nodes there ever were.
+    /// The number of nodes, including removed ones.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// The server of a node, to look into. To stop it, ask the cluster.
+    /// The server of a node, for inspection. To stop it, use the methods of the cluster.
     ///
     /// # Panics
     ///
-    /// When there is no such node, as all that take an index do.
+    /// When there is no such node, like all methods with an index.
     #[must_use]
     pub fn node(&self, index: usize) -> &RedisServer {
         &self.nodes[index].server
     }
 
-    /// The network between a node and its clients.
+    /// The proxy between a node and its clients.
     ///
     /// # Panics
     ///
@@ -93,41 +93,41 @@ impl RedisCluster {
         self.nodes[index].proxy.as_ref().expect("a cluster started with `behind_proxies`")
     }
 
-    /// What all speak TLS with.
+    /// The TLS certificates of the nodes.
     ///
     /// # Panics
     ///
-    /// When they do not speak TLS.
+    /// When the cluster does not use TLS.
     #[must_use]
     pub fn certificates(&self) -> &Certificates {
         self.certificates.as_ref().expect("started with `tls`")
     }
 
-    /// What the cluster calls a node.
+    /// The id of a node in the cluster.
     #[must_use]
     pub fn id(&self, index: usize) -> &str {
         &self.nodes[index].id
     }
 
-    /// Ends a node at once, as a crash would.
+    /// Kills a node (`SIGKILL`).
     pub fn kill(&mut self, index: usize) {
-        self.note_what_it_serves(index);
+        self.remember_slot(index);
         self.nodes[index].server.kill();
     }
 
-    /// Makes a node stand still, for clients and the other nodes alike.
+    /// Suspends a node (`SIGSTOP`): clients and the other nodes get no replies.
     pub fn pause(&mut self, index: usize) {
-        self.note_what_it_serves(index);
+        self.remember_slot(index);
         self.nodes[index].server.pause();
     }
 
-    /// Lets a node go on.
+    /// Resumes a suspended node.
     pub fn resume(&self, index: usize) {
         self.nodes[index].server.resume();
     }
 
-    /// Starts a node anew. It remembers the cluster, and soon learns what has happened meanwhile: a primary that
-    /// another took over from is a replica then. [`until_ok`](Self::until_ok) waits for that.
+    /// Restarts a node. It rejoins the cluster, as a replica if another node has taken over its slots; wait for that with
+    /// [`until_ok`](Self::until_ok).
     pub async fn restart(&mut self, index: usize) {
         self.nodes[index].server.restart().await;
     }
@@ -137,7 +137,7 @@ impl RedisCluster {
         self.nodes.iter().filter(|node| !node.removed)
     }
 
-    /// The nodes that answer.
+    /// The nodes that are neither killed nor suspended.
     fn running(&self) -> impl Iterator<Item = (usize, &Node)> {
         self.nodes.iter().enumerate().filter(|(_, node)| node.server.is_running())
     }

@@ -3,17 +3,17 @@ use std::time::Duration;
 use redis::RedisResult;
 
 use super::ClusterOptions;
-use super::view::View;
+use super::view::ClusterView;
 use crate::port::{PORTS_TO_TRY, ReservedPort};
 use crate::server::Setup;
 use crate::{Certificates, Proxy, RedisServer, ServerOptions};
 
-/// A server that is a node of a cluster, or is about to be one.
+/// A server in cluster mode.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) server: RedisServer,
     pub(super) proxy: Option<Proxy>,
-    /// What the cluster calls it.
+    /// Its id in the cluster.
     pub(super) id: String,
     bus_port: ReservedPort,
     /// Whether it has left the cluster for good.
@@ -38,18 +38,18 @@ impl Node {
         panic!("the node found every port taken")
     }
 
-    /// The port that clients are told of.
+    /// The port that is announced to clients.
     pub(super) fn announced_port(&self) -> u16 {
         self.proxy.as_ref().map_or(self.server.port(), Proxy::port)
     }
 
-    /// Introduces itself to the other. It may take more than one attempt: a handshake that lasts too long is given up.
+    /// Starts a handshake with another node. It may take more than one attempt, because a slow handshake is given up.
     pub(super) fn meet(&self, other: &Self) -> RedisResult<()> {
         let (port, bus_port) = (other.server.port().to_string(), other.bus_port.number().to_string());
         self.server.try_query(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus_port])
     }
 
-    /// How long others may be silent, and whether it must not take over from its primary.
+    /// Sets the node timeout, and whether the node must not take over from its primary.
     pub(super) fn configure(&self, node_timeout: Duration, no_failover: &str) {
         let node_timeout = node_timeout.as_millis().to_string();
         let settings = ["cluster-node-timeout", &node_timeout, "cluster-replica-no-failover", no_failover];
@@ -57,8 +57,8 @@ impl Node {
     }
 
     /// The cluster as this node sees it.
-    pub(super) fn view(&self) -> RedisResult<View> {
-        self.server.try_query(&["CLUSTER", "NODES"]).map(|nodes: String| View::parse(&nodes))
+    pub(super) fn view(&self) -> RedisResult<ClusterView> {
+        self.server.try_query(&["CLUSTER", "NODES"]).map(|nodes: String| ClusterView::parse(&nodes))
     }
 
     pub(super) fn info(&self, section: &[&str]) -> RedisResult<String> {
@@ -77,9 +77,9 @@ fn server_options(options: &ClusterOptions, bus_port: u16, announced: u16) -> Se
         ),
         ("cluster-node-timeout", options.node_timeout.as_millis().to_string()),
         ("cluster-require-full-coverage", "no".to_owned()),
-        // Who replicates whom is for the tests to say.
+        // The tests decide which primary a replica follows.
         ("cluster-allow-replica-migration", "no".to_owned()),
-        // What would make the tests wait.
+        // The defaults would make the tests wait.
         ("repl-diskless-sync-delay", "0".to_owned()),
         ("repl-ping-replica-period", "1".to_owned()),
     ];

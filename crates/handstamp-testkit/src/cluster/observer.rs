@@ -5,20 +5,20 @@ use redis::{RedisResult, ToRedisArgs, Value};
 
 use super::RedisCluster;
 
-/// As with a [`RedisServer`](crate::RedisServer): a look into the nodes, which does not go through the code under
-/// test. Nothing here follows a redirection.
-#[expect(clippy::must_use_candidate, reason = "some are called for what they do")]
+/// Inspection of the nodes without the code under test, as with a [`RedisServer`](crate::RedisServer). Redirections are not
+/// followed.
+#[expect(clippy::must_use_candidate, reason = "some are called for their effect")]
 impl RedisCluster {
-    /// The answer of a node to a command.
+    /// The reply of a node to a command.
     pub fn command(&self, index: usize, parts: &[impl ToRedisArgs]) -> Value {
         self.node(index).command(parts)
     }
 
-    /// The answer of a node to a command, or why there is none.
+    /// The reply of a node to a command.
     ///
     /// # Errors
     ///
-    /// When the node refuses or redirects, or cannot be reached.
+    /// When the node returns an error or a redirection, or cannot be reached.
     pub fn try_command(&self, index: usize, parts: &[impl ToRedisArgs]) -> RedisResult<Value> {
         self.node(index).try_command(parts)
     }
@@ -30,17 +30,17 @@ impl RedisCluster {
         keys.into_iter().collect()
     }
 
-    /// The bytes under a key.
+    /// The value of a key.
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.node(self.primary_of(key)).get(key)
     }
 
-    /// Puts bytes under a key.
+    /// Sets the value of a key.
     pub fn set(&self, key: &str, bytes: &[u8], ttl: Duration) {
         self.node(self.primary_of(key)).set(key, bytes, ttl);
     }
 
-    /// How long a key has to live: `None` if it has no limit.
+    /// The time to live of a key; `None` if it does not expire.
     pub fn time_to_live(&self, key: &str) -> Option<Duration> {
         self.node(self.primary_of(key)).time_to_live(key)
     }

@@ -1,28 +1,27 @@
 use std::time::Duration;
 
-/// How a [`RedisCluster`](super::RedisCluster) is set up. By default it has three primaries with one replica each,
-/// which keep nothing on disk and ask for no password.
+/// The options of a [`RedisCluster`](super::RedisCluster). Default: three primaries with one replica each, without persistence and
+/// without a password.
 #[derive(Clone, Debug)]
 pub struct ClusterOptions {
-    /// How many primaries share the slots evenly at first.
+    /// The number of primaries, which initially share the slots evenly.
     pub primaries: usize,
-    /// How many replicas each of them has.
+    /// The number of replicas of each primary.
     pub replicas_each: usize,
-    /// How long a node may be silent before the others hold it for failed: four seconds by default, which a node on a
-    /// busy machine is not.
+    /// After this time without a reply, a node counts as failed. Default: four seconds, which is enough on a busy machine.
     pub node_timeout: Duration,
-    /// The password of the default user, of the replicas too.
+    /// The password of the default user.
     pub password: Option<String>,
-    /// Whether the nodes write every change to disk at once, and have it again after a restart.
+    /// Whether the nodes persist every write immediately, so that it survives a restart.
     pub append_only: bool,
-    /// Whether clients reach each node through a [`Proxy`](crate::Proxy), which the node is announced with. The nodes
-    /// hear of each other's health on their own ways all the same. But a replica follows its primary as a client does.
+    /// Whether each node announces a [`Proxy`](crate::Proxy), through which clients connect. The cluster bus between the nodes is not
+    /// proxied, but replication is, because a replica connects like a client.
     pub behind_proxies: bool,
-    /// Whether all speak TLS, with each other too, and nothing else. See [`ServerOptions::tls`](crate::ServerOptions).
+    /// Whether all connections, also between nodes, use TLS only. See [`ServerOptions::tls`](crate::ServerOptions).
     pub tls: bool,
-    /// Whether they then ask their clients for a certificate, too.
+    /// Whether clients have to present a certificate.
     pub tls_client_certificates: bool,
-    /// Further arguments of every node, as on the command line.
+    /// Further command-line arguments of every node.
     pub args: Vec<String>,
 }
 

@@ -1,25 +1,25 @@
 use std::ops::RangeInclusive;
 
 use super::RedisCluster;
-use super::view::View;
+use super::view::ClusterView;
 
-/// Who serves what, as the nodes that answer see it.
+/// Roles and slots, as the running nodes report them.
 impl RedisCluster {
     /// The slot of a key.
     #[must_use]
     pub fn slot_of(&self, key: &str) -> u16 {
-        let (_, node) = self.running().next().expect("a node that answers");
+        let (_, node) = self.running().next().expect("a running node");
         node.server.try_query(&["CLUSTER", "KEYSLOT", key]).expect("the slot of a key")
     }
 
-    /// The primary of a slot. Where the nodes are not of one mind, the newest claim holds.
+    /// The primary of a slot. If the nodes disagree, the claim with the highest epoch wins.
     ///
     /// # Panics
     ///
-    /// When nobody is.
+    /// When no node serves the slot.
     #[must_use]
     pub fn primary_of_slot(&self, slot: u16) -> usize {
-        self.owner(slot).unwrap_or_else(|| panic!("nobody serves slot {slot}"))
+        self.owner(slot).unwrap_or_else(|| panic!("no node serves slot {slot}"))
     }
 
     /// The primary of a key.
@@ -36,18 +36,18 @@ impl RedisCluster {
         serving.map(|(index, _)| index).collect()
     }
 
-    /// The slots that a running node serves, as it sees it itself.
+    /// The slots of a running node, as it reports them itself.
     ///
     /// # Panics
     ///
-    /// When it does not answer.
+    /// When the node does not reply.
     #[must_use]
     pub fn slots_of(&self, index: usize) -> Vec<RangeInclusive<u16>> {
-        let view = self.nodes[index].view().expect("the view of a node that answers");
+        let view = self.nodes[index].view().expect("the view of a running node");
         view.myself().map(|me| me.slots.clone()).unwrap_or_default()
     }
 
-    /// The running nodes that follow this one.
+    /// The running replicas of a node.
     #[must_use]
     pub fn replicas_of(&self, index: usize) -> Vec<usize> {
         let id = self.id(index);
@@ -57,13 +57,13 @@ impl RedisCluster {
         following.map(|(index, _)| index).collect()
     }
 
-    pub(super) fn note_what_it_serves(&mut self, index: usize) {
+    pub(super) fn remember_slot(&mut self, index: usize) {
         if self.node(index).is_running() {
             self.nodes[index].served = self.a_slot_of(index);
         }
     }
 
-    /// A slot that a node serves. If it was stopped, one that it served then.
+    /// A slot that a node serves, or served when it was stopped.
     pub(super) fn slot_served_by(&self, index: usize) -> Option<u16> {
         self.a_slot_of(index).or(self.nodes[index].served)
     }
@@ -75,7 +75,7 @@ impl RedisCluster {
         slots.map(|range| *range.start()).find(|slot| self.owner(*slot) == Some(index))
     }
 
-    /// Who serves each of these slots.
+    /// The owner of each of these slots.
     pub(super) fn owners(&self, slots: RangeInclusive<u16>) -> Vec<(u16, usize)> {
         let views = self.views();
         slots.filter_map(|slot| Some((slot, self.owner_in(&views, slot)?))).collect()
@@ -85,12 +85,12 @@ impl RedisCluster {
         self.owner_in(&self.views(), slot)
     }
 
-    fn owner_in(&self, views: &[View], slot: u16) -> Option<usize> {
+    fn owner_in(&self, views: &[ClusterView], slot: u16) -> Option<usize> {
         let (_, id) = views.iter().filter_map(|view| view.owner(slot)).max_by_key(|(epoch, _)| *epoch)?;
         Some(self.index_of(id))
     }
 
-    fn views(&self) -> Vec<View> {
+    fn views(&self) -> Vec<ClusterView> {
         self.running().filter_map(|(_, node)| node.view().ok()).collect()
     }
 }

@@ -1,25 +1,25 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// The cluster as one of its nodes sees it: what `CLUSTER NODES` says.
+/// The cluster as one of its nodes reports it: the parsed reply to `CLUSTER NODES`.
 #[derive(Clone, Debug, Default)]
-pub(super) struct View {
-    nodes: BTreeMap<String, Seen>,
+pub(super) struct ClusterView {
+    nodes: BTreeMap<String, NodeInfo>,
     myself: String,
 }
 
-/// A node as one of the others sees it, or it itself.
+/// A node, as the reporting node sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct NodeInfo {
     flags: Vec<String>,
-    /// Whom it replicates.
+    /// The primary of a replica.
     pub(super) primary: Option<String>,
-    /// The greater, the newer is what it says of its slots.
+    /// The claim to a slot with the higher epoch is the newer one.
     epoch: u64,
     pub(super) slots: Vec<RangeInclusive<u16>>,
 }
 
-impl View {
+impl ClusterView {
     pub(super) fn parse(nodes: &str) -> Self {
         let mut view = Self::default();
         for (id, seen) in nodes.lines().filter_map(parse_line) {
@@ -31,16 +31,16 @@ impl View {
         view
     }
 
-    pub(super) fn node(&self, id: &str) -> Option<&Seen> {
+    pub(super) fn node(&self, id: &str) -> Option<&NodeInfo> {
         self.nodes.get(id)
     }
 
-    /// The node whose view this is.
-    pub(super) fn myself(&self) -> Option<&Seen> {
+    /// The reporting node.
+    pub(super) fn myself(&self) -> Option<&NodeInfo> {
         self.node(&self.myself)
     }
 
-    /// Who serves a slot, and since which epoch.
+    /// The epoch and the id of the owner of a slot.
     pub(super) fn owner(&self, slot: u16) -> Option<(u64, &str)> {
         let (id, seen) = self.nodes.iter().find(|(_, seen)| seen.serves(slot))?;
         Some((seen.epoch, id))
@@ -52,9 +52,9 @@ impl View {
     }
 }
 
-impl Seen {
-    /// Whether it can be talked with, as far as is known.
-    pub(super) fn is_well(&self) -> bool {
+impl NodeInfo {
+    /// Whether it is known to be reachable.
+    pub(super) fn is_healthy(&self) -> bool {
         !["fail", "fail?", "handshake", "noaddr"].into_iter().any(|flag| self.is(flag))
     }
 
@@ -68,14 +68,14 @@ impl Seen {
 }
 
 /// `<id> <address> <flags> <primary> <ping> <pong> <epoch> <link> <slots>...`
-fn parse_line(line: &str) -> Option<(String, Seen)> {
+fn parse_line(line: &str) -> Option<(String, NodeInfo)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (&[id, _, flags, primary, _, _, epoch, _], slots) = words.split_first_chunk()?;
-    let seen = Seen {
+    let seen = NodeInfo {
         flags: flags.split(',').map(str::to_owned).collect(),
         primary: (primary != "-").then(|| primary.to_owned()),
         epoch: epoch.parse().ok()?,
-        // Those in brackets are on the move. Who serves them is told without brackets.
+        // Slots in brackets are being moved; the line of their owner also contains them without brackets.
         slots: slots.iter().filter_map(|slots| parse_slots(slots)).collect(),
     };
     Some((id.to_owned(), seen))
@@ -96,14 +96,14 @@ mod tests {
         cc 127.0.0.1:5@6 slave aa 0 1 7 connected\n";
 
     #[test]
-    fn what_a_node_says_is_understood() {
-        let view = View::parse(NODES);
+    fn the_reply_of_a_node_is_parsed() {
+        let view = ClusterView::parse(NODES);
         assert_eq!(view.myself().unwrap().slots, [0..=99, 101..=101]);
         assert_eq!(
             [99, 100, 101].map(|slot| view.owner(slot)),
             [Some((7, "aa")), Some((8, "bb")), Some((7, "aa"))]
         );
-        assert_eq!(["aa", "bb", "cc"].map(|id| view.node(id).unwrap().is_well()), [true, false, true]);
+        assert_eq!(["aa", "bb", "cc"].map(|id| view.node(id).unwrap().is_healthy()), [true, false, true]);
         assert!(view.is_served_by(&(102..=16_383), "bb") && !view.is_served_by(&(101..=102), "bb"));
         assert_eq!(view.node("cc").unwrap().primary.as_deref(), Some("aa"));
         assert!(view.node("dd").is_none());

@@ -12,24 +12,24 @@ pub(super) async fn form(options: SentinelOptions) -> RedisSentinel {
     let replicas = join_all((0..REPLICAS).map(|_| RedisServer::start_as(&replica))).await;
     let servers = [primary].into_iter().chain(replicas).collect();
     let mut all = RedisSentinel { servers, sentinels: Vec::new(), options, certificates };
-    // A sentinel that finds no replicas at first does not look again for long.
-    all.until_followed(0).await;
+    // A sentinel that finds no replicas at first looks for them again only after a long time.
+    all.until_replicas_follow(0).await;
     let sentinel = sentinel(&all.options, &all.certificates, port);
     all.sentinels = join_all((0..SENTINELS).map(|_| RedisServer::start_as(&sentinel))).await;
-    all.sentinels.iter().for_each(hurry);
+    all.sentinels.iter().for_each(shorten_periods);
     all.until_ok().await;
     all
 }
 
-/// Has a sentinel look around and talk more often than every ten and two seconds, and do nothing for less than half a
-/// minute after it has stood still for two seconds itself, as on a busy machine.
-pub(super) fn hurry(sentinel: &RedisServer) {
+/// Shortens the periods of a sentinel: for `INFO` (default: 10 s), for announcements (2 s), and the pause after it was suspended for
+/// two seconds itself, as happens on a busy machine (30 s).
+pub(super) fn shorten_periods(sentinel: &RedisServer) {
     let periods = ["INFO-PERIOD", "500", "PUBLISH-PERIOD", "250", "TILT-PERIOD", "2000"];
     sentinel.command(&[&["SENTINEL", "DEBUG"][..], &periods].concat());
 }
 
 fn server(options: &SentinelOptions, certificates: &Option<Certificates>, primary: Option<u16>) -> Setup {
-    // In a file, since the sentinels have it rewritten, and it must hold after a restart.
+    // In a file, because the sentinels change these settings, and the changes have to survive a restart.
     let mut config = "repl-diskless-sync-delay 0\nrepl-ping-replica-period 1\n".to_owned();
     if let Some(password) = &options.password {
         config += &format!("masterauth {password}\n");

@@ -1,4 +1,4 @@
-//! A primary and its replicas, and the sentinels that watch them. One idea a file.
+//! A primary with replicas, monitored by sentinels.
 
 mod form;
 mod options;
@@ -7,10 +7,10 @@ mod watch;
 pub use self::options::SentinelOptions;
 use crate::{Certificates, RedisServer};
 
-/// Three real Redis or Valkey servers on loopback, one of which is the primary, and three sentinels, two of which must
-/// agree to promote another. All are named by their index, which never changes; server 0 is the first primary.
+/// Three real Redis or Valkey servers on loopback, one of them the primary, and three sentinels with a quorum of two. Servers and
+/// sentinels are identified by their index, which never changes; server 0 is the first primary.
 ///
-/// The program is that of [`RedisServer`]. It must be 7.0 or newer.
+/// It runs the same program as [`RedisServer`], which must be version 7.0 or newer.
 #[derive(Debug)]
 pub struct RedisSentinel {
     servers: Vec<RedisServer>,
@@ -20,16 +20,16 @@ pub struct RedisSentinel {
 }
 
 impl RedisSentinel {
-    /// Servers and sentinels that ask for no password.
+    /// Servers and sentinels without passwords.
     ///
     /// # Panics
     ///
-    /// When there is no server program, or they do not get together in time.
+    /// When there is no server program, or the servers and sentinels do not connect in time.
     pub async fn start() -> Self {
         Self::start_with(SentinelOptions::default()).await
     }
 
-    /// Servers and sentinels that know each other, and are well: all replicas have every write of the primary.
+    /// Healthy servers and sentinels: the sentinels know all others, and all replicas have every write of the primary.
     ///
     /// # Panics
     ///
@@ -38,7 +38,7 @@ impl RedisSentinel {
         form::form(options).await
     }
 
-    /// The URL that names every sentinel, with the passwords.
+    /// The URL with all sentinels and the passwords.
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.options.tls { "rediss" } else { "redis" };
@@ -56,61 +56,61 @@ impl RedisSentinel {
         self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port())).collect()
     }
 
-    /// What all speak TLS with.
+    /// The TLS certificates of the servers and sentinels.
     ///
     /// # Panics
     ///
-    /// When they do not speak TLS.
+    /// When they do not use TLS.
     #[must_use]
     pub fn certificates(&self) -> &Certificates {
         self.certificates.as_ref().expect("started with `tls`")
     }
 
-    /// The servers, to look into.
+    /// The servers, for inspection.
     #[must_use]
     pub fn servers(&self) -> &[RedisServer] {
         &self.servers
     }
 
-    /// The sentinels, to look into.
+    /// The sentinels, for inspection.
     #[must_use]
     pub fn sentinels(&self) -> &[RedisServer] {
         &self.sentinels
     }
 
-    /// Ends a server at once, as a crash would.
+    /// Kills a server (`SIGKILL`).
     pub fn kill(&mut self, index: usize) {
         self.servers[index].kill();
     }
 
-    /// Makes a server stand still.
+    /// Suspends a server (`SIGSTOP`).
     pub fn pause(&self, index: usize) {
         self.servers[index].pause();
     }
 
-    /// Lets a server go on. If another was promoted meanwhile, it takes itself for the primary until the sentinels
-    /// invalidation it.
+    /// Resumes a suspended server. If another server was promoted in the meantime, this one still acts as a primary until the
+    /// sentinels reconfigure it.
     pub fn resume(&self, index: usize) {
         self.servers[index].resume();
     }
 
-    /// Starts a server anew. If another was promoted meanwhile, it takes itself for the primary until the sentinels
-    /// invalidation it. [`until_ok`](Self::until_ok) waits for that.
+    /// Restarts a server. If another server was promoted in the meantime, this one still acts as a primary until the sentinels
+    /// reconfigure it; wait for that with [`until_ok`](Self::until_ok).
     pub async fn restart(&mut self, index: usize) {
         self.servers[index].restart().await;
     }
 
-    /// Ends a sentinel at once, as a crash would.
+    /// Kills a sentinel (`SIGKILL`).
     pub fn kill_sentinel(&mut self, index: usize) {
         self.sentinels[index].kill();
     }
 
-    /// Starts a sentinel anew. It remembers the others.
+    /// Restarts a sentinel. It still knows the others.
     pub async fn restart_sentinel(&mut self, index: usize) {
         self.sentinels[index].restart().await;
-        form::hurry(&self.sentinels[index]);
+        form::shorten_periods(&self.sentinels[index]);
     }
 }
 
-/// What the sentinels call the servers.
+/// The service name of the servers.
 const SERVICE: &str = "mymaster";

@@ -1,25 +1,24 @@
 use std::time::Duration;
 
-/// How a [`RedisSentinel`](super::RedisSentinel) is set up. By default nobody asks for a password, and nothing is kept
-/// on disk but the settings.
+/// The options of a [`RedisSentinel`](super::RedisSentinel). Default: no passwords and no persistence.
 #[derive(Clone, Debug)]
 pub struct SentinelOptions {
-    /// How long a server may be silent before a sentinel holds it for down: four seconds by default, which a server on
-    /// a busy machine is not.
+    /// After this time without a reply, a sentinel considers a server down. Default: four seconds, which is enough on a busy machine.
     pub down_after: Duration,
-    /// How long a failover may take before the sentinels try another: five seconds by default.
+    /// After this time, the sentinels give up a failover and start another one. Default: five seconds.
     pub failover_timeout: Duration,
     /// The password of the default user of the servers.
     pub password: Option<String>,
     /// The password of the sentinels.
     pub sentinel_password: Option<String>,
-    /// Whether the servers write every change to disk at once, and have it again after a restart.
+    /// Whether the servers persist every write immediately, so that it survives a restart.
     pub append_only: bool,
-    /// Whether all speak TLS, with each other too, and nothing else. See [`ServerOptions::tls`](crate::ServerOptions).
+    /// Whether all connections, also between servers and sentinels, use TLS only. See
+    /// [`ServerOptions::tls`](crate::ServerOptions).
     pub tls: bool,
-    /// Whether they then ask their clients for a certificate, too.
+    /// Whether clients have to present a certificate.
     pub tls_client_certificates: bool,
-    /// Further arguments of every server, as on the command line.
+    /// Further command-line arguments of every server.
     pub args: Vec<String>,
 }
 

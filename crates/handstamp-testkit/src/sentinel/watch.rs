@@ -7,37 +7,37 @@ use super::{RedisSentinel, SERVICE};
 use crate::replication::{self, Replication};
 use crate::{PATIENCE, RedisServer, eventually};
 
-/// Who is the primary, and what is waited for.
+/// The role of the servers, and waiting for changes.
 impl RedisSentinel {
-    /// The primary, as most of the running sentinels see it.
+    /// The primary, according to most of the running sentinels.
     ///
     /// # Panics
     ///
-    /// When no sentinel answers.
+    /// When no sentinel replies.
     #[must_use]
     pub fn primary(&self) -> usize {
-        self.try_primary().unwrap_or_else(|error| panic!("the sentinels name no primary: {error}"))
+        self.try_primary().unwrap_or_else(|error| panic!("the sentinels report no primary: {error}"))
     }
 
-    /// Has the sentinels promote a replica while all are well, as before maintenance. Returns which.
+    /// A manual failover: the sentinels promote a replica while the primary is running. Returns the new primary.
     ///
     /// # Panics
     ///
-    /// When they do not do so within [`PATIENCE`].
+    /// When that takes longer than [`PATIENCE`].
     pub async fn fail_over(&self) -> usize {
         let old = self.primary();
-        eventually("another server is promoted on demand", PATIENCE, async || {
+        eventually("the manual failover completes", PATIENCE, async || {
             let sentinel = running(&self.sentinels).next().ok_or("no sentinel runs")?;
-            // As long as it has not done so: an attempt may come to nothing.
+            // Repeated until a server is promoted, because an attempt may fail.
             if self.primary_for(sentinel)? == old {
-                told(sentinel.try_command(&["SENTINEL", "FAILOVER", SERVICE]))?;
+                checked(sentinel.try_command(&["SENTINEL", "FAILOVER", SERVICE]))?;
             }
             self.check_promoted(old)
         })
         .await
     }
 
-    /// Waits until another server is the primary, and all running sentinels know. Returns which.
+    /// Waits until another server is the primary, and all running sentinels agree. Returns its index.
     ///
     /// # Panics
     ///
@@ -46,14 +46,14 @@ impl RedisSentinel {
         eventually("another server is promoted", PATIENCE, async || self.check_promoted(old)).await
     }
 
-    /// Waits until all that run are well: the sentinels know each other and the replicas, and these follow the primary
-    /// and have all that it has.
+    /// Waits until the running sentinels know each other and the replicas, and the running replicas have every write of the
+    /// primary.
     ///
     /// # Panics
     ///
     /// When that takes longer than [`PATIENCE`].
     pub async fn until_ok(&self) {
-        let what = "the sentinels are content";
+        let what = "the sentinels and servers are healthy";
         eventually(what, PATIENCE, async || {
             let primary = self.try_primary()?;
             self.check_replicas(primary)?;
@@ -63,8 +63,8 @@ impl RedisSentinel {
         self.until_replicated().await;
     }
 
-    /// Waits until the running replicas have every write that the primary had made when this was called, so that a failure
-    /// of the primary loses later writes only. Returns the time of the call.
+    /// Waits until the running replicas have every write that the primary had executed at the time of the call, so that a failure
+    /// of the primary loses only later writes. Returns the time of the call.
     ///
     /// # Panics
     ///
@@ -73,9 +73,9 @@ impl RedisSentinel {
         self.until_replicated_from(self.primary()).await
     }
 
-    /// Before there are sentinels.
-    pub(super) async fn until_followed(&self, primary: usize) {
-        eventually("the replicas follow", PATIENCE, async || self.check_replicas(primary)).await;
+    /// Waits until the replicas are in sync. Works without sentinels.
+    pub(super) async fn until_replicas_follow(&self, primary: usize) {
+        eventually("the replicas follow the primary", PATIENCE, async || self.check_replicas(primary)).await;
         self.until_replicated_from(primary).await;
     }
 
@@ -98,11 +98,11 @@ impl RedisSentinel {
         let new = self.try_primary()?;
         for sentinel in running(&self.sentinels) {
             if new == old || self.primary_for(sentinel) != Ok(new) {
-                return Err(format!("server {new} is the primary, but not yet for all"));
+                return Err(format!("server {new} is the primary, but not for all sentinels yet"));
             }
         }
         if !self.servers[new].is_running() || !Replication::of(&self.servers[new])?.is_primary() {
-            return Err(format!("server {new} does not know yet"));
+            return Err(format!("server {new} does not act as the primary yet"));
         }
         Ok(new)
     }
@@ -111,15 +111,18 @@ impl RedisSentinel {
         let primary_port = self.servers[primary].port();
         let of_primary = Replication::of(&self.servers[primary])?;
         if !of_primary.is_primary() {
-            return Err(format!("server {primary} is no primary yet: {of_primary:?}"));
+            return Err(format!("server {primary} does not act as the primary yet: {of_primary:?}"));
         }
         for server in running(&self.servers).filter(|server| server.port() != primary_port) {
             let seen = Replication::of(server)?;
             if seen.primary_port() != Some(primary_port) || !seen.is_linked() {
-                return Err(format!("the replica {} is not well: {seen:?}", server.port()));
+                return Err(format!("the replica on port {} is not in sync: {seen:?}", server.port()));
             }
             if !of_primary.feeds(server.port()) {
-                return Err(format!("the primary does not feed {} yet: {of_primary:?}", server.port()));
+                return Err(format!(
+                    "the primary does not send its writes to port {} yet: {of_primary:?}",
+                    server.port()
+                ));
             }
         }
         Ok(())
@@ -128,25 +131,27 @@ impl RedisSentinel {
     fn check_sentinels(&self, primary: usize) -> Result<(), String> {
         let (others, primary_port) = ((self.sentinels.len() - 1).to_string(), self.servers[primary].port());
         for sentinel in running(&self.sentinels) {
-            told(sentinel.try_command(&["SENTINEL", "CKQUORUM", SERVICE]))?;
-            let seen: Fields = told(sentinel.try_query(&["SENTINEL", "MASTER", SERVICE]))?;
+            checked(sentinel.try_command(&["SENTINEL", "CKQUORUM", SERVICE]))?;
+            let seen: Fields = checked(sentinel.try_query(&["SENTINEL", "MASTER", SERVICE]))?;
             if self.primary_for(sentinel) != Ok(primary) || !has(&seen, "flags", "master") {
-                return Err(format!("a sentinel is of another mind about the primary: {seen:?}"));
+                return Err(format!("a sentinel reports another primary: {seen:?}"));
             }
             if !has(&seen, "num-other-sentinels", &others) {
-                return Err(format!("a sentinel does not know all others: {seen:?}"));
+                return Err(format!("a sentinel does not know all other sentinels: {seen:?}"));
             }
-            let replicas: Vec<Fields> = told(sentinel.try_query(&["SENTINEL", "REPLICAS", SERVICE]))?;
+            let replicas: Vec<Fields> = checked(sentinel.try_query(&["SENTINEL", "REPLICAS", SERVICE]))?;
             for server in running(&self.servers).filter(|server| server.port() != primary_port) {
                 let port = server.port().to_string();
-                let is_well = |replica: &Fields| {
+                let is_in_sync = |replica: &Fields| {
                     has(replica, "port", &port)
                         && has(replica, "flags", "slave")
                         && has(replica, "master-link-status", "ok")
                 };
-                if !replicas.iter().any(is_well) {
+                if !replicas.iter().any(is_in_sync) {
                     let seen = replicas.iter().find(|replica| has(replica, "port", &port));
-                    return Err(format!("a sentinel does not know the replica {port} to be well: {seen:?}"));
+                    return Err(format!(
+                        "a sentinel does not report the replica on port {port} as in sync: {seen:?}"
+                    ));
                 }
             }
         }
@@ -155,7 +160,7 @@ impl RedisSentinel {
 
     fn primary_for(&self, sentinel: &RedisServer) -> Result<usize, String> {
         let address = sentinel.try_query(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE]);
-        let (_, port): (String, u16) = told(address)?;
+        let (_, port): (String, u16) = checked(address)?;
         let index = self.servers.iter().position(|server| server.port() == port);
         index.ok_or_else(|| format!("no server has port {port}"))
     }
@@ -171,6 +176,6 @@ fn running(servers: &[RedisServer]) -> impl Iterator<Item = &RedisServer> {
     servers.iter().filter(|server| server.is_running())
 }
 
-fn told<T>(answer: RedisResult<T>) -> Result<T, String> {
-    answer.map_err(|error| error.to_string())
+fn checked<T>(reply: RedisResult<T>) -> Result<T, String> {
+    reply.map_err(|error| error.to_string())
 }

@@ -6,13 +6,13 @@ use super::{ServerOptions, program};
 use crate::Certificates;
 use crate::process::Process;
 
-/// What a server is started with, each time anew.
+/// Everything needed to start a server, and to restart it.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) options: ServerOptions,
-    /// What its file of settings says at first. The server may rewrite it.
+    /// The initial content of its configuration file, which the server may rewrite.
     pub(crate) config: Option<String>,
-    /// What it speaks TLS with, if it does.
+    /// Its TLS certificates, if it uses TLS.
     pub(crate) certificates: Option<Certificates>,
 }
 
@@ -24,18 +24,18 @@ impl Setup {
 
     pub(super) fn write_config(&self, dir: &Path) {
         if let Some(config) = &self.config {
-            fs::write(dir.join(CONFIG), config).expect("write the settings of the server");
+            fs::write(dir.join(CONFIG), config).expect("write the configuration of the server");
         }
     }
 }
 
 pub(super) fn launch(dir: &Path, port: u16, setup: &Setup) -> Process {
     let options = &setup.options;
-    let speaks_tls = setup.certificates.is_some() || options.args.iter().any(|arg| arg.starts_with("--tls"));
-    let program = program::choose(speaks_tls);
+    let uses_tls = setup.certificates.is_some() || options.args.iter().any(|arg| arg.starts_with("--tls"));
+    let program = program::choose(uses_tls);
     let mut command = Command::new(&program);
     if setup.config.is_some() {
-        // It must come first.
+        // The configuration file must be the first argument.
         command.arg(dir.join(CONFIG));
     }
     command
@@ -68,8 +68,7 @@ pub(super) fn launch(dir: &Path, port: u16, setup: &Setup) -> Process {
     command.args(&options.args);
     Process::spawn(command).unwrap_or_else(|error| {
         panic!(
-            "cannot run {}: {error}. Install it with `cargo xtask setup`, or name another program in \
-             {}",
+            "cannot run {}: {error}. Install it with `cargo xtask setup`, or set {} to another program",
             program.display(),
             program::VARIABLE
         )

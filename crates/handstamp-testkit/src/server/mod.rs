@@ -17,11 +17,11 @@ use crate::{Certificates, PATIENCE};
 
 /// A real Redis or Valkey server on a loopback port, with a directory of its own.
 ///
-/// The program is what the variable `HANDSTAMP_TEST_SERVER` says, or else `redis-server` from the path. See
-/// [`command`](Self::command) and its like for how to look into the server without the code under test.
+/// The program is the value of the variable `HANDSTAMP_TEST_SERVER`, or else `redis-server` from the path.
+/// [`command`](Self::command) and similar methods inspect the server without the code under test.
 #[derive(Debug)]
 pub struct RedisServer {
-    // Goes before the directory that it writes to.
+    // Dropped before the directory that it writes to.
     process: Process,
     dir: TempDir,
     port: ReservedPort,
@@ -30,16 +30,16 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// A server that keeps nothing on disk.
+    /// A server without persistence.
     ///
     /// # Panics
     ///
-    /// When there is no server program, or it does not answer in time.
+    /// When there is no server program, or it does not reply in time.
     pub async fn start() -> Self {
         Self::start_with(ServerOptions::default()).await
     }
 
-    /// A server.
+    /// A server with these options.
     ///
     /// # Panics
     ///
@@ -54,7 +54,7 @@ impl RedisServer {
                 return server;
             }
         }
-        panic!("the server found every port taken")
+        panic!("every port that was tried is in use")
     }
 
     /// The loopback port.
@@ -63,13 +63,13 @@ impl RedisServer {
         self.port.number()
     }
 
-    /// The path of the Unix socket that it listens on, too.
+    /// The path of the Unix socket that it also listens on.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         launch::socket(self.dir.path())
     }
 
-    /// The URL, with the password of the default user if there is one.
+    /// The URL, with the password of the default user if it has one.
     #[must_use]
     pub fn url(&self) -> String {
         let password = self.password().map(|password| format!(":{password}@"));
@@ -82,59 +82,59 @@ impl RedisServer {
         self.url_with(&format!("{user}:{password}@"))
     }
 
-    /// What the server speaks TLS with.
+    /// The TLS certificates of the server.
     ///
     /// # Panics
     ///
-    /// When it does not speak [TLS](ServerOptions::tls).
+    /// When it does not use [TLS](ServerOptions::tls).
     #[must_use]
     pub fn certificates(&self) -> &Certificates {
         self.setup.certificates.as_ref().expect("a server started with `tls`")
     }
 
-    /// Ends the server at once, as a crash would (`SIGKILL`).
+    /// Kills the server (`SIGKILL`).
     pub fn kill(&mut self) {
         self.running.store(false, Ordering::SeqCst);
         self.process.kill();
     }
 
-    /// Starts the server anew, on the same port and directory; one that still runs is killed first.
+    /// Restarts the server with the same port and directory. A running server is killed first.
     ///
     /// # Panics
     ///
-    /// When it does not answer in time.
+    /// When it does not reply in time.
     pub async fn restart(&mut self) {
         self.kill();
         self.process = launch::launch(self.dir.path(), self.port(), &self.setup);
-        assert!(self.answers().await, "a port of the server was taken in the meantime");
+        assert!(self.is_ready().await, "a port of the server was taken in the meantime");
         self.running.store(true, Ordering::SeqCst);
     }
 
-    /// Makes the server stand still (`SIGSTOP`): connections stay open, and nothing is answered.
+    /// Suspends the server (`SIGSTOP`): connections stay open, and there are no replies.
     pub fn pause(&self) {
         self.running.store(false, Ordering::SeqCst);
         self.process.pause();
     }
 
-    /// Lets the server go on (`SIGCONT`).
+    /// Resumes the server (`SIGCONT`).
     pub fn resume(&self) {
         self.process.resume();
         self.running.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the server is there to answer: neither killed nor paused.
+    /// Whether the server is neither killed nor suspended.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running.load(Ordering::SeqCst)
     }
 
-    /// A server on this port, or nothing if a port that it needs is taken.
+    /// A server on this port; `None` if a port that it needs is in use.
     pub(crate) async fn start_on(port: ReservedPort, setup: Setup) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a directory for the server");
         setup.write_config(dir.path());
         let process = launch::launch(dir.path(), port.number(), &setup);
         let mut server = Self { process, dir, port, setup, running: AtomicBool::new(true) };
-        server.answers().await.then_some(server)
+        server.is_ready().await.then_some(server)
     }
 
     fn url_with(&self, user: &str) -> String {
@@ -149,8 +149,8 @@ impl RedisServer {
         self.setup.options.password.as_deref()
     }
 
-    /// Waits until the server answers. Returns false if it cannot because its port is taken.
-    async fn answers(&mut self) -> bool {
+    /// Waits until the server replies. Returns false if its port is in use.
+    async fn is_ready(&mut self) -> bool {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if self.process.ended(Duration::ZERO).await.is_some() {
@@ -163,7 +163,7 @@ impl RedisServer {
             }
             assert!(
                 Instant::now() < deadline,
-                "the server did not answer within {PATIENCE:?}:\n{}",
+                "the server did not reply within {PATIENCE:?}:\n{}",
                 self.process.output()
             );
             sleep(PAUSE).await;
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_was_written_survives_a_crash_if_it_shall() {
+    async fn writes_survive_a_crash_with_append_only() {
         for append_only in [false, true] {
             let mut server =
                 RedisServer::start_with(ServerOptions { append_only, ..ServerOptions::default() }).await;
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_paused_server_answers_when_it_goes_on() {
+    async fn a_suspended_server_replies_after_it_is_resumed() {
         let server = RedisServer::start().await;
         server.pause();
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port())).expect("connect");
@@ -203,11 +203,11 @@ mod tests {
         assert!(stream.read(&mut [0; 7]).is_err());
         server.resume();
         stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        stream.read_exact(&mut [0; 7]).expect("an answer");
+        stream.read_exact(&mut [0; 7]).expect("a reply");
     }
 
     #[tokio::test]
-    async fn passwords_are_asked_for() {
+    async fn the_password_is_required() {
         let server = RedisServer::start_with(ServerOptions {
             password: Some("s3cret".to_owned()),
             ..ServerOptions::default()

@@ -63,7 +63,7 @@ async fn k5_4_a_node_that_begins_in_an_outage_judges_nothing_by_its_own_clock() 
 #[tokio::test(start_paused = true)]
 async fn k5_4_where_the_store_refuses_to_tell_the_time_all_goes_on() {
     for offset in [-DAY, 0, DAY] {
-        let (log, _guard) = Log::listen();
+        let (log, _guard) = Log::capture();
         let cluster = Cluster::new();
         let limits = config().session_timeout(10 * MINUTE).session_lifetime(60 * MINUTE);
         let right = cluster.node_with(limits.clone()).await;

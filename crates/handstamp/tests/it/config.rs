@@ -322,7 +322,7 @@ async fn k11_host_and_port_without_a_url_are_refused() {
 /// K11: Kubernetes sets these for services called redis and redis-node-1.
 #[tokio::test]
 async fn k11_the_variables_of_kubernetes_do_no_harm() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     start(&[
         ("REDIS_SERVICE_HOST", "10.0.0.1"),
         ("REDIS_SERVICE_PORT", "6379"),
@@ -341,7 +341,7 @@ async fn k11_the_variables_of_kubernetes_do_no_harm() {
 #[cfg(feature = "redis")]
 #[tokio::test]
 async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let vars = [
         ("REDIS_HOST", "10.77.0.1"),
         ("REDIS_PORT", "6379"),

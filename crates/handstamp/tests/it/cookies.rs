@@ -114,7 +114,7 @@ async fn k10_other_sites_can_be_allowed_to_send_the_cookie() {
 #[tokio::test]
 async fn k10_over_plain_http_the_cookie_stays_lax() {
     let node = Cluster::new().node_with(config().session_insecure_plain_http(true)).await;
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let layer = || SessionLayer::<User>::new(&node.sessions);
     for layer in [layer().same_site(SameSite::None), layer().partitioned()] {
         assert_eq!(attributes(&node, layer).await, "HttpOnly; SameSite=Lax; Path=/");

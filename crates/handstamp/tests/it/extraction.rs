@@ -26,7 +26,7 @@ async fn k11_f18_without_the_layer_the_log_says_what_is_missing() {
     struct Uncovered {}
     impl SessionData for Uncovered {}
 
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
     let node = Cluster::new().node().await;
     let app = Router::new()
         .route("/", get(async |_: Session<Uncovered>| ()))

@@ -11,7 +11,7 @@ use crate::support::{Cluster, Node, User, config, secret};
 
 #[tokio::test]
 async fn logs_messages_and_records_hold_no_credential() {
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
 
     let cluster = Cluster::new();
     let mut messages = cluster.bus.subscribe(handstamp_store::Shard::ONLY).await.unwrap();
@@ -92,7 +92,7 @@ async fn data_that_does_not_fit_is_not_quoted() {
     }
     impl handstamp::SessionData for Changed {}
 
-    let (log, _guard) = Log::listen();
+    let (log, _guard) = Log::capture();
 
     for encoding in [Encoding::MessagePack, Encoding::Json] {
         let cluster = Cluster::new();
