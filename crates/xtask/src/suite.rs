@@ -2,22 +2,22 @@ use crate::failure::Failure;
 use crate::setup;
 use crate::step::Step;
 
-/// A part of the tests that can be run by itself.
+/// A group of tests that can be run by itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
     server: Server,
-    /// Whether its tests start processes or servers, so that a busy machine may disturb them.
+    /// Whether its tests start processes or servers, so that a busy machine can disturb them.
     pub(crate) starts_servers: bool,
     command: &'static str,
 }
 
-/// What the tests of a suite start when they start a server.
+/// Which server the tests of a suite start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Server {
     /// The `redis-server` of the system.
     System,
-    /// The newest Valkey, which `setup` fetches.
+    /// The newest Valkey, which `setup` downloads.
     Newest,
 }
 
@@ -26,11 +26,11 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// When there is none, with the names of all.
+    /// An unknown name; the error lists the suites.
     pub(crate) fn named(name: &str) -> Result<Self, Failure> {
         SUITES.into_iter().find(|suite| suite.name == name).ok_or_else(|| {
             let names: Vec<_> = SUITES.iter().map(|suite| suite.name).collect();
-            Failure::Needed(format!("there is no suite `{name}`. The suites are: {}.", names.join(", ")))
+            Failure::Message(format!("there is no suite `{name}`. The suites are: {}.", names.join(", ")))
         })
     }
 
@@ -50,9 +50,9 @@ const fn suite(name: &'static str, command: &'static str) -> Suite {
     Suite { name, server: Server::System, starts_servers: true, command }
 }
 
-/// All of them, those that are quick first. They name targets of the whole workspace, and no packages: with the features of
-/// a package by itself, its dependencies would be built a second time.
-pub(crate) const SUITES: [Suite; 12] = [
+/// All suites, quick ones first. They name targets of the whole workspace and no packages: with the features of a single package,
+/// dependencies would be built a second time.
+pub(crate) const SUITES: [Suite; 13] = [
     Suite {
         starts_servers: false,
         ..suite(
@@ -61,6 +61,7 @@ pub(crate) const SUITES: [Suite; 12] = [
              --test clustered --test deployment --test documents",
         )
     },
+    Suite { starts_servers: false, ..suite("api", "cargo test --workspace --all-features --test api") },
     Suite { starts_servers: false, ..suite("doc", "cargo test --workspace --all-features --doc") },
     suite(
         "testkit",
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_name_is_answered_with_those_that_there_are() {
+    fn an_unknown_name_is_an_error_that_lists_the_suites() {
         assert_eq!(Suite::named("redis").unwrap().name, "redis");
         let failure = Suite::named("radis").unwrap_err().to_string();
         assert!(failure.starts_with("there is no suite `radis`. The suites are: unit, doc, "), "{failure}");
@@ -118,7 +119,7 @@ mod tests {
                 let is_target =
                     test.extension().is_some_and(|ending| ending == "rs") || test.join("main.rs").is_file();
                 let name = test.file_stem().unwrap().to_str().unwrap();
-                // Loom's interleavings are built apart.
+                // The loom tests have a build of their own.
                 if is_target && name != "interleavings" {
                     let flag = format!("--test {name}");
                     assert!(

@@ -1,13 +1,14 @@
 use std::time::Instant;
 
+use crate::checks::{checks, optional_checks};
 use crate::failure::Failure;
 use crate::setup;
 use crate::step::Step;
 use crate::suite::SUITES;
 use crate::took::Took;
 
-/// Everything that must hold before a change is taken in.
-#[expect(clippy::disallowed_methods, reason = "how long a run of the tests takes is told by a real clock")]
+/// Runs all checks and all tests, and stops at the first that fails.
+#[expect(clippy::disallowed_methods, reason = "measures real time")]
 pub(crate) fn test() -> Result<(), Failure> {
     let started = Instant::now();
     setup::run()?;
@@ -17,117 +18,69 @@ pub(crate) fn test() -> Result<(), Failure> {
     for suite in SUITES {
         suite.step().run()?;
     }
-    deny()?;
-    println!("\nxtask: every check and every test passed, in {}.", Took(started.elapsed()));
+    optional_checks()?;
+    println!("\nxtask: all checks and all tests passed, in {}.", Took(started.elapsed()));
     Ok(())
 }
 
-/// What a request costs beside bare Axum, loads and saves beside the same commands by themselves, one busy session beside
-/// many, and one way to carry invalidations beside the other.
-/// Base line and figure always come from the same run.
+/// Writes the listings of the public API, which the suite `api` compares with the code.
+pub(crate) fn api() -> Result<(), Failure> {
+    Step::new("cargo test --package xtask --test api").with_variable("HANDSTAMP_WRITE_API", "1").run()
+}
+
+/// Runs all benchmarks.
 pub(crate) fn bench() -> Result<(), Failure> {
     setup::run()?;
-    Step::new("cargo bench --package handstamp --bench cached_read").run()?;
-    Step::new("cargo bench --package handstamp --bench allocations").run()?;
-    Step::new("cargo bench --package handstamp --bench memory").run()?;
-    Step::new("cargo bench --package handstamp --bench read_back").run()?;
-    Step::new("cargo bench --package handstamp-core --bench seal").run()?;
-    Step::new("cargo bench --package handstamp --bench requests").run()?;
-    Step::new("cargo bench --package handstamp-redis --bench saves").run()?;
-    Step::new("cargo bench --package handstamp-redis --bench throughput").run()?;
-    Step::new("cargo bench --package handstamp-redis --bench transports").run()?;
-    Step::new("cargo bench --package handstamp --bench contention").run()
+    BENCHMARKS.iter().try_for_each(|(package, name)| {
+        Step::new(&format!("cargo bench --package {package} --bench {name}")).run()
+    })
 }
 
-/// Many sessions on three nodes, while everything around them fails: is every promise kept? `wishes` are arguments
-/// of the history checker.
-pub(crate) fn torture(wishes: &[&str]) -> Result<(), Failure> {
+/// Runs the history checker, with arguments of its own.
+pub(crate) fn torture(arguments: &[&str]) -> Result<(), Failure> {
     setup::run()?;
-    history_checker("--release", wishes).run()
+    tool("torture", arguments).run()
 }
 
-/// What a fault of Redis costs the sessions that it hits, and all others. `wishes` are arguments of the report.
-pub(crate) fn failover(wishes: &[&str]) -> Result<(), Failure> {
+/// Measures what faults of Redis cost, with arguments of the report.
+pub(crate) fn failover(arguments: &[&str]) -> Result<(), Failure> {
     setup::run()?;
-    failover_report(wishes).run()
+    tool("failover", arguments).run()
 }
 
-/// What a stall of Redis costs a fleet of nodes. `wishes` are arguments of the simulation.
-pub(crate) fn stalls(wishes: &[&str]) -> Result<(), Failure> {
+/// Measures what a stall of Redis costs a fleet of nodes, with arguments of the simulation.
+pub(crate) fn stalls(arguments: &[&str]) -> Result<(), Failure> {
     setup::run()?;
-    let wishes = wishes.join(" ");
-    Step::new(&format!("cargo run --release --package handstamp-tests --bin stalls -- {wishes}")).run()
+    tool("stalls", arguments).run()
 }
 
-/// Unoptimized, it would tell of itself.
-fn failover_report(wishes: &[&str]) -> Step {
-    let wishes = wishes.join(" ");
-    Step::new(&format!("cargo run --release --package handstamp-tests --bin failover -- {wishes}"))
+/// A program of the package of tests. An unoptimized build would dominate its figures.
+fn tool(name: &str, arguments: &[&str]) -> Step {
+    let arguments = arguments.join(" ");
+    Step::new(&format!("cargo run --release --package handstamp-tests --bin {name} -- {arguments}"))
 }
 
-fn history_checker(profile: &str, wishes: &[&str]) -> Step {
-    let wishes = wishes.join(" ");
-    Step::new(&format!("cargo run {profile} --package handstamp-tests --bin torture -- {wishes}"))
-}
-
-/// Quick ones first, so that a slip is told soon.
-fn checks() -> Vec<Step> {
-    vec![
-        Step::new("cargo fmt --all --check"),
-        Step::new("cargo clippy --workspace --all-targets --all-features -- -D warnings"),
-        // Without Redis: nobody should need it for the embedded store.
-        Step::new("cargo clippy --package handstamp --no-default-features -- -D warnings"),
-        Step::new("cargo doc --workspace --no-deps --all-features")
-            .with_variable("RUSTDOCFLAGS", "-D warnings"),
-        // The end-to-end tests start this program.
-        Step::new("cargo build --package cluster-node"),
-        // Other locks and atomics, so another build of the quiet room.
-        Step::new(
-            "cargo test --release --package handstamp-core --test interleavings --target-dir target/loom",
-        )
-        .with_variable("RUSTFLAGS", "--cfg loom"),
-    ]
-}
-
-/// What the dependencies may be. Only who has cargo-deny runs it here; for all others it is run in public.
-fn deny() -> Result<(), Failure> {
-    if !Step::new("cargo deny --version").succeeds() {
-        println!(
-            "\nxtask: cargo-deny is not installed, so the dependencies were not checked against deny.toml."
-        );
-        return Ok(());
-    }
-    Step::new("cargo deny --all-features check bans licenses sources").run()?;
-    if !Step::new("cargo deny fetch db").succeeds() {
-        println!("\nxtask: the advisory database cannot be reached, so the advisories were not checked.");
-        return Ok(());
-    }
-    Step::new("cargo deny --all-features check --disable-fetch advisories").run()
-}
+/// By package. Each measures its base line in the same run.
+const BENCHMARKS: [(&str, &str); 10] = [
+    ("handstamp", "cached_read"),
+    ("handstamp", "allocations"),
+    ("handstamp", "memory"),
+    ("handstamp", "read_back"),
+    ("handstamp-core", "seal"),
+    ("handstamp", "requests"),
+    ("handstamp-redis", "saves"),
+    ("handstamp-redis", "throughput"),
+    ("handstamp-redis", "transports"),
+    ("handstamp", "contention"),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_history_checker_is_told_what_is_wished_for() {
-        let step = history_checker("--release", &["--minutes", "20"]).to_string();
+    fn a_tool_gets_its_arguments() {
+        let step = tool("torture", &["--minutes", "20"]).to_string();
         assert_eq!(step, "cargo run --release --package handstamp-tests --bin torture -- --minutes 20");
-    }
-
-    #[test]
-    fn the_failover_report_is_told_what_is_wished_for() {
-        let step = failover_report(&["--faults", "kill"]).to_string();
-        assert_eq!(step, "cargo run --release --package handstamp-tests --bin failover -- --faults kill");
-    }
-
-    #[test]
-    fn warnings_are_errors_wherever_there_can_be_some() {
-        for step in checks() {
-            let step = step.to_string();
-            if step.contains("clippy") || step.contains("cargo doc") {
-                assert!(step.contains("-D warnings"), "{step}");
-            }
-        }
     }
 }

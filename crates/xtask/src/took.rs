@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// How long something took, in minutes and seconds.
+/// A duration, shown in minutes and seconds.
 pub(crate) struct Took(pub(crate) Duration);
 
 impl fmt::Display for Took {
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_taken_is_told_in_minutes_and_seconds() {
+    fn durations_are_shown_in_minutes_and_seconds() {
         assert_eq!(Took(Duration::from_millis(500)).to_string(), "0 min 0 s");
         assert_eq!(Took(Duration::from_secs(754)).to_string(), "12 min 34 s");
     }

@@ -1,6 +1,6 @@
 use crate::step::Step;
 
-/// A package manager that we can drive.
+/// A supported package manager.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Manager {
     Apk,
@@ -10,7 +10,7 @@ pub(super) enum Manager {
 }
 
 impl Manager {
-    /// The system's own before Homebrew, which may stand beside them.
+    /// Homebrew comes last, because it may be installed beside the manager of the system.
     pub(super) const ALL: [Self; 4] = [Self::AptGet, Self::Dnf, Self::Apk, Self::Brew];
 
     pub(super) const fn program(self) -> &'static str {
@@ -22,12 +22,12 @@ impl Manager {
         }
     }
 
-    /// Homebrew even refuses to be root.
+    /// Homebrew does not run as root.
     pub(super) const fn needs_root(self) -> bool {
         !matches!(self, Self::Brew)
     }
 
-    /// The packages that bring these programs.
+    /// The packages that contain these programs.
     pub(super) fn packages(self, programs: &[&'static str]) -> Vec<&'static str> {
         programs.iter().map(|program| self.package(program)).collect()
     }
@@ -37,9 +37,9 @@ impl Manager {
             (Self::Apk | Self::Brew, "redis-server") => "redis",
             (Self::Apk, "chromedriver") => "chromium-chromedriver",
             (Self::AptGet, "chromedriver") => "chromium-driver",
-            // Its Chromium is not signed.
+            // The Chromium of Homebrew is not signed.
             (Self::Brew, "chromium") => "google-chrome",
-            // By the file, since newer Fedoras have it from Valkey.
+            // By file name, because in newer Fedoras the package is Valkey.
             (Self::Dnf, "redis-server") => "/usr/bin/redis-server",
             _ => program,
         }
@@ -53,7 +53,7 @@ impl Manager {
             Self::Apk => vec![format!("{sudo}apk add {packages}")],
             Self::AptGet => vec![
                 format!("{sudo}apt-get update"),
-                // No questions, and no restart of services that are none of our business.
+                // Without questions, and without restarts of other services.
                 format!(
                     "{sudo}env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
                      apt-get install --yes --no-install-recommends {packages}"
@@ -66,18 +66,18 @@ impl Manager {
     }
 }
 
-/// With which right we install.
+/// How a package manager is run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Privilege {
-    /// We are root, or nobody needs to be.
-    Ours,
+    /// xtask runs as root, or the manager does not need it.
+    Direct,
     Sudo,
 }
 
 impl Privilege {
     pub(super) const fn prefix(self) -> &'static str {
         match self {
-            Self::Ours => "",
+            Self::Direct => "",
             Self::Sudo => "sudo ",
         }
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn debian_first_learns_of_what_is_new_and_then_asks_nothing() {
+    fn apt_updates_its_lists_and_asks_no_questions() {
         let [update, install] = lines(Manager::AptGet, &["nginx"]).try_into().unwrap();
         assert_eq!(update, "sudo apt-get update");
         assert!(

@@ -1,4 +1,4 @@
-//! What the tests need and cargo cannot bring.
+//! Installs the programs that the tests need.
 
 mod manager;
 mod services;
@@ -13,12 +13,12 @@ use crate::failure::Failure;
 use crate::programs;
 use crate::step::Step;
 
-/// Installs what the tests need and this machine has not, and says so first.
+/// Installs what is missing, and announces it first.
 pub(crate) fn run() -> Result<(), Failure> {
-    add_components()?;
+    add_toolchain_components()?;
     add_programs()?;
-    valkey::fetch()?;
-    println!("xtask: all that the tests need is installed.");
+    valkey::download_missing()?;
+    println!("xtask: everything that the tests need is installed.");
     Ok(())
 }
 
@@ -34,19 +34,19 @@ fn add_programs() -> Result<(), Failure> {
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Failure::Needed(format!("{} even now. {BY_HAND}", told(&missing))))
+        Err(Failure::Message(format!("{} after the installation. {BY_HAND}", are_missing(&missing))))
     }
 }
 
-/// The parts of the toolchain that a minimal installation leaves out.
-fn add_components() -> Result<(), Failure> {
+/// Adds the components of the toolchain that a minimal installation leaves out.
+fn add_toolchain_components() -> Result<(), Failure> {
     for (component, command) in [("rustfmt", "cargo fmt"), ("clippy", "cargo clippy")] {
         if Step::new(&format!("{command} --version")).succeeds() {
             continue;
         }
         if !programs::is_installed("rustup") {
-            return Err(Failure::Needed(format!(
-                "{component} is missing, and there is no rustup to add it. Please install it by hand."
+            return Err(Failure::Message(format!(
+                "{component} is missing, and rustup is not installed. Install {component} by hand."
             )));
         }
         println!("xtask: {component} is missing. Adding it to the toolchain.");
@@ -61,12 +61,12 @@ fn missing(is_installed: impl Fn(&str) -> bool) -> Vec<&'static str> {
     PROGRAMS.into_iter().filter(|program| !is_there(program)).collect()
 }
 
-/// What else serves as this program.
+/// Programs that can be used instead.
 fn other_names(program: &str) -> &'static [&'static str] {
     if program == "chromium" { &BROWSERS } else { &[] }
 }
 
-/// Who installs what is missing, and with which right.
+/// The package manager to use, and whether it needs `sudo`.
 fn choose(
     missing: &[&'static str],
     is_installed: impl Fn(&str) -> bool,
@@ -75,22 +75,22 @@ fn choose(
     let found = Manager::ALL.into_iter().find(|manager| is_installed(manager.program()));
     let Some(manager) = found else {
         let managers = Manager::ALL.map(Manager::program).join(", ");
-        return Err(Failure::Needed(format!(
-            "{}, and none of {managers} is here to help. {BY_HAND}",
-            told(missing)
+        return Err(Failure::Message(format!(
+            "{}, and none of {managers} is installed. {BY_HAND}",
+            are_missing(missing)
         )));
     };
     if is_root || !manager.needs_root() {
-        return Ok((manager, Privilege::Ours));
+        return Ok((manager, Privilege::Direct));
     }
     if is_installed("sudo") {
         return Ok((manager, Privilege::Sudo));
     }
-    let steps = manager.steps(&manager.packages(missing), Privilege::Ours);
+    let steps = manager.steps(&manager.packages(missing), Privilege::Direct);
     let lines: Vec<_> = steps.iter().map(ToString::to_string).collect();
-    Err(Failure::Needed(format!(
-        "{}, and only root can install. Please run as root: {}",
-        told(missing),
+    Err(Failure::Message(format!(
+        "{}, and installing takes root. Run as root: {}",
+        are_missing(missing),
         lines.join(" && ")
     )))
 }
@@ -107,15 +107,15 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
-fn told(missing: &[&str]) -> String {
+fn are_missing(missing: &[&str]) -> String {
     let verb = if missing.len() == 1 { "is" } else { "are" };
     format!("{} {verb} missing", missing.join(" and "))
 }
 
-/// What the tests start.
+/// The programs that the tests start.
 const PROGRAMS: [&str; 4] = ["redis-server", "nginx", "chromium", "chromedriver"];
 
-/// The names under which chromedriver looks for a browser besides.
+/// Other browsers that chromedriver finds.
 const BROWSERS: [&str; 4] = [
     "chromium-browser",
     "google-chrome",
@@ -123,7 +123,7 @@ const BROWSERS: [&str; 4] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-const BY_HAND: &str = "Please install by hand: Redis 7 or newer (or Valkey, with a `redis-server`), nginx 1.22 or newer, and \
+const BY_HAND: &str = "Install by hand: Redis 7 or newer (or Valkey, with a `redis-server`), nginx 1.22 or newer, and \
                        Chromium or Chrome with the chromedriver of its version.";
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_missing_is_installed() {
+    fn only_missing_programs_are_installed() {
         assert_eq!(missing(|_| true), [""; 0]);
         assert_eq!(missing(|program| program == "nginx"), ["redis-server", "chromium", "chromedriver"]);
         assert_eq!(missing(|program| program == "google-chrome"), ["redis-server", "nginx", "chromedriver"]);
@@ -139,25 +139,25 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_own_manager_comes_before_homebrew() {
-        let choice = |here: &[&str], is_root| choose(&PROGRAMS, |program| here.contains(&program), is_root);
-        assert_eq!(choice(&["apt-get", "brew", "sudo"], true).unwrap(), (Manager::AptGet, Privilege::Ours));
+    fn the_manager_of_the_system_is_preferred_to_homebrew() {
+        let choice = |installed: &[&str], is_root| choose(&PROGRAMS, |program| installed.contains(&program), is_root);
+        assert_eq!(choice(&["apt-get", "brew", "sudo"], true).unwrap(), (Manager::AptGet, Privilege::Direct));
         assert_eq!(choice(&["apk", "sudo"], false).unwrap(), (Manager::Apk, Privilege::Sudo));
-        assert_eq!(choice(&["brew", "sudo"], false).unwrap(), (Manager::Brew, Privilege::Ours));
+        assert_eq!(choice(&["brew", "sudo"], false).unwrap(), (Manager::Brew, Privilege::Direct));
     }
 
     #[test]
-    fn where_nothing_can_be_installed_we_say_what_to_do() {
-        let failure = |here: &[&str]| {
-            choose(&["nginx"], |program| here.contains(&program), false).unwrap_err().to_string()
+    fn an_error_says_what_to_install() {
+        let failure = |installed: &[&str]| {
+            choose(&["nginx"], |program| installed.contains(&program), false).unwrap_err().to_string()
         };
         assert_eq!(
             failure(&["dnf"]),
-            "nginx is missing, and only root can install. Please run as root: dnf install --assumeyes nginx"
+            "nginx is missing, and installing takes root. Run as root: dnf install --assumeyes nginx"
         );
         assert!(
             failure(&[])
-                .starts_with("nginx is missing, and none of apt-get, dnf, apk, brew is here to help. "),
+                .starts_with("nginx is missing, and none of apt-get, dnf, apk, brew is installed. "),
             "{}",
             failure(&[])
         );

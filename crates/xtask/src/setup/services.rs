@@ -4,11 +4,11 @@ use super::manager::{Manager, Privilege};
 use crate::failure::Failure;
 use crate::step::Step;
 
-/// The services of packages that are about to be installed.
+/// Keeps services from starting while their packages are installed.
 ///
-/// Debian starts a service as soon as it is installed, and at every boot from then on. The tests start servers of
-/// their own, so these services stay masked during the installation and disabled after it. Without a running
-/// systemd, as in a container, Debian starts none; and the other package managers never do.
+/// Debian starts a service as soon as it is installed, and at every boot. The tests start servers of their own, so
+/// these services stay masked during the installation and disabled after it. Without systemd, as in a container,
+/// Debian starts none; other package managers never do.
 #[derive(Debug)]
 pub(super) struct HeldServices {
     units: Vec<String>,
@@ -21,7 +21,7 @@ impl HeldServices {
         if manager == Manager::AptGet && Path::new("/run/systemd/system").is_dir() {
             let services = packages.iter().filter(|package| SERVICES.contains(package));
             units = services.map(|package| format!("{package}.service")).collect();
-            // A unit that is there already is somebody's, and may be running.
+            // An existing unit may be in use.
             units.retain(|unit| !Step::new(&format!("systemctl cat {unit}")).succeeds());
         }
         let held = Self { units, privilege };
@@ -46,5 +46,5 @@ impl HeldServices {
     }
 }
 
-/// The packages of Debian that bring one of the same name.
+/// Packages of Debian with a service of the same name.
 const SERVICES: [&str; 2] = ["redis-server", "nginx"];

@@ -1,11 +1,11 @@
 use crate::failure::Failure;
 use crate::suite::{SUITES, Suite};
 
-/// What to run how often.
+/// The arguments of `soak`.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Arguments {
     pub(super) runs: usize,
-    /// Whether two busy loops run meanwhile.
+    /// Whether two busy loops run at the same time.
     pub(super) busy: bool,
     pub(super) target: Target,
 }
@@ -13,7 +13,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Target {
     Suites(Vec<Suite>),
-    /// `cargo xtask test` in a clone of the last commit with nothing built.
+    /// `cargo xtask test` in a clean clone of the last commit.
     CleanClone,
 }
 
@@ -25,13 +25,13 @@ impl Arguments {
             match *word {
                 "--runs" => {
                     let runs = words.next().and_then(|runs| runs.parse().ok()).filter(|runs| *runs > 0);
-                    arguments.runs = runs.ok_or_else(|| needed("--runs takes a number from 1 on"))?;
+                    arguments.runs = runs.ok_or_else(|| invalid("--runs takes a number from 1"))?;
                 }
                 "--busy" => arguments.busy = true,
                 "clone" => arguments.target = Target::CleanClone,
                 name => match &mut arguments.target {
                     Target::Suites(suites) => suites.push(Suite::named(name)?),
-                    Target::CleanClone => return Err(needed("`clone` runs all suites: name no other")),
+                    Target::CleanClone => return Err(invalid("`clone` runs all suites and cannot be combined with others")),
                 },
             }
         }
@@ -44,8 +44,8 @@ impl Arguments {
     }
 }
 
-fn needed(text: &str) -> Failure {
-    Failure::Needed(format!("soak: {text}"))
+fn invalid(text: &str) -> Failure {
+    Failure::Message(format!("soak: {text}"))
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_arguments_are_rejected() {
         for words in
             [&["--runs", "0"][..], &["--runs", "many"], &["--runs"], &["no-such-suite"], &["clone", "e2e"]]
         {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// Threads that do nothing but take their share of the processors, until this is dropped.
+/// Threads that keep the processors busy until this is dropped.
 #[derive(Debug)]
 pub(super) struct BusyLoops(Arc<AtomicBool>);
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 use crate::step::{Step, WORKSPACE};
 
-/// The last commit in a folder of its own, with nothing built. The folder goes with the value.
+/// A clone of the last commit with nothing built. Its folder is removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct CleanClone(PathBuf);
 
@@ -16,9 +16,9 @@ impl CleanClone {
         Ok(Self(folder))
     }
 
-    /// The README's test command there.
+    /// The test command of the README, in the clone.
     pub(super) fn test(&self) -> Step {
-        // A shared target directory would not be clean.
+        // A shared target directory would contain builds.
         Step::new("cargo xtask test").in_folder(&self.0).without_variable("CARGO_TARGET_DIR")
     }
 }

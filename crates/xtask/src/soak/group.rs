@@ -1,23 +1,23 @@
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// A process and its descendants. None of them outlives this value, nor this process, however that ends.
+/// A process and its descendants. None of them outlives this value or xtask, however that ends.
 #[derive(Debug)]
 pub(super) struct Group {
     leader: Child,
-    /// Waits for the end of its input, and then kills the group.
-    leash: Child,
+    /// A shell that kills the group when its input ends.
+    watchdog: Child,
 }
 
 impl Group {
     /// Starts the process, with pipes for its output.
     pub(super) fn start(mut command: Command) -> io::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut leader = apart(&mut command).spawn()?;
-        let mut leash = Command::new("sh");
-        leash.args(["-c", LEASH, "leash", &leader.id().to_string()]).stdin(Stdio::piped());
-        match apart(&mut leash).spawn() {
-            Ok(leash) => Ok(Self { leader, leash }),
+        let mut leader = in_own_group(&mut command).spawn()?;
+        let mut watchdog = Command::new("sh");
+        watchdog.args(["-c", WATCHDOG, "watchdog", &leader.id().to_string()]).stdin(Stdio::piped());
+        match in_own_group(&mut watchdog).spawn() {
+            Ok(watchdog) => Ok(Self { leader, watchdog }),
             Err(error) => {
                 let _ = leader.kill();
                 let _ = leader.wait();
@@ -26,15 +26,15 @@ impl Group {
         }
     }
 
-    /// The process that was started first.
+    /// The first process of the group.
     pub(super) const fn leader(&mut self) -> &mut Child {
         &mut self.leader
     }
 
-    /// Kills all processes that are left. Returns the exit status of the leader.
+    /// Kills the remaining processes. Returns the exit status of the leader.
     pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
-        drop(self.leash.stdin.take());
-        self.leash.wait()?;
+        drop(self.watchdog.stdin.take());
+        self.watchdog.wait()?;
         self.leader.wait()
     }
 }
@@ -45,19 +45,19 @@ impl Drop for Group {
     }
 }
 
-/// Makes the command the leader of a group of its own, which a signal to ours does not reach.
+/// Gives the command a process group of its own, which signals to xtask do not reach.
 #[cfg(unix)]
-fn apart(command: &mut Command) -> &mut Command {
+fn in_own_group(command: &mut Command) -> &mut Command {
     std::os::unix::process::CommandExt::process_group(command, 0)
 }
 
 #[cfg(not(unix))]
-fn apart(command: &mut Command) -> &mut Command {
+fn in_own_group(command: &mut Command) -> &mut Command {
     command
 }
 
-/// `kill` fails when no process is left.
-const LEASH: &str = r#"read -r nothing; kill -s KILL -- "-$1" 2>/dev/null"#;
+/// The error of `kill` is discarded: there may be no process left.
+const WATCHDOG: &str = r#"read -r nothing; kill -s KILL -- "-$1" 2>/dev/null"#;
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_process_started_ends_with_its_group() {
+    fn descendants_end_with_their_group() {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 600 & echo started"]);
         let mut group = Group::start(command).unwrap();
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(&started, b"started\n");
         assert!(group.leader().wait().unwrap().success());
         group.end().unwrap();
-        // The pipe does not end as long as the descendant lives.
+        // The pipe ends with the last process that holds it.
         assert_eq!(stdout.read(&mut started).unwrap(), 0);
     }
 

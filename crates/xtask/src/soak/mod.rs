@@ -1,4 +1,4 @@
-//! Runs suites again and again, beside busy loops if asked, and counts which tests fail how often.
+//! Runs suites repeatedly, and counts how often each test fails.
 
 mod arguments;
 mod busy;
@@ -19,12 +19,12 @@ use crate::failure::Failure;
 use crate::setup;
 use crate::step::Step;
 
-/// Runs the suites that the arguments name, and prints which tests failed how often. A run that does not end is killed,
-/// with all processes that it started.
+/// Runs the suites that the arguments name, and prints how often each test failed. A run that does not end is killed with
+/// all processes that it started.
 ///
 /// # Errors
 ///
-/// When any test failed in any run.
+/// At least one test failed in at least one run.
 pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
     let Arguments { runs, busy, target } = Arguments::parse(words)?;
     setup::run()?;
@@ -32,11 +32,11 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
     let mut report = Report::default();
     match target {
         Target::Suites(suites) => {
-            // So that the figures are of the tests and not of the compiler.
+            // Built first, so that the times are those of the tests.
             Step::new("cargo build --package cluster-node").run()?;
             Step::new("cargo test --workspace --all-features --no-run").run()?;
             for suite in suites {
-                let step = &suite.step().on_every_failure();
+                let step = &suite.step().without_fail_fast();
                 for number in 1..=runs {
                     report.add(Run { suite: suite.name, number, runs, step, limit: SUITE_LIMIT }.run()?);
                 }
@@ -54,11 +54,11 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
     println!("\n{report}");
     if report.failed() {
         let text = format!("some runs failed: their logs are in {}", run::FOLDER);
-        return Err(Failure::Needed(text));
+        return Err(Failure::Message(text));
     }
     Ok(())
 }
 
-/// Many times as long as the longest of them takes.
+/// Much longer than the longest suite takes.
 const SUITE_LIMIT: Duration = Duration::from_secs(30 * 60);
 const CLONE_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);

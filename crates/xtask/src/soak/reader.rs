@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 pub(super) struct Reader {
     failed_tests: BTreeSet<String>,
     /// Other failures, described in brackets.
-    signs: BTreeSet<String>,
+    other_failures: BTreeSet<String>,
     /// Tests that have been running for more than a minute.
     slow_tests: BTreeSet<String>,
 }
@@ -23,21 +23,21 @@ impl Reader {
             .and_then(|rest| rest.strip_suffix(" has been running for over 60 seconds"))
         {
             self.slow_tests.insert(name.to_owned());
-        } else if let Some(sign) = sign(line) {
-            self.signs.insert(sign);
+        } else if let Some(failure) = other_failure(line) {
+            self.other_failures.insert(failure);
         }
     }
 
-    /// The failures of a run that ended by itself with this status.
+    /// The failures of a run that ended with this status.
     pub(super) fn failures_at(self, status: std::process::ExitStatus) -> Vec<String> {
         if status.success() {
             return Vec::new();
         }
-        // The panic of a test has the name of the test. The death of a process concerns all of its tests.
-        let died = |sign: &String| sign.contains(DIED);
+        // A panic in a test is reported under its name. The death of a process affects all of its tests.
+        let died = |failure: &String| failure.contains(DIED);
         let is_named = !self.failed_tests.is_empty();
         let mut failures: Vec<_> = self.failed_tests.into_iter().collect();
-        failures.extend(self.signs.into_iter().filter(|sign| !is_named || died(sign)));
+        failures.extend(self.other_failures.into_iter().filter(|failure| !is_named || died(failure)));
         if failures.is_empty() {
             failures.push(format!("({status})"));
         }
@@ -52,8 +52,8 @@ impl Reader {
     }
 }
 
-/// The failure that a line reports, if it is not that of a test.
-fn sign(line: &str) -> Option<String> {
+/// The failure that a line reports, other than that of a test.
+fn other_failure(line: &str) -> Option<String> {
     if let Some(violations) = line.strip_prefix("Violations: ").filter(|count| *count != "0") {
         return Some(format!("(violations: {violations})"));
     }
@@ -64,7 +64,7 @@ fn sign(line: &str) -> Option<String> {
         let (_, place) = line.split_once(" panicked at ")?;
         return Some(format!("(panic at {})", place.trim_end_matches(':')));
     }
-    // Cargo reports a process that died of a signal. A process that exits with a status has reported the cause itself.
+    // Cargo reports a process that died of a signal. One that exits with a status has reported the cause itself.
     let (_, ended) = line.split_once("process didn't exit successfully: `")?;
     let (command, status) = ended.rsplit_once("` (signal: ")?;
     let program = command.split_whitespace().next()?.rsplit('/').next()?;
@@ -103,7 +103,7 @@ mod tests {
         ];
         let expected = ["cluster::grows", "cluster::shrinks", "src/lib.rs - Config (line 7)"];
         assert_eq!(failures(101, &lines), expected);
-        assert!(failures(0, &lines).is_empty(), "a test of the reader itself may print such lines");
+        assert!(failures(0, &lines).is_empty(), "tests of the reader print such lines, too");
     }
 
     #[cfg(unix)]
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_run_that_does_not_end_the_slow_tests_are_named() {
+    fn a_run_that_does_not_end_reports_its_slow_tests() {
         let slow = |test| format!("test {test} has been running for over 60 seconds");
         let lines = [&*slow("a"), &*slow("b::c"), "test a ... ok", "test d ... FAILED"];
         assert_eq!(read(&lines).failures_without_end(), ["b::c (did not end)", "d"]);

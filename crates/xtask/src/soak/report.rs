@@ -8,7 +8,7 @@ use crate::took::Took;
 /// The number of runs of each suite, their times, and how often each test failed.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// In the order in which they were run.
+    /// In the order of their first runs.
     suites: Vec<(&'static str, Tally)>,
 }
 
@@ -36,11 +36,11 @@ impl Report {
     }
 
     fn tally_of(&mut self, suite: &'static str) -> &mut Tally {
-        let place = self.suites.iter().position(|(name, _)| *name == suite).unwrap_or_else(|| {
+        let position = self.suites.iter().position(|(name, _)| *name == suite).unwrap_or_else(|| {
             self.suites.push((suite, Tally::default()));
             self.suites.len() - 1
         });
-        &mut self.suites[place].1
+        &mut self.suites[position].1
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Outcome {
 
 impl Run<'_> {
     /// Runs the suite once. Its output goes to `target/soak`.
-    #[expect(clippy::disallowed_methods, reason = "how long tests take is told by a real clock")]
+    #[expect(clippy::disallowed_methods, reason = "measures real time")]
     pub(super) fn run(&self) -> Result<Outcome, Failure> {
         let started = Instant::now();
         let failures = self
@@ -44,7 +44,7 @@ impl Run<'_> {
         Ok(outcome)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "another process cannot be asked to tell when it ends")]
+    #[expect(clippy::disallowed_methods, reason = "the standard library has no wait with a time limit")]
     fn failures(&self, deadline: Instant) -> io::Result<Vec<String>> {
         let folder = Path::new(WORKSPACE).join(FOLDER);
         fs::create_dir_all(&folder)?;
@@ -77,11 +77,11 @@ impl Outcome {
     }
 }
 
-/// Copies a pipe to the log, and to the reader.
+/// Copies a pipe to the log and to the reader.
 fn copy(pipe: impl io::Read + Send + 'static, shared: &Arc<Mutex<(File, Reader)>>) -> JoinHandle<()> {
     let shared = Arc::clone(shared);
     thread::spawn(move || {
-        // The output of a test need not be text.
+        // The output of a test may be no text.
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line);
             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,7 +100,7 @@ mod tests {
 
     fn failures(limit: Duration, command: &str) -> Vec<String> {
         let step = Step::new(command);
-        // Its log is written by one test only.
+        // Each test has a log file of its own.
         let number = usize::from(limit.is_zero());
         let run = Run { suite: "self-test", number, runs: 1, step: &step, limit };
         run.run().unwrap().failures

@@ -1,0 +1,48 @@
+use std::path::Path;
+use std::process::Command;
+
+use crate::CRATES;
+
+/// The items of each crate, one a line. `None` with another Rust than the one whose format of rustdoc is known: the names of
+/// items would be the same, but not the text.
+pub(crate) fn listings() -> Option<Vec<(&'static str, String)>> {
+    let version = Command::new("rustc").arg("--version").output().unwrap().stdout;
+    let version = String::from_utf8(version).unwrap();
+    if !version.starts_with(&format!("rustc {RUST}.")) {
+        eprintln!("the public API was not compared: that takes Rust {RUST}, and this is {version}");
+        return None;
+    }
+    // The folder in which this test was built, so that dependencies are not built again.
+    let target = Path::new(env!("CARGO_BIN_EXE_xtask")).parent().unwrap().parent().unwrap();
+    write_json(target);
+    Some(CRATES.iter().map(|name| (*name, listing(target, name))).collect())
+}
+
+fn write_json(target: &Path) {
+    let mut command = Command::new(env!("CARGO"));
+    // With the features of the whole workspace, as in all other builds.
+    command
+        .args(["doc", "--workspace", "--lib", "--no-deps", "--all-features", "--quiet", "--target-dir"])
+        .arg(target)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .env("RUSTDOC", concat!(env!("CARGO_MANIFEST_DIR"), "/rustdoc-unstable.sh"))
+        .env("RUSTDOCFLAGS", "-Z unstable-options --output-format json");
+    // Cargo sets these for this test. Their change would rebuild `ring` and all that depends on it.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+        command.env_remove(name);
+    }
+    assert!(command.status().unwrap().success());
+}
+
+fn listing(target: &Path, name: &str) -> String {
+    let json = target.join("doc").join(format!("{}.json", name.replace('-', "_")));
+    let api = public_api::Builder::from_rustdoc_json(json)
+        .omit_auto_derived_impls(true)
+        .omit_auto_trait_impls(true)
+        .omit_blanket_impls(true)
+        .build()
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    api.to_string()
+}
+
+const RUST: &str = "1.95";
