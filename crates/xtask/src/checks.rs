@@ -7,6 +7,8 @@ pub(crate) fn checks() -> Vec<Step> {
         Step::new("cargo fmt --all --check"),
         Step::new("cargo clippy --workspace --all-targets --all-features -- -D warnings"),
         Step::new("cargo clippy --package handstamp --no-default-features -- -D warnings"),
+        Step::new("cargo clippy --package handstamp --no-default-features --features axum -- -D warnings"),
+        Step::new("cargo clippy --package handstamp --no-default-features --features redis -- -D warnings"),
         Step::new("cargo doc --workspace --no-deps --all-features")
             .with_variable("RUSTDOCFLAGS", "-D warnings"),
         // The end-to-end tests start this program.
@@ -19,7 +21,7 @@ pub(crate) fn checks() -> Vec<Step> {
     ]
 }
 
-/// Checks by tools that are not installed everywhere. CI runs them all.
+/// Checks by tools that are not installed everywhere.
 pub(crate) fn optional_checks() -> Result<(), Failure> {
     deny()?;
     semver_checks()
@@ -28,7 +30,9 @@ pub(crate) fn optional_checks() -> Result<(), Failure> {
 /// Compares the dependencies with `deny.toml`.
 fn deny() -> Result<(), Failure> {
     if !Step::new("cargo deny --version").succeeds() {
-        println!("\nxtask: cargo-deny is not installed, so the dependencies were not compared with deny.toml.");
+        println!(
+            "\nxtask: cargo-deny is not installed, so the dependencies were not compared with deny.toml."
+        );
         return Ok(());
     }
     Step::new("cargo deny --all-features check bans licenses sources").run()?;
@@ -46,7 +50,9 @@ fn semver_checks() -> Result<(), Failure> {
         return Ok(());
     }
     if !Step::new("cargo semver-checks --version").succeeds() {
-        println!("\nxtask: cargo-semver-checks is not installed, so the public API was not compared with the last release.");
+        println!(
+            "\nxtask: cargo-semver-checks is not installed, so the public API was not compared with the last release."
+        );
         return Ok(());
     }
     let tag = Step::new("git describe --tags --abbrev=0 --match v*").output()?;

@@ -1,10 +1,6 @@
 //! `cargo xtask`: the tasks of this workspace.
 
-#![expect(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "the output of a command-line tool"
-)]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "the output of a command-line tool")]
 
 use std::process::ExitCode;
 

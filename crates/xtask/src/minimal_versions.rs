@@ -16,7 +16,9 @@ pub(crate) fn run() -> Result<(), Failure> {
         .with_variable("RUSTC_BOOTSTRAP", "1")
         .run()?;
     let packages: String = PUBLISHED.iter().map(|package| format!(" --package {package}")).collect();
-    Step::new(&format!("cargo check --locked --all-features{packages} --target-dir ../target")).in_folder(&copy).run()
+    Step::new(&format!("cargo check --locked --all-features{packages} --target-dir ../target"))
+        .in_folder(&copy)
+        .run()
 }
 
 /// Copies the files that git knows or would add.

@@ -104,7 +104,7 @@ mod tests {
     fn an_unknown_name_is_an_error_that_lists_the_suites() {
         assert_eq!(Suite::named("redis").unwrap().name, "redis");
         let failure = Suite::named("radis").unwrap_err().to_string();
-        assert!(failure.starts_with("there is no suite `radis`. The suites are: unit, doc, "), "{failure}");
+        assert!(failure.starts_with("there is no suite `radis`. The suites are: unit, api, "), "{failure}");
     }
 
     #[test]

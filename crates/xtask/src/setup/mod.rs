@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn the_manager_of_the_system_is_preferred_to_homebrew() {
-        let choice = |installed: &[&str], is_root| choose(&PROGRAMS, |program| installed.contains(&program), is_root);
+        let choice =
+            |installed: &[&str], is_root| choose(&PROGRAMS, |program| installed.contains(&program), is_root);
         assert_eq!(choice(&["apt-get", "brew", "sudo"], true).unwrap(), (Manager::AptGet, Privilege::Direct));
         assert_eq!(choice(&["apk", "sudo"], false).unwrap(), (Manager::Apk, Privilege::Sudo));
         assert_eq!(choice(&["brew", "sudo"], false).unwrap(), (Manager::Brew, Privilege::Direct));
@@ -156,8 +157,7 @@ mod tests {
             "nginx is missing, and installing takes root. Run as root: dnf install --assumeyes nginx"
         );
         assert!(
-            failure(&[])
-                .starts_with("nginx is missing, and none of apt-get, dnf, apk, brew is installed. "),
+            failure(&[]).starts_with("nginx is missing, and none of apt-get, dnf, apk, brew is installed. "),
             "{}",
             failure(&[])
         );

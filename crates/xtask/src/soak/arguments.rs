@@ -31,7 +31,9 @@ impl Arguments {
                 "clone" => arguments.target = Target::CleanClone,
                 name => match &mut arguments.target {
                     Target::Suites(suites) => suites.push(Suite::named(name)?),
-                    Target::CleanClone => return Err(invalid("`clone` runs all suites and cannot be combined with others")),
+                    Target::CleanClone => {
+                        return Err(invalid("`clone` runs all suites and cannot be combined with others"));
+                    }
                 },
             }
         }

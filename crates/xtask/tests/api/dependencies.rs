@@ -18,5 +18,17 @@ fn crates(line: &str) -> Vec<String> {
     heads.filter(|head| head.chars().next().is_some_and(char::is_lowercase)).map(str::to_owned).collect()
 }
 
-const ALLOWED: [&str; 12] =
-    ["alloc", "axum", "axum_core", "bytes", "core", "http", "serde", "serde_core", "std", "tower_layer", "tower_service", "zeroize"];
+const ALLOWED: [&str; 12] = [
+    "alloc",
+    "axum",
+    "axum_core",
+    "bytes",
+    "core",
+    "http",
+    "serde",
+    "serde_core",
+    "std",
+    "tower_layer",
+    "tower_service",
+    "zeroize",
+];

@@ -1,7 +1,12 @@
 //! The public API of the published crates is listed in `docs/api`, and names only the dependencies that it may name.
 
 #![cfg(unix)]
-#![expect(clippy::panic, clippy::unwrap_used, reason = "these are tests, and their helpers are part of them")]
+#![expect(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "these are tests, and their helpers are part of them"
+)]
 
 mod dependencies;
 mod listing;
@@ -20,15 +25,17 @@ const WRITE: &str = "HANDSTAMP_WRITE_API";
 #[test]
 fn the_public_api_is_the_one_that_is_listed() {
     let Some(listings) = listings() else { return };
-    for (name, listing) in listings {
-        dependencies::check(name, &listing);
+    for (name, listing) in &listings {
         let file = page(name);
         if std::env::var_os(WRITE).is_some() {
-            fs::write(&file, &listing).unwrap();
+            fs::write(&file, listing).unwrap();
         } else {
             let listed = fs::read_to_string(&file).unwrap_or_default();
-            assert!(listed == listing, "{}", difference(name, &listed, &listing));
+            assert!(listed == *listing, "{}", difference(name, &listed, listing));
         }
+    }
+    for (name, listing) in &listings {
+        dependencies::check(name, listing);
     }
 }
 
@@ -38,7 +45,8 @@ fn page(name: &str) -> PathBuf {
 
 /// The lines that are in one of the two only.
 fn difference(name: &str, listed: &str, found: &str) -> String {
-    let mut text = format!("the public API of {name} has changed; if that is intended, run `cargo xtask api`:\n");
+    let mut text =
+        format!("the public API of {name} has changed; if that is intended, run `cargo xtask api`:\n");
     for line in listed.lines().filter(|line| !found.lines().any(|other| other == *line)) {
         text += &format!("- {line}\n");
     }
