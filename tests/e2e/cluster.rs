@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn who_logs_in_on_one_node_is_logged_in_on_all() {
+async fn a_login_on_one_node_counts_on_all() {
     let redis = RedisServer::start().await;
     let nodes = three_nodes(&redis).await;
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
@@ -19,8 +19,8 @@ async fn who_logs_in_on_one_node_is_logged_in_on_all() {
         assert_eq!(browser.me(node).await["node"], format!("node-{number}"));
         browser.post(node, "/visits").await;
     }
-    // The last message to this node may still be under way.
-    until("all of them count", async || browser.me(&nodes[1]).await["visits"] == 3).await;
+    // The last message to this node may not have arrived yet.
+    until("all visits are counted", async || browser.me(&nodes[1]).await["visits"] == 3).await;
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn the_second_read_costs_redis_nothing() {
 }
 
 #[tokio::test]
-async fn a_herd_on_a_cold_node_costs_redis_one_read() {
+async fn simultaneous_requests_to_a_cold_node_cost_redis_one_read() {
     let redis = RedisServer::start().await;
     // A load is shared for as long as its budget, and a busy machine takes a while to send 500 requests.
     let settings = [&CACHED_FOR_LONG[..], &[("SESSION_LOAD_BUDGET", "1m")]].concat();
@@ -49,16 +49,16 @@ async fn a_herd_on_a_cold_node_costs_redis_one_read() {
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
     browser.post(&nodes[0], "/visits").await;
     redis.log_commands();
-    let mut herd = JoinSet::new();
+    let mut requests = JoinSet::new();
     for _ in 0..500 {
         let me = browser.request(reqwest::Method::GET, &nodes[1].base_url(), "/me");
-        herd.spawn(async move { me.send().await.unwrap().status() });
+        requests.spawn(async move { me.send().await.unwrap().status() });
     }
-    assert!(herd.join_all().await.iter().all(|status| *status == StatusCode::OK));
+    assert!(requests.join_all().await.iter().all(|status| *status == StatusCode::OK));
     assert_eq!(loads(&redis), 1, "{:?}", session_commands(&redis));
 }
 
-/// Every node has the session in its cache for ten minutes: only the message can make the others refuse it before that.
+/// Every node caches the session for ten minutes, so only the message can end it on the others before that.
 #[tokio::test]
 async fn a_logout_reaches_every_node() {
     let redis = RedisServer::start().await;
@@ -88,20 +88,20 @@ async fn no_update_is_lost_between_nodes() {
         let (url, browser) = (node.base_url(), browser.clone());
         requests.spawn(async move {
             let visit = browser.request(reqwest::Method::POST, &url, "/visits?hold_ms=50");
-            let answer = visit.send().await.unwrap();
-            assert_eq!(answer.status(), StatusCode::OK);
-            answer.json::<serde_json::Value>().await.unwrap()["visits"].as_u64()
+            let response = visit.send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+            response.json::<serde_json::Value>().await.unwrap()["visits"].as_u64()
         });
     }
     let mut counts = requests.join_all().await;
     counts.sort();
-    assert_eq!(counts, (1..=300).map(Some).collect::<Vec<_>>(), "each is told its own number");
-    // The last message to this node may still be under way.
-    until("all of them count", async || browser.me(&nodes[1]).await["visits"] == 300).await;
+    assert_eq!(counts, (1..=300).map(Some).collect::<Vec<_>>(), "every response has its own number");
+    // The last message to this node may not have arrived yet.
+    until("all visits are counted", async || browser.me(&nodes[1]).await["visits"] == 300).await;
 }
 
 #[tokio::test]
-async fn a_logout_is_final_for_writes_under_way() {
+async fn a_logout_is_final_for_writes_in_flight() {
     const HELD: Duration = Duration::from_secs(3);
     let redis = RedisServer::start().await;
     let (entrance, nodes) = tokio::join!(node(&redis, "entrance"), three_nodes(&redis));
@@ -109,7 +109,7 @@ async fn a_logout_is_final_for_writes_under_way() {
     while !ends_before_held_writes(&redis, &entrance, &nodes, HELD).await {}
 }
 
-/// Logs out while each of the nodes holds a write of the session. Returns whether the logout came first for certain.
+/// Logs out while each node holds a write of the session. Returns whether the logout certainly came first.
 async fn ends_before_held_writes(
     redis: &RedisServer,
     entrance: &NodeProcess,
@@ -129,11 +129,14 @@ async fn ends_before_held_writes(
     until("every node has loaded the session", async || loads(redis) >= 3).await;
     assert_eq!(browser.post(entrance, "/logout").await.status(), StatusCode::NO_CONTENT);
     let came_first = begun.elapsed() < held;
-    let answers = writes.join_all().await;
+    let responses = writes.join_all().await;
     if came_first {
-        for answer in answers {
-            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-            assert!(!answer.headers().contains_key("set-cookie"), "it may come after that of a login");
+        for response in responses {
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+            assert!(
+                !response.headers().contains_key("set-cookie"),
+                "the response may arrive after that of a login"
+            );
         }
     }
     assert!(records(redis).is_empty());
@@ -164,35 +167,36 @@ async fn two_applications_on_one_redis_do_not_see_each_other() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_not_used_ends_on_every_node() {
+async fn an_idle_session_ends_on_every_node() {
     let redis = RedisServer::start().await;
     let short = [&CACHED_FOR_LONG[..], &[("SESSION_TIMEOUT", "1s")]].concat();
     let nodes = [node_with(&redis, &short).await, node_with(&redis, &short).await];
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
     browser.status_of_me(&nodes[1]).await;
-    until("it is gone", async || records(&redis).is_empty()).await;
+    until("the record has expired", async || records(&redis).is_empty()).await;
     for node in &nodes {
-        until("the node knows", async || browser.status_of_me(node).await == StatusCode::UNAUTHORIZED).await;
+        until("the node has noticed", async || browser.status_of_me(node).await == StatusCode::UNAUTHORIZED)
+            .await;
     }
 }
 
 #[tokio::test]
-async fn a_session_in_use_ends_with_its_lifetime_on_every_node() {
+async fn an_active_session_ends_with_its_lifetime_on_every_node() {
     let redis = RedisServer::start().await;
     let short = [&CACHED_FOR_LONG[..], &[("SESSION_TIMEOUT", "10s"), ("SESSION_LIFETIME", "12s")]].concat();
     let nodes = [node_with(&redis, &short).await, node_with(&redis, &short).await];
     // On a busy machine, the time between two uses may exceed the idle timeout.
     while !lives_to_its_end(&nodes, Duration::from_secs(10), Duration::from_secs(12)).await {}
-    until("it is gone", async || records(&redis).is_empty()).await;
+    until("the record has expired", async || records(&redis).is_empty()).await;
 }
 
-/// Uses a session until it ends. Returns whether that was certainly because of its lifetime.
+/// Uses a session until it ends. Returns whether its lifetime was certainly the reason.
 async fn lives_to_its_end(nodes: &[NodeProcess; 2], idle_timeout: Duration, lifetime: Duration) -> bool {
     let begun = Instant::now();
     let mut used = begun;
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
     for node in nodes.iter().cycle() {
-        let asked = Instant::now();
+        let sent = Instant::now();
         let status = browser.status_of_me(node).await;
         // A use extends the session if the last extension was a tenth of the idle timeout ago.
         if used.elapsed() > idle_timeout / 10 * 8 {
@@ -203,12 +207,13 @@ async fn lives_to_its_end(nodes: &[NodeProcess; 2], idle_timeout: Duration, life
         }
         assert_eq!(status, StatusCode::OK);
         assert!(begun.elapsed() < lifetime + PATIENCE, "it does not end");
-        used = asked;
+        used = sent;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert!(begun.elapsed() >= lifetime, "it ended after {:?}", begun.elapsed());
     for node in nodes {
-        until("the node knows", async || browser.status_of_me(node).await == StatusCode::UNAUTHORIZED).await;
+        until("the node has noticed", async || browser.status_of_me(node).await == StatusCode::UNAUTHORIZED)
+            .await;
     }
     true
 }

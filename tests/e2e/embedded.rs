@@ -1,4 +1,4 @@
-//! `cluster-node --nodes 3`: what the README runs first.
+//! `cluster-node --nodes 3`: the first command in the README.
 
 use std::process::Stdio;
 
@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::support::{Browser, reference_node, until};
 
 #[tokio::test]
-async fn three_nodes_in_one_process_share_their_sessions_with_nothing_installed() {
+async fn three_nodes_in_one_process_share_their_sessions_without_redis() {
     // The nodes listen on the ports after the first.
     let [port, first, second, third] = ReservedPort::consecutive();
     let _process = Command::new(reference_node())
@@ -28,7 +28,7 @@ async fn three_nodes_in_one_process_share_their_sessions_with_nothing_installed(
                 .request(Method::GET, url, "/health")
                 .send()
                 .await
-                .is_ok_and(|answer| answer.status() == StatusCode::OK)
+                .is_ok_and(|response| response.status() == StatusCode::OK)
         })
         .await;
     }

@@ -11,7 +11,7 @@ async fn forged_cookies_cost_redis_nothing() {
     redis.log_commands();
     let mut browser = Browser::new();
     for number in 0..2_000_u32 {
-        // A digit here and there is another one: right in form, wrong in its tag.
+        // One character is different: well-formed, with a wrong tag.
         let mut forged = good.clone().into_bytes();
         let position = number as usize % (forged.len() - 4) + 3;
         forged[position] = if forged[position] == b'A' { b'B' } else { b'A' };
@@ -22,7 +22,7 @@ async fn forged_cookies_cost_redis_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_cookie_of_ours_is_no_session_and_no_error() {
+async fn invalid_cookies_are_neither_a_session_nor_an_error() {
     let redis = RedisServer::start().await;
     let node = node(&redis, "node-1").await;
     let good = Browser::logged_in(&node, "ada").await.session().to_owned();
@@ -50,7 +50,7 @@ async fn what_is_no_cookie_of_ours_is_no_session_and_no_error() {
     assert_eq!(browser.status_of_me(&node).await, StatusCode::OK);
 }
 
-/// What a valid signature on an id does not do: bring the session into being.
+/// A valid signature on an id does not create a session.
 #[tokio::test]
 async fn an_id_without_a_session_is_never_adopted() {
     let redis = RedisServer::start().await;
@@ -66,7 +66,7 @@ async fn an_id_without_a_session_is_never_adopted() {
 }
 
 #[tokio::test]
-async fn neither_redis_nor_the_logs_hold_a_credential() {
+async fn neither_redis_nor_the_logs_contain_a_credential() {
     let redis = RedisServer::start().await;
     let node = node(&redis, "node-1").await;
     let mut browser = Browser::logged_in(&node, "ada").await;
@@ -75,14 +75,14 @@ async fn neither_redis_nor_the_logs_hold_a_credential() {
     let mut places = redis.keys();
     assert_eq!(places.len(), 1);
     let record = redis.get(&places[0]).unwrap();
-    assert!(redis.time_to_live(&places[0]).is_some(), "no key without a time to live");
+    assert!(redis.time_to_live(&places[0]).is_some(), "every key has a time to live");
     let key = places[0].rsplit(':').next().unwrap().to_owned();
     places.push(String::from_utf8_lossy(&record).into_owned());
     places.push(node.output());
     for canary in [&cookie, &cookie[3..45], &SECRET] {
         assert!(!places.iter().any(|place| place.contains(canary)));
     }
-    // A key of Redis is no cookie either.
+    // A key of Redis is not a cookie.
     for value in [key.clone(), format!("{key}{key}xx")] {
         let mut thief = Browser::with_cookie(format!("handstamp-id={value}"));
         assert_eq!(thief.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
@@ -90,7 +90,7 @@ async fn neither_redis_nor_the_logs_hold_a_credential() {
 }
 
 #[tokio::test]
-async fn the_id_counts_in_the_cookie_only() {
+async fn the_id_is_accepted_in_the_cookie_only() {
     let redis = RedisServer::start().await;
     let node = node(&redis, "node-1").await;
     let session = Browser::logged_in(&node, "ada").await.session().to_owned();
@@ -106,7 +106,7 @@ async fn the_id_counts_in_the_cookie_only() {
 }
 
 #[tokio::test]
-async fn what_somebody_planted_in_redis_opens_nothing() {
+async fn entries_planted_in_redis_open_nothing() {
     let redis = RedisServer::start().await;
     let node = crate::support::node_with(&redis, &[("LOCAL_CACHE_MAX_SIZE", "0")]).await;
     let mut ada = Browser::logged_in(&node, "ada").await;
@@ -115,25 +115,25 @@ async fn what_somebody_planted_in_redis_opens_nothing() {
     let mallory_key = redis.keys().into_iter().find(|key| *key != ada_key).unwrap();
     let minute = std::time::Duration::from_secs(60);
 
-    // Ada's record under mallory's key: its seal says whose it is.
+    // Ada's record under mallory's key: the seal does not match.
     let record = redis.get(&ada_key).unwrap();
     redis.set(&mallory_key, &record, minute);
     assert_eq!(mallory.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(redis.get(&mallory_key).unwrap(), record, "nobody overwrote it");
+    assert_eq!(redis.get(&mallory_key).unwrap(), record, "it is not overwritten");
 
-    // Bytes that are no record: mallory is not locked out, and gets another session.
+    // Bytes that are not a record: mallory is not locked out, and gets another session.
     redis.set(&mallory_key, b"{\"username\":\"root\"}", minute);
     assert_eq!(mallory.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
     mallory.login(&node, "mallory").await;
     assert_eq!(mallory.me(&node).await["username"], "mallory");
     assert_eq!(redis.get(&mallory_key).unwrap(), b"{\"username\":\"root\"}");
 
-    // A record of a format to come: an error, and not a new session.
+    // A record of a later format: an error, and not a new session.
     let mut newer = redis.get(&ada_key).unwrap();
     newer[2] = 2;
     redis.set(&ada_key, &newer, minute);
-    let answer = ada.get(&node, "/me").await;
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let response = ada.get(&node, "/me").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ada.post(&node, "/visits").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(redis.get(&ada_key).unwrap(), newer);
 }

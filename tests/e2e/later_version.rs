@@ -1,4 +1,4 @@
-//! Nodes of this version beside nodes of a later one.
+//! Nodes of this version next to nodes of a later one.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 
 use crate::support::{Browser, CACHED_FOR_LONG, SECRET, node, node_with, records};
 
-/// The only record, and the session key that is the end of its name.
+/// The only record, and the session key at the end of its name.
 fn stored(redis: &RedisServer) -> (String, SessionKey, Vec<u8>) {
     let [name] = &records(redis)[..] else { panic!("not one session: {:?}", redis.keys()) };
     let (_, key) = name.rsplit_once(':').expect("a name with a session key");
@@ -30,7 +30,7 @@ fn replace(redis: &RedisServer, change: impl FnOnce(&LaterVersion, &SessionKey, 
 }
 
 #[tokio::test]
-async fn k7_3_a_field_of_a_later_version_is_kept() {
+async fn k7_3_a_field_of_a_later_version_is_preserved() {
     let redis = RedisServer::start().await;
     let mut browser = Browser::logged_in(&node(&redis, "node-1").await, "ada").await;
     replace(&redis, |later, key, record| {
@@ -57,7 +57,7 @@ async fn k7_3_a_record_with_an_unknown_flag_or_critical_field_is_neither_read_no
         let (_, _, before) = stored(&redis);
         assert_eq!(browser.status_of_me(&node).await, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(browser.post(&node, "/visits").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(browser.cookie.is_some(), "nobody is logged out");
+        assert!(browser.cookie.is_some(), "the cookie is kept");
         assert_eq!(stored(&redis).2, before);
 
         browser.login(&node, "bob").await;
@@ -79,7 +79,7 @@ async fn k7_3_a_logout_ends_a_record_of_a_later_version() {
     assert_eq!((browser.cookie, records(&redis)), (None, vec![]));
 }
 
-/// A message of a later version may say anything: also that the session was changed.
+/// A message of a later version may have any content, also that the session was changed.
 #[tokio::test]
 async fn k7_2_a_message_of_an_unknown_kind_clears_the_cache() {
     let redis = RedisServer::start().await;
@@ -89,7 +89,7 @@ async fn k7_2_a_message_of_an_unknown_kind_clears_the_cache() {
     let (name, ..) = stored(&redis);
     redis.command(&["DEL", &name]);
     assert_eq!(browser.me(&node).await["username"], "ada", "from the cache");
-    let message = LaterVersion::new("handstamp", &SECRET).message(200, b"in a form that nobody knows");
+    let message = LaterVersion::new("handstamp", &SECRET).message(200, b"in an unknown form");
     assert_eq!(redis.publish("handstamp:invalidate", &message), 1);
     until("the cache is cleared", async || browser.status_of_me(&node).await == StatusCode::UNAUTHORIZED)
         .await;

@@ -14,34 +14,34 @@ async fn a_visitor_logs_in_counts_visits_and_logs_out() {
     assert_eq!(browser.post(&node, "/visits").await.status(), StatusCode::UNAUTHORIZED);
 
     let login = browser.request(Method::POST, &node.base_url(), "/login").json(&json!({ "username": "ada" }));
-    let answer = browser.send(login).await;
-    assert_eq!(answer.status(), StatusCode::OK);
+    let response = browser.send(login).await;
+    assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(
-        answer.json::<serde_json::Value>().await.unwrap(),
+        response.json::<serde_json::Value>().await.unwrap(),
         json!({ "username": "ada", "node": "node-1" })
     );
 
     for visits in 1..=3 {
-        let answer = browser.post(&node, "/visits?hold_ms=1").await;
-        assert_eq!(answer.status(), StatusCode::OK);
+        let response = browser.post(&node, "/visits?hold_ms=1").await;
+        assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(
-            answer.json::<serde_json::Value>().await.unwrap(),
+            response.json::<serde_json::Value>().await.unwrap(),
             json!({ "visits": visits, "node": "node-1" })
         );
     }
     assert_eq!(browser.me(&node).await, json!({ "username": "ada", "visits": 3, "node": "node-1" }));
 
     let mut thief = browser.clone();
-    let answer = browser.post(&node, "/logout").await;
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-    assert_eq!(answer.headers()["cache-control"], "no-store");
+    let response = browser.post(&node, "/logout").await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(response.headers()["cache-control"], "no-store");
     assert_eq!(browser.cookie, None);
     assert_eq!(thief.status_of_me(&node).await, StatusCode::UNAUTHORIZED);
     assert!(records(&redis).is_empty());
 }
 
 #[tokio::test]
-async fn a_form_logs_in_too_and_bad_input_is_refused() {
+async fn a_form_logs_in_too_and_invalid_input_is_rejected() {
     let redis = RedisServer::start().await;
     let node = node(&redis, "node-1").await;
     let mut browser = Browser::new();
@@ -50,28 +50,28 @@ async fn a_form_logs_in_too_and_bad_input_is_refused() {
     assert_eq!(browser.send(form).await.status(), StatusCode::OK);
     assert_eq!(browser.me(&node).await["username"], "grace h");
 
-    let mut nobody = Browser::new();
+    let mut visitor = Browser::new();
     let long = "x".repeat(257);
     for request in [
-        login(&nobody),
-        login(&nobody).body("username=ada"),
-        login(&nobody).json(&json!({ "username": "" })),
-        login(&nobody).json(&json!({ "username": long })),
-        login(&nobody).json(&json!({ "name": "ada" })),
-        login(&nobody).json(&json!({ "username": 7 })),
-        login(&nobody).header("content-type", "application/json").body("{"),
-        login(&nobody).form(&[("user", "ada")]),
+        login(&visitor),
+        login(&visitor).body("username=ada"),
+        login(&visitor).json(&json!({ "username": "" })),
+        login(&visitor).json(&json!({ "username": long })),
+        login(&visitor).json(&json!({ "name": "ada" })),
+        login(&visitor).json(&json!({ "username": 7 })),
+        login(&visitor).header("content-type", "application/json").body("{"),
+        login(&visitor).form(&[("user", "ada")]),
     ] {
-        let answer = nobody.send(request).await;
-        assert!(answer.status().is_client_error(), "{}", answer.status());
-        assert_eq!(nobody.cookie, None);
+        let response = visitor.send(request).await;
+        assert!(response.status().is_client_error(), "{}", response.status());
+        assert_eq!(visitor.cookie, None);
     }
-    assert_eq!(nobody.post(&node, "/visits?hold_ms=soon").await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(visitor.post(&node, "/visits?hold_ms=soon").await.status(), StatusCode::BAD_REQUEST);
     assert_eq!(records(&redis).len(), 1);
 }
 
 #[tokio::test]
-async fn a_login_gives_a_new_id_and_a_new_visitor_nothing_of_the_old() {
+async fn a_login_changes_the_id_and_keeps_no_data_of_another_user() {
     let redis = RedisServer::start().await;
     let node = node(&redis, "node-1").await;
     let mut browser = Browser::logged_in(&node, "ada").await;
@@ -103,12 +103,12 @@ async fn k5_3_the_absolute_lifetime_counts_from_the_last_login() {
     for username in ["ada", "bob"] {
         let before = ends();
         browser.login(&node, username).await;
-        assert!(ends() > before, "it has begun anew");
+        assert!(ends() > before, "the lifetime starts again");
     }
 }
 
 #[tokio::test]
-async fn the_cookie_is_for_plain_http_only_when_the_node_is_told_nothing_else() {
+async fn the_cookie_is_for_https_unless_plain_http_is_allowed() {
     let redis = RedisServer::start().await;
     for (insecure, name, attributes) in [
         ("", "handstamp-id", "; HttpOnly; SameSite=Lax; Path=/"),
@@ -119,18 +119,18 @@ async fn the_cookie_is_for_plain_http_only_when_the_node_is_told_nothing_else() 
         let mut browser = Browser::new();
         let login =
             browser.request(Method::POST, &node.base_url(), "/login").json(&json!({ "username": "ada" }));
-        let answer = browser.send(login).await;
-        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        let response = browser.send(login).await;
+        let cookie = response.headers()["set-cookie"].to_str().unwrap();
         let (pair, rest) = cookie.split_at(name.len() + 1 + 88);
         assert!(pair.starts_with(&format!("{name}=")), "{cookie}");
         assert_eq!(rest, attributes);
-        assert_eq!(answer.headers()["cache-control"], "no-store");
-        assert_eq!(answer.headers()["vary"], "cookie");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.headers()["vary"], "cookie");
     }
 }
 
 #[tokio::test]
-async fn other_sites_can_neither_log_in_nor_out() {
+async fn other_sites_can_neither_log_in_nor_log_out() {
     let redis = RedisServer::start().await;
     let node = node_with(&redis, &[]).await;
     let mut browser = Browser::logged_in(&node, "ada").await;
@@ -152,7 +152,7 @@ async fn other_sites_can_neither_log_in_nor_out() {
     assert_eq!(browser.send(own_page).await.status(), StatusCode::NO_CONTENT);
 }
 
-/// The setting had no effect: a layer around the routes refused what the logout route would have admitted.
+/// The setting had no effect: a layer around the routes rejected requests that the logout route accepts.
 #[tokio::test]
 async fn k10_pages_of_trusted_origins_log_in_and_out() {
     let redis = RedisServer::start().await;
@@ -166,8 +166,8 @@ async fn k10_pages_of_trusted_origins_log_in_and_out() {
             .json(&json!({ "username": "ada" }))
     };
     for path in ["/login", "/logout"] {
-        let refused = post(&browser, path, "https://evil.example");
-        assert_eq!(browser.send(refused).await.status(), StatusCode::FORBIDDEN, "{path}");
+        let rejected = post(&browser, path, "https://evil.example");
+        assert_eq!(browser.send(rejected).await.status(), StatusCode::FORBIDDEN, "{path}");
     }
     let login = post(&browser, "/login", "https://shop.example");
     assert_eq!(browser.send(login).await.status(), StatusCode::OK);

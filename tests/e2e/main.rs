@@ -1,6 +1,6 @@
-//! Real nodes on a real Redis, asked over HTTP: what a user of the reference node sees.
+//! Real nodes on a real Redis, tested over HTTP, as a user of the reference node sees them.
 //!
-//! The node is built by these tests themselves, so it is never an old one.
+//! These tests build the node themselves, so it is never outdated.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
@@ -13,7 +13,7 @@ mod later_version;
 mod login;
 mod nginx;
 mod outage;
-mod refusals;
+mod rejected_connections;
 mod rotation;
 mod settings;
 mod shutdown;

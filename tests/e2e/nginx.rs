@@ -1,4 +1,4 @@
-//! The `nginx.conf` of this repository before real nodes.
+//! The `nginx.conf` of this repository in front of real nodes.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::{Browser, three_nodes, until};
 
-/// A real nginx with the repository's configuration, before these nodes.
+/// A real nginx with the repository's configuration, in front of these nodes.
 struct Nginx {
     process: Child,
     base_url: String,
@@ -18,7 +18,7 @@ struct Nginx {
 }
 
 impl Nginx {
-    fn before(nodes: &[NodeProcess; 3]) -> Self {
+    fn in_front_of(nodes: &[NodeProcess; 3]) -> Self {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../nginx.conf");
         let mut config = std::fs::read_to_string(path).expect("nginx.conf");
         let port = ReservedPort::any();
@@ -27,7 +27,7 @@ impl Nginx {
             ("node-1:3000", format!("127.0.0.1:{}", nodes[0].port())),
             ("node-2:3000", format!("127.0.0.1:{}", nodes[1].port())),
             ("node-3:3000", format!("127.0.0.1:{}", nodes[2].port())),
-            // A node on a busy machine is not dead.
+            // Longer limits, because a node on a busy machine is slow.
             ("proxy_connect_timeout 1s;", "proxy_connect_timeout 60s;".to_owned()),
             ("proxy_next_upstream_timeout 5s;", "proxy_next_upstream_timeout 60s;".to_owned()),
         ];
@@ -36,7 +36,7 @@ impl Nginx {
                 .lines()
                 .filter(|line| !line.trim_start().starts_with('#') && line.contains(from))
                 .count();
-            assert_eq!(count, 1, "nginx.conf has `{from}` once");
+            assert_eq!(count, 1, "nginx.conf contains `{from}` once");
             config = config.replace(from, &to);
         }
         let dir = tempfile::tempdir().expect("a directory");
@@ -65,10 +65,10 @@ impl Drop for Nginx {
 }
 
 #[tokio::test]
-async fn a_node_that_dies_costs_nobody_a_request() {
+async fn no_request_fails_when_a_node_dies() {
     let redis = RedisServer::start().await;
     let mut nodes = three_nodes(&redis).await;
-    let nginx = Nginx::before(&nodes);
+    let nginx = Nginx::in_front_of(&nodes);
     let mut browser = Browser::new();
     until("nginx serves", async || {
         browser.request(Method::GET, &nginx.base_url, "/plain").send().await.is_ok()
@@ -82,10 +82,10 @@ async fn a_node_that_dies_costs_nobody_a_request() {
     let mut seen = std::collections::BTreeSet::new();
     let mut visits = 0;
     let mut visit = async |browser: &mut Browser| {
-        let answer = browser.send(browser.request(Method::POST, &nginx.base_url, "/visits")).await;
-        assert_eq!(answer.status(), StatusCode::OK);
+        let response = browser.send(browser.request(Method::POST, &nginx.base_url, "/visits")).await;
+        assert_eq!(response.status(), StatusCode::OK);
         visits += 1;
-        let body: serde_json::Value = answer.json().await.unwrap();
+        let body: serde_json::Value = response.json().await.unwrap();
         assert_eq!(body["visits"], visits);
         body["node"].as_str().unwrap().to_owned()
     };
@@ -97,6 +97,6 @@ async fn a_node_that_dies_costs_nobody_a_request() {
     for _ in 0..60 {
         assert_ne!(visit(&mut browser).await, "node-2");
     }
-    let answer = browser.send(browser.request(Method::POST, &nginx.base_url, "/logout")).await;
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let response = browser.send(browser.request(Method::POST, &nginx.base_url, "/logout")).await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
 }

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 
 use crate::support::{
     Browser, CACHED_FOR_LONG, DEFAULT_BUDGETS, loads, node, node_with, records, reference_node, settings,
-    settings_at, three_nodes, until, until_well,
+    settings_at, three_nodes, until, until_healthy,
 };
 
 async fn durable_redis() -> RedisServer {
@@ -13,7 +13,7 @@ async fn durable_redis() -> RedisServer {
 }
 
 #[tokio::test]
-async fn a_redis_that_dies_and_comes_back_logs_nobody_out() {
+async fn sessions_survive_a_restart_of_redis() {
     let mut redis = durable_redis().await;
     let mut nodes = Vec::new();
     for _ in 0..3 {
@@ -26,34 +26,32 @@ async fn a_redis_that_dies_and_comes_back_logs_nobody_out() {
     let cookie = browser.cookie.clone();
     redis.kill();
     for node in &nodes {
-        let answer = browser.post(node, "/visits").await;
-        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "never 200 to a write");
-        assert!(answer.headers().contains_key("retry-after"));
+        let response = browser.post(node, "/visits").await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "a write never gets 200");
+        assert!(response.headers().contains_key("retry-after"));
         let read = browser.status_of_me(node).await;
         assert!(matches!(read, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE), "{read}");
-        until("reads are refused", async || {
-            browser.status_of_me(node).await == StatusCode::SERVICE_UNAVAILABLE
-        })
-        .await;
+        until("reads fail", async || browser.status_of_me(node).await == StatusCode::SERVICE_UNAVAILABLE)
+            .await;
         assert_eq!(browser.get(node, "/plain").await.status(), StatusCode::OK);
         let login = browser.request(reqwest::Method::POST, &node.base_url(), "/login");
         let login = browser.clone().send(login.json(&serde_json::json!({ "username": "eve" }))).await;
         assert_eq!(login.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(!login.headers().contains_key("set-cookie"));
     }
-    assert_eq!(browser.cookie, cookie, "nobody took the cookie away");
+    assert_eq!(browser.cookie, cookie, "the cookie is kept");
     redis.restart().await;
     for node in &nodes {
         until("service is back", async || browser.status_of_me(node).await == StatusCode::OK).await;
         assert_eq!(browser.me(node).await["visits"], 3);
     }
     assert_eq!(browser.post(&nodes[1], "/visits").await.status(), StatusCode::OK);
-    // The last message to this node may still be under way.
-    until("it counts", async || browser.me(&nodes[2]).await["visits"] == 4).await;
+    // The last message to this node may not have arrived yet.
+    until("the visit is counted", async || browser.me(&nodes[2]).await["visits"] == 4).await;
 }
 
 #[tokio::test]
-async fn what_the_cache_holds_can_be_read_in_an_outage_unless_that_is_refused() {
+async fn cached_sessions_can_be_read_in_an_outage_unless_the_policy_is_to_fail() {
     let mut redis = durable_redis().await;
     let node = node_with(&redis, &CACHED_FOR_LONG).await;
     let strict = node_with(&redis, &[("SESSION_OUTAGE", "refuse")]).await;
@@ -61,27 +59,35 @@ async fn what_the_cache_holds_can_be_read_in_an_outage_unless_that_is_refused() 
     let mut strict_browser = browser.clone();
     strict_browser.me(&strict).await;
     redis.kill();
-    until("the strict one refuses", async || {
+    until("reads of the strict node fail", async || {
         strict_browser.status_of_me(&strict).await == StatusCode::SERVICE_UNAVAILABLE
     })
     .await;
     assert_eq!(browser.me(&node).await["username"], "ada");
     assert_eq!(browser.post(&node, "/visits").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(browser.me(&node).await["visits"], 0, "to have tried changes nothing");
-    until("the node knows", async || browser.get(&node, "/health").await.status() != StatusCode::OK).await;
+    assert_eq!(browser.me(&node).await["visits"], 0, "a failed write changes nothing");
+    until("the node has detected the outage", async || {
+        browser.get(&node, "/health").await.status() != StatusCode::OK
+    })
+    .await;
     assert_eq!(browser.get(&node, "/health/ready").await.status(), StatusCode::OK);
-    until("the strict one knows", async || {
+    until("the strict node has detected the outage", async || {
         strict_browser.get(&strict, "/health/ready").await.status() != StatusCode::OK
     })
     .await;
     redis.restart().await;
-    until("writes are taken again", async || browser.post(&node, "/visits").await.status() == StatusCode::OK)
-        .await;
-    until("reads as well", async || strict_browser.status_of_me(&strict).await == StatusCode::OK).await;
+    until("writes are accepted again", async || {
+        browser.post(&node, "/visits").await.status() == StatusCode::OK
+    })
+    .await;
+    until("the strict node serves reads again", async || {
+        strict_browser.status_of_me(&strict).await == StatusCode::OK
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn a_redis_that_hangs_holds_nobody_up() {
+async fn no_request_waits_for_a_suspended_redis() {
     let redis = durable_redis().await;
     let patient = node(&redis, "node-1").await;
     let uncached = [&DEFAULT_BUDGETS[..], &[("LOCAL_CACHE_MAX_SIZE", "0")]].concat();
@@ -97,7 +103,7 @@ async fn a_redis_that_hangs_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_node_starts_without_redis_and_works_as_soon_as_it_is_there() {
+async fn a_node_starts_without_redis_and_works_once_it_is_available() {
     let mut redis = durable_redis().await;
     redis.kill();
     let node = NodeProcess::start(reference_node(), settings(&redis, "node-1")).await;
@@ -106,7 +112,7 @@ async fn a_node_starts_without_redis_and_works_as_soon_as_it_is_there() {
     assert_eq!(
         browser.status_of_me(&node).await,
         StatusCode::UNAUTHORIZED,
-        "who has no cookie needs no Redis"
+        "a visitor without a cookie needs no Redis"
     );
     redis.restart().await;
     until("the node is ready", async || browser.get(&node, "/health").await.status() == StatusCode::OK).await;
@@ -115,19 +121,19 @@ async fn a_node_starts_without_redis_and_works_as_soon_as_it_is_there() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_an_outage_that_the_log_explains() {
+async fn a_wrong_password_is_an_outage_and_is_logged() {
     let options = ServerOptions { password: Some("right".to_owned()), ..ServerOptions::default() };
     let redis = RedisServer::start_with(options).await;
     let url = redis.url_as("default", "wr0ng-canary");
     let node = NodeProcess::start(reference_node(), settings_at(&url, "node-1")).await;
     let mut browser = Browser::new();
     assert_eq!(browser.get(&node, "/health").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    until("the log says why", async || node.output().to_lowercase().contains("authentication")).await;
+    until("the reason is logged", async || node.output().to_lowercase().contains("authentication")).await;
     assert!(!node.output().contains("wr0ng-canary"), "{}", node.output());
 }
 
 #[tokio::test]
-async fn a_logout_that_redis_did_not_hear_of_is_made_up_for() {
+async fn a_logout_that_did_not_reach_redis_is_repeated() {
     let redis = durable_redis().await;
     let nodes = three_nodes(&redis).await;
     let hasty = node_with(&redis, &DEFAULT_BUDGETS).await;
@@ -138,14 +144,14 @@ async fn a_logout_that_redis_did_not_hear_of_is_made_up_for() {
     assert_eq!(browser.cookie, None);
     redis.resume();
     for node in &nodes {
-        until("the session is over", async || thief.status_of_me(node).await == StatusCode::UNAUTHORIZED)
+        until("the session has ended", async || thief.status_of_me(node).await == StatusCode::UNAUTHORIZED)
             .await;
     }
     assert!(records(&redis).is_empty());
 }
 
 #[tokio::test]
-async fn lost_connections_are_found_again() {
+async fn lost_connections_are_replaced() {
     let redis = durable_redis().await;
     let nodes = three_nodes(&redis).await;
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
@@ -155,15 +161,21 @@ async fn lost_connections_are_found_again() {
         }
         assert!(redis.kill_clients(kind) >= 3);
         for node in &nodes {
-            assert_eq!(browser.post(node, "/visits").await.status(), StatusCode::OK, "{kind}: asked again");
+            assert_eq!(
+                browser.post(node, "/visits").await.status(),
+                StatusCode::OK,
+                "{kind}: the command is repeated"
+            );
         }
         for node in &nodes {
-            until("the node is well", async || browser.get(node, "/health").await.status() == StatusCode::OK)
-                .await;
+            until("the node is healthy", async || {
+                browser.get(node, "/health").await.status() == StatusCode::OK
+            })
+            .await;
             until("it serves", async || browser.status_of_me(node).await == StatusCode::OK).await;
         }
     }
-    // The invalidations arrive as before.
+    // Invalidations arrive as before.
     let mut thief = browser.clone();
     for node in &nodes {
         thief.me(node).await;
@@ -175,19 +187,19 @@ async fn lost_connections_are_found_again() {
     }
 }
 
-/// K6.1: a Redis that is far away, with budgets to match.
+/// K6.1: a distant Redis, with sufficient budgets.
 #[tokio::test]
-async fn k6_1_a_slow_redis_within_the_budgets_is_well_and_cached() {
+async fn k6_1_with_a_slow_redis_within_the_budgets_nodes_are_healthy_and_cache() {
     let redis = durable_redis().await;
     let proxy = Proxy::start(redis.port()).await;
-    // Both ways: a reply takes 300 milliseconds.
+    // In both directions: a reply takes 300 milliseconds.
     proxy.delay(Duration::from_millis(150));
     redis.log_commands();
     for transport in ["tracking", "pubsub"] {
         let mut settings = settings_at(&format!("redis://127.0.0.1:{}", proxy.port()), transport);
         settings.insert("REDIS_INVALIDATION", transport.to_owned());
         let node = NodeProcess::start(reference_node(), settings).await;
-        until_well(&node).await;
+        until_healthy(&node).await;
         let mut browser = Browser::logged_in(&node, "ada").await;
         until("reads are served from the cache", async || {
             let before = loads(&redis);

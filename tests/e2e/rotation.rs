@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 
 use crate::support::{Browser, node_with, records, until};
 
-/// A node in each phase of a rotation. Those of two phases that follow each other run at the same time.
+/// A node for each phase of a rotation. Nodes of neighbouring phases run at the same time.
 async fn nodes(redis: &RedisServer) -> Vec<NodeProcess> {
     let [old, new] = [random_secret(), random_secret()];
     let phases = [old.clone(), format!("{old},{new}"), format!("{new},{old}"), new];
@@ -17,7 +17,7 @@ fn neighbours(nodes: &[NodeProcess]) -> impl Iterator<Item = (&NodeProcess, &Nod
 }
 
 #[tokio::test]
-async fn secrets_are_rotated_without_logging_anybody_out() {
+async fn a_rotation_of_secrets_ends_no_session() {
     let redis = RedisServer::start().await;
     let nodes = nodes(&redis).await;
     let [before, verify_first, after, at_last] = &nodes[..] else { panic!("four phases") };
@@ -27,8 +27,8 @@ async fn secrets_are_rotated_without_logging_anybody_out() {
     assert_eq!(browser.me(verify_first).await["username"], "ada");
     assert_eq!(browser.cookie, under_old);
     assert_eq!(browser.me(after).await["username"], "ada");
-    assert_ne!(browser.cookie, under_old, "the cookie is issued anew");
-    // A node that is behind takes it too, and would issue it anew under the key that it signs with.
+    assert_ne!(browser.cookie, under_old, "the cookie is reissued");
+    // A node of the phase before accepts it, too, and would reissue it under its own key.
     assert_eq!(browser.clone().me(verify_first).await["username"], "ada");
     assert_eq!(browser.me(at_last).await["username"], "ada");
     assert_eq!(records(&redis).len(), 1);
@@ -38,7 +38,7 @@ async fn secrets_are_rotated_without_logging_anybody_out() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_restarted_knows_everybody() {
+async fn sessions_survive_a_restart_of_the_node() {
     let redis = RedisServer::start().await;
     let mut first = node_with(&redis, &[]).await;
     let mut browser = Browser::logged_in(&first, "ada").await;
@@ -47,7 +47,7 @@ async fn a_node_that_is_restarted_knows_everybody() {
     assert_eq!(browser.me(&second).await["username"], "ada");
 }
 
-/// In whichever phase a session was created, renewed or ended, the nodes that run at the same time know.
+/// A session can be created, renewed and ended in any phase, and used in the neighbouring ones.
 #[tokio::test]
 async fn k7_3_neighbouring_phases_of_a_rotation_share_sessions() {
     let redis = RedisServer::start().await;
@@ -60,7 +60,7 @@ async fn k7_3_neighbouring_phases_of_a_rotation_share_sessions() {
         let mut late = browser.clone();
         browser.login(one, "ada").await;
         let status = late.post(other, "/visits").await.status();
-        // The node has heard of the renewal already, or hears of it from the store.
+        // The node has received the message about the renewal, or finds the tombstone in the store.
         assert!([StatusCode::UNAUTHORIZED, StatusCode::CONFLICT].contains(&status), "{status}");
         assert!(late.cookie.is_some());
         assert_eq!(browser.me(other).await["visits"], 1);
@@ -76,9 +76,9 @@ async fn k7_3_neighbouring_phases_of_a_rotation_share_sessions() {
     }
 }
 
-/// A session that is read only, and once in each phase, is the oldest that there can be under its secret.
+/// A session that is only read, once in each phase, has the oldest possible seal.
 #[tokio::test]
-async fn k7_3_a_session_that_is_only_read_is_sealed_anew() {
+async fn k7_3_a_session_that_is_only_read_is_resealed() {
     let redis = RedisServer::start().await;
     let nodes = nodes(&redis).await;
     let key_id = || {
@@ -94,7 +94,7 @@ async fn k7_3_a_session_that_is_only_read_is_sealed_anew() {
     assert_eq!(browser.me(&nodes[3]).await["username"], "ada");
 }
 
-/// Under a secret that was removed too early: what cannot be verified is neither accepted nor taken for gone.
+/// A record under a secret that was removed too early is neither accepted nor treated as absent.
 #[tokio::test]
 async fn k7_3_a_record_under_a_removed_secret_is_unavailable() {
     let redis = RedisServer::start().await;
@@ -102,11 +102,11 @@ async fn k7_3_a_record_under_a_removed_secret_is_unavailable() {
     let mut browser = Browser::logged_in(&nodes[0], "ada").await;
     let under_old = browser.clone();
     let under_new = {
-        // The cookie is issued anew, and the record that was sealed anew gets lost in a failover.
+        // The cookie is reissued, and the resealed record is lost in a failover.
         let [name] = &records(&redis)[..] else { panic!("not one session") };
         let before = redis.get(name).expect("a record");
         assert_eq!(browser.me(&nodes[2]).await["username"], "ada");
-        until("the record is sealed anew", async || redis.get(name).is_some_and(|now| now != before)).await;
+        until("the record is resealed", async || redis.get(name).is_some_and(|now| now != before)).await;
         redis.set(name, &before, std::time::Duration::from_secs(600));
         &mut browser
     };

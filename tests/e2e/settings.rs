@@ -2,8 +2,8 @@ use handstamp_testkit::{NodeProcess, RedisServer};
 
 use crate::support::{node_with, reference_node, settings};
 
-/// What a node with these settings says before it ends.
-async fn refusal(changed: &[(&'static str, &str)]) -> String {
+/// The output of a node that fails to start with these settings.
+async fn failed_start(changed: &[(&'static str, &str)]) -> String {
     let mut settings = settings(&RedisServer::start().await, "node-1");
     settings.extend(changed.iter().map(|&(name, value)| (name, value.to_owned())));
     match NodeProcess::try_start(reference_node(), settings).await {
@@ -16,7 +16,7 @@ async fn refusal(changed: &[(&'static str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn without_a_good_secret_nothing_starts_on_redis() {
+async fn without_a_good_secret_no_node_starts_on_redis() {
     let short_hex = "ab12".repeat(15) + "c3";
     let zeros = "0".repeat(64);
     for secret in [
@@ -27,15 +27,15 @@ async fn without_a_good_secret_nothing_starts_on_redis() {
         "changeme-changeme-changeme-changeme",
         "1sxc1aNxGHTTZKlK5cpCgufJAqGM4G13",
     ] {
-        let output = refusal(&[("SESSION_SECRET", secret)]).await;
+        let output = failed_start(&[("SESSION_SECRET", secret)]).await;
         assert!(output.contains("SESSION_SECRET"), "{output}");
         assert!(secret.is_empty() || !output.contains(secret), "{output}");
     }
 }
 
 #[tokio::test]
-async fn all_wrong_settings_are_named_at_once() {
-    let output = refusal(&[
+async fn all_invalid_settings_are_reported_at_once() {
+    let output = failed_start(&[
         ("REDIS_URL", "http://user:s3cr3t-canary@localhost"),
         ("SESSION_TIMEOUT", "soon"),
         ("LOCAL_CACHE_TTL", "30"),
@@ -49,9 +49,9 @@ async fn all_wrong_settings_are_named_at_once() {
     assert!(!output.contains("s3cr3t-canary"), "{output}");
 }
 
-/// K11: these were ignored silently. Variables of a desktop and of Kubernetes are no mistakes.
+/// K11: such variables were ignored silently. Those of a desktop and of Kubernetes are not reported.
 #[tokio::test]
-async fn k11_variables_that_resemble_settings_are_warned_of_once() {
+async fn k11_variables_that_resemble_settings_cause_one_warning() {
     let node = node_with(
         &RedisServer::start().await,
         &[
@@ -75,45 +75,45 @@ async fn k11_variables_that_resemble_settings_are_warned_of_once() {
     }
 }
 
-/// F3: an unexpanded template was accepted as a secret, and so was a published one.
+/// F3: unexpanded templates and published secrets were accepted.
 #[tokio::test]
-async fn k9_f3_templates_and_published_secrets_start_nothing() {
+async fn k9_f3_no_node_starts_with_a_template_or_a_published_secret() {
     for secret in [
         "${SESSION_SECRET:?make one with openssl rand -base64 48}",
         "an-end-to-end-secret-of-more-than-32-characters",
         "super-secret-key-change-in-production!",
     ] {
-        let output = refusal(&[("SESSION_SECRET", secret)]).await;
+        let output = failed_start(&[("SESSION_SECRET", secret)]).await;
         assert!(output.contains("SESSION_SECRET: ") && !output.contains(secret), "{output}");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_supported_is_refused() {
+async fn unsupported_settings_are_rejected() {
     for name in ["SESSION_ENCRYPT", "SESSION_COMPRESS"] {
-        let output = refusal(&[(name, "true")]).await;
+        let output = failed_start(&[(name, "true")]).await;
         assert!(output.contains(name) && output.contains("support"), "{output}");
     }
 }
 
-/// The node has a `REDIS_URL` besides.
+/// The node also has a `REDIS_URL`.
 #[tokio::test]
-async fn settings_that_contradict_each_other_are_refused() {
+async fn contradictory_settings_are_rejected() {
     for (name, value) in [
         ("REDIS_CLUSTER_NODES", "localhost:7000"),
         ("REDIS_NODE_1_HOST", "localhost"),
         ("REDIS_TLS", "true"),
         ("REDIS_CA_FILE", "ca.pem"),
     ] {
-        let output = refusal(&[(name, value)]).await;
+        let output = failed_start(&[(name, value)]).await;
         assert!(output.contains(name) && output.contains("REDIS_URL"), "{output}");
     }
 }
 
-/// Rather no service than one that is not what was asked for.
+/// A node does not start with a setting that it cannot read.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_setting_that_is_no_text_is_named() {
+async fn a_setting_that_is_not_utf_8_is_reported() {
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
 

@@ -8,19 +8,19 @@ use tokio::time::Instant;
 use crate::support::{Browser, loads, node, records, until};
 
 #[tokio::test]
-async fn a_node_that_is_told_to_stop_finishes_its_requests_and_ends_well() {
+async fn a_terminated_node_finishes_its_requests_and_exits_successfully() {
     let redis = RedisServer::start().await;
     let (entrance, mut node) = tokio::join!(node(&redis, "entrance"), node(&redis, "node-1"));
     let browser = Browser::logged_in(&entrance, "ada").await;
     redis.log_commands();
     let slow = browser.request(Method::POST, &node.base_url(), "/visits?hold_ms=1500");
     let slow = tokio::spawn(slow.send());
-    until("the request is under way", async || loads(&redis) > 0).await;
+    until("the request is in progress", async || loads(&redis) > 0).await;
     let status = node.terminate(PATIENCE).await;
     assert!(status.success(), "{status}:\n{}", node.output());
     assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::OK);
     let record = redis.get(&records(&redis)[0]).unwrap();
-    assert!(String::from_utf8_lossy(&record).contains("visits\u{1}"), "the visit is kept");
+    assert!(String::from_utf8_lossy(&record).contains("visits\u{1}"), "the visit is saved");
     let mut entrance = entrance;
     entrance.terminate(PATIENCE).await;
     until("its connections are closed", async || redis.clients("normal") + redis.clients("pubsub") == 0)
@@ -28,33 +28,33 @@ async fn a_node_that_is_told_to_stop_finishes_its_requests_and_ends_well() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_told_to_stop_says_that_it_is_not_ready_before_it_closes() {
+async fn a_terminated_node_reports_not_ready_before_it_closes() {
     let redis = RedisServer::start().await;
     loop {
         let mut node = node(&redis, "node-1").await;
         let probes = probe(&node);
         node.terminate(PATIENCE).await;
-        // If this process was not scheduled in time to ask, the result is unknown.
-        if let Some(told) = probes.await.unwrap() {
-            return assert!(told, "the node was ready until it closed");
+        // If this process was not scheduled in time to probe, the result is unknown.
+        if let Some(reported) = probes.await.unwrap() {
+            return assert!(reported, "the node was ready until it closed");
         }
     }
 }
 
-/// Asks a node whether it is ready, until the answer is no or there is none. Returns whether there was such an answer, or
-/// `None` if the node was not asked in the time before it closed.
+/// Probes a node until it is not ready or closed. Returns whether it reported that it was not ready, or `None` if it was not probed
+/// shortly before it closed.
 fn probe(node: &NodeProcess) -> JoinHandle<Option<bool>> {
-    /// How long before it closes a node says that it is not ready.
-    const INVALIDATION: Duration = Duration::from_millis(500);
+    /// A node reports that it is not ready this long before it closes.
+    const NOTICE: Duration = Duration::from_millis(500);
     let (probe, base_url) = (Browser::new(), node.base_url());
     tokio::spawn(async move {
         let mut ready: Option<Instant> = None;
         loop {
-            let asked = Instant::now();
+            let sent = Instant::now();
             match probe.request(Method::GET, &base_url, "/health/ready").send().await {
-                Ok(answer) if answer.status() == StatusCode::OK => ready = Some(asked),
+                Ok(response) if response.status() == StatusCode::OK => ready = Some(sent),
                 Ok(_) => return Some(true),
-                Err(_) => return ready.filter(|ready| ready.elapsed() < INVALIDATION).map(|_| false),
+                Err(_) => return ready.filter(|ready| ready.elapsed() < NOTICE).map(|_| false),
             }
         }
     })

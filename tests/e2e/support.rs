@@ -1,4 +1,4 @@
-//! Nodes, browsers, and a Redis for them.
+//! Nodes, and browsers that use them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 /// The secret of the nodes in these tests.
 pub(crate) static SECRET: LazyLock<String> = LazyLock::new(random_secret);
 
-/// How long a node waits for Redis by default. Most nodes here wait for longer, so that a test which is not about time
-/// does not depend on how busy the machine is.
+/// The default budgets. Most nodes here have longer ones, so that tests that are not about time do not depend on the load of the
+/// machine.
 pub(crate) const DEFAULT_BUDGETS: [(&str, &str); 2] =
     [("SESSION_LOAD_BUDGET", "250ms"), ("SESSION_SAVE_BUDGET", "500ms")];
 
-/// Settings that depend on time as little as possible: cached sessions are good for longer than any test runs, and a
-/// server that does not answer for some seconds is not considered dead.
+/// Settings that depend on time as little as possible: cached sessions stay fresh for longer than any test, and a server that does not
+/// reply for some seconds is not considered dead.
 pub(crate) const CACHED_FOR_LONG: [(&str, &str); 2] =
     [("LOCAL_CACHE_TTL", "10m"), ("LOCAL_CACHE_MAX_STALENESS", "1m")];
 
@@ -41,26 +41,26 @@ pub(crate) fn settings_at(redis_url: &str, name: &str) -> BTreeMap<&'static str,
     .into()
 }
 
-/// A node on this Redis, which has reached it.
+/// A node that is connected to this Redis.
 pub(crate) async fn node(redis: &RedisServer, name: &str) -> NodeProcess {
     node_with(redis, &[("NODE_ID", name)]).await
 }
 
-/// A node on this Redis, which has reached it, with other settings than usual.
+/// A node that is connected to this Redis, with changed settings.
 pub(crate) async fn node_with(redis: &RedisServer, changed: &[(&'static str, &str)]) -> NodeProcess {
     let mut settings = settings(redis, "node");
     settings.extend(changed.iter().map(|&(name, value)| (name, value.to_owned())));
     let node = NodeProcess::start(reference_node(), settings).await;
-    until_well(&node).await;
+    until_healthy(&node).await;
     node
 }
 
-/// Three nodes on this Redis, which have reached it.
+/// Three nodes that are connected to this Redis.
 pub(crate) async fn three_nodes(redis: &RedisServer) -> [NodeProcess; 3] {
     three_nodes_with(redis, &[]).await
 }
 
-/// Three nodes on this Redis, which have reached it, with other settings than usual.
+/// Three nodes that are connected to this Redis, with changed settings.
 pub(crate) async fn three_nodes_with(
     redis: &RedisServer,
     changed: &[(&'static str, &str)],
@@ -72,13 +72,14 @@ pub(crate) async fn three_nodes_with(
     tokio::join!(node("node-1"), node("node-2"), node("node-3")).into()
 }
 
-/// Waits until a node has reached its Redis, and listens.
-pub(crate) async fn until_well(node: &NodeProcess) {
+/// Waits until a node is connected to its Redis, and receives invalidations.
+pub(crate) async fn until_healthy(node: &NodeProcess) {
     let mut browser = Browser::new();
-    until("the node is well", async || browser.get(node, "/health").await.status() == StatusCode::OK).await;
+    until("the node is healthy", async || browser.get(node, "/health").await.status() == StatusCode::OK)
+        .await;
 }
 
-/// Keeps the session cookie of one visitor, and sends it to whichever node it is told to ask.
+/// A client with the session cookie of one visitor.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Browser {
     client: reqwest::Client,
@@ -120,7 +121,7 @@ impl Browser {
     }
 
     pub(crate) async fn send(&mut self, request: RequestBuilder) -> Response {
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         for header in response.headers().get_all("set-cookie") {
             let (pair, attributes) = header.to_str().expect("ASCII").split_once(';').expect("attributes");
             self.cookie = (!attributes.contains("Max-Age=0")).then(|| pair.to_owned());
@@ -136,11 +137,11 @@ impl Browser {
         self.send(self.request(Method::POST, &node.base_url(), path)).await
     }
 
-    /// What `/me` says of a visitor who is logged in.
+    /// The response of `/me` to a visitor that is logged in.
     pub(crate) async fn me(&mut self, node: &NodeProcess) -> Value {
-        let answer = self.get(node, "/me").await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        answer.json().await.expect("JSON")
+        let response = self.get(node, "/me").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        response.json().await.expect("JSON")
     }
 
     pub(crate) async fn status_of_me(&mut self, node: &NodeProcess) -> StatusCode {
@@ -156,34 +157,34 @@ impl Browser {
     }
 }
 
-/// The commands on records of sessions that the server has logged: not those of subscriptions and of checks.
+/// The logged commands on session records, without those of subscriptions and checks.
 pub(crate) fn session_commands(redis: &RedisServer) -> Vec<String> {
     let logged = redis.logged_commands().into_iter();
     let on_sessions = logged.filter(|command| command.iter().any(|argument| is_record(argument)));
     on_sessions.filter_map(|command| command.into_iter().next()).collect()
 }
 
-/// How many times a session was loaded since the server logs its commands.
+/// The number of loads of sessions since the server logs its commands.
 pub(crate) fn loads(redis: &RedisServer) -> usize {
     session_commands(redis).iter().filter(|command| *command == "GET").count()
 }
 
-/// The keys that hold records of sessions, and no tombstones.
+/// The keys with session records, without tombstones.
 pub(crate) fn records(redis: &RedisServer) -> Vec<String> {
     let is_record = |key: &String| redis.get(key).is_some_and(|bytes| bytes.starts_with(b"hs"));
     redis.keys().into_iter().filter(is_record).collect()
 }
 
-/// Whether this is the name of a record: the prefix, and the label as a hash tag.
+/// Whether this is the Redis key of a record: the prefix, and the label as a hash tag.
 fn is_record(name: &str) -> bool {
     name.starts_with("handstamp:s:{")
 }
 
-/// The user that [`permit`] makes.
+/// The user that [`permit`] creates.
 pub(crate) const USER: &str = "app";
 pub(crate) const PASSWORD: &str = "password-canary";
 
-/// Makes a user who may do what a node needs, without some of the rules.
+/// Creates a user with the ACL rules that a node needs, except for some.
 pub(crate) fn permit(redis: &RedisServer, without: &[&str]) {
     let namespace = Namespace::default();
     let config = RedisConfig::new("redis://localhost".parse().expect("a URL"));
@@ -203,7 +204,7 @@ pub(crate) fn warnings(node: &NodeProcess) -> Vec<String> {
     lines.map(|(_, text)| text.to_owned()).filter(|text| text.starts_with("handstamp")).collect()
 }
 
-/// Those of the [`warnings`] that a node has logged more than once.
+/// The [`warnings`] that a node has logged more than once.
 pub(crate) fn repeated_warnings(node: &NodeProcess) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let text = |line: &String| line.split(" more=").next().unwrap_or_default().to_owned();

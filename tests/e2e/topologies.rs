@@ -1,5 +1,5 @@
-//! Real nodes on a Redis Cluster and on Sentinel: what holds on one server holds there, and what one server of them
-//! suffers costs the sessions of the others nothing.
+//! Real nodes on a Redis Cluster and on Sentinel: the same guarantees as on one server, and a failure of one server does not affect
+//! the sessions on the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,13 +18,13 @@ use crate::support::{
 const PASSWORD: &str = "an-end-to-end-password";
 
 #[tokio::test]
-async fn nodes_that_know_a_cluster_in_different_ways_work_together() {
+async fn nodes_with_different_cluster_settings_work_together() {
     let options = ClusterOptions { password: Some(PASSWORD.to_owned()), ..ClusterOptions::default() };
     let cluster = RedisCluster::start_with(options).await;
     let password = ("REDIS_PASSWORD", PASSWORD.to_owned());
     let seeds = cluster.seeds();
     let by_list = [("REDIS_CLUSTER_NODES", seeds.join(",")), password.clone()];
-    // One of them is enough to find the others.
+    // One seed is enough to find the others.
     let host_and_port = seeds[4].split_once(':').unwrap();
     let by_number = [
         ("REDIS_NODE_1_HOST", host_and_port.0.to_owned()),
@@ -41,7 +41,7 @@ async fn nodes_that_know_a_cluster_in_different_ways_work_together() {
 }
 
 #[tokio::test]
-async fn a_cluster_may_ask_for_tls_and_a_password() {
+async fn a_cluster_can_require_tls_and_a_password() {
     let options =
         ClusterOptions { password: Some(PASSWORD.to_owned()), tls: true, ..ClusterOptions::default() };
     let cluster = RedisCluster::start_with(options).await;
@@ -57,10 +57,10 @@ async fn a_cluster_may_ask_for_tls_and_a_password() {
 }
 
 #[tokio::test]
-async fn k7_1_the_sessions_of_a_user_lie_in_one_slot() {
+async fn k7_1_the_sessions_of_a_user_are_in_one_slot() {
     let cluster = RedisCluster::start_with(ClusterOptions::default()).await;
     let nodes = three_nodes(&[("REDIS_URL", &cluster.url())]).await;
-    until_well(&nodes).await;
+    until_healthy(&nodes).await;
     for node in nodes.iter().chain(&nodes) {
         Browser::logged_in(node, "ada").await;
     }
@@ -71,16 +71,16 @@ async fn k7_1_the_sessions_of_a_user_lie_in_one_slot() {
 }
 
 #[tokio::test]
-async fn a_primary_of_a_cluster_that_dies_costs_the_sessions_elsewhere_nothing() {
-    // A replica may take over however long the primary has been away, and does not before all nodes have noticed.
+async fn the_failure_of_a_primary_does_not_affect_sessions_on_others() {
+    // The replica takes over only after all nodes have detected the failure, even if that takes long.
     let args = ["--cluster-replica-validity-factor", "0"].map(str::to_owned).into();
     let mut cluster = RedisCluster::start_with(ClusterOptions { args, ..ClusterOptions::default() }).await;
     let seeds = cluster.seeds().join(",");
     let settings = [&CACHED_FOR_LONG[..], &[("REDIS_CLUSTER_NODES", &*seeds)]].concat();
     let nodes = three_nodes(&settings).await;
-    until_well(&nodes).await;
+    until_healthy(&nodes).await;
     let mut sessions = BTreeMap::<usize, Vec<Browser>>::new();
-    // The sessions of one user are in one place.
+    // The sessions of one user are in one slot, so every browser needs another user.
     for number in 0.. {
         if sessions.len() == 3 && sessions.values().all(|browsers| browsers.len() > 1) {
             break;
@@ -99,8 +99,8 @@ async fn a_primary_of_a_cluster_that_dies_costs_the_sessions_elsewhere_nothing()
     cluster.until_replicated().await;
     cluster.kill(victim);
     let mut degraded = [false; 3];
-    eventually("all nodes have noticed", PATIENCE, async || {
-        go_on(&nodes, &mut others).await;
+    eventually("all nodes have detected the failure", PATIENCE, async || {
+        assert_usable(&nodes, &mut others).await;
         for (degraded, node) in degraded.iter_mut().zip(&nodes) {
             *degraded |= !is_ok_or_degraded(node).await;
         }
@@ -108,30 +108,32 @@ async fn a_primary_of_a_cluster_that_dies_costs_the_sessions_elsewhere_nothing()
     })
     .await;
     cluster.command(replica, &["CONFIG", "SET", "cluster-replica-no-failover", "no"]);
-    eventually("all nodes are well", PATIENCE, async || {
-        go_on(&nodes, &mut others).await;
-        let mut well = [false; 3];
-        for (well, node) in well.iter_mut().zip(&nodes) {
-            *well = is_ok_or_degraded(node).await;
+    eventually("all nodes are healthy", PATIENCE, async || {
+        assert_usable(&nodes, &mut others).await;
+        let mut healthy = [false; 3];
+        for (healthy, node) in healthy.iter_mut().zip(&nodes) {
+            *healthy = is_ok_or_degraded(node).await;
         }
-        if well == [true; 3] { Ok(()) } else { Err(well) }
+        if healthy == [true; 3] { Ok(()) } else { Err(healthy) }
     })
     .await;
     assert_eq!(cluster.until_taken_over(victim).await, replica);
     for browser in &mut victims {
         for node in &nodes {
-            until("the session is there again", async || browser.status_of_me(node).await == StatusCode::OK)
-                .await;
+            until("the session is available again", async || {
+                browser.status_of_me(node).await == StatusCode::OK
+            })
+            .await;
             assert!(browser.me(node).await["username"].as_str().unwrap().starts_with("user-"));
             assert_eq!(browser.post(node, "/visits").await.status(), StatusCode::OK);
         }
         assert_eq!(browser.post(&nodes[0], "/logout").await.status(), StatusCode::NO_CONTENT);
     }
-    go_on(&nodes, &mut others).await;
+    assert_usable(&nodes, &mut others).await;
 }
 
 #[tokio::test]
-async fn sentinels_promote_another_primary_and_nobody_is_logged_out() {
+async fn sessions_survive_a_failover_by_sentinels() {
     let options = SentinelOptions { password: Some(PASSWORD.to_owned()), ..SentinelOptions::default() };
     let mut sentinel = RedisSentinel::start_with(options).await;
     let nodes = three_nodes(&[("REDIS_URL", &sentinel.url())]).await;
@@ -144,20 +146,20 @@ async fn sentinels_promote_another_primary_and_nobody_is_logged_out() {
     sentinel.kill(old);
     sentinel.until_promoted(old).await;
     for node in &nodes {
-        until("the session is there again", async || {
+        until("the session is available again", async || {
             browser.post(node, "/visits").await.status() == StatusCode::OK
         })
         .await;
         assert_eq!(browser.me(node).await["username"], "ada");
     }
-    // What was refused may have been done.
+    // Failed visits may have been counted.
     assert!(browser.me(&nodes[2]).await["visits"].as_u64() >= Some(4));
-    until_well(&nodes).await;
+    until_healthy(&nodes).await;
     assert_logout_reaches_all(&nodes, browser).await;
 }
 
 #[tokio::test]
-async fn while_redis_stands_still_every_request_is_told_so() {
+async fn while_redis_is_suspended_every_request_gets_503() {
     let redis = RedisServer::start().await;
     let patient = node_with(&redis, &[]).await;
     let uncached = [&DEFAULT_BUDGETS[..], &[("LOCAL_CACHE_MAX_SIZE", "0")]].concat();
@@ -171,20 +173,21 @@ async fn while_redis_stands_still_every_request_is_told_so() {
             let request = browser.request(method, &node.base_url(), path);
             requests.spawn(async move { request.send().await.unwrap() });
         }
-        for answer in requests.join_all().await {
-            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-            assert!(answer.headers().contains_key("retry-after"));
-            assert!(!answer.headers().contains_key("set-cookie"));
+        for response in requests.join_all().await {
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.headers().contains_key("retry-after"));
+            assert!(!response.headers().contains_key("set-cookie"));
         }
     }
     assert_eq!(browser.get(&node, "/plain").await.status(), StatusCode::OK);
     assert_eq!(browser.get(&node, "/health/live").await.status(), StatusCode::OK);
     redis.resume();
     until("service is back", async || browser.status_of_me(&node).await == StatusCode::OK).await;
-    until("writes are taken", async || browser.post(&node, "/visits").await.status() == StatusCode::OK).await;
+    until("writes are accepted", async || browser.post(&node, "/visits").await.status() == StatusCode::OK)
+        .await;
 }
 
-/// A node with these settings, which may not have reached its Redis yet.
+/// A node with these settings, which may not be connected to its Redis yet.
 async fn node(name: &str, redis: BTreeMap<&'static str, String>) -> NodeProcess {
     let mut settings = settings_at("", name);
     settings.extend(redis);
@@ -197,28 +200,29 @@ async fn three_nodes(redis: &[(&'static str, &str)]) -> [NodeProcess; 3] {
     tokio::join!(one, two, three).into()
 }
 
-/// What `/health` says.
+/// The response of `/health`.
 async fn health(node: &NodeProcess) -> (StatusCode, Value) {
-    let answer = Browser::new().get(node, "/health").await;
-    (answer.status(), answer.json().await.expect("JSON"))
+    let response = Browser::new().get(node, "/health").await;
+    (response.status(), response.json().await.expect("JSON"))
 }
 
-async fn until_well(nodes: &[NodeProcess; 3]) {
+async fn until_healthy(nodes: &[NodeProcess; 3]) {
     for node in nodes {
-        let (_, mut health) = eventually("the node is well", PATIENCE, async || match health(node).await {
-            well @ (StatusCode::OK, _) => Ok(well),
-            ill => Err(ill),
-        })
-        .await;
+        let (_, mut health) =
+            eventually("the node is healthy", PATIENCE, async || match health(node).await {
+                healthy @ (StatusCode::OK, _) => Ok(healthy),
+                unhealthy => Err(unhealthy),
+            })
+            .await;
         health.as_object_mut().unwrap().remove("cache_size");
         assert_eq!(health, json!({ "status": "ok", "redis": true, "coordinator_running": true }));
     }
 }
 
-/// Everything that nodes do for each other.
+/// Tests everything that nodes do for each other.
 async fn work_together(nodes: &[NodeProcess; 3]) {
-    until_well(nodes).await;
-    // So many that they lie everywhere.
+    until_healthy(nodes).await;
+    // So many users that their sessions are on all shards.
     for name in ["ada", "bob", "cyd", "dan", "eve", "fay"] {
         let mut browser = Browser::logged_in(&nodes[0], name).await;
         for node in nodes {
@@ -230,16 +234,16 @@ async fn work_together(nodes: &[NodeProcess; 3]) {
             visits.spawn(async move { visit.send().await.unwrap().json::<Value>().await.unwrap() });
         }
         let mut counts: Vec<_> =
-            visits.join_all().await.iter().map(|answer| answer["visits"].as_u64()).collect();
+            visits.join_all().await.iter().map(|response| response["visits"].as_u64()).collect();
         counts.sort();
-        assert_eq!(counts, (1..=30).map(Some).collect::<Vec<_>>(), "each is told its own number");
+        assert_eq!(counts, (1..=30).map(Some).collect::<Vec<_>>(), "every response has its own number");
         for node in nodes {
-            // The last message may still be under way.
-            until("all of them count", async || browser.me(node).await["visits"] == 30).await;
+            // The last message may not have arrived yet.
+            until("all visits are counted", async || browser.me(node).await["visits"] == 30).await;
         }
         assert_logout_reaches_all(nodes, browser).await;
     }
-    until_well(nodes).await;
+    until_healthy(nodes).await;
 }
 
 async fn assert_logout_reaches_all(nodes: &[NodeProcess; 3], mut browser: Browser) {
@@ -256,8 +260,8 @@ async fn assert_logout_reaches_all(nodes: &[NodeProcess; 3], mut browser: Browse
     }
 }
 
-/// Reads and writes of these sessions work on all nodes.
-async fn go_on(nodes: &[NodeProcess; 3], browsers: &mut [Browser]) {
+/// Checks that these sessions can be read and written on all nodes.
+async fn assert_usable(nodes: &[NodeProcess; 3], browsers: &mut [Browser]) {
     for node in nodes {
         for browser in &mut *browsers {
             assert!(browser.me(node).await["username"].as_str().unwrap().starts_with("user-"));
@@ -266,7 +270,7 @@ async fn go_on(nodes: &[NodeProcess; 3], browsers: &mut [Browser]) {
     }
 }
 
-/// False when a part of the sessions is known to be away. The node is ready for the others, and lives.
+/// Returns false if a part of the sessions is known to be unavailable. The node must still be ready and live.
 async fn is_ok_or_degraded(node: &NodeProcess) -> bool {
     let (status, health) = health(node).await;
     for path in ["/health/ready", "/health/live"] {

@@ -1,13 +1,13 @@
-//! Keys of sessions that hold something else.
+//! Keys of sessions with values that are not records.
 
 use handstamp_testkit::RedisServer;
 use reqwest::StatusCode;
 
 use crate::support::{Browser, node_with};
 
-/// K3.3: neither one session nor many of them fill the log, with or without a cache.
+/// K3.3: they do not flood the log, neither one session nor many, with or without a cache.
 #[tokio::test]
-async fn k3_3_keys_that_hold_no_record_are_reported_once() {
+async fn k3_3_keys_without_a_record_are_reported_once() {
     let redis = RedisServer::start().await;
     for cache in ["0", "1000"] {
         let node = node_with(&redis, &[("LOCAL_CACHE_MAX_SIZE", cache)]).await;
@@ -20,7 +20,7 @@ async fn k3_3_keys_that_hold_no_record_are_reported_once() {
             redis.command(&["DEL", &key]);
             redis.command(&["RPUSH", &key, "a", "list"]);
         }
-        // The sessions are in the cache of the node that has created them.
+        // Another node, because the first one has cached the sessions.
         let node = node_with(&redis, &[("LOCAL_CACHE_MAX_SIZE", cache)]).await;
         for _ in 0..4 {
             for browser in &mut browsers {
@@ -28,6 +28,6 @@ async fn k3_3_keys_that_hold_no_record_are_reported_once() {
             }
         }
         let output = node.output();
-        assert_eq!(output.matches("no session record").count(), 1, "{output}");
+        assert_eq!(output.matches("not a session record").count(), 1, "{output}");
     }
 }

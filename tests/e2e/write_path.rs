@@ -1,4 +1,4 @@
-//! A store that cannot take writes is detected at start and later, shown by `/health` and logged once.
+//! A store that rejects writes is detected at start and later, reported by `/health` and logged once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,26 +11,26 @@ use tempfile::TempDir;
 
 use crate::support::{
     Browser, DEFAULT_BUDGETS, PASSWORD, USER, permit, reference_node, repeated_warnings, settings_at, until,
-    until_well, warnings,
+    until_healthy, warnings,
 };
 
-/// What happens to a server, what puts it right, and what is said meanwhile.
+/// A fault of a server, its end, and how it is reported.
 struct Fault {
     begin: fn(&RedisServer),
     end: fn(&RedisServer),
-    /// A part of the reason that the log gives.
+    /// A part of the logged reason.
     logged: &'static str,
-    /// Fields of `/health`.
-    shown: Value,
+    /// The expected fields of `/health`.
+    reported: Value,
 }
 
 fn faults() -> Vec<Fault> {
     let rejected = || json!({ "status": "unhealthy", "redis": false });
-    let acl = |begin: fn(&RedisServer), logged, shown| Fault {
+    let acl = |begin: fn(&RedisServer), logged, reported| Fault {
         begin,
         end: |server| permit(server, &[]),
         logged,
-        shown,
+        reported,
     };
     vec![
         acl(
@@ -54,25 +54,25 @@ fn faults() -> Vec<Fault> {
             begin: |server| set(server, "maxmemory", "1"),
             end: |server| set(server, "maxmemory", "0"),
             logged: "OOM: it has no memory left (maxmemory)",
-            shown: rejected(),
+            reported: rejected(),
         },
         Fault {
             begin: |server| set(server, "min-replicas-to-write", "1"),
             end: |server| set(server, "min-replicas-to-write", "0"),
             logged: "NOREPLICAS: it has too few replicas to take writes (min-replicas-to-write)",
-            shown: rejected(),
+            reported: rejected(),
         },
         Fault {
             begin: fail_to_snapshot,
             end: |server| set(server, "save", ""),
             logged: "MISCONF: it cannot write to its disk",
-            shown: rejected(),
+            reported: rejected(),
         },
         Fault {
             begin: |server| _ = server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]),
             end: |server| _ = server.command(&["REPLICAOF", "NO", "ONE"]),
             logged: "the server is no primary: name the primary, or its Sentinels",
-            shown: json!({ "status": "unhealthy", "redis": false }),
+            reported: json!({ "status": "unhealthy", "redis": false }),
         },
     ]
 }
@@ -83,8 +83,8 @@ fn set(server: &RedisServer, name: &str, value: &str) {
     server.command(&["CONFIG", "SET", name, value]);
 }
 
-/// From then on the server takes no writes (`stop-writes-on-bgsave-error`).
-#[expect(clippy::disallowed_methods, reason = "it polls, and nothing else goes on meanwhile")]
+/// Makes the server reject writes (`stop-writes-on-bgsave-error`).
+#[expect(clippy::disallowed_methods, reason = "it polls, and no other task has to run meanwhile")]
 fn fail_to_snapshot(server: &RedisServer) {
     let gone = TempDir::new().unwrap();
     set(server, "save", "3600 1");
@@ -95,7 +95,7 @@ fn fail_to_snapshot(server: &RedisServer) {
     let attempts = PATIENCE.as_millis() / PAUSE.as_millis();
     let has_failed = (0..attempts).any(|_| {
         std::thread::sleep(PAUSE);
-        matches!(server.try_command(&["PING"]), Err(refusal) if refusal.code() == Some("MISCONF"))
+        matches!(server.try_command(&["PING"]), Err(error) if error.code() == Some("MISCONF"))
     });
     assert!(has_failed, "the snapshot does not fail");
 }
@@ -103,37 +103,37 @@ fn fail_to_snapshot(server: &RedisServer) {
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[tokio::test]
-async fn k11_a_store_that_takes_no_writes_is_shown_and_logged_once_until_it_does() {
-    join_all(faults().into_iter().map(shown_and_logged_once)).await;
+async fn k11_a_store_that_rejects_writes_is_reported_and_logged_once() {
+    join_all(faults().into_iter().map(reported_and_logged_once)).await;
 }
 
-async fn shown_and_logged_once(fault: Fault) {
+async fn reported_and_logged_once(fault: Fault) {
     let args = ["--enable-protected-configs", "yes"].map(str::to_owned).to_vec();
     let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
     permit(&server, &[]);
     let url = server.url_as(USER, PASSWORD);
-    // Reads are served however long the fault lasts on a busy machine.
+    // Long enough to serve reads for the whole test, even on a busy machine.
     let settings = |name| {
         let outage = ("SESSION_OUTAGE", "serve:1h".to_owned());
         settings_at(&url, name).into_iter().chain([outage]).collect::<BTreeMap<_, _>>()
     };
     let early = NodeProcess::start(reference_node(), settings("early")).await;
-    until_well(&early).await;
+    until_healthy(&early).await;
     let mut browser = Browser::logged_in(&early, "ada").await;
     (fault.begin)(&server);
     let late = NodeProcess::start(reference_node(), settings("late")).await;
-    let rejects_writes = fault.shown["redis"] == false;
+    let rejects_writes = fault.reported["redis"] == false;
     for node in [&early, &late] {
         let written = browser.post(node, "/visits").await.status();
         assert_eq!(written == StatusCode::SERVICE_UNAVAILABLE, rejects_writes, "{}", fault.logged);
-        until("it is shown", async || is_shown(node, &fault.shown).await).await;
+        until("it is reported", async || is_reported(node, &fault.reported).await).await;
         assert_eq!(browser.get(node, "/health/live").await.status(), StatusCode::OK);
     }
     if rejects_writes {
         assert_eq!(browser.status_of_me(&early).await, StatusCode::OK, "sessions can be read");
         assert_eq!(browser.get(&early, "/health/ready").await.status(), StatusCode::OK, "{}", fault.logged);
         let ready = browser.get(&late, "/health/ready").await.status();
-        assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it has never been of use: {}", fault.logged);
+        assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it has never worked: {}", fault.logged);
     }
     for node in [&early, &late] {
         until("attempts go on", async || node.output().matches(" still ").count() > 1).await;
@@ -141,7 +141,7 @@ async fn shown_and_logged_once(fault: Fault) {
     }
     (fault.end)(&server);
     for node in [&early, &late] {
-        until_well(node).await;
+        until_healthy(node).await;
         until("writes work", async || browser.post(node, "/visits").await.status() == StatusCode::OK).await;
         assert_eq!(browser.get(node, "/health/ready").await.status(), StatusCode::OK);
         assert_eq!(repeated_warnings(node), Vec::<String>::new());
@@ -150,8 +150,8 @@ async fn shown_and_logged_once(fault: Fault) {
     }
 }
 
-/// How often a node has connected, apart from connections in the place of those that did not reply: a busy machine causes
-/// that, too.
+/// The number of connections that a node has opened, without those that replaced a connection without replies, as happens on a busy
+/// machine.
 fn connections(node: &NodeProcess) -> usize {
     let output = node.output();
     let is_silent =
@@ -162,16 +162,16 @@ fn connections(node: &NodeProcess) -> usize {
 
 const SILENCE: &str = "it does not answer";
 
-async fn is_shown(node: &NodeProcess, expected: &Value) -> bool {
-    let answer = Browser::new().get(node, "/health").await;
-    let status = answer.status();
-    let health: Value = answer.json().await.unwrap();
+async fn is_reported(node: &NodeProcess, expected: &Value) -> bool {
+    let response = Browser::new().get(node, "/health").await;
+    let status = response.status();
+    let health: Value = response.json().await.unwrap();
     let expected = expected.as_object().unwrap();
     status == StatusCode::SERVICE_UNAVAILABLE && expected.iter().all(|(name, value)| health[name] == *value)
 }
 
 #[tokio::test]
-async fn k11_a_command_with_another_name_is_shown_and_logged_once() {
+async fn k11_a_renamed_command_is_reported_and_logged_once() {
     join_all(["EVAL", "EVALSHA", "PUBLISH", "SET"].map(async |command| {
         let args = ["--rename-command", command, "other"].map(str::to_owned).to_vec();
         let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
@@ -182,23 +182,23 @@ async fn k11_a_command_with_another_name_is_shown_and_logged_once() {
 }
 
 #[tokio::test]
-async fn k11_a_node_of_a_cluster_as_a_single_server_is_shown_and_logged_once() {
+async fn k11_a_cluster_node_configured_as_a_single_server_is_reported_and_logged_once() {
     let cluster = RedisCluster::start().await;
     let node = NodeProcess::start(reference_node(), settings_at(&cluster.node(0).url(), "node")).await;
     until_rejected(&node, "MOVED: it is part of a cluster: use redis-cluster://").await;
 }
 
 async fn until_rejected(node: &NodeProcess, logged: &str) {
-    let shown = json!({ "status": "unhealthy", "redis": false });
-    until("it is shown", async || is_shown(node, &shown).await).await;
+    let reported = json!({ "status": "unhealthy", "redis": false });
+    until("it is reported", async || is_reported(node, &reported).await).await;
     until("attempts go on", async || node.output().matches("still rejects writes").count() > 1).await;
     assert!(warnings(node).iter().any(|line| line.contains(logged)), "{}", node.output());
     assert_eq!(repeated_warnings(node), Vec::<String>::new());
     let ready = Browser::new().get(node, "/health/ready").await.status();
-    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it has never been of use");
+    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it has never worked");
 }
 
-/// K11: one line for each server, which says which.
+/// K11: one line for each server, with its address.
 #[tokio::test]
 async fn k11_in_a_cluster_the_log_names_each_server() {
     let cluster = RedisCluster::start().await;
@@ -207,7 +207,8 @@ async fn k11_in_a_cluster_the_log_names_each_server() {
         set(cluster.node(*primary), "maxmemory", "1");
     }
     let node = NodeProcess::start(reference_node(), settings_at(&cluster.url(), "node")).await;
-    until("all are told", async || node.output().matches(" rejects writes").count() >= primaries.len()).await;
+    until("all are logged", async || node.output().matches(" rejects writes").count() >= primaries.len())
+        .await;
     until("attempts go on", async || node.output().matches("still rejects writes").count() > 2).await;
     let warnings = warnings(&node);
     let lines: Vec<_> = warnings.iter().filter(|line| line.contains("rejects writes")).collect();
@@ -218,31 +219,31 @@ async fn k11_in_a_cluster_the_log_names_each_server() {
     }
 }
 
-/// K11: of no use to a node whose logins have to reach a replica.
+/// K11: a node whose logins have to reach a replica cannot use a server without one.
 #[tokio::test]
-async fn k11_too_few_replicas_are_shown() {
+async fn k11_too_few_replicas_are_reported() {
     let server = RedisServer::start().await;
     let mut replica = RedisServer::start().await;
     let mut settings = settings_at(&server.url(), "node");
     settings.insert("REDIS_WAIT_REPLICAS", "1".to_owned());
-    // Long enough for a replica, and short enough to see that there is none.
+    // Long enough for a replica, and short enough for the test without one.
     settings.insert("SESSION_SAVE_BUDGET", "2s".to_owned());
     let node = NodeProcess::start(reference_node(), settings).await;
     until_rejected(&node, "too few replicas have it yet").await;
     server.command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
     replica.command(&["REPLICAOF", "127.0.0.1", &server.port().to_string()]);
-    until_well(&node).await;
+    until_healthy(&node).await;
     let mut browser = Browser::new();
     assert_eq!(browser.get(&node, "/health/ready").await.status(), StatusCode::OK);
     replica.kill();
-    let shown = json!({ "status": "unhealthy", "redis": false });
-    until("it is shown", async || is_shown(&node, &shown).await).await;
+    let reported = json!({ "status": "unhealthy", "redis": false });
+    until("it is reported", async || is_reported(&node, &reported).await).await;
     assert_eq!(browser.get(&node, "/health/ready").await.status(), StatusCode::OK, "it can serve reads");
 }
 
-/// K11: writes that hang are no writes.
+/// K11: writes without a reply count as failed.
 #[tokio::test]
-async fn k11_writes_that_hang_are_shown_and_logged_once() {
+async fn k11_writes_without_a_reply_are_reported_and_logged_once() {
     let server = RedisServer::start().await;
     let settings = |name| {
         let mut settings = settings_at(&server.url(), name);
@@ -250,32 +251,32 @@ async fn k11_writes_that_hang_are_shown_and_logged_once() {
         settings
     };
     let early = NodeProcess::start(reference_node(), settings("early")).await;
-    until_well(&early).await;
+    until_healthy(&early).await;
     server.command(&["CLIENT", "PAUSE", "600000", "WRITE"]);
     let late = NodeProcess::start(reference_node(), settings("late")).await;
     let mut browser = Browser::new();
     let ready = browser.get(&late, "/health/ready").await.status();
-    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "that is not known yet");
-    let shown = json!({ "status": "unhealthy", "redis": false });
+    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it is not known yet whether writes work");
+    let reported = json!({ "status": "unhealthy", "redis": false });
     for node in [&early, &late] {
-        until("it is shown", async || is_shown(node, &shown).await).await;
+        until("it is reported", async || is_reported(node, &reported).await).await;
         until("attempts go on", async || node.output().matches("still does not reply to writes").count() > 2)
             .await;
-        assert!(is_shown(node, &shown).await);
+        assert!(is_reported(node, &reported).await);
     }
     let ready = browser.get(&late, "/health/ready").await.status();
-    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it has never been of use");
+    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE, "it has never worked");
     server.command(&["CLIENT", "UNPAUSE"]);
     for node in [&early, &late] {
-        until_well(node).await;
+        until_healthy(node).await;
         assert_eq!(browser.get(node, "/health/ready").await.status(), StatusCode::OK);
         assert_eq!(node.output().matches("the session store does not reply to writes").count(), 1);
     }
 }
 
-/// Of these, a node can do without each.
+/// A node works without these permissions.
 #[tokio::test]
-async fn k11_what_is_not_needed_is_not_missed() {
+async fn k11_optional_permissions_are_not_required() {
     let denials = [&[][..], &["+role"], &["+info"], &["+role", "+info"], &["+client|setname"]];
     join_all(denials.map(async |denied| {
         let args = ["--rename-command", "CONFIG", ""].map(str::to_owned).to_vec();
@@ -283,22 +284,22 @@ async fn k11_what_is_not_needed_is_not_missed() {
         permit(&server, denied);
         let node =
             NodeProcess::start(reference_node(), settings_at(&server.url_as(USER, PASSWORD), "node")).await;
-        until_well(&node).await;
+        until_healthy(&node).await;
         let mut browser = Browser::logged_in(&node, "ada").await;
         assert_eq!(browser.post(&node, "/visits").await.status(), StatusCode::OK);
-        // Without the time of the server, deadlines go by the clock of the node.
+        // Without the time of the server, deadlines depend on the clock of the node.
         let status = if denied.contains(&"+info") { "degraded" } else { "ok" };
         let expected =
             json!({ "status": status, "redis": true, "coordinator_running": true, "cache_size": 1 });
-        until("it is well, with a session in its cache", async || {
+        until("the node is healthy, with a session in its cache", async || {
             assert_eq!(browser.status_of_me(&node).await, StatusCode::OK);
             browser.get(&node, "/health").await.json::<Value>().await.unwrap() == expected
         })
         .await;
-        // A busy machine causes others.
-        let refusals = ["NOPERM", "denied", "rejects", "unknown command", "permission"];
-        let is_refusal = |line: &String| refusals.iter().any(|refusal| line.contains(refusal));
-        let warnings: Vec<_> = warnings(&node).into_iter().filter(is_refusal).collect();
+        // Only these, because a busy machine may cause other warnings.
+        let rejections = ["NOPERM", "denied", "rejects", "unknown command", "permission"];
+        let is_rejection = |line: &String| rejections.iter().any(|rejection| line.contains(rejection));
+        let warnings: Vec<_> = warnings(&node).into_iter().filter(is_rejection).collect();
         let expected = denied.iter().filter(|denied| ["+role", "+info"].contains(denied)).count();
         assert_eq!(warnings.len(), expected, "{warnings:?}");
     }))

@@ -1,4 +1,4 @@
-//! Servers that refuse a connection.
+//! Servers that reject a connection.
 
 use futures_util::future::join_all;
 use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer, ReservedPort, ServerOptions};
@@ -9,9 +9,9 @@ use crate::support::{
     Browser, PASSWORD, USER, node, permit, reference_node, repeated_warnings, settings_at, until, warnings,
 };
 
-/// K6.4: requests get 503 at once, and the log says why once.
+/// K6.4: requests get 503 at once, and the reason is logged once.
 #[tokio::test]
-async fn k6_4_a_refused_connection_is_503_at_once_and_logged_once() {
+async fn k6_4_a_rejected_connection_is_503_at_once_and_logged_once() {
     let options = ServerOptions::default;
     let (server, locked, secure, full) = tokio::join!(
         RedisServer::start(),
@@ -22,10 +22,10 @@ async fn k6_4_a_refused_connection_is_503_at_once_and_logged_once() {
     permit(&server, &["+ping"]);
     let entrance = node(&server, "entrance").await;
     let browser = Browser::logged_in(&entrance, "ada").await;
-    // The server takes no client beyond those that are there.
-    let _seat = handstamp_testkit::redis::Client::open(full.url()).unwrap().get_connection().unwrap();
+    // With this connection, the server has no room for another client.
+    let _client = handstamp_testkit::redis::Client::open(full.url()).unwrap().get_connection().unwrap();
     full.command(&["CONFIG", "SET", "maxclients", "1"]);
-    let nobody = ReservedPort::any();
+    let unused = ReservedPort::any();
     let at = |host: &str, port: u16| format!("redis://{host}:{port}");
     join_all(
         [
@@ -35,7 +35,7 @@ async fn k6_4_a_refused_connection_is_503_at_once_and_logged_once() {
             (at("127.0.0.1", locked.port()), "the server wants a password"),
             (full.url(), "it has no room for another client"),
             (at("127.0.0.1", secure.port()), "no connection to the server"),
-            (at("127.0.0.1", nobody.number()), "Connection refused"),
+            (at("127.0.0.1", unused.number()), "Connection refused"),
             (at("no-such-host.invalid", 6_379), "no connection to the server"),
             (at("127.0.0.1", entrance.port()), "the server"),
             (format!("rediss://localhost:{}", server.port()), "it does not answer, at least not to TLS"),
@@ -43,8 +43,8 @@ async fn k6_4_a_refused_connection_is_503_at_once_and_logged_once() {
         .map(async |(url, logged)| {
             let mut browser = browser.clone();
             let mut settings = settings_at(&url, "node");
-            // A request that waited for one of these would be noticed. A server that waits for more than the beginning of TLS
-            // is given up after that long.
+            // So long that a request that waits for one of these budgets fails the test. But where the server never finishes the TLS
+            // handshake, a connection attempt takes as long as a budget.
             let budget = if url.starts_with("rediss") { "250ms" } else { "1m" };
             settings
                 .extend(["SESSION_LOAD_BUDGET", "SESSION_SAVE_BUDGET"].map(|name| (name, budget.to_owned())));
@@ -59,12 +59,12 @@ async fn k6_4_a_refused_connection_is_503_at_once_and_logged_once() {
                     );
                 }
             };
-            timeout(PATIENCE / 2, requests).await.expect("a request waits for its budget");
+            timeout(PATIENCE / 2, requests).await.expect("no request waits for its budget");
             for path in ["/health", "/health/ready"] {
                 assert_eq!(browser.get(&node, path).await.status(), StatusCode::SERVICE_UNAVAILABLE);
             }
             assert_eq!(browser.get(&node, "/health/live").await.status(), StatusCode::OK);
-            // The first attempt may have got less far on a busy machine.
+            // On a busy machine, the first attempt may fail for another reason.
             until(logged, async || warnings(&node).iter().any(|line| line.contains(logged))).await;
             assert_eq!(repeated_warnings(&node), Vec::<String>::new(), "{url}");
         }),
