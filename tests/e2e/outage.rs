@@ -54,7 +54,7 @@ async fn sessions_survive_a_restart_of_redis() {
 async fn cached_sessions_can_be_read_in_an_outage_unless_the_policy_is_to_fail() {
     let mut redis = durable_redis().await;
     let node = node_with(&redis, &CACHED_FOR_LONG).await;
-    let strict = node_with(&redis, &[("SESSION_OUTAGE", "refuse")]).await;
+    let strict = node_with(&redis, &[("SESSION_OUTAGE", "fail")]).await;
     let mut browser = Browser::logged_in(&node, "ada").await;
     let mut strict_browser = browser.clone();
     strict_browser.me(&strict).await;

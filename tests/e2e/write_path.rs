@@ -114,7 +114,7 @@ async fn reported_and_logged_once(fault: Fault) {
     let url = server.url_as(USER, PASSWORD);
     // Long enough to serve reads for the whole test, even on a busy machine.
     let settings = |name| {
-        let outage = ("SESSION_OUTAGE", "serve:1h".to_owned());
+        let outage = ("SESSION_OUTAGE", "serve-stale:1h".to_owned());
         settings_at(&url, name).into_iter().chain([outage]).collect::<BTreeMap<_, _>>()
     };
     let early = NodeProcess::start(reference_node(), settings("early")).await;

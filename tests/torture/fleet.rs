@@ -149,8 +149,8 @@ impl Fleet {
 
 fn settings(number: usize, outage: Outage, rotation: &Path) -> BTreeMap<&'static str, String> {
     let (outage, cache_ttl) = match outage {
-        Outage::ServeStale => ("serve", SERVED_FOR),
-        Outage::Fail => ("refuse", Duration::from_secs(30)),
+        Outage::ServeStale => ("serve-stale", SERVED_FOR),
+        Outage::Fail => ("fail", Duration::from_secs(30)),
     };
     [
         (node::ROTATION, rotation.display().to_string()),

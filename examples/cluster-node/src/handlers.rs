@@ -16,10 +16,10 @@ pub(crate) async fn login(
     Login { username }: Login,
 ) -> Json<LoggedIn> {
     session.renew_for_login();
-    let name = username.clone();
-    // Another user's data is dropped, since the username is the subject.
-    session.update(move |user| user.username = Some(name.clone()));
-    Json(LoggedIn { username, node: node.name.to_string() })
+    let response = LoggedIn { username: username.clone(), node: node.name.to_string() };
+    // The data of another user is dropped, since the username is the subject.
+    session.update(move |user| user.username = Some(username));
+    Json(response)
 }
 
 /// `GET /me`: who is logged in.

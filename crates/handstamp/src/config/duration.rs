@@ -1,19 +1,19 @@
 use std::time::Duration;
 
-/// A duration as it is written in a setting: `500ms`, `30s`, `15m`, `24h`, `7d`, `2w`, or several of these in a row.
+/// Parses a duration in a setting: `500ms`, `30s`, `15m`, `24h`, `7d`, `2w`, or several of these in a row.
 ///
 /// # Errors
 ///
-/// For anything else. Months and years are refused although `humantime` reads them: they have no fixed length, and
-/// `30M` would be two and a half years where thirty minutes were meant.
+/// For anything else. Months and years are rejected although `humantime` accepts them: they have no fixed length, and `30M`, written for
+/// thirty minutes, would be two and a half years.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
     match units(text).find_map(calendar_unit) {
-        Some(refused) => Err(refused),
+        Some(rejected) => Err(rejected),
         None => humantime::parse_duration(text).map_err(|_| InvalidDuration::Malformed),
     }
 }
 
-/// A duration in the largest unit that settings know and that divides it: `3650d`, `24h`, `250ms`.
+/// Formats a duration in the largest unit of settings that divides it: `3650d`, `24h`, `250ms`.
 pub(super) fn format_duration(duration: Duration) -> String {
     let (secs, whole) = (duration.as_secs(), duration.subsec_nanos() == 0 && !duration.is_zero());
     [(86_400, 'd'), (3_600, 'h'), (60, 'm')]
@@ -37,12 +37,12 @@ pub(crate) enum InvalidDuration {
     Years,
 }
 
-/// Every run of letters.
+/// All runs of letters.
 fn units(text: &str) -> impl Iterator<Item = &str> {
     text.split(|letter: char| !letter.is_alphabetic()).filter(|unit| !unit.is_empty())
 }
 
-/// The reason why a unit of the calendar is refused.
+/// The error for a unit of the calendar.
 fn calendar_unit(unit: &str) -> Option<InvalidDuration> {
     match unit {
         "M" => Some(InvalidDuration::CapitalM),
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read() {
+    fn durations_are_parsed() {
         for (text, expected) in [
             ("0", Duration::ZERO),
             ("0s", Duration::ZERO),
@@ -75,7 +75,7 @@ mod tests {
 
     /// K5.5: `30M` was read as two and a half years.
     #[test]
-    fn k5_months_and_years_are_refused() {
+    fn k5_months_and_years_are_rejected() {
         for (text, expected) in [
             ("30M", InvalidDuration::CapitalM),
             ("1h 30M", InvalidDuration::CapitalM),
@@ -93,9 +93,9 @@ mod tests {
         }
     }
 
-    /// Every unit that `humantime` knows is either a fixed length of time or refused here.
+    /// Every unit that `humantime` accepts either has a fixed length or is rejected here.
     #[test]
-    fn k5_no_unit_of_the_parser_is_overlooked() {
+    fn k5_every_unit_of_the_parser_is_accepted_or_rejected() {
         let day = Duration::from_secs(86_400);
         for unit in [
             "nanos", "nsec", "ns", "usec", "us", "µs", "millis", "msec", "ms", "seconds", "second", "secs",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_shown_in_units_that_can_be_read_again() {
+    fn durations_are_formatted_in_units_that_can_be_parsed() {
         for text in ["3650d", "25h", "61m", "90s", "250ms", "1.5s", "0ns"] {
             assert_eq!(format_duration(parse_duration(text).unwrap()), text);
         }

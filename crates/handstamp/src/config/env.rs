@@ -10,8 +10,7 @@ use super::{Config, RedisSettings};
 impl Config {
     /// The settings in the environment of this process.
     ///
-    /// Variables that resemble a setting without being one, such as `SESSION_SECRETS`, are named in one warning when
-    /// the node starts.
+    /// Variables that resemble a setting, such as `SESSION_SECRETS`, are named in one warning when the node starts.
     #[must_use]
     pub fn from_env() -> Self {
         let config = Self::from_vars_or_not_utf8(|name| match std::env::var(name) {
@@ -22,7 +21,7 @@ impl Config {
         Self { lookalikes: Lookalikes::among(names_in_environment()), ..config }
     }
 
-    /// The settings that `var` gives for the names of the variables.
+    /// The settings that `var` returns for the names of the variables.
     #[must_use]
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
         Self::from_vars_or_not_utf8(|name| Ok(var(name)))
@@ -30,9 +29,9 @@ impl Config {
 
     fn from_vars_or_not_utf8(var: impl Fn(&str) -> Result<Option<String>, NotUtf8>) -> Self {
         let mut vars = Vars::new(var);
-        vars.refuse_what_is_not_there_yet();
+        vars.reject_unsupported();
         let config = Self {
-            // Quotes are looked for in each of several secrets, later.
+            // Quotes are checked in each of several secrets, later.
             session_secret: vars.raw("SESSION_SECRET").map(Into::into),
             session_index_secret: vars.raw("SESSION_INDEX_SECRET").map(Into::into),
             redis: RedisSettings::read(&mut vars),
@@ -59,8 +58,8 @@ impl Config {
 }
 
 impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
-    /// A setting without effect would be worse than a node that does not start.
-    fn refuse_what_is_not_there_yet(&mut self) {
+    /// A node that ignores such a setting would be worse than one that does not start.
+    fn reject_unsupported(&mut self) {
         for (name, what) in [("SESSION_ENCRYPT", "encryption at rest"), ("SESSION_COMPRESS", "compression")] {
             if self.text(name).is_some_and(|text| !["0", "false", "no", "off"].contains(&&*text)) {
                 self.problems
@@ -70,7 +69,7 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
     }
 }
 
-/// The names only. The values come with them, and are wiped: secrets are among them.
+/// The names of all variables. Their values, which include secrets, are wiped.
 fn names_in_environment() -> impl Iterator<Item = String> {
     std::env::vars_os().filter_map(|(name, value)| {
         value.into_encoded_bytes().zeroize();

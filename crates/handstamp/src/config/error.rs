@@ -1,7 +1,7 @@
 use std::fmt;
 
-/// The settings of a node are not right. `Display` has a line for each problem, which names the setting and says
-/// what would be right. It never repeats a secret or a password.
+/// The settings of a node are invalid. `Display` has a line for each problem, which names the setting and says what would be correct. It
+/// never repeats a secret or a password.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ConfigError {
     problems: Vec<Problem>,
@@ -20,14 +20,12 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the session settings are not right:")?;
-        self.problems
-            .iter()
-            .try_for_each(|problem| write!(f, "\n  {}: {}", problem.setting, problem.complaint))
+        f.write_str("the session settings are invalid:")?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {}: {}", problem.setting, problem.message))
     }
 }
 
-/// Like `Display`: this is what a `main` that returns it prints.
+/// The same as `Display`, because this is printed when `main` returns the error.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -36,19 +34,19 @@ impl fmt::Debug for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// One setting that is not right.
+/// One setting that is invalid.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Problem {
     pub(super) setting: String,
-    pub(super) complaint: String,
+    pub(super) message: String,
 }
 
 impl Problem {
-    pub(super) fn new(setting: &str, complaint: impl fmt::Display) -> Self {
-        Self { setting: setting.to_owned(), complaint: complaint.to_string() }
+    pub(super) fn new(setting: &str, message: impl fmt::Display) -> Self {
+        Self { setting: setting.to_owned(), message: message.to_string() }
     }
 
-    /// The value stands between quotes.
+    /// The value is between quotes.
     pub(super) fn quoted(setting: &str) -> Self {
         Self::new(setting, QUOTED)
     }

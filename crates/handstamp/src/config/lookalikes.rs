@@ -3,8 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::redis::MISNAMED;
 
-/// Variables that are set, resemble a setting, and are read by nothing here: most likely a mistake that would otherwise
-/// go unnoticed.
+/// Variables that are set, resemble a setting, and have no effect: probably a mistake that would otherwise go unnoticed.
 #[derive(Clone, Default)]
 pub(super) struct Lookalikes {
     found: Vec<Lookalike>,
@@ -26,12 +25,12 @@ impl Lookalikes {
         Self { found, warned: Arc::default() }
     }
 
-    /// Takes down that `name` is set and that `meant` should be.
+    /// Records that `name` is set where `meant` should be.
     pub(super) fn add(&mut self, name: &str, meant: &str) {
         self.found.push(Lookalike { name: name.to_owned(), meant: meant.to_owned() });
     }
 
-    /// Logs all of them that `concerns` admits, once for these settings and their clones. Values are not shown.
+    /// Logs all of them for which `concerns` is true, once for these settings and their clones. Values are not shown.
     pub(super) fn warn(&self, concerns: impl Fn(&str) -> bool) {
         let found = self.found.iter().filter(|lookalike| concerns(&lookalike.name));
         let found: Vec<_> =
@@ -52,7 +51,7 @@ impl Lookalike {
     }
 }
 
-/// The setting that has this name in another system, in lower case, or with Valkey in place of Redis.
+/// The setting that has this name in other software, in lower case, or with Valkey in place of Redis.
 fn other_name(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_uppercase();
     if !PREFIXES.iter().chain(&["REDIS", "VALKEY_"]).any(|prefix| name.starts_with(prefix)) {
@@ -81,10 +80,10 @@ fn settings() -> impl Iterator<Item = String> {
     SETTINGS.into_iter().map(str::to_owned).chain(numbered)
 }
 
-/// Not `NODE_`: `NODE_ENV`, `NODE_IP` and the like belong to others.
+/// Not `NODE_`: `NODE_ENV`, `NODE_IP` and the like belong to other programs.
 const PREFIXES: [&str; 3] = ["SESSION_", "LOCAL_CACHE_", "REDIS_"];
 
-/// Comparing takes time, and a longer name resembles none of ours.
+/// A longer name resembles no setting, and comparing takes time.
 const LONGEST: usize = 40;
 
 const SETTINGS: [&str; 31] = [
@@ -121,7 +120,7 @@ const SETTINGS: [&str; 31] = [
     "SESSION_TRUSTED_ORIGINS",
 ];
 
-/// Names of the same settings in other systems.
+/// Names of the same settings in other software.
 const ALIASES: [(&str, &str); 40] = [
     ("LOCAL_CACHE_BYTES", "LOCAL_CACHE_MAX_BYTES"),
     ("LOCAL_CACHE_MAX_AGE", "LOCAL_CACHE_TTL"),
@@ -177,9 +176,9 @@ mod tests {
         Lookalike::of(name.to_owned(), &settings().collect::<Vec<_>>()).map(|lookalike| lookalike.meant)
     }
 
-    /// K11: a misspelt setting was ignored silently.
+    /// K11: a misspelled setting was silently ignored.
     #[test]
-    fn k11_names_that_resemble_settings_are_noticed() {
+    fn k11_names_that_resemble_settings_are_reported() {
         for (name, expected) in [
             ("SESSION_SECRETS", "SESSION_SECRET"),
             ("SESSION_SERCET", "SESSION_SECRET"),
@@ -207,10 +206,10 @@ mod tests {
         assert!(meant("REDIS_NODE_0_HOST").is_some() && meant("REDIS_NODE_100_HOST").is_some());
     }
 
-    /// Names that a desktop, Kubernetes (for services called redis, redis-cluster, redis-node-1 and session) or an
-    /// image of Redis sets, and names of other programs.
+    /// Names that a desktop, Kubernetes (for services called redis, redis-cluster, redis-node-1 and session) or a Redis image sets, and
+    /// names of other programs.
     #[test]
-    fn k11_names_of_others_are_left_alone() {
+    fn k11_names_of_other_programs_are_ignored() {
         for name in [
             "SESSION_MANAGER",
             "SESSION_ID",

@@ -1,17 +1,17 @@
 use super::secret::is_without_punctuation;
 
-/// The text between quotes, if it stands between quotes.
+/// The text between quotes, if there are quotes around it.
 ///
-/// A shell takes quotes away; `docker run --env-file`, Kubernetes manifests and many others pass them on. A secret that
-/// has them on one node and not on another is another secret, and nothing else would tell.
+/// A shell removes quotes; `docker run --env-file`, Kubernetes manifests and many other programs pass them on. A secret with quotes on one
+/// node and without them on another is a different secret, and nothing else would reveal that.
 pub(super) fn without_quotes(text: &str) -> Option<&str> {
     QUOTES.iter().find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close))
 }
 
-/// Whether a text begins or ends with a quote of any kind, be it escaped: one may be lost where only part of a line was copied.
+/// Whether a text begins or ends with a quote of any kind, escaped or not: the other one may be lost where only a part of a line was
+/// copied.
 ///
-/// A secret of a password manager may begin or end with one, too; so ASCII quotes count only where there is no punctuation between
-/// them.
+/// A secret from a password manager may begin or end with a quote, too, so ASCII quotes count only if there is no punctuation between them.
 pub(super) fn has_quote_at_an_end(text: &str) -> bool {
     let has = |is_quote: fn(char) -> bool| {
         text.trim_start_matches('\\').starts_with(is_quote) || text.ends_with(is_quote)

@@ -16,7 +16,7 @@ use crate::outage::OutageSetting;
 use crate::session::MAX_DECODED;
 use crate::{Origin, OutagePolicy};
 
-/// Settings that have been checked, as the node needs them.
+/// The settings of a node after validation.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolved {
     pub(crate) backend: Backend,
@@ -35,9 +35,9 @@ pub(crate) struct Resolved {
 /// Where sessions are kept.
 #[derive(Clone, Debug)]
 pub(crate) enum Backend {
-    /// In this process.
-    Embedded,
-    /// On a server, with invalidations on a channel.
+    /// In the memory of this process.
+    Memory,
+    /// On Redis, with invalidations on a channel.
     #[cfg(feature = "redis")]
     Redis(Box<handstamp_redis::RedisConfig>, handstamp_redis::Channel),
 }
@@ -50,11 +50,11 @@ impl Config {
         self.check(backend, problems)
     }
 
-    /// For those who bring a store of their own.
+    /// For a node on a store of the application's own.
     pub(crate) fn resolve_without_redis(self) -> Result<Resolved, ConfigError> {
         let problems = self.problems.clone();
         self.lookalikes.warn(|name| !name.starts_with("REDIS_"));
-        self.check(Some(Backend::Embedded), problems)
+        self.check(Some(Backend::Memory), problems)
     }
 
     fn check(self, backend: Option<Backend>, mut problems: Vec<Problem>) -> Result<Resolved, ConfigError> {
@@ -65,8 +65,8 @@ impl Config {
         let node = self.node_settings(&mut problems);
         let max_size = self.session_max_size.unwrap_or(64 * 1024);
         if max_size == 0 || max_size > MAX_DECODED {
-            let complaint = format_args!("from 1 to {MAX_DECODED} bytes are allowed");
-            problems.push(Problem::new("SESSION_MAX_SIZE", complaint));
+            let message = format_args!("must be from 1 to {MAX_DECODED} bytes");
+            problems.push(Problem::new("SESSION_MAX_SIZE", message));
         }
         self.check_cache(&node, max_size, &mut problems);
         let trusted_origins = self.origins(&mut problems);
@@ -83,7 +83,7 @@ impl Config {
                 plain_http: self.insecure_plain_http.unwrap_or(false),
                 outage: self
                     .session_outage
-                    .unwrap_or(OutageSetting::ServeForCacheTtl)
+                    .unwrap_or(OutageSetting::ServeStaleForCacheTtl)
                     .resolve(node.cache_ttl),
                 trusted_origins,
             }),
@@ -115,14 +115,14 @@ impl Config {
                     "there is no such setting: name the server with REDIS_URL=redis://host:port",
                 )
             }));
-            return Some(Backend::Embedded);
+            return Some(Backend::Memory);
         }
-        // If one of these is wrong, that is said elsewhere.
+        // Problems with these are recorded elsewhere.
         let (node, node_id) = (self.node_settings(&mut Vec::new()), self.resolve_node_id(&mut Vec::new()));
         let config = self.redis.resolve(&node, node_id.as_ref(), problems);
         let channel = match &self.session_channel {
-            Some(channel) => noting("SESSION_CHANNEL", handstamp_redis::Channel::new(channel), problems),
-            // If the namespace is wrong, that is said elsewhere.
+            Some(channel) => or_record("SESSION_CHANNEL", handstamp_redis::Channel::new(channel), problems),
+            // Problems with the namespace are recorded elsewhere.
             None => self.namespace(&mut Vec::new()).map(|namespace| handstamp_redis::Channel::of(&namespace)),
         };
         Some(Backend::Redis(Box::new(config?), channel?))
@@ -130,9 +130,9 @@ impl Config {
 
     #[cfg(not(feature = "redis"))]
     fn backend(&self, problems: &mut Vec<Problem>) -> Option<Backend> {
-        let complaint = "handstamp was built without its feature `redis`";
-        problems.extend(self.redis.names().map(|name| Problem::new(&name, complaint)));
-        Some(Backend::Embedded)
+        let message = "handstamp was built without its feature `redis`";
+        problems.extend(self.redis.names().map(|name| Problem::new(&name, message)));
+        Some(Backend::Memory)
     }
 
     fn keys(&self, problems: &mut Vec<Problem>) -> Option<KeyRing> {
@@ -143,12 +143,12 @@ impl Config {
 
     fn namespace(&self, problems: &mut Vec<Problem>) -> Option<Namespace> {
         match (&self.session_namespace, &self.session_channel) {
-            (Some(namespace), _) => noting("SESSION_NAMESPACE", Namespace::new(namespace), problems),
+            (Some(namespace), _) => or_record("SESSION_NAMESPACE", Namespace::new(namespace), problems),
             (None, Some(channel)) => {
                 let namespace = Namespace::new(channel).map_err(|error| {
                     format!("{} names the namespace too: {error}; or set SESSION_NAMESPACE", Value(channel))
                 });
-                noting("SESSION_CHANNEL", namespace, problems)
+                or_record("SESSION_CHANNEL", namespace, problems)
             }
             (None, None) => Some(Namespace::default()),
         }
@@ -157,15 +157,15 @@ impl Config {
     fn secrets(&self, problems: &mut Vec<Problem>) -> Option<Vec<Secret>> {
         match &self.session_secret {
             Some(list) => secrets_in(SECRET, list, problems),
-            // Nodes that share a Redis must share a secret, and a restart must not log everybody out.
+            // Nodes that share a Redis must share a secret, and a restart must not end all sessions.
             None if self.redis.names_servers() => {
-                let complaint = "needed with Redis: make one with `openssl rand -base64 48`";
-                problems.push(Problem::new(SECRET, complaint));
+                let message = "required with Redis: generate one with `openssl rand -base64 48`";
+                problems.push(Problem::new(SECRET, message));
                 None
             }
             None => {
-                tracing::warn!("no SESSION_SECRET: made a random one, sessions end with this process");
-                noting(SECRET, Secret::generate(), problems).map(|secret| vec![secret])
+                tracing::warn!("no SESSION_SECRET: using a random one, so sessions end with this process");
+                or_record(SECRET, Secret::generate(), problems).map(|secret| vec![secret])
             }
         }
     }
@@ -173,7 +173,7 @@ impl Config {
     fn index_secret(&self, problems: &mut Vec<Problem>) -> Option<Secret> {
         let secrets = secrets_in(INDEX_SECRET, self.session_index_secret.as_ref()?, problems)?;
         let [secret] = &secrets[..] else {
-            problems.push(Problem::new(INDEX_SECRET, "one secret, without commas: it never changes"));
+            problems.push(Problem::new(INDEX_SECRET, "must be one secret, without commas: it never changes"));
             return None;
         };
         Some(secret.clone())
@@ -181,12 +181,12 @@ impl Config {
 
     fn origins(&self, problems: &mut Vec<Problem>) -> Vec<Origin> {
         let listed = self.trusted_origins.iter().flat_map(|list| list.split(',')).map(str::trim);
-        listed.filter_map(|origin| noting("SESSION_TRUSTED_ORIGINS", origin.parse(), problems)).collect()
+        listed.filter_map(|origin| or_record("SESSION_TRUSTED_ORIGINS", origin.parse(), problems)).collect()
     }
 
     fn resolve_node_id(&self, problems: &mut Vec<Problem>) -> Option<NodeId> {
         match &self.node_id {
-            Some(node_id) => noting("NODE_ID", NodeId::new(node_id), problems),
+            Some(node_id) => or_record("NODE_ID", NodeId::new(node_id), problems),
             None => {
                 let host_name = gethostname::gethostname();
                 NodeId::new(&host_name.to_string_lossy()).or_else(|_| NodeId::new("node")).ok()
@@ -198,22 +198,21 @@ impl Config {
         let idle = self.session_timeout.unwrap_or(Timeouts::DEFAULT.idle);
         let absolute = self.session_lifetime.unwrap_or(Timeouts::DEFAULT.absolute.max(idle));
         within("SESSION_TIMEOUT", idle, Duration::from_millis(1), TEN_YEARS, problems);
-        // Without a setting it follows from the other.
+        // Without this setting the lifetime follows from the idle timeout.
         if let Some(lifetime) = self.session_lifetime {
             within("SESSION_LIFETIME", lifetime, Duration::from_millis(1), TEN_YEARS, problems);
         }
         Timeouts { idle, absolute }
     }
 
-    /// Settings of the cache that contradict others.
+    /// Records settings of the cache that contradict other settings.
     fn check_cache(&self, node: &NodeSettings, max_size: usize, problems: &mut Vec<Problem>) {
         let largest = max_size.saturating_mul(3).saturating_add(BESIDE_THE_DATA);
         if (1..largest).contains(&node.cache_max_bytes) {
-            let complaint = format_args!(
-                "one session may take {largest} bytes, 1024 and three times SESSION_MAX_SIZE: allow at least as many, \
-                 or 0 for no cache"
+            let message = format_args!(
+                "must be at least {largest} bytes, for one session: 1024 and three times SESSION_MAX_SIZE; or 0 for no cache"
             );
-            problems.push(Problem::new("LOCAL_CACHE_MAX_BYTES", complaint));
+            problems.push(Problem::new("LOCAL_CACHE_MAX_BYTES", message));
         }
         let no_cache = [
             ("LOCAL_CACHE_TTL", node.cache_ttl.is_zero()),
@@ -225,11 +224,10 @@ impl Config {
             (off, self.session_outage)
             && !limit.is_zero()
         {
-            let complaint = format_args!(
-                "sessions are served from the local cache, which {off} turns off: choose refuse or anonymous, or allow \
-                 a cache"
+            let message = format_args!(
+                "serve-stale needs the local cache, which {off} turns off: choose fail or anonymous, or allow a cache"
             );
-            problems.push(Problem::new("SESSION_OUTAGE", complaint));
+            problems.push(Problem::new("SESSION_OUTAGE", message));
         }
     }
 
@@ -253,7 +251,8 @@ impl Config {
     }
 }
 
-pub(super) fn noting<T, E: std::fmt::Display>(
+/// The value of `outcome`, or `None` after its error has been added to the problems.
+pub(super) fn or_record<T, E: std::fmt::Display>(
     setting: &str,
     outcome: Result<T, E>,
     problems: &mut Vec<Problem>,
@@ -274,8 +273,7 @@ fn within(
     }
 }
 
-/// What an entry of the cache takes beside the data of the session: 600 bytes, and the type itself, which is smaller than the
-/// rest as a rule.
+/// The bytes of a cache entry without the data of the session: 600, and usually less than the rest for the type itself.
 const BESIDE_THE_DATA: usize = 1_024;
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);

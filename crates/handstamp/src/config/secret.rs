@@ -3,9 +3,9 @@ use zeroize::Zeroizing;
 
 use super::error::{Problem, QUOTED};
 use super::quotes::{has_quote_at_an_end, without_quotes};
-use super::resolve::noting;
+use super::resolve::or_record;
 
-/// The secrets of a comma-separated list in a setting, in order. Every one that is wrong is named, by its place in the list.
+/// The secrets of a comma-separated list in a setting, in order. Each invalid one is reported by its position in the list.
 pub(super) fn secrets_in(setting: &str, list: &str, problems: &mut Vec<Problem>) -> Option<Vec<Secret>> {
     if without_quotes(list.trim()).is_some() {
         problems.push(Problem::quoted(setting));
@@ -14,21 +14,21 @@ pub(super) fn secrets_in(setting: &str, list: &str, problems: &mut Vec<Problem>)
     let count = list.split(',').count();
     let secrets = (1..).zip(list.split(',')).map(|(number, text)| {
         let parsed = match copied_too_much(setting, text.trim()) {
-            Some(complaint) => Err(complaint.to_owned()),
+            Some(message) => Err(message.to_owned()),
             None => Secret::parse(text).map_err(|weakness| weakness.to_string()),
         };
-        let which = |complaint| match count {
-            1 => complaint,
-            _ => format!("number {number} of {count}: {complaint}"),
+        let which = |message| match count {
+            1 => message,
+            _ => format!("number {number} of {count}: {message}"),
         };
-        noting(setting, parsed.map_err(which), problems)
+        or_record(setting, parsed.map_err(which), problems)
     });
-    // To the end, so that every secret that is wrong is named.
+    // All of them are checked, so that each invalid secret is reported.
     secrets.collect::<Vec<_>>().into_iter().collect()
 }
 
-/// What is wrong with a secret that brings along a part of the line that it was copied from. On another node, where the line
-/// was read as it was meant, it is another secret.
+/// The problem with a secret that contains a part of the line that it was copied from. On a node that parses the line correctly, it
+/// would be a different secret.
 fn copied_too_much(setting: &str, text: &str) -> Option<&'static str> {
     let assigned = text.strip_prefix("export ").unwrap_or(text).strip_prefix(setting);
     if without_quotes(text).is_some() {
@@ -36,17 +36,17 @@ fn copied_too_much(setting: &str, text: &str) -> Option<&'static str> {
     } else if has_quote_at_an_end(text) {
         Some("a quote at the beginning or the end is part of the value: write it without quotes")
     } else if assigned.is_some_and(|rest| rest.trim_start().starts_with('=')) {
-        Some("the name is part of the value: write only what is behind the =")
+        Some("the name is part of the value: write only the text after the =")
     } else if text.strip_suffix(';').is_some_and(is_without_punctuation) {
         Some("the semicolon at the end is part of the value: write it without one")
     } else if [" #", "\t#"].iter().any(|comment| text.contains(comment)) {
-        Some("the comment is part of the value: write it into a line of its own")
+        Some("the comment is part of the value: write it on a line of its own")
     } else {
         None
     }
 }
 
-/// Whether a text consists of characters of hexadecimal digits, base64 or words. Other secrets may well end with a semicolon.
+/// Whether a text consists only of characters of hexadecimal digits, base64 and words. Other secrets may well end with a semicolon.
 pub(super) fn is_without_punctuation(text: &str) -> bool {
     text.chars().all(|letter| letter.is_alphanumeric() || "+/=_-. ".contains(letter))
 }

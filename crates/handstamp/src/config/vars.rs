@@ -22,7 +22,7 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
         Self { var, problems: Vec::new() }
     }
 
-    /// The value without surrounding white space; `None` if nothing is left. Quotes around it are a problem.
+    /// The value without surrounding white space; `None` if it is empty. Quotes around it are a problem.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let text = self.raw(name)?;
         if let Some(inner) = without_quotes(&text) {
@@ -32,7 +32,7 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
         Some(text)
     }
 
-    /// [`text`](Self::text), for values separated by commas, each of which may stand between quotes by mistake.
+    /// [`text`](Self::text), for values separated by commas, each of which may be between quotes by mistake.
     pub(super) fn list(&mut self, name: &str) -> Option<String> {
         let list = self.text(name)?;
         if list.split(',').any(|part| without_quotes(part.trim()).is_some()) {
@@ -47,7 +47,7 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
             self.problems.push(Problem::new(name, "its value is not valid UTF-8"));
             None
         })?;
-        // Any variable can hold a secret, if only by mistake.
+        // Any variable may contain a secret, by mistake.
         let text = Zeroizing::new(text);
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     }
@@ -81,7 +81,7 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
     }
 }
 
-/// A value as errors show it. A long one may be a secret that was put into the wrong variable, so it is not repeated.
+/// A value as errors show it. A long value may be a secret in the wrong variable, so it is not repeated.
 pub(super) struct Value<'a>(pub(super) &'a str);
 
 impl fmt::Display for Value<'_> {

@@ -8,11 +8,11 @@ use super::{RequestSession, Session, missing_layer};
 use crate::{SessionData, SessionError};
 
 impl<T: SessionData> Session<T> {
-    /// The session of the request that has these extensions: for Tower services that are not handlers.
+    /// The session of the request with these extensions, for Tower services that are not Axum handlers.
     ///
     /// # Errors
     ///
-    /// When no `SessionLayer<T>` wraps this place, or the store fails.
+    /// When no `SessionLayer<T>` wraps this service, or the store fails.
     ///
     /// # Cancel safety
     ///
@@ -23,19 +23,19 @@ impl<T: SessionData> Session<T> {
         Ok(Self::of(exchange))
     }
 
-    /// Ends the session of the request that has these extensions, as [`destroy`](Self::destroy) does, without loading it first: for a
+    /// Ends the session of the request with these extensions, as [`destroy`](Self::destroy) does, without loading it first: for a
     /// logout route. It takes effect when the handler has responded.
     ///
     /// # Errors
     ///
-    /// When no `SessionLayer<T>` wraps this place, and [`SessionError::TooManyCookies`].
+    /// When no `SessionLayer<T>` wraps this service, and [`SessionError::TooManyCookies`].
     pub fn destroy_in(extensions: &Extensions) -> Result<(), SessionRejection> {
         Ok(exchange_in::<T>(extensions)?.end()?)
     }
 }
 
-/// A session that was read from the store in this very request, past the local cache: for sensitive actions. What is in
-/// the cache may be outdated by as much as `LOCAL_CACHE_MAX_STALENESS`, or in an [outage](crate::OutagePolicy) by more.
+/// A session that was read from the store in this very request, past the local cache: for sensitive actions. A cached copy may be
+/// stale by as much as `LOCAL_CACHE_MAX_STALENESS`, or in an [outage](crate::OutagePolicy) by more.
 ///
 /// ```
 /// use handstamp::Fresh;
@@ -68,12 +68,12 @@ impl<T: SessionData> Fresh<T> {
     }
 }
 
-/// A session that is read without keeping it alive: for requests that are not the visitor's own doing, such as a page that
-/// polls. A handler or middleware of the same request that extracts [`Session`] or [`Fresh`] keeps it alive all the same.
+/// A session that is read without keeping it alive: for requests that the visitor does not make, such as those of a page that polls. A
+/// handler or middleware of the same request that extracts [`Session`] or [`Fresh`] keeps it alive all the same.
 ///
-/// This has to be extracted early: a request that waits longer than a second, or a twentieth of the idle timeout, before any
-/// session is extracted counts as a use, since the layer cannot know yet that this one follows. Middleware that waits, such as for
-/// an upload, comes after the extraction.
+/// This has to be extracted early: a request that waits longer than a second, or a twentieth of the idle timeout, before any session is
+/// extracted counts as a use, since the layer cannot know yet that a `Peek` follows. Middleware that waits, such as for an upload, comes
+/// after the extraction.
 ///
 /// Requests that a browser marks as a prefetch (`Sec-Purpose: prefetch`, or `Purpose`, `X-Purpose` or `X-Moz` of older
 /// browsers) never keep a session alive.
@@ -111,13 +111,12 @@ impl<T: SessionData> Peek<T> {
 
 /// A session for a login.
 ///
-/// It is what [`Session`] is, except where there is a record that this node cannot use, because a newer version of the application has
-/// written it, or because it is sealed under a secret that this node does not have: then a request is refused as a rule, with 503, so
-/// that the record is not overwritten. A login does not need it. It gets an empty session, and when a change gives that a
-/// [subject](SessionData::subject), the record is deleted. Any other change is refused with 503, as elsewhere, and the record stays; a logout
-/// works.
+/// It differs from [`Session`] where there is a record that this node cannot use, because a newer version of the application has
+/// written it, or because it is sealed under a secret that this node does not have. Other requests then get 503, so that the record is not
+/// overwritten. A login does not need the record: it gets an empty session, and when a change gives that a
+/// [subject](SessionData::subject), the record is deleted. Any other change gets 503, as elsewhere, and the record stays; a logout works.
 ///
-/// Without a subject, a login is refused like any other change where there is such a record, and where the session has moved or ended.
+/// Without a subject, a login is rejected like any other change where there is such a record, and where the session has moved or ended.
 ///
 /// ```
 /// use handstamp::LogIn;
@@ -154,12 +153,12 @@ impl<T: SessionData> LogIn<T> {
     }
 }
 
-/// Why there is no session to give to a handler.
+/// Why an extractor has no session.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionRejection {
     /// No layer covers the route: a `SessionLayer` for the type of this name is missing, or was added before the route. The
-    /// response is 500 without a body, and the log has the rest.
+    /// response is 500 without a body; the cause is logged.
     #[error(
         "no SessionLayer<{0}> covers this route: a layer covers only routes that were added to the router before it, so \
          call Router::layer after Router::route"

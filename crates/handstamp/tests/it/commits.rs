@@ -55,7 +55,7 @@ async fn twice(session: Session<User>) -> String {
 
 async fn login_now(session: Session<User>, name: String) -> String {
     session.renew();
-    session.update(move |user| user.name = Some(name.clone()));
+    session.update(move |user| user.name = Some(name));
     session.commit().await.unwrap();
     session.public_id().expect("it is stored").to_string()
 }

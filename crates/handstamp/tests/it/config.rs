@@ -175,7 +175,7 @@ async fn k5_months_and_years_are_refused_in_every_duration() {
         }
     }
     let error = start(&[("SESSION_OUTAGE", "serve:30M")]).await.unwrap_err().to_string();
-    assert!(error.contains("SESSION_OUTAGE: \"serve:30M\" names a time that is not allowed"), "{error}");
+    assert!(error.contains("SESSION_OUTAGE: \"serve:30M\" has a time that is not allowed"), "{error}");
     assert!(error.contains("M means months"), "{error}");
 }
 

@@ -323,7 +323,7 @@ async fn too_much_data_is_refused_and_the_old_data_stays() {
         .route(
             "/",
             post(async |session: Session<User>, name: String| {
-                session.update(move |user| user.name = Some(name.clone()));
+                session.update(move |user| user.name = Some(name));
             }),
         )
         .route("/", get(async |session: Session<User>| session.get().name.clone().unwrap_or_default()));

@@ -103,7 +103,7 @@ impl SessionData for Nameless {}
 fn routes_without_subject() -> Router {
     async fn log_in(session: Session<Nameless>, user: String) {
         session.renew_for_login();
-        session.update(move |data| data.user = Some(user.clone()));
+        session.update(move |data| data.user = Some(user));
     }
     async fn log_in_slowly(session: Session<Nameless>, user: String) {
         tokio::time::sleep(Duration::from_millis(100)).await;

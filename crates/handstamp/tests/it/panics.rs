@@ -267,7 +267,7 @@ async fn k4_a_change_that_cannot_be_made_again_is_an_error_and_no_success() {
     let faults = node.faults.clone();
     let handler = async move |session: Session<Purse>| {
         session.update(|purse| purse.coins += 1);
-        let (calls, again) = (faults.calls(), AtomicBool::new(false));
+        let (calls, again) = (faults.calls(), Arc::new(AtomicBool::new(false)));
         let (committed, ()) = tokio::join!(session.commit(), async {
             while faults.calls() == calls {
                 tokio::task::yield_now().await;
@@ -426,8 +426,8 @@ async fn k4_4_values_that_read_the_session_when_they_are_dropped_can() {
     let handler = async move |session: Session<Reader>| {
         for act in ways {
             let in_data = Arc::new(ReadOnDrop(session.clone(), counter.clone()));
-            let captured = ReadOnDrop(session.clone(), counter.clone());
-            let given = Mutex::new(Some(in_data));
+            let captured = Arc::new(ReadOnDrop(session.clone(), counter.clone()));
+            let given = Arc::new(Mutex::new(Some(in_data)));
             session.update(move |reader| {
                 let _captured = &captured;
                 reader.visits += 1;

@@ -16,7 +16,7 @@ use crate::support::*;
 async fn stored<T: SessionData + Debug>(encoding: Encoding, value: T) -> (StatusCode, String, String) {
     let cluster = Cluster::new();
     let routes = |value: T| {
-        let set = async move |session: Session<T>| session.update(move |data| *data = value.clone());
+        let set = async move |session: Session<T>| session.replace(value.clone());
         let read = async |session: Session<T>| format!("{:?}", session.get());
         Router::new().route("/set", post(set)).route("/", get(read))
     };

@@ -25,7 +25,7 @@ fn routes() -> Router {
 
 /// Without a call of `renew`. Says how many visits the handler sees.
 async fn log_in(session: Session<User>, name: String) -> String {
-    session.update(move |user| user.name = Some(name.clone()));
+    session.update(move |user| user.name = Some(name));
     session.get().visits.to_string()
 }
 
@@ -33,7 +33,7 @@ async fn log_in(session: Session<User>, name: String) -> String {
 async fn log_in_each(session: Session<User>, names: String) -> String {
     for name in names.split(' ').map(str::to_owned) {
         session.update(move |user| {
-            user.name = Some(name.clone()).filter(|name| name != "-");
+            user.name = Some(name).filter(|name| name != "-");
             user.visits += 100;
         });
     }

@@ -229,7 +229,7 @@ async fn me(session: Session<User>) -> Result<String, StatusCode> {
 
 pub(crate) async fn login(session: Session<User>, name: String) {
     session.renew();
-    session.update(move |user| user.name = Some(name.clone()));
+    session.update(move |user| user.name = Some(name));
 }
 
 /// As long as an upload takes.
@@ -275,7 +275,7 @@ async fn grow(session: Session<User>) {
 
 /// A change that panics when it is made again.
 async fn panic_later(session: Session<User>) {
-    let again = AtomicBool::new(false);
+    let again = Arc::new(AtomicBool::new(false));
     session.update(move |user| {
         user.visits += 1_000;
         assert!(!again.swap(true, Ordering::SeqCst), "it was made once already");

@@ -30,7 +30,7 @@ async fn log_in(LogIn(session): LogIn<User>, name: String) {
 }
 
 async fn plain_login(session: Session<User>, name: String) {
-    session.update(move |user| user.name = Some(name.clone()));
+    session.update(move |user| user.name = Some(name));
 }
 
 fn visit(session: &Session<User>) {

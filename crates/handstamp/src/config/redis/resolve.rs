@@ -7,7 +7,7 @@ use handstamp_redis::{ReadFrom, RedisConfig, RedisUrl, Transport};
 use handstamp_store::NodeSettings;
 
 use super::super::error::Problem;
-use super::super::resolve::noting;
+use super::super::resolve::or_record;
 use super::{NumberedNode, RedisSettings};
 
 impl RedisSettings {
@@ -21,13 +21,13 @@ impl RedisSettings {
         let read_from = chosen("REDIS_READ_FROM", self.read_from.as_deref(), problems);
         let invalidation = chosen("REDIS_INVALIDATION", self.invalidation.as_deref(), problems);
         if (read_from, invalidation) == (Some(ReadFrom::Replica), Some(Transport::Tracking)) {
-            let complaint = "with REDIS_INVALIDATION=tracking nobody is told of changes to what a replica has sent: \
+            let message = "with REDIS_INVALIDATION=tracking nobody is told of changes to what a replica has sent: \
                              choose one of the two";
-            problems.push(Problem::new("REDIS_READ_FROM", complaint));
+            problems.push(Problem::new("REDIS_READ_FROM", message));
         }
         if read_from == Some(ReadFrom::Replica) && node.max_staleness < LEAST_WITH_REPLICAS {
-            let complaint = "replicas may be a second behind: with REDIS_READ_FROM=replica at least 1500ms";
-            problems.push(Problem::new("LOCAL_CACHE_MAX_STALENESS", complaint));
+            let message = "replicas may be a second behind: with REDIS_READ_FROM=replica at least 1500ms";
+            problems.push(Problem::new("LOCAL_CACHE_MAX_STALENESS", message));
         }
         let url = self.servers(problems);
         let url = url.map(|url| self.encrypted(self.named(url, problems), problems));
@@ -54,7 +54,7 @@ impl RedisSettings {
         problems.extend(sources.map(|name| {
             Problem::new(&name, format_args!("{first} names the servers already: give one of the two"))
         }));
-        if problems.len() > others { None } else { noting("REDIS_URL", url.parse(), problems) }
+        if problems.len() > others { None } else { or_record("REDIS_URL", url.parse(), problems) }
     }
 
     /// The cluster that the lists of nodes are of. Both may name some.
@@ -62,7 +62,7 @@ impl RedisSettings {
         let listed = self.cluster_nodes.iter().flat_map(|list| list.split(','));
         let listed: Vec<_> = listed.map(|node| node.trim().to_owned()).collect();
         if !listed.is_empty() {
-            noting("REDIS_CLUSTER_NODES", RedisUrl::cluster(&listed), problems)?;
+            or_record("REDIS_CLUSTER_NODES", RedisUrl::cluster(&listed), problems)?;
         }
         // To the end, so that every node that is wrong is named.
         let numbered: Vec<_> = self.nodes.iter().map(|node| node.resolve(problems)).collect();
@@ -114,8 +114,8 @@ impl NumberedNode {
     /// The node as `host:port`.
     fn resolve(&self, problems: &mut Vec<Problem>) -> Option<String> {
         let Some(host) = &self.host else {
-            let complaint = format!("needs {}", self.host_name());
-            problems.push(Problem::new(&self.port_name(), complaint));
+            let message = format!("needs {}", self.host_name());
+            problems.push(Problem::new(&self.port_name(), message));
             return None;
         };
         let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -125,8 +125,8 @@ impl NumberedNode {
             Err(_) => format!("{host}:{port}"),
         };
         if RedisUrl::cluster([&node]).is_err() {
-            let complaint = format!("a host name or an IP address; its port goes into {}", self.port_name());
-            problems.push(Problem::new(&self.host_name(), complaint));
+            let message = format!("a host name or an IP address; its port goes into {}", self.port_name());
+            problems.push(Problem::new(&self.host_name(), message));
             return None;
         }
         Some(node)
@@ -145,7 +145,7 @@ fn chosen<T: Default + FromStr<Err: std::fmt::Display>>(
     text: Option<&str>,
     problems: &mut Vec<Problem>,
 ) -> Option<T> {
-    text.map_or_else(|| Some(T::default()), |text| noting(name, text.parse(), problems))
+    text.map_or_else(|| Some(T::default()), |text| or_record(name, text.parse(), problems))
 }
 
 const DEFAULT_PORT: u16 = 6379;

@@ -21,7 +21,7 @@ fn resolve(vars: &[(&str, &str)]) -> Result<Backend, ConfigError> {
 fn redis(vars: &[(&str, &str)]) -> RedisConfig {
     match resolve(vars).unwrap() {
         Backend::Redis(config, _) => *config,
-        Backend::Embedded => panic!("no Redis for {vars:?}"),
+        Backend::Memory => panic!("no Redis for {vars:?}"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use handstamp_redis::{RedisUrl, Tls, TlsError};
 
 use super::super::error::Problem;
-use super::super::resolve::noting;
+use super::super::resolve::or_record;
 use super::RedisSettings;
 
 impl RedisSettings {
@@ -18,14 +18,14 @@ impl RedisSettings {
         ];
         // If the URL is wrong, that is said elsewhere.
         if !url?.has_tls() {
-            let complaint = match self.url {
+            let message = match self.url {
                 Some(_) => {
                     "there is no TLS: begin REDIS_URL with rediss in place of redis, or leave this out"
                 }
                 None => "there is no TLS: set REDIS_TLS=true, or leave this out",
             };
             let set = files.into_iter().filter(|(_, set)| *set);
-            problems.extend(set.map(|(name, _)| Problem::new(name, complaint)));
+            problems.extend(set.map(|(name, _)| Problem::new(name, message)));
             return None;
         }
         let tls = match &self.ca_file {
@@ -61,10 +61,10 @@ impl RedisSettings {
     }
 }
 
-/// The complaint does not repeat the path, which may be the key itself by mistake.
+/// The message does not repeat the path, which may be the key itself by mistake.
 fn file(name: &str, path: &str, problems: &mut Vec<Problem>) -> Option<Vec<u8>> {
     let content = std::fs::read(path);
-    noting(name, content.map_err(|error| format!("cannot read the file that it names: {error}")), problems)
+    or_record(name, content.map_err(|error| format!("cannot read the file that it names: {error}")), problems)
 }
 
 fn stated(tls: Result<Tls, TlsError>, problems: &mut Vec<Problem>) -> Option<Tls> {
