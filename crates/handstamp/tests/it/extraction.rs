@@ -175,9 +175,9 @@ async fn two_layers_with_two_types_stand_on_one_router() {
     assert_eq!(swapped.get("/both").await.body, "0 0");
 }
 
-/// K9, F6, S90: each would take the other's sessions for its own.
+/// K9, F6, S90: each layer would accept the other's sessions.
 #[tokio::test]
-#[should_panic(expected = "use the cookie __Host-id: each would take the other's sessions for its own")]
+#[should_panic(expected = "use the cookie __Host-id, and each would accept the other's sessions")]
 async fn k9_f6_a_cookie_cannot_stand_for_two_types() {
     let cluster = Cluster::new();
     let node = cluster.bare_node().await;
@@ -336,7 +336,7 @@ async fn too_much_data_is_refused_and_the_old_data_stays() {
 
 /// K9, F6: two types can have one name.
 #[tokio::test]
-#[should_panic(expected = "use the cookie __Host-id: each would take the other's sessions for its own")]
+#[should_panic(expected = "use the cookie __Host-id, and each would accept the other's sessions")]
 async fn k9_f6_types_with_the_same_name_are_two_types() {
     let cluster = Cluster::new();
     let node = cluster.bare_node().await;
