@@ -45,7 +45,7 @@ impl RedisServer {
     /// Sets the value of a key.
     pub fn set(&self, key: &str, bytes: &[u8], ttl: Duration) {
         let millis = ttl.as_millis().to_string();
-        self.command(&[b"SET", key.as_bytes(), bytes, b"PX", millis.as_bytes()]);
+        self.command(&[b"SET".as_slice(), key.as_bytes(), bytes, b"PX", millis.as_bytes()]);
     }
 
     /// The time to live of a key; `None` if it does not expire.
@@ -61,7 +61,7 @@ impl RedisServer {
 
     /// Publishes a message. Returns the number of receivers.
     pub fn publish(&self, channel: &str, message: &[u8]) -> usize {
-        self.query(&[b"PUBLISH", channel.as_bytes(), message])
+        self.query(&[b"PUBLISH".as_slice(), channel.as_bytes(), message])
     }
 
     /// The number of clients of a type (`normal`, `pubsub`, ...), without this one.

@@ -7,6 +7,7 @@ mod examples;
 mod index;
 mod links;
 mod names;
+mod packages;
 mod pages;
 mod settings;
 mod test_map;

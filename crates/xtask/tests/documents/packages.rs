@@ -1,0 +1,45 @@
+use std::fs;
+
+use crate::pages::{read, root};
+
+/// What crates.io and docs.rs show, and what the licences demand.
+#[test]
+fn every_package_that_can_be_published_has_its_documents() {
+    let mut published = 0;
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        let folder = format!("crates/{}", entry.unwrap().file_name().to_str().unwrap());
+        let manifest = read(&format!("{folder}/Cargo.toml"));
+        if manifest.contains("publish = false") {
+            continue;
+        }
+        published += 1;
+        for field in [
+            "description = ",
+            "license.workspace",
+            "keywords.workspace",
+            "readme = ",
+            "[package.metadata.docs.rs]",
+        ] {
+            assert!(manifest.contains(field), "{folder}/Cargo.toml has no `{field}`");
+        }
+        assert!(read(&format!("{folder}/README.md")).contains("Licensed under"), "{folder}");
+        // Links, which `cargo package` replaces by the files.
+        for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            assert_eq!(read(&format!("{folder}/{licence}")), read(licence), "{folder}");
+        }
+    }
+    assert!(published >= 4);
+}
+
+#[test]
+fn the_minimum_supported_rust_is_the_same_everywhere() {
+    let manifest = read("Cargo.toml");
+    let version = manifest.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
+    for (file, text) in [
+        ("README.md", format!("Rust {version} or later")),
+        ("crates/handstamp/README.md", format!("Rust {version} or later")),
+        (".github/workflows/ci.yml", format!("rustup toolchain install {version} ")),
+    ] {
+        assert!(read(file).contains(&text), "{file} does not say: {text}");
+    }
+}
