@@ -57,7 +57,7 @@ pub(crate) const SUITES: [Suite; 13] = [
         starts_servers: false,
         ..suite(
             "unit",
-            "cargo test --workspace --all-features --lib --bins --test conformance --test model --test renewals --test it \
+            "cargo test --workspace --all-features --lib --bins --test conformance --test group_commit --test model --test renewals --test it \
              --test clustered --test deployment --test documents",
         )
     },

@@ -164,7 +164,7 @@ impl<S> GroupCommit<S> {
 
     /// The saves, in order.
     #[must_use]
-    pub fn group(&self) -> &[S] {
+    pub fn saves(&self) -> &[S] {
         &self.group
     }
 

@@ -32,7 +32,7 @@ pub enum Step<K, E> {
 }
 
 /// What the store has found under one id.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Deleted<K> {
     /// A record, which is deleted.
     Deleted,
@@ -47,7 +47,7 @@ pub enum Deleted<K> {
 }
 
 /// What to do after a delete.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Found<K, E> {
     /// Erase the record of this predecessor, if it is known, and delete that of [`Logout::key`], at the same time: then
     /// [`Logout::both_deleted`].

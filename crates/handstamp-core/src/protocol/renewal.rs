@@ -40,15 +40,21 @@ pub struct Renewal<R> {
     cookie_sent: bool,
 }
 
-/// What to do next.
+/// What to do first.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[must_use]
+pub enum First<R, K> {
+    /// Erase the record of this predecessor, which the old record names and the new one does not: then
+    /// [`Renewal::predecessor_erased`].
+    ErasePredecessor(Renewal<R>, K),
+    /// Create the new record, and load the old one at the same time: then [`Renewal::created`].
+    Create(Renewal<R>),
+}
+
+/// What to do when the new record was created.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[must_use]
 pub enum Step<R, E> {
-    /// Erase the record of the predecessor that the old record names, because the new record does not name it: then
-    /// [`Renewal::predecessor_erased`].
-    ErasePredecessor(Renewal<R>),
-    /// Create the new record, and load the old one at the same time: then [`Renewal::created`].
-    Create(Renewal<R>),
     /// Replace the old record with a tombstone, if it has the revision [`Renewal::base`]: then [`Renewal::retired`].
     Retire(Renewal<R>),
     /// Load the old record: then [`Renewal::reloaded`].
@@ -114,8 +120,8 @@ pub enum EraseOld {
     GivenUp,
 }
 
-/// The outcome of [`Step::Create`] for the new record.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The outcome of [`First::Create`] for the new record.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Created<E> {
     /// It was created.
     Created,
@@ -126,7 +132,7 @@ pub enum Created<E> {
 }
 
 /// The outcome of [`Step::Retire`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Retired<E> {
     /// The tombstone is in the place of the record.
     Replaced,
@@ -143,7 +149,7 @@ pub enum Retired<E> {
 }
 
 /// The outcome of [`Step::CatchUp`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum CaughtUp<E> {
     /// The new record was saved.
     Saved,
@@ -156,10 +162,13 @@ pub enum CaughtUp<E> {
 }
 
 impl<R: Copy + PartialEq> Renewal<R> {
-    /// Begins with the revision of the old record that the new one is made from.
-    pub fn begin<E>(base: R, has_predecessor: bool) -> Step<R, E> {
+    /// Begins with the revision of the old record that the new one is made from, and with the predecessor that it names.
+    pub fn begin<K>(base: R, predecessor: Option<K>) -> First<R, K> {
         let renewal = Self { base, cookie_sent: false };
-        if has_predecessor { Step::ErasePredecessor(renewal) } else { Step::Create(renewal) }
+        match predecessor {
+            Some(predecessor) => First::ErasePredecessor(renewal, predecessor),
+            None => First::Create(renewal),
+        }
     }
 
     /// The revision of the old record that the new record contains.
@@ -172,16 +181,20 @@ impl<R: Copy + PartialEq> Renewal<R> {
         self.cookie_sent
     }
 
-    /// After [`Step::ErasePredecessor`]: `had_ended` if the session was logged out of under that id.
-    pub fn predecessor_erased<E>(self, had_ended: Result<bool, E>) -> Step<R, E> {
+    /// After [`First::ErasePredecessor`]: `had_ended` if the session was logged out of under that id. [`First::Create`] is next.
+    ///
+    /// # Errors
+    ///
+    /// Why the session is not renewed.
+    pub fn predecessor_erased<E>(self, had_ended: Result<bool, E>) -> Result<Self, Cause<E>> {
         match had_ended {
-            Ok(false) => Step::Create(self),
-            Ok(true) => Cause::Gone.not_renewed(),
-            Err(error) => Cause::Error(error).not_renewed(),
+            Ok(false) => Ok(self),
+            Ok(true) => Err(Cause::Gone),
+            Err(error) => Err(Cause::Error(error)),
         }
     }
 
-    /// After [`Step::Create`]: what became of the new record, and the revision of the old one.
+    /// After [`First::Create`]: what became of the new record, and the revision of the old one.
     pub fn created<E>(self, created: Created<E>, old: Result<R, Cause<E>>) -> Step<R, E> {
         match (created, old) {
             (Created::Created, Ok(current)) if current == self.base => Step::Retire(self),

@@ -62,9 +62,9 @@ impl<T: SessionData> Shared<T> {
     ) -> Result<Option<Duration>, SessionError> {
         writes.learn_time().await?;
         let now = self.store().timestamp();
-        let deadline = session.envelope.expires_at;
+        let deadline = session.metadata.expires_at;
         let ttl = self.time_to_live(now, deadline).ok_or(SessionError::Gone)?;
-        let confirmed = writes.confirm(&session.envelope.key, ttl, self.timeouts().touch_interval()).await?;
+        let confirmed = writes.confirm(&session.metadata.key, ttl, self.timeouts().touch_interval()).await?;
         Ok((confirmed == Some(KeyAge::Current)).then(|| session.time_left(now)))
     }
 
@@ -81,8 +81,8 @@ impl<T: SessionData> Shared<T> {
             }
         }
         let now = self.store().timestamp();
-        let ttl = self.time_to_live(now, session.envelope.expires_at).ok_or(SessionError::Gone)?;
-        let key = &session.envelope.key;
+        let ttl = self.time_to_live(now, session.metadata.expires_at).ok_or(SessionError::Gone)?;
+        let key = &session.metadata.key;
         let touched = match session.key_age {
             KeyAge::Current => writes.touch(key, ttl).await?,
             KeyAge::Other => writes.reseal(key, ttl).await?,

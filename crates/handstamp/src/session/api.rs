@@ -234,19 +234,19 @@ impl<T: SessionData> Session<T> {
     /// The public id of the session, for logs and lists. `None` until it is stored for the first time.
     #[must_use]
     pub fn public_id(&self) -> Option<PublicId> {
-        self.request_session.origin(|snapshot| snapshot.envelope.public_id)
+        self.request_session.origin(|snapshot| snapshot.metadata.public_id)
     }
 
     /// The key of the session's record in the store. `None` until it is stored for the first time.
     #[must_use]
     pub fn key(&self) -> Option<SessionKey> {
-        self.request_session.origin(|snapshot| snapshot.envelope.key)
+        self.request_session.origin(|snapshot| snapshot.metadata.key)
     }
 
     /// When the session began. `None` until it is stored for the first time.
     #[must_use]
     pub fn created_at(&self) -> Option<SystemTime> {
-        self.request_session.origin(|snapshot| snapshot.envelope.created_at.into())
+        self.request_session.origin(|snapshot| snapshot.metadata.created_at.into())
     }
 
     /// When the session was last used before this request, to within a tenth of its idle timeout. `None` until

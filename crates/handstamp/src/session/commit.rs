@@ -8,11 +8,11 @@ use handstamp_store::{CreateOutcome, EndOutcome, StoreError, WriteScope};
 use http::HeaderValue;
 
 use super::change::{Change, changed};
+use super::encoded::{EncodedData, EncodedRecord};
+use super::group_commit::{NotSaved, Queues};
 use super::guard::guarded;
-use super::queue::{NotSaved, Queues};
 use super::renewal::{NotRenewed, Renewal};
-use super::sealed::{Encoded, Sealed};
-use super::snapshot::{Envelope, Snapshot};
+use super::snapshot::{Metadata, Snapshot};
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 
@@ -109,9 +109,9 @@ impl<T: SessionData> Commit<T> {
         let shared = &self.shared;
         let now = shared.store().timestamp();
         for _ in 0..MAX_CREATE_ATTEMPTS {
-            let encoded = Encoded::new(shared, &self.data)?;
+            let encoded = EncodedData::new(shared, &self.data)?;
             let id = encoded.new_id(shared)?;
-            let envelope = Envelope {
+            let metadata = Metadata {
                 revision: Revision::first()?,
                 key: shared.namespace().session_key(&id),
                 public_id: PublicId::generate()?,
@@ -121,8 +121,8 @@ impl<T: SessionData> Commit<T> {
                 seals: Seals::default(),
                 additions: None,
             };
-            let key = envelope.key;
-            let Sealed { record, entry, ttl } = encoded.seal(shared, &envelope)?;
+            let key = metadata.key;
+            let EncodedRecord { record, entry, ttl } = encoded.into_record(shared, &metadata)?;
             match writes.create(&record, ttl, entry.clone()).await {
                 Ok(CreateOutcome::Created) => return Ok(Done::Moved(id, entry.value)),
                 // Never, unless the generator is broken: then another try is better than somebody's session.
@@ -169,7 +169,7 @@ impl<T: SessionData> Commit<T> {
         let changes = std::mem::take(&mut self.changes);
         match Queues::save(&self.shared, writes, origin, self.data.clone(), changes).await {
             Ok(saved) => Ok(Done::Saved(saved)),
-            Err(NotSaved::No(error)) => Err(error.into()),
+            Err(NotSaved::Failed(error)) => Err(error.into()),
             Err(NotSaved::LogsIn(..)) if self.too_late => Err(SessionError::ResponseAlreadySent.into()),
             Err(NotSaved::LogsIn(fresh, changes)) => {
                 self.data = Arc::new(changed(&*fresh.data, &changes)?);
@@ -187,8 +187,8 @@ impl<T: SessionData> Commit<T> {
         let changes = std::mem::take(&mut self.changes);
         match Renewal::run(&self.shared, writes, origin, self.data.clone(), changes, self.logs_in).await {
             Ok((id, snapshot)) => Ok(Done::Moved(id, snapshot)),
-            Err(NotRenewed::Unknown(id, moved, error)) => Err(Failure::Unknown(id, moved, error.into())),
-            Err(NotRenewed::No(error)) => Err(error.into()),
+            Err(NotRenewed::Unknown(id, moved, error)) => Err(Failure::Unknown(id, moved, error)),
+            Err(NotRenewed::Failed(error)) => Err(error.into()),
             Err(NotRenewed::Over(changes, error)) if self.logs_in => {
                 Ok(self.log_in_anew(writes, changes, error).await?)
             }

@@ -253,7 +253,7 @@ impl<T: SessionData> Open<T> {
 
     /// Whether the origin has this revision.
     pub(super) fn is_at(&self, fresh: &Snapshot<T>) -> bool {
-        self.origin.as_ref().is_some_and(|origin| origin.envelope.revision == fresh.envelope.revision)
+        self.origin.as_ref().is_some_and(|origin| origin.metadata.revision == fresh.metadata.revision)
     }
 
     /// `fresh` is what is in the store now.

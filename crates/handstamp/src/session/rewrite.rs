@@ -1,6 +1,6 @@
 use handstamp_store::{SaveOutcome, WriteScope};
 
-use super::sealed::Sealed;
+use super::encoded::EncodedRecord;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
@@ -13,8 +13,9 @@ impl<T: SessionData> Snapshot<T> {
         writes: WriteScope<'_>,
     ) -> Result<SaveOutcome, SessionError> {
         self.check_writable()?;
-        let Sealed { record, entry, ttl } = Sealed::new(shared, &self.next_envelope()?, &self.data)?;
-        let outcome = writes.save(&record, self.envelope.revision, ttl, entry).await?;
+        let EncodedRecord { record, entry, ttl } =
+            EncodedRecord::new(shared, &self.next_metadata()?, &self.data)?;
+        let outcome = writes.save(&record, self.metadata.revision, ttl, entry).await?;
         self.life.rewritten();
         if outcome == SaveOutcome::Saved {
             self.life.extended(ttl, record.saved_at);

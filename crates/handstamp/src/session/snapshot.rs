@@ -17,7 +17,7 @@ use crate::data::{SessionData, StoredPayload, decode};
 /// A session as it is stored, decoded: what the local cache holds, and all requests share.
 #[derive(Debug)]
 pub(crate) struct Snapshot<T> {
-    pub(crate) envelope: Envelope,
+    pub(crate) metadata: Metadata,
     /// The schema version of the stored data.
     schema: u16,
     /// Whether the record has to be sealed anew.
@@ -30,7 +30,7 @@ pub(crate) struct Snapshot<T> {
 
 /// The metadata of a record.
 #[derive(Clone, Debug)]
-pub(crate) struct Envelope {
+pub(crate) struct Metadata {
     pub(crate) revision: Revision,
     pub(crate) key: SessionKey,
     pub(crate) public_id: PublicId,
@@ -125,7 +125,7 @@ impl<T: SessionData> Snapshot<T> {
         life: Life,
     ) -> CacheEntry<Self> {
         let snapshot = Self {
-            envelope: Envelope::of(record),
+            metadata: Metadata::of(record),
             schema: record.schema,
             key_age,
             data: Arc::new(data),
@@ -140,15 +140,15 @@ impl<T: SessionData> Snapshot<T> {
         if self.schema > T::SCHEMA { Err(newer_schema::<T>(self.schema)) } else { Ok(()) }
     }
 
-    /// The envelope of the save after this one.
-    pub(crate) fn next_envelope(&self) -> Result<Envelope, SessionError> {
-        let (revision, predecessor) = (self.envelope.revision.next()?, self.predecessor());
-        Ok(Envelope { revision, predecessor, ..self.envelope.clone() })
+    /// The metadata of the save after this one.
+    pub(crate) fn next_metadata(&self) -> Result<Metadata, SessionError> {
+        let (revision, predecessor) = (self.metadata.revision.next()?, self.predecessor());
+        Ok(Metadata { revision, predecessor, ..self.metadata.clone() })
     }
 
     /// The key that the session had before, unless the record there is known to be retired.
     pub(crate) fn predecessor(&self) -> Option<SessionKey> {
-        self.envelope.predecessor.filter(|_| !self.has_retired.load(Ordering::Relaxed))
+        self.metadata.predecessor.filter(|_| !self.has_retired.load(Ordering::Relaxed))
     }
 
     /// The record of the predecessor is retired: the next save need not name it.
@@ -158,21 +158,21 @@ impl<T: SessionData> Snapshot<T> {
 
     /// When the session was last used.
     pub(crate) fn last_seen(&self, now: Timestamp, timeouts: &Timeouts) -> Timestamp {
-        timeouts.last_seen(now, self.envelope.created_at, self.life.idle_until().since(now))
+        timeouts.last_seen(now, self.metadata.created_at, self.life.idle_until().since(now))
     }
 
     /// When the session ends if it is not used any more.
     pub(crate) fn ends_at(&self) -> Timestamp {
-        self.life.idle_until().min(self.envelope.expires_at)
+        self.life.idle_until().min(self.metadata.expires_at)
     }
 
     /// How long the session lives at most, however much it is used.
     pub(crate) fn time_left(&self, now: Timestamp) -> Duration {
-        self.envelope.expires_at.since(now)
+        self.metadata.expires_at.since(now)
     }
 }
 
-impl Envelope {
+impl Metadata {
     fn of(record: &Record) -> Self {
         let &Record { revision, key, public_id, predecessor, created_at, expires_at, seals, .. } = record;
         let additions = Additions::of(record);

@@ -97,7 +97,7 @@ impl<T: SessionData> RequestSession<T> {
 
     /// Whether the session has ended meanwhile, as far as the cache knows; the store is asked where it knows nothing.
     async fn check_that_it_lives(&self) -> Result<(), SessionError> {
-        let Some(key) = self.origin(|session| session.envelope.key) else { return Ok(()) };
+        let Some(key) = self.origin(|session| session.metadata.key) else { return Ok(()) };
         match self.shared.lookup_or_load(&key).await? {
             Lookup::Absent | Lookup::Ended => Err(SessionError::Gone),
             Lookup::Moved => Err(SessionError::Moved),
@@ -116,7 +116,7 @@ impl<T: SessionData> RequestSession<T> {
 
     /// At most `longest`, and early enough for a second attempt before the session ends.
     fn wait_before_touch(&self, session: &Snapshot<T>, longest: Duration) -> Option<Duration> {
-        let (life, deadline) = (&session.life, session.envelope.expires_at);
+        let (life, deadline) = (&session.life, session.metadata.expires_at);
         if life.is_over() || life.idle_until() >= deadline {
             return None;
         }

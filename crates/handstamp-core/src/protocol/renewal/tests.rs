@@ -23,8 +23,7 @@ fn unknown(renewal: Renewal<u8>, cause: Cause<&'static str>) -> Next {
 
 #[test]
 fn a_renewal_creates_the_new_record_before_it_retires_the_old_one() {
-    let create: Next = Renewal::begin(BASE, false);
-    assert_eq!(create, Step::Create(created()));
+    assert_eq!(Renewal::begin(BASE, None::<u8>), First::Create(created()));
     assert_eq!(created().created::<&str>(Created::Created, Ok(BASE)), Step::Retire(created()));
     let renewed: Next = created().retired(Retired::Replaced);
     assert_eq!(renewed, Step::Done(Outcome::Renewed(FollowUp::ConfirmRetired)));
@@ -32,11 +31,10 @@ fn a_renewal_creates_the_new_record_before_it_retires_the_old_one() {
 
 #[test]
 fn a_renewal_erases_the_predecessor_first_and_stops_if_the_session_had_ended_there() {
-    let erase: Next = Renewal::begin(BASE, true);
-    assert_eq!(erase, Step::ErasePredecessor(created()));
-    assert_eq!(created().predecessor_erased::<&str>(Ok(false)), Step::Create(created()));
-    assert_eq!(created().predecessor_erased(Ok(true)), not_renewed(Cause::Gone));
-    assert_eq!(created().predecessor_erased(Err("no reply")), not_renewed(Cause::Error("no reply")));
+    assert_eq!(Renewal::begin(BASE, Some(7)), First::ErasePredecessor(created(), 7));
+    assert_eq!(created().predecessor_erased::<&str>(Ok(false)), Ok(created()));
+    assert_eq!(created().predecessor_erased::<&str>(Ok(true)), Err(Cause::Gone));
+    assert_eq!(created().predecessor_erased(Err("no reply")), Err(Cause::Error("no reply")));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The state of the model, and the steps that are not part of a request.
 
 use crate::protocol::{Client, Outlives, Protocol, RepeatedAs, Start};
-use crate::request::{Reply, Request};
-use crate::script::{Next, Outcome, Script};
+use crate::renewal::Renewing;
+use crate::request::Request;
+use crate::script::{Next, Outcome, Part, Reply, Script};
 use crate::set::Set;
 use crate::store::{Id, Record, Slot, Store};
 
@@ -129,14 +130,16 @@ impl World {
         self.store.expire(id);
     }
 
-    pub(crate) fn run_job(&mut self, j: usize, reply: Reply, protocol: &Protocol) {
+    /// Takes the next step of a job. A delete without a reply is repeated, so the job stays.
+    pub(crate) fn run_job(&mut self, j: usize, part: Part, reply: Reply, protocol: &Protocol) {
         let Job { mut purpose, script } = self.jobs[j];
-        if reply != Reply::Received {
-            self.store = self.store_after(script, protocol);
+        if reply != Reply::Received && !matches!(script, Script::Renew(_)) {
+            self.store = self.store_after(script, part, protocol);
             return;
         }
+        self.jobs.remove(j);
         let ended = self.store.history.ended;
-        let next = self.perform_and_confirm(script, protocol);
+        let next = self.perform(script, part, reply, protocol);
         if let Purpose::Delete(id) = purpose {
             let newly_ended = self.store.history.ended.without(ended);
             self.repeated_delete_strayed |= newly_ended.iter().any(|other| other != id);
@@ -144,16 +147,24 @@ impl World {
         if let (Script::Erase { .. }, Next::Run(Script::Erase { id, .. })) = (script, next) {
             purpose = Purpose::Delete(id);
         }
-        self.jobs.remove(j);
-        if let Next::Run(script) = next {
-            self.add_job(Job { purpose, script });
+        match next {
+            Next::Run(script) => self.add_job(Job { purpose, script }),
+            Next::Unknown(renewing) => self.settle(renewing),
+            Next::Done(_) | Next::Loaded(..) => {}
         }
     }
 
-    pub(crate) fn give_up(&mut self, j: usize) {
-        let Job { purpose, .. } = self.jobs.remove(j);
-        if let Purpose::Settle { old, new } = purpose {
-            let script = Script::Erase { id: old, to: Some(new), then: Outcome::Ended };
+    /// Continues a renewal in the background.
+    pub(crate) fn settle(&mut self, renewing: Renewing) {
+        let purpose = Purpose::Settle { old: renewing.old, new: renewing.new_id() };
+        self.add_job(Job { purpose, script: Script::Renew(renewing.retried()) });
+    }
+
+    pub(crate) fn give_up(&mut self, j: usize, protocol: &Protocol) {
+        let Job { purpose, script } = self.jobs.remove(j);
+        if let Script::Renew(renewing) = script
+            && let Next::Run(script) = self.give_up_renewal(renewing, protocol)
+        {
             self.add_job(Job { purpose, script });
         }
     }
@@ -167,15 +178,20 @@ impl World {
     pub(crate) fn fail_over(&mut self, lost: usize, protocol: &Protocol) {
         self.store.fail_over(lost);
         for (id, to) in std::mem::take(&mut self.remembered) {
-            let erase = |to| Script::Erase { id, to, then: Outcome::Ended };
-            let script = match (to, protocol.retirement_is_repeated) {
-                (Some(_), RepeatedAs::Retirement) => erase(to),
-                (None, _) if !protocol.confirmed_end_is_repeated_as_erase => Script::End(id),
-                (None, _) | (Some(_), RepeatedAs::Erase) => erase(None),
-                (Some(_), RepeatedAs::End) => Script::End(id),
-            };
-            self.add_job(Job { purpose: Purpose::Delete(id), script });
+            self.repeat_delete(id, to, protocol);
         }
+    }
+
+    /// Repeats a delete that a failover may have undone.
+    pub(crate) fn repeat_delete(&mut self, id: Id, to: Option<Id>, protocol: &Protocol) {
+        let erase = |to| Script::Erase { id, to, then: Outcome::Ended };
+        let script = match (to, protocol.retirement_is_repeated) {
+            (Some(_), RepeatedAs::Retirement) => erase(to),
+            (None, _) if !protocol.confirmed_end_is_repeated_as_erase => Script::end(id),
+            (None, _) | (Some(_), RepeatedAs::Erase) => erase(None),
+            (Some(_), RepeatedAs::End) => Script::end(id),
+        };
+        self.add_job(Job { purpose: Purpose::Delete(id), script });
     }
 
     pub(crate) fn add_job(&mut self, job: Job) {
@@ -192,24 +208,6 @@ impl World {
             self.remembered.insert(position, (id, to));
         }
     }
-
-    /// [`perform`](Self::perform). After a retirement, the node lets the tombstone expire.
-    pub(crate) fn perform_and_confirm(&mut self, script: Script, protocol: &Protocol) -> Next {
-        let next = self.perform(script, protocol);
-        if let (Script::Retire(renewal), Next::Done(_)) = (script, next)
-            && self.store.confirm_retired(&renewal)
-        {
-            self.known_retired.insert(renewal.new);
-        }
-        next
-    }
-
-    /// The store after a script whose reply is lost.
-    pub(crate) fn store_after(&self, script: Script, protocol: &Protocol) -> Store {
-        let mut world = self.clone();
-        world.perform(script, protocol);
-        world.store
-    }
 }
 
 impl Job {
@@ -219,6 +217,6 @@ impl Job {
     }
 
     pub(crate) fn end(id: Id, followed: bool) -> Self {
-        Self { purpose: Purpose::LogOut { followed }, script: Script::End(id) }
+        Self { purpose: Purpose::LogOut { followed }, script: Script::end(id) }
     }
 }

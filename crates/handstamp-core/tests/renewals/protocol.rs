@@ -3,8 +3,8 @@
 use stateright::{Model, Property};
 
 use crate::properties;
-use crate::request::{Intent, Reply, Stage};
-use crate::script::Script;
+use crate::request::{Intent, Stage};
+use crate::script::{Part, Reply, Script};
 use crate::store::Id;
 use crate::world::{Job, Purpose, World};
 
@@ -22,6 +22,8 @@ pub(crate) struct Protocol {
     pub(crate) retirement_is_repeated: RepeatedAs,
     /// A logout that the store has confirmed does not follow tombstones when it is repeated after a failover.
     pub(crate) confirmed_end_is_repeated_as_erase: bool,
+    /// A delete is repeated as well if a failover comes before its node remembers the outcome.
+    pub(crate) late_outcome_is_repeated: bool,
     /// For which unknown retirements a tombstone is kept longer than 30 s.
     pub(crate) tombstone_outlives: Outlives,
     /// A record names the id that it was renewed from, until the record there is known to be retired.
@@ -96,10 +98,12 @@ pub(crate) enum LoginOnMoved {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
     Begin(Client, Intent, Option<Id>),
-    Run(usize, Reply),
+    Run(usize, Part, Reply),
+    /// The step is taken, the reply is lost, and the node takes the step once more.
+    Retry(usize, Part),
     /// The response arrives at the client.
     Deliver(usize),
-    RunJob(usize, Reply),
+    RunJob(usize, Part, Reply),
     /// A node has asked for 20 s whether a record is retired.
     GiveUp(usize),
     /// A node that asks whether a record is retired crashes.
@@ -170,16 +174,20 @@ impl World {
     fn take(&mut self, step: Step, protocol: &Protocol) -> Option<()> {
         match step {
             Step::Begin(client, intent, cookie) => self.begin(client, intent, cookie),
-            Step::Run(n, reply) => {
+            Step::Run(n, part, reply) => {
                 self.faults -= u8::from(reply != Reply::Received);
-                self.run(n, reply, protocol)?;
+                self.run(n, part, reply, protocol)?;
+            }
+            Step::Retry(n, part) => {
+                self.faults -= 1;
+                self.retry(n, part, protocol)?;
             }
             Step::Deliver(n) => self.deliver(n)?,
-            Step::RunJob(j, reply) => {
+            Step::RunJob(j, part, reply) => {
                 self.faults -= u8::from(reply != Reply::Received);
-                self.run_job(j, reply, protocol);
+                self.run_job(j, part, reply, protocol);
             }
-            Step::GiveUp(j) => self.give_up(j),
+            Step::GiveUp(j) => self.give_up(j, protocol),
             Step::Crash(j) => self.crash(j),
             Step::Expire(id) => self.expire(id),
             Step::FailOver(lost) => self.fail_over(lost, protocol),
@@ -189,22 +197,26 @@ impl World {
 }
 
 fn run(n: usize, script: &Script, faults: u8, steps: &mut Vec<Step>) {
-    steps.push(Step::Run(n, Reply::Received));
-    if faults > 0 {
-        steps.push(Step::Run(n, Reply::NotRun));
-        steps.extend(script.writes().then_some(Step::Run(n, Reply::Lost)));
-        steps.extend(script.can_be_retried().then_some(Step::Run(n, Reply::Retried)));
+    for part in script.parts() {
+        steps.push(Step::Run(n, part, Reply::Received));
+        if faults > 0 {
+            steps.push(Step::Run(n, part, Reply::NotRun));
+            steps.extend(script.writes(part).then_some(Step::Run(n, part, Reply::Lost)));
+            steps.extend(script.can_be_retried(part).then_some(Step::Retry(n, part)));
+        }
     }
 }
 
-/// That a script is not run is no step of its own: the job stays as it is.
+/// That a step is not taken is no step of its own: the job stays as it is.
 fn run_job(j: usize, job: &Job, faults: u8, steps: &mut Vec<Step>) {
-    steps.push(Step::RunJob(j, Reply::Received));
-    if faults > 0 && job.script.writes() {
-        steps.push(Step::RunJob(j, Reply::Lost));
+    for part in job.script.parts() {
+        steps.push(Step::RunJob(j, part, Reply::Received));
+        if faults > 0 && job.script.writes(part) {
+            steps.push(Step::RunJob(j, part, Reply::Lost));
+        }
     }
     if let Purpose::Settle { .. } = job.purpose {
-        let asks = matches!(job.script, Script::Retire(_) | Script::LoadOld(_) | Script::CatchUp(..));
+        let asks = matches!(job.script, Script::Renew(renewing) if renewing.asks());
         steps.extend(asks.then_some(Step::GiveUp(j)));
         steps.push(Step::Crash(j));
     }

@@ -4,7 +4,7 @@ use stateright::Property;
 
 use crate::protocol::{Client, Protocol};
 use crate::request::{Intent, Request, Stage, Status};
-use crate::script::{Failure, Script};
+use crate::script::Script;
 use crate::set::Set;
 use crate::store::{Id, Slot};
 use crate::world::{LastLogin, Purpose, World};
@@ -55,20 +55,21 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
         }),
         Property::always(LOGIN_IS_NEVER_REFUSED, |_, world: &World| !world.login_was_refused),
         Property::sometimes(LOGOUT_FOLLOWS, |_, world: &World| {
-            let follows = |script, first| matches!(script, Script::End(id) if Some(id) != first);
+            let follows = |script: Script, first| matches!(script, Script::End(_)) && script.ends() != first;
             running(world, Intent::Logout).any(|(request, script)| follows(script, request.cookie))
         }),
         Property::sometimes(LOGOUT_ENDS_PREDECESSOR, |_, world: &World| {
             let is_there = |id| world.store.record(id).is_some();
-            let ends = |script| matches!(script, Script::EndPredecessor { predecessor, .. } if is_there(predecessor));
+            let ends = |script| matches!(script, Script::EndBoth(both) if is_there(both.predecessor));
             running(world, Intent::Logout).any(|(_, script)| ends(script))
         }),
         Property::sometimes(LOGIN_LOSES_RACE, |_, world: &World| {
-            running(world, Intent::Login)
-                .any(|(_, script)| matches!(script, Script::TakeBack(_, Failure::Moved)))
+            let loses = |script| matches!(script, Script::Renew(renewing) if renewing.has_lost_race());
+            running(world, Intent::Login).any(|(_, script)| loses(script))
         }),
         Property::sometimes(RENEWAL_CATCHES_UP, |_, world: &World| {
-            running(world, Intent::Login).any(|(_, script)| matches!(script, Script::CatchUp(..)))
+            let catches_up = |script| matches!(script, Script::Renew(renewing) if renewing.catches_up());
+            running(world, Intent::Login).any(|(_, script)| catches_up(script))
         }),
         Property::sometimes(LATE_CHANGE_IS_REFUSED, |_, world: &World| {
             let is_refused = |request: &Request| status(request) == Some(Status::Moved);
@@ -90,7 +91,8 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
 /// Whether the logout with the cookie `first` has ended the session under all ids that it should have.
 ///
 /// If the store has replied, it has done so once the response is sent. A delete that a failover has undone counts once it is
-/// repeated, and an unknown renewal once it is settled. Exempt is a successor
+/// repeated, an unknown renewal once it is settled, and the predecessor of a record that another logout has deleted once that one has
+/// deleted it, too. Exempt is a successor
 ///
 /// - of an unknown renewal whose node has crashed,
 /// - of an unknown renewal that is settled only after another renewal of the session, or after the tombstone has expired,
@@ -104,13 +106,17 @@ fn has_ended(world: &World, logout: &Request, first: Id) -> bool {
     }
     let history = &world.store.history;
     let is_repeated = |id| world.jobs.iter().any(|job| job.purpose == Purpose::Delete(id));
+    let is_deleted_next =
+        |id| scripts(world).any(|script| matches!(script, Script::EndBoth(both) if both.is_erasing(id)));
     let should_have_ended = |id| match history.descent(id, first) {
         Some(between) => {
             !between.intersects(history.exempt) && (settled || !between.intersects(history.unlinked))
         }
         None => history.descent(first, id).is_some_and(|between| !between.intersects(history.lost)),
     };
-    let is_left = |id| world.store.record(id).is_some() && should_have_ended(id) && !is_repeated(id);
+    let is_left = |id| {
+        world.store.record(id).is_some() && should_have_ended(id) && !is_repeated(id) && !is_deleted_next(id)
+    };
     !world.handed_out.iter().any(is_left)
 }
 
@@ -206,6 +212,15 @@ fn logouts(world: &World, client: Client) -> impl Iterator<Item = (&Request, Id)
 
 fn of_visitor(world: &World) -> impl Iterator<Item = (u8, &Request)> {
     (0..).zip(&world.requests).filter(|(_, request)| request.client == Client::Visitor)
+}
+
+/// All that run, of requests and jobs.
+fn scripts(world: &World) -> impl Iterator<Item = Script> {
+    let of_requests = world.requests.iter().filter_map(|request| match request.stage {
+        Stage::Running(script) => Some(script),
+        Stage::Responded(_) | Stage::Done(_) => None,
+    });
+    of_requests.chain(world.jobs.iter().map(|job| job.script))
 }
 
 fn running(world: &World, intent: Intent) -> impl Iterator<Item = (&Request, Script)> {

@@ -8,13 +8,13 @@ use handstamp_store::{BoxError, CacheEntry};
 
 use super::guard::guarded;
 use super::life::Life;
-use super::snapshot::{Envelope, Snapshot};
+use super::snapshot::{Metadata, Snapshot};
 use crate::data::{decode, encode};
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 
 /// Data as it will be stored, and as it is read back from that.
-pub(super) struct Encoded<T> {
+pub(super) struct EncodedData<T> {
     payload: Bytes,
     data: T,
     subject: Option<String>,
@@ -22,13 +22,13 @@ pub(super) struct Encoded<T> {
 }
 
 /// A record to be stored, its entry in the local cache, and its time to live.
-pub(super) struct Sealed<T> {
+pub(super) struct EncodedRecord<T> {
     pub(super) record: Record,
     pub(super) entry: CacheEntry<Snapshot<T>>,
     pub(super) ttl: Duration,
 }
 
-impl<T: SessionData> Encoded<T> {
+impl<T: SessionData> EncodedData<T> {
     /// Encodes `data`, and reads it back.
     ///
     /// What is read back is what the record's entry in the cache holds, and so does whatever follows from the data, such as the subject:
@@ -60,11 +60,15 @@ impl<T: SessionData> Encoded<T> {
         Ok(SessionId::generate(label)?)
     }
 
-    /// Puts it into a record.
-    pub(super) fn seal(self, shared: &Shared<T>, envelope: &Envelope) -> Result<Sealed<T>, SessionError> {
+    /// The record with this data and this metadata.
+    pub(super) fn into_record(
+        self,
+        shared: &Shared<T>,
+        metadata: &Metadata,
+    ) -> Result<EncodedRecord<T>, SessionError> {
         let Self { payload, data, subject, heap_size } = self;
         let timeouts = shared.timeouts();
-        let Envelope { revision, key, public_id, predecessor, created_at, expires_at, seals, .. } = *envelope;
+        let Metadata { revision, key, public_id, predecessor, created_at, expires_at, seals, .. } = *metadata;
         let saved_at = shared.store().timestamp();
         let ttl = shared.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
         let record = Record {
@@ -76,7 +80,7 @@ impl<T: SessionData> Encoded<T> {
             saved_at,
             expires_at,
             idle_timeout: timeouts.idle,
-            unknown_fields: envelope.unknown_fields(subject.as_deref()),
+            unknown_fields: metadata.unknown_fields(subject.as_deref()),
             subject,
             encoding: shared.encoding(),
             schema: T::SCHEMA,
@@ -85,14 +89,14 @@ impl<T: SessionData> Encoded<T> {
         };
         let life = Life::new(ttl, expires_at, saved_at, shared.now(), timeouts);
         let entry = Snapshot::new(&record, KeyAge::Current, data, heap_size, life);
-        Ok(Sealed { record, entry, ttl })
+        Ok(EncodedRecord { record, entry, ttl })
     }
 }
 
-impl<T: SessionData> Sealed<T> {
-    /// Puts `data` into a record.
-    pub(super) fn new(shared: &Shared<T>, envelope: &Envelope, data: &T) -> Result<Self, SessionError> {
-        Encoded::new(shared, data)?.seal(shared, envelope)
+impl<T: SessionData> EncodedRecord<T> {
+    /// The record with `data` and this metadata.
+    pub(super) fn new(shared: &Shared<T>, metadata: &Metadata, data: &T) -> Result<Self, SessionError> {
+        EncodedData::new(shared, data)?.into_record(shared, metadata)
     }
 }
 

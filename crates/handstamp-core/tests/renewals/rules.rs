@@ -63,6 +63,11 @@ fn if_a_confirmed_logout_is_repeated_as_one_a_failover_ends_another_session() {
 }
 
 #[test]
+fn if_a_delete_is_not_repeated_because_its_outcome_is_remembered_late_a_failover_undoes_it() {
+    breaks(Protocol { late_outcome_is_repeated: false, ..FAILOVER }, LOGOUT_IS_FINAL);
+}
+
+#[test]
 fn if_a_tombstone_outlives_no_retirement_a_late_one_ends_the_session() {
     breaks(Protocol { tombstone_outlives: Outlives::None, ..FAULT }, ONLY_LOGOUT_ENDS);
 }

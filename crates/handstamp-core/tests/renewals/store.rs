@@ -43,19 +43,6 @@ pub(crate) struct Tombstone {
     witnesses: Set,
 }
 
-/// A session that is being moved to another id.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Renewal {
-    pub(crate) old: Id,
-    /// The revision of the old record that the new one is based on.
-    pub(crate) replacing: u8,
-    pub(crate) new: Id,
-    /// The revision of the new record.
-    pub(crate) revision: u8,
-    /// Whether the new id has been sent to the browser.
-    pub(crate) handed_out: bool,
-}
-
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SaveOutcome {
     Saved,
@@ -159,30 +146,33 @@ impl Store {
         }
     }
 
+    /// Replaces the record of `id` by a tombstone, if it has the revision `replacing`.
     pub(crate) fn retire(
         &mut self,
-        renewal: &Renewal,
+        id: Id,
+        replacing: u8,
+        successor: Id,
         witnesses: Set,
         protocol: &Protocol,
     ) -> TombstoneOutcome {
-        match self.load(renewal.old) {
-            Slot::Moved(to, _) if to == renewal.new => TombstoneOutcome::Replaced,
+        match self.load(id) {
+            Slot::Moved(to, _) if to == successor => TombstoneOutcome::Replaced,
             Slot::Moved(..) => TombstoneOutcome::Moved,
             Slot::Empty | Slot::Ended(_) => TombstoneOutcome::Gone,
-            Slot::Record(record) if record.revision != renewal.replacing => TombstoneOutcome::Conflict,
+            Slot::Record(record) if record.revision != replacing => TombstoneOutcome::Conflict,
             Slot::Record(_) => {
                 let brief = protocol.tombstone_outlives != Outlives::ItsOwnRetirement;
                 let tombstone = Tombstone { brief, witnesses };
-                self.replace_by_tombstone(renewal.old, Some(renewal.new), tombstone, protocol);
+                self.replace_by_tombstone(id, Some(successor), tombstone, protocol);
                 TombstoneOutcome::Replaced
             }
         }
     }
 
-    /// Has the tombstone of this renewal expire after 30 s from now on. Returns whether it is there.
-    pub(crate) fn confirm_retired(&mut self, renewal: &Renewal) -> bool {
-        match &mut self.slots[usize::from(renewal.old)] {
-            Slot::Moved(to, tombstone) if *to == renewal.new => {
+    /// Has the tombstone of a renewal expire after 30 s from now on. Returns whether it is there.
+    pub(crate) fn confirm_retired(&mut self, id: Id, successor: Id) -> bool {
+        match &mut self.slots[usize::from(id)] {
+            Slot::Moved(to, tombstone) if *to == successor => {
                 tombstone.brief = true;
                 true
             }

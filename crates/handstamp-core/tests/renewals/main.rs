@@ -1,10 +1,11 @@
 //! A model of renewals, logouts and late requests, checked in every state that it can reach.
 //!
 //! It consists of one store, one visitor with one cookie jar, and an attacker who may have planted the visitor's first id. A request
-//! carries the id that is in the jar when it begins. It runs a series of scripts, each of which is one step. Responses arrive at any
-//! time and in any order. Each request is on a node of its own, without a cache, without memory of deletes, and without a queue of
-//! requests for the same session. A reply can be lost: the script was run or not, and the node either runs it once more, or responds
-//! with 503 and finishes the work in the background. Once, the store can fail over to a replica that lacks the last writes, or none of
+//! carries the id that is in the jar when it begins, and takes a series of steps at the store. The code of the nodes decides which
+//! step is next: [`plan`](handstamp_core::plan::plan), and the machines of [`handstamp_core::protocol`]. Responses arrive at any
+//! time and in any order. Each request is on a node of its own, without a cache, without memory of deletes, and without other
+//! requests for the same session. A reply can be lost: the step was taken or not, and the node either takes it once more, or goes on
+//! without knowing. Once, the store can fail over to a replica that lacks the last writes, or none of
 //! them if the nodes have only subscribed again. In either case, they repeat their deletes, each at any later time.
 //!
 //! There is no clock. A tombstone with a lifetime of 30 s can expire as soon as
@@ -24,6 +25,7 @@
 mod history;
 mod properties;
 mod protocol;
+mod renewal;
 mod request;
 mod rules;
 mod script;
@@ -48,6 +50,7 @@ const PROTOCOL: Protocol = Protocol {
     only_end_follows: true,
     retirement_is_repeated: RepeatedAs::Retirement,
     confirmed_end_is_repeated_as_erase: true,
+    late_outcome_is_repeated: true,
     tombstone_outlives: Outlives::AnyRetirement,
     record_names_predecessor: true,
     renewal_erases_predecessor: true,

@@ -1,10 +1,14 @@
 //! Requests: the plan for the session that is found, and the response.
 
+use handstamp_core::keys::KeyAge;
+use handstamp_core::plan::{self, Facts, SessionState, StoreStep, plan};
+
 use crate::protocol::{Client, LoginOnMoved, Protocol};
-use crate::script::{Failure, Next, Outcome, Script};
+use crate::renewal::Renewing;
+use crate::script::{Failure, Next, Outcome, Part, Reply, Script};
 use crate::set::Set;
-use crate::store::{Id, Record, Renewal, Slot};
-use crate::world::{Job, LastLogin, Purpose, World};
+use crate::store::{Id, Record, Slot};
+use crate::world::{Job, LastLogin, World};
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Request {
@@ -62,23 +66,11 @@ pub(crate) enum SetCookie {
     Removal,
 }
 
-/// What happens to a script and its reply.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reply {
-    Received,
-    /// The script was run, the reply is lost, and the node runs the script once more.
-    Retried,
-    /// The script was run, the reply is lost, and the node gives up.
-    Lost,
-    /// The script was not run, and the node gives up without knowing that.
-    NotRun,
-}
-
 impl Request {
     fn new(client: Client, intent: Intent, cookie: Option<Id>, had_nothing: bool, overlaps: Set) -> Self {
         let script = match (intent, cookie) {
             // A logout does not load the session.
-            (Intent::Logout, Some(id)) => Script::End(id),
+            (Intent::Logout, Some(id)) => Script::end(id),
             (_, Some(id)) => Script::Load(id),
             (_, None) => Script::Create(record(client, intent, None, None)),
         };
@@ -104,6 +96,24 @@ impl Request {
         }
     }
 
+    /// What is known when the handler has responded.
+    fn facts(&self, slot: Slot, protocol: &Protocol) -> Facts {
+        let session = match slot {
+            Slot::Record(_) => SessionState::Live,
+            Slot::Moved(..) if protocol.late_changes_are_refused => SessionState::Moved,
+            Slot::Ended(_) if protocol.late_changes_are_refused => SessionState::Ended,
+            Slot::Moved(..) | Slot::Ended(_) | Slot::Empty => SessionState::Absent,
+        };
+        let intent = match self.intent {
+            Intent::Read => plan::Intent::Keep,
+            Intent::Change => plan::Intent::Change,
+            Intent::Login => plan::Intent::LogIn,
+            Intent::Renew => plan::Intent::Renew { change: true },
+            Intent::Logout => plan::Intent::Destroy,
+        };
+        Facts { cookie: self.cookie.map(|_| KeyAge::Current), session, intent }
+    }
+
     /// Creates a session with nothing of another one.
     fn creation(&self) -> Script {
         Script::Create(record(self.client, self.intent, None, None))
@@ -124,24 +134,26 @@ impl World {
         self.requests.push(Request::new(client, intent, cookie, had_nothing, overlaps));
     }
 
-    /// Runs the next script of a request. `None` if there is none.
-    pub(crate) fn run(&mut self, n: usize, reply: Reply, protocol: &Protocol) -> Option<()> {
+    /// Takes the next step of a request. `None` if there is none.
+    pub(crate) fn run(&mut self, n: usize, part: Part, reply: Reply, protocol: &Protocol) -> Option<()> {
         let Stage::Running(script) = self.requests[n].stage else { return None };
-        match reply {
-            Reply::Received => match self.perform_and_confirm(script, protocol) {
-                Next::Run(script) => self.requests[n].stage = Stage::Running(script),
-                Next::Loaded(slot) => self.loaded(n, script, slot, protocol),
-                Next::Done(outcome) => self.finish(n, outcome, protocol),
-            },
-            Reply::Retried => self.store = self.store_after(script, protocol),
-            Reply::Lost => {
-                self.store = self.store_after(script, protocol);
-                let creates = matches!(script, Script::Create(_) | Script::CreateSuccessor { .. });
-                let created = self.store.ids().last().filter(|_| creates);
-                self.fail(n, script, created, protocol);
+        match self.perform(script, part, reply, protocol) {
+            Next::Run(script) => self.requests[n].stage = Stage::Running(script),
+            Next::Loaded(id, slot) => self.loaded(n, id, slot, protocol),
+            Next::Unknown(renewing) => {
+                // The browser gets the new id, because the old one may be of no use any more.
+                self.settle(renewing);
+                self.respond(n, Status::Unavailable, SetCookie::Id(renewing.new_id()));
             }
-            Reply::NotRun => self.fail(n, script, None, protocol),
+            Next::Done(outcome) => self.finish(n, outcome, protocol),
         }
+        Some(())
+    }
+
+    /// Takes a step whose reply is lost, and which the node takes once more.
+    pub(crate) fn retry(&mut self, n: usize, part: Part, protocol: &Protocol) -> Option<()> {
+        let Stage::Running(script) = self.requests[n].stage else { return None };
+        self.store = self.store_after(script, part, protocol);
         Some(())
     }
 
@@ -166,40 +178,35 @@ impl World {
         Some(())
     }
 
-    /// The plan for the session under the id in the cookie.
-    fn loaded(&mut self, n: usize, script: Script, slot: Slot, protocol: &Protocol) {
-        let (request, Script::Load(id)) = (self.requests[n], script) else { return };
-        let next = match (request.intent, slot) {
-            (Intent::Read, Slot::Record(_)) => return self.respond(n, Status::Ok, SetCookie::None),
-            (Intent::Read | Intent::Logout, _) => {
-                return self.respond(n, Status::Ok, cookie_of_dead_session(protocol));
+    /// Plans what to do with the session under this id.
+    fn loaded(&mut self, n: usize, id: Id, slot: Slot, protocol: &Protocol) {
+        let request = self.requests[n];
+        if let (Intent::Login, Slot::Moved(to, _)) = (request.intent, slot) {
+            match protocol.login_on_moved {
+                LoginOnMoved::CreatesSession => {}
+                LoginOnMoved::Follows => return self.requests[n].stage = Stage::Running(Script::Load(to)),
+                LoginOnMoved::IsRefused => return self.respond(n, Status::Moved, SetCookie::None),
             }
-            (Intent::Change, Slot::Record(Record { revision: replacing, .. })) => {
+        }
+        let (store_step, _) = plan(request.facts(slot, protocol));
+        let dead = cookie_of_dead_session(protocol);
+        let script = match (store_step, slot) {
+            (StoreStep::Nothing, Slot::Record(_)) => return self.respond(n, Status::Ok, SetCookie::None),
+            (StoreStep::Nothing, _) => return self.respond(n, Status::Ok, dead),
+            (StoreStep::RefuseMoved, _) => return self.respond(n, Status::Moved, dead),
+            (StoreStep::RefuseEnded, _) => return self.respond(n, Status::Ended, dead),
+            (StoreStep::Create, _) => request.creation(),
+            (StoreStep::Save, Slot::Record(Record { revision: replacing, .. })) => {
                 Script::Save { id, replacing, revision: 1 + index(n) }
             }
-            (Intent::Login | Intent::Renew, Slot::Record(base)) => {
+            (StoreStep::Renew, Slot::Record(base)) => {
                 let predecessor = protocol.record_names_predecessor.then_some(id);
                 let record = record(request.client, request.intent, Some(base), predecessor);
-                let (old, replacing) = (id, base.revision);
-                match base.predecessor.filter(|_| protocol.renewal_erases_predecessor) {
-                    Some(predecessor) => Script::ErasePredecessor { predecessor, old, replacing, record },
-                    None => Script::CreateSuccessor { old, replacing, record },
-                }
+                Script::Renew(Renewing::begin(id, base, record, protocol))
             }
-            (Intent::Login, Slot::Moved(to, _)) => match protocol.login_on_moved {
-                LoginOnMoved::CreatesSession => request.creation(),
-                LoginOnMoved::Follows => Script::Load(to),
-                LoginOnMoved::IsRefused => return self.respond(n, Status::Moved, SetCookie::None),
-            },
-            (Intent::Change | Intent::Renew, Slot::Moved(..)) if protocol.late_changes_are_refused => {
-                return self.respond(n, Status::Moved, cookie_of_dead_session(protocol));
-            }
-            (Intent::Change | Intent::Renew, Slot::Ended(_)) if protocol.late_changes_are_refused => {
-                return self.respond(n, Status::Ended, cookie_of_dead_session(protocol));
-            }
-            (Intent::Login | Intent::Change | Intent::Renew, _) => request.creation(),
+            step => unreachable!("{step:?}"),
         };
-        self.requests[n].stage = Stage::Running(next);
+        self.requests[n].stage = Stage::Running(script);
     }
 
     fn finish(&mut self, n: usize, outcome: Outcome, protocol: &Protocol) {
@@ -210,6 +217,11 @@ impl World {
             (Outcome::Saved, _) => self.respond(n, Status::Ok, SetCookie::None),
             (Outcome::Issued(id), _) => self.respond(n, Status::Ok, SetCookie::Id(id)),
             (Outcome::Ended, _) => self.respond(n, Status::Ok, SetCookie::Removal),
+            (Outcome::EndUnknown(id), _) => {
+                let from = if protocol.failed_end_resumes { id } else { request.cookie.unwrap_or(id) };
+                self.add_job(Job::end(from, from != id));
+                self.respond(n, Status::Unavailable, SetCookie::Removal);
+            }
             (Outcome::Failed(Failure::NoReply), _) => self.respond(n, Status::Unavailable, SetCookie::None),
             (Outcome::Failed(Failure::Moved), LoginOnMoved::Follows) if logs_in => {
                 let again = request.cookie.map(Script::Load).map(Stage::Running);
@@ -220,51 +232,6 @@ impl World {
             }
             (Outcome::Failed(Failure::Moved), _) => self.respond(n, Status::Moved, dead),
             (Outcome::Failed(Failure::Gone), _) => self.respond(n, Status::Ended, dead),
-        }
-    }
-
-    /// The node gives up without knowing whether the script was run, which may have `created` this session.
-    fn fail(&mut self, n: usize, script: Script, created: Option<Id>, protocol: &Protocol) {
-        let no_reply = Next::Done(Outcome::Failed(Failure::NoReply));
-        let next = match script {
-            Script::Load(_) | Script::Save { .. } | Script::Reload { .. } => no_reply,
-            Script::Create(_) | Script::CreateSuccessor { .. } => match created {
-                Some(id) => Next::Run(Script::TakeBack(id, Failure::NoReply)),
-                None => no_reply,
-            },
-            Script::ErasePredecessor { predecessor, old, .. } => {
-                self.add_job(Job::erase(predecessor, Some(old)));
-                no_reply
-            }
-            Script::Retire(renewal) => {
-                // The browser gets the new id, because the old one may be of no use any more.
-                let purpose = Purpose::Settle { old: renewal.old, new: renewal.new };
-                let script = Script::Retire(Renewal { handed_out: true, ..renewal });
-                self.add_job(Job { purpose, script });
-                return self.respond(n, Status::Unavailable, SetCookie::Id(renewal.new));
-            }
-            Script::LoadOld(renewal) | Script::CatchUp(renewal, _) => {
-                Next::Run(Script::TakeBack(renewal.new, Failure::NoReply))
-            }
-            Script::TakeBack(_, failure) => Next::Done(Outcome::Failed(failure)),
-            Script::End(id) | Script::EndPredecessor { id, .. } | Script::EndSpared(id) => {
-                if let Script::EndPredecessor { predecessor, .. } = script {
-                    self.add_job(Job::erase(predecessor, None));
-                }
-                let first = self.requests[n].cookie.unwrap_or(id);
-                let from = if protocol.failed_end_resumes { id } else { first };
-                self.add_job(Job::end(from, from != id));
-                return self.respond(n, Status::Unavailable, SetCookie::Removal);
-            }
-            Script::Erase { id, to, then } => {
-                self.add_job(Job::erase(id, to));
-                Next::Done(then)
-            }
-        };
-        match next {
-            Next::Run(script) => self.requests[n].stage = Stage::Running(script),
-            Next::Done(outcome) => self.finish(n, outcome, protocol),
-            Next::Loaded(_) => {}
         }
     }
 
