@@ -32,13 +32,13 @@ async fn k6_4_a_rejected_connection_is_503_at_once_and_logged_once() {
             (format!("{}/99", server.url()), "it has no database of this number"),
             (server.url_as("nobody", "wrong"), "does not accept the user or the password"),
             (server.url_as(USER, PASSWORD), "no permission for this command, key or channel (ping)"),
-            (at("127.0.0.1", locked.port()), "the server wants a password"),
+            (at("127.0.0.1", locked.port()), "the server requires a password"),
             (full.url(), "it has no room for another client"),
             (at("127.0.0.1", secure.port()), "no connection to the server"),
             (at("127.0.0.1", unused.number()), "Connection refused"),
             (at("no-such-host.invalid", 6_379), "no connection to the server"),
             (at("127.0.0.1", entrance.port()), "the server"),
-            (format!("rediss://localhost:{}", server.port()), "it does not answer, at least not to TLS"),
+            (format!("rediss://localhost:{}", server.port()), "it does not reply, at least not to TLS"),
         ]
         .map(async |(url, logged)| {
             let mut browser = browser.clone();

@@ -40,7 +40,7 @@ fn faults() -> Vec<Fault> {
         ),
         acl(|server| permit(server, &["+publish"]), PUBLISH, rejected()),
         acl(|server| permit(server, &["+set"]), "(a command in a script)", rejected()),
-        acl(|server| permit(server, &["~handstamp:s:*"]), "(the keys of sessions)", rejected()),
+        acl(|server| permit(server, &["~handstamp:s:*"]), "(the keys)", rejected()),
         acl(|server| permit(server, &["&handstamp:invalidate"]), PUBLISH, rejected()),
         acl(
             |server| {
@@ -77,7 +77,7 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
-const PUBLISH: &str = "(publish on the channel of invalidations)";
+const PUBLISH: &str = "(publish on the channel)";
 
 fn set(server: &RedisServer, name: &str, value: &str) {
     server.command(&["CONFIG", "SET", name, value]);
@@ -154,13 +154,12 @@ async fn reported_and_logged_once(fault: Fault) {
 /// machine.
 fn connections(node: &NodeProcess) -> usize {
     let output = node.output();
-    let is_silent =
-        |line: &&str| line.contains("lost the connection to the session store") && line.contains(SILENCE);
+    let is_silent = |line: &&str| line.contains("lost the connection to Redis") && line.contains(SILENCE);
     let silent = output.lines().filter(is_silent).count();
-    output.matches("connected to the session store").count().saturating_sub(silent)
+    output.matches("connected to Redis").count().saturating_sub(silent)
 }
 
-const SILENCE: &str = "it does not answer";
+const SILENCE: &str = "it does not reply";
 
 async fn is_reported(node: &NodeProcess, expected: &Value) -> bool {
     let response = Browser::new().get(node, "/health").await;

@@ -1,11 +1,11 @@
 use std::ops::RangeInclusive;
 
 use handstamp_core::id::{Namespace, SessionKey};
-use handstamp_redis::record_name;
+use handstamp_redis::record_key;
 
 /// The key under which a session lies in Redis.
 pub(crate) fn name(key: &SessionKey) -> String {
-    record_name(&Namespace::new(NAMESPACE).expect("a valid name"), key)
+    record_key(&Namespace::new(NAMESPACE).expect("a valid name"), key)
 }
 
 /// A new key that lies in these slots, or outside of them.

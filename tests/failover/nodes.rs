@@ -40,7 +40,7 @@ pub(crate) fn kind(error: &StoreError) -> String {
         Some(RedisError::CircuitOpen) => "circuit open".to_owned(),
         Some(RedisError::Connection(reason)) => format!("connection: {reason}"),
         Some(RedisError::NotPrimary) => "no primary".to_owned(),
-        Some(RedisError::Refused(refusal)) => refusal.code().to_owned(),
+        Some(RedisError::ErrorReply(reply)) => reply.code().to_owned(),
         Some(RedisError::TimedOut) => "timeout".to_owned(),
         _ => cause.to_string(),
     }

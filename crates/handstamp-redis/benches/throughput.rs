@@ -21,7 +21,7 @@ use fred::util::sha1_hash;
 use futures_util::future::{join_all, try_join};
 use handstamp_core::id::Namespace;
 use handstamp_core::record::Entry;
-use handstamp_redis::{Channel, RedisConfig, RedisStore, connect, record_name};
+use handstamp_redis::{Channel, RedisConfig, RedisStore, connect, record_key};
 use handstamp_store::{Records, SaveOutcome};
 use handstamp_testkit::{ClusterOptions, RedisCluster, RedisServer, eventually, record, resealed, sealed};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -64,12 +64,10 @@ struct Primary {
 }
 
 async fn store(url: &str) -> RedisStore {
-    let config = RedisConfig {
-        // What takes long on a busy machine shall count, not fail.
-        load_timeout: Duration::from_secs(5),
-        save_timeout: Duration::from_secs(5),
-        ..RedisConfig::new(url.parse().expect("a URL"))
-    };
+    let config = RedisConfig::new(url.parse().expect("a URL"))
+        // Slow commands on a busy machine shall count, and not fail.
+        .with_load_timeout(Duration::from_secs(5))
+        .with_save_timeout(Duration::from_secs(5));
     let (store, _bus) = connect(config, NAMESPACE.clone(), Channel::of(&NAMESPACE));
     eventually("the store serves", Duration::from_secs(10), async || {
         let created = store.create(&sealed(&record()), HOUR).await;
@@ -279,7 +277,7 @@ fn encoded(record: &Entry) -> Bytes {
 }
 
 fn name(record: &Entry) -> String {
-    record_name(&NAMESPACE, record.key())
+    record_key(&NAMESPACE, record.key())
 }
 
 /// A key that lies in this node.

@@ -17,7 +17,7 @@ use handstamp_core::id::Namespace;
 use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Record, Revision};
-use handstamp_redis::{Channel, RedisConfig, Transport, connect};
+use handstamp_redis::{Channel, InvalidationTransport, RedisConfig, connect};
 use handstamp_store::{
     CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, Loaded, Lookup, NodeSettings, SaveOutcome,
     StoreError, SystemClock,
@@ -97,18 +97,16 @@ struct Session {
 }
 
 impl Group {
-    async fn start(cluster: &RedisCluster, transport: Transport, count: usize) -> Self {
+    async fn start(cluster: &RedisCluster, transport: InvalidationTransport, count: usize) -> Self {
         let namespace = Namespace::new(&format!("{transport}:{count}")).expect("a namespace");
         let secret = Secret::generate().expect("a secret");
         let ring = KeyRing::new(namespace.clone(), &[secret]).expect("keys");
-        let config = RedisConfig {
-            invalidation: transport,
-            // What takes long on a busy machine shall count, not fail.
-            load_timeout: PATIENCE,
-            save_timeout: PATIENCE,
-            connect_timeout: PATIENCE,
-            ..RedisConfig::new(cluster.url().parse().expect("a URL"))
-        };
+        let config = RedisConfig::new(cluster.url().parse().expect("a URL"))
+            .with_tracking(transport == InvalidationTransport::Tracking)
+            // Slow commands on a busy machine shall count, and not fail.
+            .with_load_timeout(PATIENCE)
+            .with_save_timeout(PATIENCE)
+            .with_connect_timeout(PATIENCE);
         let settings =
             NodeSettings { load_budget: PATIENCE, save_budget: PATIENCE, ..NodeSettings::default() };
         let node = |number| {
@@ -285,7 +283,8 @@ fn own_cpu_time() -> f64 {
 }
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-const TRANSPORTS: [Transport; 2] = [Transport::PubSub, Transport::Tracking];
+const TRANSPORTS: [InvalidationTransport; 2] =
+    [InvalidationTransport::PubSub, InvalidationTransport::Tracking];
 const SESSIONS: usize = 300;
 const IN_FLIGHT: usize = 32;
 /// Slow enough for all, so that neither is measured at its limit.

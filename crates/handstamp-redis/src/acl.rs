@@ -1,9 +1,10 @@
 use handstamp_core::id::Namespace;
 
-use crate::{Channel, ReadFrom, RedisConfig, Transport};
+use handstamp_redis_client::{ReadFrom, RedisConfig};
 
-/// What an `ACL SETUSER` must say behind the user's name, and may do without anything more: see
-/// [Permissions](crate#permissions).
+use crate::Channel;
+
+/// The minimal `ACL SETUSER` rules, to follow the name of the user: see [Permissions](crate#permissions).
 ///
 /// ```
 /// # use handstamp_core::id::Namespace;
@@ -27,27 +28,22 @@ pub fn acl_rules(config: &RedisConfig, namespace: &Namespace, channel: &Channel)
     scope.into_iter().chain(commands.map(|command| format!("+{command}"))).collect()
 }
 
-/// The command of this name, if it is one that is needed.
-pub(crate) fn command_named(name: &str) -> Option<&'static str> {
-    COMMANDS.into_iter().chain(FURTHER_COMMANDS).find(|command| command.eq_ignore_ascii_case(name))
-}
-
-/// What the options of a configuration need.
+/// The commands that options of the configuration need.
 fn further_commands(config: &RedisConfig) -> impl Iterator<Item = &'static str> {
-    let (cluster, replicas) = (config.is_cluster(), config.read_from == ReadFrom::Replica);
+    let (cluster, replicas) = (config.url.is_cluster(), config.read_from == ReadFrom::Replica);
     let needed = [
-        config.url.database > 0,
+        config.url.database() > 0,
         cluster,
         cluster,
         cluster,
         cluster && replicas,
         config.wait_replicas > 0,
-        config.invalidation == Transport::Tracking,
+        config.tracking,
     ];
     FURTHER_COMMANDS.into_iter().zip(needed).filter_map(|(command, needed)| needed.then_some(command))
 }
 
-/// Each is tested to be needed.
+/// A test checks that each of them is needed.
 const COMMANDS: [&str; 16] = [
     "ping",
     "info",

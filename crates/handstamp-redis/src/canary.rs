@@ -3,109 +3,105 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::Namespace;
-use handstamp_store::{FenceOutcome, Shard};
+use handstamp_redis_client::{Client, Command, Fence, RedisError, Reply, ShardId};
 use parking_lot::Mutex;
 
-use crate::driver::{Reply, Request};
-use crate::topology::Topology;
-use crate::{RedisError, beside, name};
+use crate::auxiliary_key;
 
-/// A key that dies when somebody empties the server.
+/// A key that is gone once the server has lost all its keys (`FLUSHALL`).
 ///
-/// The server tells those whom it tells of changes that all keys are gone, but the client library either drops that, or,
-/// as some servers say it in the wrong protocol, takes offence and ends the subscription. So a key is left there, and
-/// looked for with every fence: when it is not the same any more, everything may be gone.
+/// With tracking, a server announces a flush in a form that the driver either drops or takes for a protocol error. So a canary
+/// is left on each server, and every fence looks for it: when it has changed, everything may be gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Canary {
-    topology: Arc<Topology>,
+    client: Client,
     namespace: Namespace,
-    shard: Shard,
-    seen: Arc<Mutex<Seen>>,
+    shard: ShardId,
+    last: Arc<Mutex<Last>>,
 }
 
+/// The result of the last look.
 #[derive(Debug, Default)]
-struct Seen {
+struct Last {
     looked: bool,
-    /// What was found the last time: nothing where none could be left, because the server takes no writes.
+    /// `None` where no canary could be left, because the server accepts no writes.
     canary: Option<Bytes>,
-    /// That in its name, by which it lies where it does.
+    /// The number in the key, which puts it into the shard.
     number: u32,
 }
 
 impl Canary {
-    pub(crate) fn new(topology: &Arc<Topology>, namespace: &Namespace, shard: Shard) -> Self {
-        Self { topology: topology.clone(), namespace: namespace.clone(), shard, seen: Arc::default() }
+    pub(crate) fn new(client: &Client, namespace: &Namespace, shard: ShardId) -> Self {
+        Self { client: client.clone(), namespace: namespace.clone(), shard, last: Arc::default() }
     }
 
-    /// Whether it is as it was the last time. The first time it is.
-    pub(crate) async fn look(&self) -> Result<FenceOutcome, RedisError> {
-        let number = self.number()?;
-        match self.alive(number).await {
-            Ok(alive) => {
-                let mut seen = self.seen.lock();
-                // Without one, nothing is known.
-                let same = alive.is_some() && (!seen.looked || seen.canary == alive);
-                (seen.looked, seen.canary) = (true, alive);
-                Ok(if same { FenceOutcome::Complete } else { FenceOutcome::OwnershipLost })
+    /// Whether the canary is the same as at the last look. The first look is complete.
+    pub(crate) async fn look(&self) -> Result<Fence, RedisError> {
+        let (number, key) = self.key()?;
+        match self.find_or_leave(&key).await {
+            Ok(found) => {
+                let mut last = self.last.lock();
+                // Without a canary, nothing is known.
+                let same = found.is_some() && (!last.looked || last.canary == found);
+                (last.looked, last.canary) = (true, found);
+                Ok(if same { Fence::Complete } else { Fence::SlotsLost })
             }
-            // It moves elsewhere with its slot, and another takes its place.
-            Err(RedisError::Refused(refusal)) if refusal.redirection().is_some() => {
-                *self.seen.lock() = Seen { number: number + 1, ..Seen::default() };
-                Ok(FenceOutcome::OwnershipLost)
+            // It moves elsewhere with its slot, and another one takes its place.
+            Err(RedisError::ErrorReply(reply)) if reply.is_redirection() => {
+                *self.last.lock() = Last { number: number + 1, ..Last::default() };
+                Ok(Fence::SlotsLost)
             }
-            Err(RedisError::Refused(refusal)) if refusal.is_about_a_script() => Ok(FenceOutcome::Pending),
+            Err(RedisError::ErrorReply(reply)) if reply.is_busy_script() => Ok(Fence::Pending),
             Err(error) => Err(error),
         }
     }
 
-    async fn alive(&self, number: u32) -> Result<Option<Bytes>, RedisError> {
-        match self.find(number).await? {
-            None => self.leave(number).await,
-            alive => Ok(alive),
+    async fn find_or_leave(&self, key: &Bytes) -> Result<Option<Bytes>, RedisError> {
+        match self.find(key).await? {
+            None => self.leave(key).await,
+            found => Ok(found),
         }
     }
 
-    async fn find(&self, number: u32) -> Result<Option<Bytes>, RedisError> {
-        match self.ask(Request::new("GET").arg(self.name(number))).await? {
+    async fn find(&self, key: &Bytes) -> Result<Option<Bytes>, RedisError> {
+        match self.call(&Command::read("GET").arg(key.clone())).await? {
             Reply::Bytes(found) => Ok(Some(found)),
             Reply::Nil => Ok(None),
-            Reply::Integer(_) | Reply::List(_) => Err(RedisError::Protocol),
+            _ => Err(RedisError::UnexpectedReply),
         }
     }
 
-    /// Leaves one, unless another node does: what counts is what is there in the end.
-    async fn leave(&self, number: u32) -> Result<Option<Bytes>, RedisError> {
-        let random = getrandom::u64().map_err(|_| RedisError::Protocol)?;
+    /// Leaves a canary, unless another node does so first.
+    async fn leave(&self, key: &Bytes) -> Result<Option<Bytes>, RedisError> {
+        let random = getrandom::u64().map_err(|_| RedisError::UnexpectedReply)?;
         let lifetime = LIFETIME.as_millis().to_string();
         let canary = format!("canary:{random:016x}");
-        let set = Request::new("SET").arg(self.name(number)).arg(canary).arg("PX").arg(lifetime).arg("NX");
-        match self.ask(set).await {
-            Err(RedisError::Refused(refusal)) if refusal.is_about_the_disk() => Ok(None),
-            answered => {
-                answered?;
-                self.find(number).await?.map(Some).ok_or(RedisError::Protocol)
+        let set = Command::write("SET").arg(key.clone()).arg(canary).arg("PX").arg(lifetime).arg("NX");
+        match self.call(&set).await {
+            Err(RedisError::ErrorReply(reply)) if reply.is_disk_error() => Ok(None),
+            replied => {
+                replied?;
+                self.find(key).await?.map(Some).ok_or(RedisError::UnexpectedReply)
             }
         }
     }
 
-    /// Past the limit of commands in flight and the breaker, and for as long as the server takes, as the fence that this
-    /// is a part of: a server under load is no reason to forget what was cached.
-    async fn ask(&self, request: Request) -> Result<Reply, RedisError> {
-        self.topology.call_patiently(self.shard, request).await
+    /// For as long as the server takes, as for the fence that this is a part of: a slow server is no reason to clear the
+    /// cache.
+    async fn call(&self, command: &Command) -> Result<Reply, RedisError> {
+        self.client.call_without_timeout(self.shard, command).await
     }
 
-    /// The number of one that lies in the shard: as a rule, the same as the last time.
-    fn number(&self) -> Result<u32, RedisError> {
-        let mut seen = self.seen.lock();
-        (seen.number, _) = beside::find(&self.topology, &self.namespace, CANARY, self.shard, seen.number)?;
-        Ok(seen.number)
-    }
-
-    fn name(&self, number: u32) -> Bytes {
-        name::beside(&self.namespace, CANARY, number)
+    /// A key in the shard: nearly always, the same as at the last look.
+    fn key(&self) -> Result<(u32, Bytes), RedisError> {
+        let mut last = self.last.lock();
+        let (number, key) =
+            auxiliary_key::find(&self.client, &self.namespace, CANARY, self.shard, last.number)?;
+        last.number = number;
+        Ok((number, key))
     }
 }
 
 const CANARY: &str = "canary";
-/// As everything, it goes away when nobody needs it. Once in so long the cache is emptied for nothing.
+/// Each time that it expires, the cache is cleared once without need.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

@@ -3,21 +3,21 @@ use std::str::FromStr;
 
 use handstamp_core::id::Namespace;
 
-/// The Pub/Sub channel that invalidations travel on. All nodes of an application share one.
+/// The Pub/Sub channel of invalidations. All nodes of an application share one.
 ///
-/// Redis knows channels across its databases, so two applications on one server need two channels.
+/// Channels are shared by all databases of a server, so two applications on one server need two channels.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Channel(String);
 
 impl Channel {
-    /// The longest name in bytes.
+    /// The maximum length of the name in bytes.
     pub const MAX_LEN: usize = 128;
 
     /// The channel of this name.
     ///
     /// # Errors
     ///
-    /// Unless the name is 1 to 128 visible ASCII characters, and does not begin with `__`, as those of the server
+    /// Unless the name is 1 to 128 visible ASCII characters, and does not begin with `__`, as the channels of the server
     /// itself do.
     pub fn new(name: &str) -> Result<Self, InvalidChannel> {
         let visible = name.bytes().all(|byte| byte.is_ascii_graphic());
@@ -27,7 +27,7 @@ impl Channel {
         Ok(Self(name.to_owned()))
     }
 
-    /// The channel that goes with a namespace unless another is wanted: `<namespace>:invalidate`.
+    /// The default channel of a namespace: `<namespace>:invalidate`.
     #[must_use]
     pub fn of(namespace: &Namespace) -> Self {
         Self(format!("{}:invalidate", namespace.as_str()))
@@ -54,7 +54,7 @@ impl fmt::Display for Channel {
     }
 }
 
-/// The text is no name of a channel.
+/// The text is no valid name of a channel.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a channel is 1 to 128 visible ASCII characters, the first two of which are not __")]
 pub struct InvalidChannel;

@@ -5,131 +5,133 @@ use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Entry, RecordError, Revision};
 use handstamp_core::time::Timestamp;
+use handstamp_redis_client::{Client, Command, RedisError, Reply};
 use handstamp_store::{
     CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, Shard, Shards, Store, StoreError,
-    Stored, TombstoneOutcome, TouchOutcome,
+    Stored, TombstoneOutcome, Topology, TouchOutcome,
 };
 
-use crate::driver::{Reply, Request};
-use crate::limit::Limit;
-use crate::name;
-use crate::scripts::{Call, Scripts};
-use crate::task::Task;
-use crate::topology::Topology;
+use crate::error::store_error;
+use crate::key::record_key;
+use crate::scripts::Scripts;
+use crate::shard::{shard, shard_id};
 use crate::write_check::check_writes;
-use crate::{Channel, CircuitBreakers, RedisError};
+use crate::{Channel, CircuitBreakers};
 
 /// Keeps records in Redis. Clones are the same store.
 ///
 /// Made by [`connect`](crate::connect).
 #[derive(Clone, Debug)]
 pub struct RedisStore {
-    topology: Arc<Topology>,
+    client: Client,
     scripts: Arc<Scripts>,
     namespace: Namespace,
     channel: Bytes,
-    /// The channel that scripts publish on. Empty where the server itself tells of changes.
-    told_on: Bytes,
+    /// The channel that scripts publish on. Empty with tracking, where the server itself announces changes.
+    notify_channel: Bytes,
 }
 
 impl RedisStore {
-    pub(crate) fn new(topology: Arc<Topology>, namespace: Namespace, channel: &Channel) -> Self {
+    pub(crate) fn new(client: Client, namespace: Namespace, channel: &Channel) -> Self {
         let channel = Bytes::from(channel.as_str().to_owned());
-        let told_on = if topology.tracks() { Bytes::new() } else { channel.clone() };
-        Self { topology, scripts: Arc::new(Scripts::new()), namespace, channel, told_on }
+        let notify_channel = if client.config().tracking { Bytes::new() } else { channel.clone() };
+        Self { client, scripts: Arc::new(Scripts::new()), namespace, channel, notify_channel }
     }
 
-    /// The circuits of its servers.
+    /// The circuit breakers of its servers.
     #[must_use]
     pub fn circuit_breakers(&self) -> CircuitBreakers {
-        CircuitBreakers::new(&self.topology)
+        self.client.circuit_breakers()
     }
 
-    fn name(&self, key: &SessionKey) -> Bytes {
-        name::of(&self.namespace, key)
+    fn redis_key(&self, key: &SessionKey) -> Bytes {
+        record_key(&self.namespace, key).into()
     }
 
-    fn publish(&self, invalidation: Bytes) -> Request {
-        Request::new("PUBLISH").arg(self.channel.clone()).arg(invalidation)
+    fn waits_for_replicas(&self) -> bool {
+        self.client.config().wait_replicas > 0
     }
 
-    /// What was created over the connection that waits for replicas, the server does not know that this node has. Nobody
-    /// else knows of it yet.
-    async fn track(&self, name: &Bytes) -> Result<(), StoreError> {
-        if self.topology.tracks() && self.topology.waits_for_replicas() {
-            let read = Request::new("GETRANGE").arg(name.clone()).arg("0").arg("0");
-            // Whatever this says, it was created.
-            self.topology
-                .call(name, &Task::new(read, Limit::Write))
-                .await
-                .map_err(|_| RedisError::TimedOut)?;
+    async fn call(&self, redis_key: &Bytes, command: &Command) -> Result<Reply, StoreError> {
+        self.client.call(redis_key, command).await.map_err(store_error)
+    }
+
+    /// With tracking, a server tracks reads for the connection for commands, but durable writes have another connection. So a
+    /// created record is read once, before any other node knows of it.
+    async fn track(&self, redis_key: &Bytes) -> Result<(), StoreError> {
+        if self.client.config().tracking && self.waits_for_replicas() {
+            let read = Command::write("GETRANGE").arg(redis_key.clone()).arg("0").arg("0");
+            // If this fails, the record was created all the same.
+            self.call(redis_key, &read).await.map_err(|_| StoreError::TimedOut)?;
         }
         Ok(())
     }
 
-    /// What came back from where `name` lies answers another command.
-    fn astray(&self, name: &Bytes) -> StoreError {
-        self.topology.doubt(name);
-        RedisError::Protocol.into()
+    fn unexpected_reply(&self, redis_key: &Bytes) -> StoreError {
+        self.client.report_unexpected_reply(redis_key);
+        store_error(RedisError::UnexpectedReply)
     }
 
-    fn found(&self, key: &SessionKey, name: &Bytes, reply: Reply) -> Result<Option<Stored>, StoreError> {
-        let Reply::List(parts) = reply else { return Err(self.astray(name)) };
+    fn parse_stored(
+        &self,
+        key: &SessionKey,
+        redis_key: &Bytes,
+        reply: Reply,
+    ) -> Result<Option<Stored>, StoreError> {
+        let Reply::List(parts) = reply else { return Err(self.unexpected_reply(redis_key)) };
         match <[Reply; 2]>::try_from(parts) {
-            // In the second case it ended in between.
+            // The second case: it expired between the two commands.
             Ok([Reply::Nil, Reply::Integer(_)] | [Reply::Bytes(_), Reply::Integer(NO_KEY)]) => Ok(None),
             Ok([Reply::Bytes(bytes), Reply::Integer(millis)]) => match Entry::read(*key, bytes) {
                 Some(entry) => {
-                    // Without a limit it counts as negative.
+                    // Negative without a time to live.
                     let remaining = u64::try_from(millis).ok().map(Duration::from_millis);
                     Ok(Some(Stored::new(entry, remaining)))
                 }
                 None => {
-                    self.topology.doubt(name);
+                    self.client.report_unexpected_reply(redis_key);
                     Err(RecordError::Malformed.into())
                 }
             },
-            _ => Err(self.astray(name)),
+            _ => Err(self.unexpected_reply(redis_key)),
         }
     }
 }
 
 impl Records for RedisStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<Stored>, StoreError> {
-        let name = self.name(key);
-        let task = Task::new(Request::Load(name.clone()), Limit::Read);
-        let reply = self.topology.call(&name, &task).await?;
-        self.found(key, &name, reply)
+        let redis_key = self.redis_key(key);
+        let reply = self.call(&redis_key, &Command::get_with_ttl(redis_key.clone())).await?;
+        self.parse_stored(key, &redis_key, reply)
     }
 
     async fn load_from_replica(&self, key: &SessionKey) -> Option<Stored> {
-        let name = self.name(key);
-        let reply = self.topology.read_from_replica(&name, Request::Load(name.clone())).await?;
-        // A tombstone is for the primary to say, like absence.
-        self.found(key, &name, reply).ok().flatten().filter(|stored| !stored.entry.is_tombstone())
+        let redis_key = self.redis_key(key);
+        let command = Command::get_with_ttl(redis_key.clone());
+        let reply = self.client.read_from_replica(&redis_key, &command).await?;
+        // Tombstones and absences are only trusted from the primary.
+        self.parse_stored(key, &redis_key, reply).ok().flatten().filter(|stored| !stored.entry.is_tombstone())
     }
 
     fn reads_from_replicas(&self) -> bool {
-        self.topology.reads_from_replicas()
+        self.client.config().reads_from_replicas()
     }
 
     async fn create(&self, record: &Entry, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         let arguments =
-            [revision(record.revision()), record.bytes().clone(), millis(ttl), self.told_on.clone()];
-        let name = self.name(record.key());
-        let call = Call::new(&name, arguments).durable();
-        let outcome = match self.scripts.create.run(&self.topology, call).await {
-            // There is something under the key, but it is no record.
-            Err(RedisError::Refused(refusal)) if refusal.is_wrong_type() => 0,
-            outcome => outcome?,
-        };
-        match outcome {
-            1 => {
-                self.track(&name).await?;
+            [revision(record.revision()), record.bytes().clone(), millis(ttl), self.notify_channel.clone()];
+        let redis_key = self.redis_key(record.key());
+        let command = Command::script(&self.scripts.create, &redis_key, arguments).durable();
+        match self.client.call(&redis_key, &command).await {
+            Ok(Reply::Integer(1)) => {
+                self.track(&redis_key).await?;
                 Ok(CreateOutcome::Created)
             }
-            0 => Ok(CreateOutcome::Exists),
-            _ => Err(self.astray(&name)),
+            Ok(Reply::Integer(0)) => Ok(CreateOutcome::Exists),
+            // The key holds a value of another type.
+            Err(RedisError::ErrorReply(reply)) if reply.is_wrong_type() => Ok(CreateOutcome::Exists),
+            Ok(_) => Err(self.unexpected_reply(&redis_key)),
+            Err(error) => Err(store_error(error)),
         }
     }
 
@@ -145,28 +147,28 @@ impl Records for RedisStore {
             revision(record.revision()),
             record.bytes().clone(),
             millis(ttl),
-            self.told_on.clone(),
+            self.notify_channel.clone(),
             invalidation.clone(),
         ];
-        let name = self.name(record.key());
-        let call = Call::new(&name, arguments).with_notice(self.publish(invalidation));
-        match self.scripts.save.run(&self.topology, call).await? {
-            1 => Ok(SaveOutcome::Saved),
-            0 => Ok(SaveOutcome::Conflict),
-            -1 => Ok(SaveOutcome::Gone),
-            -2 => Ok(SaveOutcome::Moved),
-            _ => Err(self.astray(&name)),
+        let redis_key = self.redis_key(record.key());
+        let save = Command::script(&self.scripts.save, &redis_key, arguments);
+        match self.call(&redis_key, &save.publishing(self.channel.clone(), invalidation)).await? {
+            Reply::Integer(1) => Ok(SaveOutcome::Saved),
+            Reply::Integer(0) => Ok(SaveOutcome::Conflict),
+            Reply::Integer(-1) => Ok(SaveOutcome::Gone),
+            Reply::Integer(-2) => Ok(SaveOutcome::Moved),
+            _ => Err(self.unexpected_reply(&redis_key)),
         }
     }
 
     async fn touch(&self, key: &SessionKey, ttl: Duration) -> Result<TouchOutcome, StoreError> {
-        let name = self.name(key);
-        let call = Call::new(&name, [millis(ttl), self.told_on.clone()]);
-        match self.scripts.touch.run(&self.topology, call).await? {
-            1 => Ok(TouchOutcome::Touched),
-            -2 => Ok(TouchOutcome::Moved),
-            -1 => Ok(TouchOutcome::Gone),
-            _ => Err(self.astray(&name)),
+        let redis_key = self.redis_key(key);
+        let arguments = [millis(ttl), self.notify_channel.clone()];
+        match self.call(&redis_key, &Command::script(&self.scripts.touch, &redis_key, arguments)).await? {
+            Reply::Integer(1) => Ok(TouchOutcome::Touched),
+            Reply::Integer(-1) => Ok(TouchOutcome::Gone),
+            Reply::Integer(-2) => Ok(TouchOutcome::Moved),
+            _ => Err(self.unexpected_reply(&redis_key)),
         }
     }
 
@@ -177,29 +179,29 @@ impl Records for RedisStore {
         scope: DeleteScope,
         invalidation: Bytes,
     ) -> Result<DeleteOutcome, StoreError> {
-        let waits = Bytes::from_static(if self.topology.waits_for_replicas() { b"1" } else { b"0" });
+        let waits = Bytes::from_static(if self.waits_for_replicas() { b"1" } else { b"0" });
         let spare = Bytes::from_static(if scope == DeleteScope::WithoutPredecessor { b"1" } else { b"0" });
         let arguments = [
             tombstone.bytes().clone(),
             millis(ttl),
             spare,
-            self.told_on.clone(),
+            self.notify_channel.clone(),
             invalidation.clone(),
             waits,
         ];
         let key = *tombstone.key();
-        let name = self.name(&key);
-        let call = Call::new(&name, arguments).with_notice(self.publish(invalidation)).durable();
-        match self.scripts.delete.reply(&self.topology, call).await? {
+        let redis_key = self.redis_key(&key);
+        let delete = Command::script(&self.scripts.delete, &redis_key, arguments).durable();
+        match self.call(&redis_key, &delete.publishing(self.channel.clone(), invalidation)).await? {
             Reply::Integer(1) => Ok(DeleteOutcome::Deleted),
             Reply::Integer(0) => Ok(DeleteOutcome::Absent),
             Reply::Integer(-1) => Ok(DeleteOutcome::Gone),
             Reply::Bytes(bytes) => match Entry::read(key, bytes) {
                 Some(entry) if entry.is_tombstone() => Ok(DeleteOutcome::Moved(entry)),
                 Some(entry) => Ok(DeleteOutcome::OutOfScope(entry)),
-                None => Err(self.astray(&name)),
+                None => Err(self.unexpected_reply(&redis_key)),
             },
-            _ => Err(self.astray(&name)),
+            _ => Err(self.unexpected_reply(&redis_key)),
         }
     }
 
@@ -214,62 +216,70 @@ impl Records for RedisStore {
             revision(replacing),
             tombstone.bytes().clone(),
             millis(ttl),
-            self.told_on.clone(),
+            self.notify_channel.clone(),
             invalidation.clone(),
         ];
-        let name = self.name(tombstone.key());
-        let call = Call::new(&name, arguments).with_notice(self.publish(invalidation)).durable();
-        match self.scripts.retire.run(&self.topology, call).await? {
-            1 => Ok(TombstoneOutcome::Replaced),
-            0 => Ok(TombstoneOutcome::Conflict),
-            -1 => Ok(TombstoneOutcome::Gone),
-            -2 => Ok(TombstoneOutcome::Moved),
-            _ => Err(self.astray(&name)),
+        let redis_key = self.redis_key(tombstone.key());
+        let replace = Command::script(&self.scripts.replace_with_tombstone, &redis_key, arguments).durable();
+        match self.call(&redis_key, &replace.publishing(self.channel.clone(), invalidation)).await? {
+            Reply::Integer(1) => Ok(TombstoneOutcome::Replaced),
+            Reply::Integer(0) => Ok(TombstoneOutcome::Conflict),
+            Reply::Integer(-1) => Ok(TombstoneOutcome::Gone),
+            Reply::Integer(-2) => Ok(TombstoneOutcome::Moved),
+            _ => Err(self.unexpected_reply(&redis_key)),
         }
     }
 
     async fn keep_tombstone(&self, tombstone: &Entry, ttl: Duration) -> Result<(), StoreError> {
-        let call = Call::new(&self.name(tombstone.key()), [tombstone.bytes().clone(), millis(ttl)]);
-        self.scripts.keep_tombstone.run(&self.topology, call).await?;
-        Ok(())
+        let redis_key = self.redis_key(tombstone.key());
+        let arguments = [tombstone.bytes().clone(), millis(ttl)];
+        match self
+            .call(&redis_key, &Command::script(&self.scripts.keep_tombstone, &redis_key, arguments))
+            .await?
+        {
+            Reply::Integer(_) => Ok(()),
+            _ => Err(self.unexpected_reply(&redis_key)),
+        }
     }
 
     fn report_forged(&self, key: &SessionKey) {
-        self.topology.doubt(&self.name(key));
+        self.client.report_unexpected_reply(&self.redis_key(key));
     }
 }
 
-impl handstamp_store::Topology for RedisStore {
+impl Topology for RedisStore {
     fn shards(&self) -> Shards {
-        self.topology.shards()
+        Shards::numbered(self.client.watch_shards())
     }
 
     fn shard_of(&self, key: &SessionKey) -> Shard {
-        self.topology.shard_of(|| self.name(key))
+        shard(self.client.shard_of(|| self.redis_key(key)))
     }
 
     fn server_of(&self, shard: Shard) -> Option<String> {
-        self.topology.name_of(shard)
+        self.client.server_name(shard_id(shard))
     }
 
     async fn ping_primary(&self, shard: Shard) -> Result<(), StoreError> {
-        Ok(self.topology.check(shard).await?)
+        self.client.ping(shard_id(shard)).await.map_err(store_error)
     }
 
     async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
-        match check_writes(&self.topology, &self.scripts, &self.namespace, shard, &self.told_on).await {
-            // Nobody asked for this write: what counts is that others would not count.
+        let (client, channel) = (&self.client, &self.notify_channel);
+        match check_writes(client, &self.scripts, &self.namespace, shard_id(shard), channel).await {
+            // Writes are useless until enough replicas are there, so the check fails as a rejected write would.
             Err(error @ RedisError::NotReplicated) => Err(StoreError::rejected(error)),
-            checked => Ok(checked?),
+            checked => checked.map_err(store_error),
         }
     }
 
     async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
-        Ok(Some(self.topology.time(shard).await?))
+        let time = self.client.time(shard_id(shard)).await.map_err(store_error)?;
+        Ok(u64::try_from(time.as_millis()).ok().map(Timestamp::from_millis))
     }
 
     async fn close(&self) {
-        self.topology.close().await;
+        self.client.close().await;
     }
 }
 
@@ -279,14 +289,14 @@ fn revision(revision: Revision) -> Bytes {
     Bytes::copy_from_slice(&revision.to_bytes())
 }
 
-/// The time to live as the server wants it: whole milliseconds, rounded up, because zero is an error to `SET` and an
-/// end to `PEXPIRE`; and not so long that it would not fit into the server's clock.
+/// The time to live in whole milliseconds, rounded up, because zero is an error in `SET` and deletes in `PEXPIRE`; and short
+/// enough for the server's clock.
 fn millis(ttl: Duration) -> Bytes {
     let millis = ttl.as_nanos().div_ceil(1_000_000).clamp(1, MAX_TTL_MILLIS);
     millis.to_string().into()
 }
 
-/// What `PTTL` answers where there is no key.
+/// The reply to `PTTL` without the key.
 const NO_KEY: i64 = -2;
 const MAX_TTL_MILLIS: u128 = 100 * 365 * 24 * 60 * 60 * 1_000;
 

@@ -16,31 +16,53 @@ impl Shard {
     pub const fn new(number: u32) -> Self {
         Self(number)
     }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
 }
 
 /// The shards of a store: those there are, and what becomes of them.
 #[derive(Clone, Debug)]
-pub struct Shards(Option<watch::Receiver<BTreeSet<Shard>>>);
+pub struct Shards(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Only,
+    Watched(watch::Receiver<BTreeSet<Shard>>),
+    Numbered(watch::Receiver<BTreeSet<u32>>),
+}
 
 impl Shards {
     /// Those of a store that consists of [one](Shard::ONLY), for ever.
     #[must_use]
     pub const fn only() -> Self {
-        Self(None)
+        Self(Source::Only)
     }
 
     /// Those that the other end says.
     #[must_use]
     pub const fn watched(shards: watch::Receiver<BTreeSet<Shard>>) -> Self {
-        Self(Some(shards))
+        Self(Source::Watched(shards))
+    }
+
+    /// The shards of these [numbers](Shard::number), as they change.
+    #[must_use]
+    pub const fn numbered(numbers: watch::Receiver<BTreeSet<u32>>) -> Self {
+        Self(Source::Numbered(numbers))
     }
 
     /// Those there are at present. There may be none, as long as the store has not been reached.
     #[must_use]
     pub fn current(&mut self) -> BTreeSet<Shard> {
         match &mut self.0 {
-            None => BTreeSet::from([Shard::ONLY]),
-            Some(shards) => shards.borrow_and_update().clone(),
+            Source::Only => BTreeSet::from([Shard::ONLY]),
+            Source::Watched(shards) => shards.borrow_and_update().clone(),
+            Source::Numbered(numbers) => {
+                numbers.borrow_and_update().iter().copied().map(Shard::new).collect()
+            }
         }
     }
 
@@ -50,9 +72,12 @@ impl Shards {
     ///
     /// Safe.
     pub async fn changed(&mut self) {
-        if let Some(shards) = &mut self.0
-            && shards.changed().await.is_ok()
-        {
+        let changed = match &mut self.0 {
+            Source::Only => false,
+            Source::Watched(shards) => shards.changed().await.is_ok(),
+            Source::Numbered(numbers) => numbers.changed().await.is_ok(),
+        };
+        if changed {
             return;
         }
         // Nothing will change any more.

@@ -68,7 +68,9 @@ pub use handstamp_core::id::{PublicId, SessionKey};
 pub use handstamp_core::invalidation::NodeId;
 pub use handstamp_core::record::Encoding;
 #[cfg(feature = "redis")]
-pub use handstamp_redis::{CircuitBreakers, CircuitEvent, CircuitState, ConnectionRole, ReadFrom, Transport};
+pub use handstamp_redis::{
+    CircuitBreakers, CircuitEvent, CircuitState, ConnectionRole, InvalidationTransport, ReadFrom,
+};
 /// The contracts of stores and buses, for those who bring their own.
 pub use handstamp_store as store;
 pub use handstamp_store::BusStats;

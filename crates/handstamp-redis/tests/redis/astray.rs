@@ -30,7 +30,7 @@ async fn a_connection_that_is_out_of_step_is_replaced() {
     out_of_step.store(true, Ordering::Relaxed);
     let error = store.ping_primary(Shard::ONLY).await.expect_err("the answer to another command");
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert_eq!(cause(&error), &RedisError::Protocol);
+    assert_eq!(cause(&error), &RedisError::UnexpectedReply);
     server.until_connections_are(2).await;
     until_it_serves(&store).await;
 }

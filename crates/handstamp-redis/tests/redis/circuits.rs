@@ -1,5 +1,5 @@
 use futures_util::future::join_all;
-use handstamp_redis::{BreakerSettings, CircuitState, RedisConfig, RedisError};
+use handstamp_redis::{BreakerSettings, CircuitState, RedisError};
 use handstamp_store::{Records, Shard, StoreError, Topology};
 use handstamp_testkit::{RedisCluster, RedisServer, eventually};
 use tokio::sync::broadcast::Receiver;
@@ -87,8 +87,8 @@ async fn a_server_that_refuses_is_there() {
 #[tokio::test]
 async fn thresholds_can_be_set() {
     let server = RedisServer::start().await;
-    let breaker = BreakerSettings { failures_in_a_row: 0, failure_percentage: 0 };
-    let (store, _bus) = connected_by(RedisConfig { breaker, ..hasty(&server.url()) });
+    let breaker = BreakerSettings::DEFAULT.with_failures_in_a_row(0).with_failure_percentage(0);
+    let (store, _bus) = connected_by(hasty(&server.url()).with_breaker(breaker));
     until_it_serves(&store).await;
     server.pause();
     let record = record();

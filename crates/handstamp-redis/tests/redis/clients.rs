@@ -8,7 +8,7 @@ use handstamp_testkit::{RedisCluster, RedisSentinel, RedisServer, eventually};
 use crate::harness::{PATIENCE, config, connected_by, created, until_it_serves};
 
 fn named(url: &str) -> RedisConfig {
-    RedisConfig { client_name: Some("node-1".to_owned()), ..config(url) }
+    config(url).with_client_name("node-1")
 }
 
 /// The names of our connections, without what they have in common.
@@ -33,7 +33,7 @@ async fn until_purposes_are(server: &RedisServer, expected: &[&str]) {
 #[tokio::test]
 async fn k11_connections_have_names() {
     let server = RedisServer::start().await;
-    let (store, bus) = connected_by(RedisConfig { wait_replicas: 1, ..named(&server.url()) });
+    let (store, bus) = connected_by(named(&server.url()).with_wait_replicas(1));
     until_it_serves(&store).await;
     let _subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     until_purposes_are(&server, &["commands", "durable-writes", "invalidations"]).await;
@@ -59,7 +59,7 @@ async fn k11_connections_to_sentinels_and_nodes_of_a_cluster_have_names_too() {
     .await;
 
     let cluster = RedisCluster::start().await;
-    let (store, _bus) = connected_by(RedisConfig { read_from: ReadFrom::Replica, ..named(&cluster.url()) });
+    let (store, _bus) = connected_by(named(&cluster.url()).with_read_from(ReadFrom::Replica));
     until_it_serves(&store).await;
     created(&store).await;
     let primary = cluster.primaries()[0];

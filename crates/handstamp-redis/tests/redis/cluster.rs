@@ -13,7 +13,8 @@ use handstamp_store::{
 use handstamp_testkit::{ClusterOptions, RedisCluster, eventually, sealed};
 
 use crate::harness::{
-    PATIENCE, TTL, cause, changed, config, connected_by, created, ended, hasty, name, record, until_it_serves,
+    NEVER, PATIENCE, TTL, cause, changed, config, connected_by, created, ended, hasty, name, record,
+    until_it_serves,
 };
 
 async fn start() -> (RedisCluster, RedisStore, handstamp_redis::RedisBus) {
@@ -24,7 +25,8 @@ async fn start() -> (RedisCluster, RedisStore, handstamp_redis::RedisBus) {
 }
 
 fn of_nodes(nodes: impl IntoIterator<Item = String>) -> RedisConfig {
-    RedisConfig { url: RedisUrl::cluster(nodes).expect("nodes"), ..config("redis://localhost") }
+    let url = RedisUrl::cluster(nodes).expect("nodes");
+    RedisConfig::new(url).with_load_timeout(NEVER).with_save_timeout(NEVER).with_connect_timeout(NEVER)
 }
 
 /// Records, so many on each node that has slots.
@@ -79,7 +81,7 @@ async fn passwords_and_certificates_are_for_all_nodes() {
         ClusterOptions { password: Some("s3cret".to_owned()), tls: true, ..ClusterOptions::default() };
     let cluster = RedisCluster::start_with(options).await;
     let tls = handstamp_redis::Tls::with_ca_pem(cluster.certificates().ca_pem().as_bytes()).expect("a CA");
-    let (store, bus) = connected_by(RedisConfig { tls: Some(tls), ..config(&cluster.url()) });
+    let (store, bus) = connected_by(config(&cluster.url()).with_tls(tls));
     until_it_serves(&store).await;
     created_on_each(&cluster, &store, 1).await;
     for shard in store.shards().current() {
@@ -197,12 +199,12 @@ async fn a_dead_or_frozen_primary_costs_its_own_sessions_only() {
             ..Default::default()
         })
         .await;
-        let (store, _bus) = connected_by(RedisConfig {
-            // What shows that a primary stands still. To the others, nothing happens that takes this long.
-            load_timeout: Duration::from_secs(5),
-            connect_timeout: Duration::from_secs(5),
-            ..config(&cluster.url())
-        });
+        let (store, _bus) = connected_by(
+            config(&cluster.url())
+                // A stalled primary exceeds this limit. No command for the others takes this long.
+                .with_load_timeout(Duration::from_secs(5))
+                .with_connect_timeout(Duration::from_secs(5)),
+        );
         until_it_serves(&store).await;
         let records = created_on_each(&cluster, &store, 3).await;
         let victim = cluster.primaries()[1];

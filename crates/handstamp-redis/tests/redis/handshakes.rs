@@ -11,7 +11,7 @@ use crate::harness::{
     NAMESPACE, PATIENCE, at_once, cause, config, connected_by, record, until_it_serves, warnings,
 };
 
-const CANNOT: &str = "cannot connect to the session store";
+const CANNOT: &str = "cannot connect to Redis";
 
 /// What commands and subscriptions are told, all of them at once.
 async fn told(url: &str) -> String {
@@ -48,17 +48,17 @@ async fn k6_4_a_refused_connection_fails_commands_at_once_with_the_cause() {
     let full = FakeServer::refusing("-ERR max number of clients reached\r\n").await;
     let protected = FakeServer::refusing("-DENIED Redis is running in protected mode because\r\n").await;
     for (url, expected) in [
-        (format!("{}/99", server.url()), "the server answered ERR: it has no database of this number"),
+        (format!("{}/99", server.url()), "the server replied ERR: it has no database of this number"),
         (format!("{}/1", server.url_as("no-select", "password")), "the user has no permission"),
         (server.url_as("no-ping", "password"), "the user has no permission"),
         (server.url_as("nobody", "password"), "does not accept the user or the password"),
         (locked.url_as("default", "wrong"), "does not accept the user or the password"),
         (
             format!("redis://127.0.0.1:{}", locked.port()),
-            "the server wants a password: give it in the URL, or set REDIS_PASSWORD",
+            "the server requires a password: give it in the URL, or set REDIS_PASSWORD",
         ),
-        (full.url(), "the server answered ERR: it has no room for another client"),
-        (protected.url(), "the server answered DENIED: it is in protected mode"),
+        (full.url(), "the server replied ERR: it has no room for another client"),
+        (protected.url(), "the server replied DENIED: it is in protected mode"),
     ] {
         let told = told(&url).await;
         assert!(told.contains(expected), "{url}: {told}");
@@ -113,7 +113,7 @@ async fn k6_4_mistakes_about_a_cluster_are_named() {
     .await;
     for (port, expected) in [
         (server.port(), "it is part of no cluster: use redis://"),
-        (locked.port(), "the server wants a password"),
+        (locked.port(), "the server requires a password"),
     ] {
         let proxy = Proxy::start(port).await;
         let (store, _bus) = connected_by(config(&format!("redis-cluster://127.0.0.1:{}", proxy.port())));
@@ -168,7 +168,7 @@ async fn k6_4_a_node_of_a_cluster_is_no_single_server() {
     let error = store.check_writes(Shard::ONLY).await.expect_err("it has a part of the slots");
     assert_eq!(
         cause(&error).to_string(),
-        "the server answered MOVED: it is part of a cluster: use redis-cluster://, or REDIS_CLUSTER_NODES"
+        "the server replied MOVED: it is part of a cluster: use redis-cluster://, or REDIS_CLUSTER_NODES"
     );
-    assert!(matches!(cause(&error), RedisError::Refused(_)));
+    assert!(matches!(cause(&error), RedisError::ErrorReply(_)));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Entry, Record, Revision, Tombstone};
-use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect, record_name};
+use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect, record_key};
 use handstamp_store::{
     CreateOutcome, DeleteOutcome, DeleteScope, Records, StoreError, Stored, Subscription, Topology,
 };
@@ -22,7 +22,7 @@ pub(crate) const NEVER: Duration = Duration::from_secs(600);
 
 /// With limits that nothing reaches. Tests of limits have [`hasty`] ones.
 pub(crate) fn config(url: &str) -> RedisConfig {
-    RedisConfig { load_timeout: NEVER, save_timeout: NEVER, connect_timeout: NEVER, ..hasty(url) }
+    hasty(url).with_load_timeout(NEVER).with_save_timeout(NEVER).with_connect_timeout(NEVER)
 }
 
 /// With the limits that are the defaults.
@@ -53,7 +53,7 @@ pub(crate) fn connected_by(config: RedisConfig) -> (RedisStore, RedisBus) {
 
 /// Where a record lies.
 pub(crate) fn name(key: &SessionKey) -> String {
-    record_name(&namespace(), key)
+    record_key(&namespace(), key)
 }
 
 pub(crate) fn record() -> Entry {

@@ -16,7 +16,6 @@ mod records;
 mod refusals;
 mod replicas;
 mod sentinel;
-mod shared;
 mod subscriptions;
 mod tls;
 mod tracking;

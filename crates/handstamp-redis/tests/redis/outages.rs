@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use handstamp_core::record::{Entry, Record};
-use handstamp_redis::{CircuitState, RedisConfig, RedisError};
+use handstamp_redis::{CircuitState, RedisError};
 use handstamp_store::{Bus, Records, Shard, Store, StoreError, Stored, Subscription, Topology};
 use handstamp_testkit::{Direction, Proxy, RedisServer, ServerOptions, eventually, sealed};
 use tokio::time::timeout;
@@ -157,12 +157,12 @@ async fn k6_1_a_slow_server_within_the_budget_is_served() {
     // Both ways: a reply takes 300 milliseconds.
     proxy.delay(Duration::from_millis(150));
     let limit = Duration::from_millis(1_600);
-    let (store, bus) = connected_by(RedisConfig {
-        load_timeout: limit,
-        save_timeout: limit,
-        connect_timeout: 2 * limit,
-        ..hasty(&through(&proxy))
-    });
+    let (store, bus) = connected_by(
+        hasty(&through(&proxy))
+            .with_load_timeout(limit)
+            .with_save_timeout(limit)
+            .with_connect_timeout(2 * limit),
+    );
     let mut events = store.circuit_breakers().events();
     until_it_serves(&store).await;
     let record = created(&store).await;
@@ -183,7 +183,7 @@ async fn k6_1_a_slow_server_within_the_budget_is_served() {
 async fn k6_1_abandoned_loads_open_the_circuit_however_short_their_budget() {
     let server = RedisServer::start().await;
     let limit = Duration::from_millis(120);
-    let (store, _bus) = connected_by(RedisConfig { load_timeout: limit, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_load_timeout(limit));
     let record = created(&store).await;
     let mut events = store.circuit_breakers().events();
     server.pause();
@@ -204,7 +204,7 @@ async fn k6_1_a_dead_connection_is_found_by_half_the_limit_of_a_write() {
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
     let url = through(&proxy);
-    let (store, _bus) = connected_by(RedisConfig { save_timeout: Duration::from_secs(4), ..hasty(&url) });
+    let (store, _bus) = connected_by(hasty(&url).with_save_timeout(Duration::from_secs(4)));
     let record = created(&store).await;
     proxy.block_open_connections();
     let error = at_once(store.touch(record.key(), TTL)).await.expect_err("nobody answers");
@@ -216,7 +216,7 @@ async fn k6_1_a_dead_connection_is_found_by_half_the_limit_of_a_write() {
 #[tokio::test]
 async fn a_late_answer_costs_no_connection() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(RedisConfig { save_timeout: SHORT, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_save_timeout(SHORT));
     let record = created(&store).await;
     let before = server.clients_named("handstamp:commands");
     server.pause();
@@ -265,7 +265,7 @@ async fn a_password_may_become_right() {
 #[tokio::test]
 async fn commands_beyond_the_limit_are_refused_at_once() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(RedisConfig { max_in_flight: 8, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_max_in_flight(8));
     let record = created(&store).await;
     server.pause();
     let mut loads: FuturesUnordered<_> = (0..20).map(|_| store.load(record.key())).collect();
@@ -284,7 +284,7 @@ async fn commands_beyond_the_limit_are_refused_at_once() {
 #[tokio::test]
 async fn a_check_gets_through_however_many_commands_wait() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(RedisConfig { max_in_flight: 0, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_max_in_flight(0));
     store.ping_primary(Shard::ONLY).await.expect("check");
     let error = store.load(record().key()).await.expect_err("there is no room");
     assert_eq!(cause(&error), &RedisError::Busy);
@@ -293,7 +293,7 @@ async fn a_check_gets_through_however_many_commands_wait() {
 #[tokio::test]
 async fn calls_that_nobody_waits_for_leave_no_trace() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(RedisConfig { max_in_flight: 100, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_max_in_flight(100));
     let record = created(&store).await;
     for _ in 0..1_000 {
         let load = store.load(record.key());
@@ -330,7 +330,7 @@ async fn a_closed_store_is_closed_for_good() {
 async fn closing_does_not_wait_for_a_server_that_stands_still() {
     let server = RedisServer::start().await;
     let before = tasks();
-    let (store, _bus) = connected_by(RedisConfig { connect_timeout: SHORT, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_connect_timeout(SHORT));
     created(&store).await;
     server.pause();
     at_once(store.close()).await;

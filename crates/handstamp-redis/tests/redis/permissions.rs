@@ -1,7 +1,7 @@
 //! The documented permissions are enough, and none too many.
 
 use bytes::Bytes;
-use handstamp_redis::{ReadFrom, RedisConfig, RedisError, Transport, acl_rules};
+use handstamp_redis::{ReadFrom, RedisError, acl_rules};
 use handstamp_store::{
     Bus, Clock, CreateOutcome, Records, Shard, Subscription, SystemClock, Topology, conformance,
 };
@@ -50,11 +50,9 @@ async fn they_are_enough() {
 #[tokio::test]
 async fn they_are_enough_in_a_cluster() {
     let cluster = RedisCluster::start().await;
-    for (invalidation, read_from) in
-        [(Transport::PubSub, ReadFrom::Replica), (Transport::Tracking, ReadFrom::Primary)]
-    {
+    for (tracking, read_from) in [(false, ReadFrom::Replica), (true, ReadFrom::Primary)] {
         let url = cluster.url().replace("://", "://app:password@");
-        let config = RedisConfig { invalidation, read_from, wait_replicas: 1, ..config(&url) };
+        let config = config(&url).with_tracking(tracking).with_read_from(read_from).with_wait_replicas(1);
         for node in 0..cluster.len() {
             permit(cluster.node(node), &acl_rules(&config, &namespace(), &channel()));
         }
@@ -246,7 +244,7 @@ async fn a_forbidden_channel_is_no_silent_subscription() {
     for _ in 0..100 {
         let error = bus.subscribe(Shard::ONLY).await.expect_err("a forbidden channel");
         assert!(
-            matches!(cause(&error), RedisError::Refused(refusal) if refusal.code() == "NOPERM"),
+            matches!(cause(&error), RedisError::ErrorReply(reply) if reply.code() == "NOPERM"),
             "{error:?}"
         );
     }

@@ -18,12 +18,12 @@ use crate::harness::{
 };
 
 fn reading_from_replicas(url: &str) -> RedisConfig {
-    RedisConfig { read_from: ReadFrom::Replica, ..config(url) }
+    config(url).with_read_from(ReadFrom::Replica)
 }
 
 /// With writes that wait for replicas, a quarter of a second and no longer.
 fn waiting(replicas: u32, url: &str) -> RedisConfig {
-    RedisConfig { wait_replicas: replicas, save_timeout: Duration::from_secs(1), ..config(url) }
+    config(url).with_wait_replicas(replicas).with_save_timeout(Duration::from_secs(1))
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn without_the_option_none_is_asked() {
 #[tokio::test]
 async fn writes_can_wait_for_replicas() {
     let cluster = RedisCluster::start().await;
-    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    let (store, _bus) = connected_by(config(&cluster.url()).with_wait_replicas(1));
     until_it_serves(&store).await;
     for _ in 0..20 {
         let record = created(&store).await;
@@ -159,7 +159,7 @@ async fn too_few_replicas_are_no_dead_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_leaves_early_leaves_no_circuit_open() {
     let cluster = RedisCluster::start().await;
-    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..hasty(&cluster.url()) });
+    let (store, _bus) = connected_by(hasty(&cluster.url()).with_wait_replicas(1));
     until_it_serves(&store).await;
     let mut events = store.circuit_breakers().events();
     let record = loop {
@@ -173,7 +173,7 @@ async fn who_leaves_early_leaves_no_circuit_open() {
     let leaves = || tokio::time::timeout(Duration::from_millis(300), store.create(&record, TTL));
     join_all((0..14).map(|_| leaves())).await.clear();
     let opened = |event: &CircuitEvent| {
-        event.state == CircuitState::Open && event.purpose == ConnectionRole::DurableWrites
+        event.state == CircuitState::Open && event.role == ConnectionRole::DurableWrites
     };
     while !opened(&events.recv().await.expect("an event")) {}
     cluster.node(0).resume();
@@ -217,7 +217,7 @@ async fn what_was_done_before_waits_for_replicas_too() {
 async fn a_delete_that_finds_a_tombstone_waits_for_it() {
     let cluster = RedisCluster::start().await;
     let (plain, _bus) = connected_by(config(&cluster.url()));
-    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    let (store, _bus) = connected_by(config(&cluster.url()).with_wait_replicas(1));
     until_it_serves(&plain).await;
     until_it_serves(&store).await;
     for limited in [true, false] {
@@ -266,7 +266,7 @@ async fn b1_a_write_that_was_refused_has_left_the_record_as_it_was() {
     let server = RedisServer::start().await;
     let (plain, _bus) = connected_by(config(&server.url()));
     // Room for one command at a time.
-    let (store, _bus) = connected_by(RedisConfig { max_in_flight: 1, ..waiting(1, &server.url()) });
+    let (store, _bus) = connected_by(waiting(1, &server.url()).with_max_in_flight(1));
     until_it_serves(&store).await;
     let (mut refused, mut done) = (0, 0);
     for _ in 0..5 {
@@ -300,7 +300,7 @@ async fn b1_a_demotion_in_the_middle_of_a_wait_is_no_refusal_of_the_write() {
     let (plain, _bus) = connected_by(config(&server.url()));
     let record = created(&plain).await;
     // The wait lasts until it is cut short.
-    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_wait_replicas(1));
     until_it_serves(&store).await;
     let tombstone = tombstone(&record);
     let retired =

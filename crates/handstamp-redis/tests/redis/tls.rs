@@ -77,7 +77,7 @@ impl TlsServer {
 }
 
 fn trusting(tls: Tls, url: &str) -> RedisConfig {
-    RedisConfig { tls: Some(tls), ..config(url) }
+    config(url).with_tls(tls)
 }
 
 /// Why nothing can be had from the store.
@@ -118,8 +118,8 @@ async fn whoever_is_not_trusted_is_not_talked_to() {
     assert!(elsewhere.contains("its certificate is for another host"), "{elsewhere}");
     // A server that does not know TLS waits for the end of a line.
     let in_the_clear = format!("rediss://127.0.0.1:{}", server.server.port());
-    let limits = RedisConfig { connect_timeout: Duration::from_millis(500), ..config(&in_the_clear) };
-    let (store, _bus) = connected_by(RedisConfig { tls: Some(authority.tls()), ..limits });
+    let limits = config(&in_the_clear).with_connect_timeout(Duration::from_millis(500));
+    let (store, _bus) = connected_by(limits.with_tls(authority.tls()));
     store.ping_primary(Shard::ONLY).await.expect_err("no TLS");
 }
 
@@ -133,7 +133,7 @@ async fn servers_may_want_a_certificate_of_ours() {
     serves(&store).await;
     bus.subscribe(Shard::ONLY).await.expect("subscribe");
     let without = refusal(trusting(authority.tls(), &server.url("127.0.0.1"))).await;
-    assert!(without.contains("it wants a certificate from us"), "{without}");
+    assert!(without.contains("it requires a certificate from us"), "{without}");
     let (certificate, key) = Authority::new("theirs").issue(&["client"]);
     let tls = authority.tls().and_client_certificate(certificate.as_bytes(), key.as_bytes());
     let stranger = refusal(trusting(tls.expect("a certificate"), &server.url("127.0.0.1"))).await;

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Entry;
-use handstamp_redis::{RedisBus, RedisConfig, RedisStore, RedisSubscription, Transport};
+use handstamp_redis::{RedisBus, RedisStore, RedisSubscription};
 use handstamp_store::{
     Bus, BusEvent, DeleteOutcome, FenceOutcome, Records, SaveOutcome, Shard, StoreError, Subscription,
     Topology, TouchOutcome, conformance,
@@ -14,7 +14,7 @@ use crate::harness::{
 use crate::refusals::{busy, end_script, lose_disk, with_a_disk_to_lose};
 
 async fn tracking(url: &str) -> (RedisStore, RedisBus) {
-    let pair = connected_by(RedisConfig { invalidation: Transport::Tracking, ..config(url) });
+    let pair = connected_by(config(url).with_tracking(true));
     until_it_serves(&pair.0).await;
     pair
 }
@@ -163,11 +163,7 @@ async fn a_dead_canary_is_noticed() {
 #[tokio::test]
 async fn k6_3_overload_ends_no_subscription() {
     let server = RedisServer::start().await;
-    let (store, bus) = connected_by(RedisConfig {
-        invalidation: Transport::Tracking,
-        max_in_flight: 0,
-        ..config(&server.url())
-    });
+    let (store, bus) = connected_by(config(&server.url()).with_tracking(true).with_max_in_flight(0));
     until_it_serves(&store).await;
     let subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     for _ in 0..3 {
@@ -181,8 +177,7 @@ async fn k6_3_overload_ends_no_subscription() {
 async fn k6_2_a_stall_ends_no_subscription() {
     let server = RedisServer::start().await;
     let (other, _bus) = tracking(&server.url()).await;
-    let (store, bus) =
-        connected_by(RedisConfig { invalidation: Transport::Tracking, ..hasty(&server.url()) });
+    let (store, bus) = connected_by(hasty(&server.url()).with_tracking(true));
     let mut there = created(&other).await;
     let mut subscription =
         eventually("a subscription", PATIENCE, async || bus.subscribe(Shard::ONLY).await).await;
@@ -282,8 +277,7 @@ async fn without_a_listener_answers_stay_in_step() {
 #[tokio::test]
 async fn what_was_created_durably_is_told_of_too() {
     let cluster = RedisCluster::start().await;
-    let durable =
-        RedisConfig { invalidation: Transport::Tracking, wait_replicas: 1, ..config(&cluster.url()) };
+    let durable = config(&cluster.url()).with_tracking(true).with_wait_replicas(1);
     let (one, bus) = connected_by(durable);
     let (other, _bus) = tracking(&cluster.url()).await;
     until_it_serves(&one).await;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::join;
 use handstamp_core::time::Timestamp;
-use handstamp_redis::{RedisConfig, RedisError, RedisStore, Transport, acl_rules};
+use handstamp_redis::{RedisError, RedisStore, acl_rules};
 use handstamp_store::{
     Bus, DeleteOutcome, Records, SaveOutcome, Shard, StoreError, Subscription, TombstoneOutcome, Topology,
 };
@@ -36,10 +36,9 @@ async fn until_nothing_is_left(server: &RedisServer) {
 #[tokio::test]
 async fn k11_writes_that_work_leave_nothing() {
     let server = RedisServer::start().await;
-    for invalidation in [Transport::PubSub, Transport::Tracking] {
+    for tracking in [false, true] {
         // A check gets through however many commands wait.
-        let (store, bus) =
-            connected_by(RedisConfig { invalidation, max_in_flight: 0, ..config(&server.url()) });
+        let (store, bus) = connected_by(config(&server.url()).with_tracking(tracking).with_max_in_flight(0));
         for _ in 0..3 {
             server.command(&["SCRIPT", "FLUSH"]);
             store.check_writes(Shard::ONLY).await.expect("writes work");
@@ -83,7 +82,7 @@ async fn k6_1_a_server_that_lacks_scripts_is_sent_all_of_them() {
 #[tokio::test]
 async fn k11_in_a_cluster_each_primary_is_checked() {
     let cluster = RedisCluster::start().await;
-    let (store, _bus) = connected_by(RedisConfig { wait_replicas: 1, ..config(&cluster.url()) });
+    let (store, _bus) = connected_by(config(&cluster.url()).with_wait_replicas(1));
     until_it_serves(&store).await;
     for shard in store.shards().current() {
         store.check_writes(shard).await.expect("writes work");
@@ -212,7 +211,7 @@ async fn k11_a_server_that_takes_no_writes_is_found() {
 async fn k11_a_write_check_has_a_limit() {
     let server = RedisServer::start().await;
     let short = NEVER / 2_000;
-    let (store, _bus) = connected_by(RedisConfig { save_timeout: short, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_save_timeout(short));
     eventually("writes work", PATIENCE, async || store.check_writes(Shard::ONLY).await).await;
     server.pause();
     let error = store.check_writes(Shard::ONLY).await.expect_err("nobody answers");
@@ -224,7 +223,7 @@ async fn k11_a_write_check_has_a_limit() {
 async fn k11_a_write_check_that_hangs_costs_no_connection_for_commands() {
     let server = RedisServer::start().await;
     let short = NEVER / 2_000;
-    let (store, _bus) = connected_by(RedisConfig { save_timeout: short, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_save_timeout(short));
     let record = created(&store).await;
     store.check_writes(Shard::ONLY).await.expect("writes work");
     let commands = server.clients_named("handstamp:commands");
@@ -250,9 +249,9 @@ async fn k11_a_write_check_that_hangs_costs_no_connection_for_commands() {
 async fn k11_too_few_replicas_are_found() {
     let server = RedisServer::start().await;
     let mut replica = RedisServer::start().await;
-    let waiting = RedisConfig { wait_replicas: 1, save_timeout: PATIENCE, ..config(&server.url()) };
+    let waiting = config(&server.url()).with_wait_replicas(1).with_save_timeout(PATIENCE);
     let (patient, _bus) = connected_by(waiting.clone());
-    let (store, _bus) = connected_by(RedisConfig { save_timeout: NEVER / 600, ..waiting });
+    let (store, _bus) = connected_by(waiting.with_save_timeout(NEVER / 600));
     until_it_serves(&store).await;
     assert!(refusal(&store).await.contains("too few replicas"));
     server.command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
@@ -282,7 +281,7 @@ async fn k11_a_write_check_finds_room() {
 #[tokio::test]
 async fn k11_the_time_is_that_of_the_server() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(RedisConfig { max_in_flight: 0, ..config(&server.url()) });
+    let (store, _bus) = connected_by(config(&server.url()).with_max_in_flight(0));
     let by_command = || {
         let (seconds, micros): (u64, u64) = from_redis_value(server.command(&["TIME"])).expect("the time");
         Timestamp::from_millis(seconds * 1_000 + micros / 1_000)

@@ -74,7 +74,7 @@ fn nearest(name: &str, settings: &[String]) -> Option<String> {
 }
 
 /// The names of all settings.
-fn settings() -> impl Iterator<Item = String> {
+pub(super) fn settings() -> impl Iterator<Item = String> {
     let numbered = (1..=super::redis::MAX_NODES)
         .flat_map(|number| ["HOST", "PORT"].map(|part| format!("REDIS_NODE_{number}_{part}")));
     SETTINGS.into_iter().map(str::to_owned).chain(numbered)

@@ -103,6 +103,7 @@ impl Config {
     #[cfg(feature = "redis")]
     fn backend(&self, problems: &mut Vec<Problem>) -> Option<Backend> {
         if !self.redis.names_servers() {
+            problems.extend(self.redis.problems());
             problems.extend(self.redis.names().map(|name| {
                 Problem::new(
                     &name,

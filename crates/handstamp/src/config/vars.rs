@@ -22,6 +22,12 @@ impl<F: Fn(&str) -> Result<Option<String>, NotUtf8>> Vars<F> {
         Self { var, problems: Vec::new() }
     }
 
+    /// The value as it is.
+    #[cfg(feature = "redis")]
+    pub(super) fn var(&self, name: &str) -> Result<Option<String>, NotUtf8> {
+        (self.var)(name)
+    }
+
     /// The value without surrounding white space; `None` if it is empty. Quotes around it are a problem.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let text = self.raw(name)?;

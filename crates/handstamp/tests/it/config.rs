@@ -406,6 +406,7 @@ async fn without_the_feature_no_setting_of_redis_is_ignored() {
     }
 }
 
+#[cfg(feature = "redis")]
 #[tokio::test]
 async fn a_store_of_ones_own_takes_the_place_of_redis() {
     let bus = MemoryBus::new();

@@ -1,96 +1,85 @@
-use zeroize::Zeroizing;
+use handstamp_redis::{InvalidationTransport, ReadFrom, RedisSettings};
 
 use super::super::Config;
-use super::NumberedNode;
 
-/// Which Redis or Valkey keeps the sessions: see [the forms of its URL](Config#redis).
+/// The Redis or Valkey that keeps the sessions: see [the forms of its URL](Config#redis).
 impl Config {
     /// The servers that keep the sessions.
     #[must_use]
-    pub fn redis_url(mut self, url: impl Into<String>) -> Self {
-        self.redis.url = Some(Zeroizing::new(url.into()));
-        self
+    pub fn redis_url(self, url: impl Into<String>) -> Self {
+        self.with_client(|client| client.with_url(url))
     }
 
-    /// Some nodes of the cluster that keeps the sessions, in place of a URL: `host:port,host:port`.
+    /// Nodes of the cluster that keeps the sessions, in place of a URL: `host:port,host:port`.
     #[must_use]
-    pub fn redis_cluster_nodes(mut self, nodes: impl Into<String>) -> Self {
-        self.redis.cluster_nodes = Some(nodes.into());
-        self
+    pub fn redis_cluster_nodes(self, nodes: impl Into<String>) -> Self {
+        self.with_client(|client| client.with_cluster_nodes(nodes))
     }
 
-    /// One more node of the cluster that keeps the sessions, in place of a URL: what `REDIS_NODE_1_HOST` and
-    /// `REDIS_NODE_1_PORT` are in the environment, or the same with the next number.
+    /// One more node of the cluster that keeps the sessions, in place of a URL: `REDIS_NODE_1_HOST` and
+    /// `REDIS_NODE_1_PORT` in the environment, or the same with the next number.
     #[must_use]
-    pub fn redis_node(mut self, host: impl Into<String>, port: u16) -> Self {
-        let number = self.redis.nodes.last().map_or(1, |node| node.number.saturating_add(1));
-        self.redis.nodes.push(NumberedNode { number, host: Some(host.into()), port: Some(port) });
-        self
+    pub fn redis_node(self, host: impl Into<String>, port: u16) -> Self {
+        self.with_client(|client| client.with_node(host, port))
     }
 
-    /// The user that we are to the servers, which needs a password. Not together with a URL that says it.
+    /// The user for the servers, who needs a password. Not together with credentials in the URL.
     #[must_use]
-    pub fn redis_username(mut self, user: impl Into<String>) -> Self {
-        self.redis.username = Some(user.into());
-        self
+    pub fn redis_username(self, user: impl Into<String>) -> Self {
+        self.with_client(|client| client.with_username(user))
     }
 
-    /// The password of that user, or of the default one. Not together with a URL that says it.
+    /// The password of that user, or of the default user. Not together with credentials in the URL.
     #[must_use]
-    pub fn redis_password(mut self, password: impl Into<String>) -> Self {
-        self.redis.password = Some(Zeroizing::new(password.into()));
-        self
+    pub fn redis_password(self, password: impl Into<String>) -> Self {
+        self.with_client(|client| client.with_password(password))
     }
 
-    /// Whether connections to the nodes in a list use TLS. The scheme of a URL says that by itself.
+    /// Whether connections to the nodes in a list use TLS. The scheme of a URL decides that by itself.
     #[must_use]
-    pub fn redis_tls(mut self, tls: bool) -> Self {
-        self.redis.tls = Some(tls);
-        self
+    pub fn redis_tls(self, tls: bool) -> Self {
+        self.with_client(|client| client.with_tls(tls))
     }
 
-    /// The file with the certificate of the only authority to trust behind TLS, or several, as PEM. It is read when
-    /// the node starts.
+    /// The file with the certificates of the authorities to trust, as PEM; no others are trusted. It is read when the node starts.
     #[must_use]
-    pub fn redis_ca_file(mut self, path: impl Into<String>) -> Self {
-        self.redis.ca_file = Some(path.into());
-        self
+    pub fn redis_ca_file(self, path: impl Into<String>) -> Self {
+        self.with_client(|client| client.with_ca_file(path))
     }
 
-    /// The file with the certificate that servers behind TLS may want from us, as PEM. It is read when the node starts.
+    /// The file with the certificate of the client, for servers that require one, as PEM. It is read when the node starts.
     #[must_use]
-    pub fn redis_cert_file(mut self, path: impl Into<String>) -> Self {
-        self.redis.cert_file = Some(path.into());
-        self
+    pub fn redis_cert_file(self, path: impl Into<String>) -> Self {
+        self.with_client(|client| client.with_cert_file(path))
     }
 
     /// The file with the private key of that certificate, as PEM, unencrypted.
     #[must_use]
-    pub fn redis_key_file(mut self, path: impl Into<String>) -> Self {
-        self.redis.key_file = Some(path.into());
-        self
+    pub fn redis_key_file(self, path: impl Into<String>) -> Self {
+        self.with_client(|client| client.with_key_file(path))
     }
 
-    /// Which servers answer reads.
-    #[cfg(feature = "redis")]
+    /// Which servers serve reads.
     #[must_use]
-    pub fn redis_read_from(mut self, servers: crate::ReadFrom) -> Self {
-        self.redis.read_from = Some(servers.to_string());
-        self
+    pub fn redis_read_from(self, servers: ReadFrom) -> Self {
+        self.with_client(|client| client.with_read_from(servers))
     }
 
-    /// How many replicas must have a write before it counts.
+    /// The number of replicas that must have a create, a renewal or a logout before it counts.
     #[must_use]
-    pub fn redis_wait_replicas(mut self, replicas: u32) -> Self {
-        self.redis.wait_replicas = Some(replicas);
-        self
+    pub fn redis_wait_replicas(self, replicas: u32) -> Self {
+        self.with_client(|client| client.with_wait_replicas(replicas))
     }
 
     /// What carries invalidations.
-    #[cfg(feature = "redis")]
     #[must_use]
-    pub fn redis_invalidation(mut self, transport: crate::Transport) -> Self {
-        self.redis.invalidation = Some(transport.to_string());
+    pub fn redis_invalidation(mut self, transport: InvalidationTransport) -> Self {
+        self.redis.invalidation = Some(Ok(transport));
+        self
+    }
+
+    fn with_client(mut self, set: impl FnOnce(RedisSettings) -> RedisSettings) -> Self {
+        self.redis.client = set(self.redis.client);
         self
     }
 }

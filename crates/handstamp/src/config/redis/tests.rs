@@ -1,11 +1,11 @@
-//! From variables to the servers, and what is said where there is no such way.
+//! From variables to the configuration of the client, and the errors on the way.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::HashMap;
 use std::fs;
 
-use handstamp_redis::{ReadFrom, RedisConfig, Transport};
+use handstamp_redis::{InvalidationTransport, ReadFrom, RedisConfig};
 use handstamp_testkit::random_secret;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
@@ -25,8 +25,8 @@ fn redis(vars: &[(&str, &str)]) -> RedisConfig {
     }
 }
 
-/// The complaints about these variables, in order.
-fn complaints(vars: &[(&str, &str)]) -> String {
+/// The text of the error about these variables.
+fn error_text(vars: &[(&str, &str)]) -> String {
     resolve(vars).map(|_| panic!("nothing is wrong with {vars:?}")).unwrap_err().to_string()
 }
 
@@ -66,7 +66,7 @@ fn servers_are_named_in_one_of_three_ways() {
 }
 
 #[test]
-fn builder_and_environment_say_the_same() {
+fn builder_and_environment_are_equivalent() {
     let built = Config::new()
         .session_secret(random_secret())
         .redis_node("a", 7000)
@@ -76,7 +76,7 @@ fn builder_and_environment_say_the_same() {
         .redis_tls(true)
         .redis_read_from(ReadFrom::Replica)
         .redis_wait_replicas(2)
-        .redis_invalidation(Transport::PubSub);
+        .redis_invalidation(InvalidationTransport::PubSub);
     assert!(!format!("{built:?}").contains("s3cret"));
     let Ok(Backend::Redis(built, _)) = built.resolve().map(|resolved| resolved.backend) else { panic!() };
     let read = redis(&[
@@ -91,18 +91,18 @@ fn builder_and_environment_say_the_same() {
     for config in [*built, read] {
         assert_eq!(config.url.to_string(), "rediss-cluster://app:***@a:7000,[::1]:7001");
         assert_eq!((config.read_from, config.wait_replicas), (ReadFrom::Replica, 2));
-        assert_eq!(config.invalidation, Transport::PubSub);
+        assert!(!config.tracking);
         assert!(config.tls.is_some());
     }
     let tracking = redis(&[("REDIS_URL", "redis://a"), ("REDIS_INVALIDATION", "tracking")]);
-    assert_eq!(tracking.invalidation, Transport::Tracking);
+    assert!(tracking.tracking);
     let defaults = redis(&[("REDIS_URL", "redis://a")]);
     assert_eq!((defaults.read_from, defaults.wait_replicas), (ReadFrom::Primary, 0));
-    assert!(defaults.invalidation == Transport::PubSub && defaults.tls.is_none());
+    assert!(!defaults.tracking && defaults.tls.is_none());
 }
 
 #[test]
-fn what_is_wrong_is_said_with_the_name_of_the_variable() {
+fn errors_name_the_variable() {
     let url = ("REDIS_URL", "redis://a");
     let nodes = ("REDIS_CLUSTER_NODES", "a:1");
     for (vars, expected) in [
@@ -145,7 +145,7 @@ fn what_is_wrong_is_said_with_the_name_of_the_variable() {
         ),
         (
             &[url, ("REDIS_READ_FROM", "replica"), ("REDIS_INVALIDATION", "tracking")],
-            "REDIS_READ_FROM: with REDIS_INVALIDATION=tracking nobody is told",
+            "REDIS_READ_FROM: with REDIS_INVALIDATION=tracking no server announces",
         ),
         (
             &[url, ("REDIS_READ_FROM", "replica"), ("LOCAL_CACHE_MAX_STALENESS", "1s")],
@@ -154,13 +154,13 @@ fn what_is_wrong_is_said_with_the_name_of_the_variable() {
         (&[("REDIS_PASSWORD", "s3cret")], "REDIS_PASSWORD: there is no Redis that it could be for"),
         (&[("REDIS_READ_FROM", "replica")], "REDIS_READ_FROM: there is no Redis that it could be for"),
     ] {
-        let complaints = complaints(vars);
-        assert!(complaints.contains(expected), "{vars:?}: {complaints}");
-        assert!(!complaints.contains("s3"), "{vars:?}: {complaints}");
+        let error_text = error_text(vars);
+        assert!(error_text.contains(expected), "{vars:?}: {error_text}");
+        assert!(!error_text.contains("s3"), "{vars:?}: {error_text}");
     }
 }
 
-/// K11: quotes were taken for a part of the value silently.
+/// K11: quotes were silently taken for a part of the value.
 #[test]
 fn k11_quotes_are_part_of_no_value_but_a_password() {
     let url = ("REDIS_URL", "redis://a");
@@ -179,21 +179,21 @@ fn k11_quotes_are_part_of_no_value_but_a_password() {
         ("REDIS_INVALIDATION", &[url, ("REDIS_INVALIDATION", "\"pubsub\"")]),
     ] {
         let expected = format!("{name}: the quotes are part of the value");
-        let complaints = complaints(vars);
-        assert!(complaints.contains(&expected), "{vars:?}: {complaints}");
+        let error_text = error_text(vars);
+        assert!(error_text.contains(&expected), "{vars:?}: {error_text}");
     }
     let config = redis(&[url, ("REDIS_PASSWORD", "'s3cret'")]);
     assert_eq!(config.url.to_string(), "redis://:***@a:6379/0");
 }
 
-/// K11: a port that Kubernetes sets for a service called `redis-node-1` is not ours.
+/// K11: a port that Kubernetes sets for a service called `redis-node-1` is no setting.
 #[test]
 fn k11_a_port_of_kubernetes_is_ignored() {
     let config = redis(&[("REDIS_NODE_1_HOST", "a"), ("REDIS_NODE_1_PORT", "tcp://10.0.0.1:7000")]);
     assert_eq!(config.url.to_string(), "redis-cluster://a:6379");
 }
 
-/// K6.1: what a request waits for Redis is what the driver waits for it.
+/// K6.1: the client gives up shortly before the request does.
 #[test]
 fn k6_1_budgets_become_the_limits_of_attempts() {
     let limits = |vars: &[(&str, &str)]| {
@@ -214,7 +214,7 @@ fn k11_connections_are_named_after_the_node() {
 }
 
 #[test]
-fn all_of_it_is_said_at_once() {
+fn all_problems_are_reported_at_once() {
     let error = resolve(&[
         ("REDIS_NODE_1_HOST", "a:1"),
         ("REDIS_NODE_2_PORT", "2"),
@@ -231,7 +231,7 @@ fn all_of_it_is_said_at_once() {
 }
 
 #[test]
-fn certificates_and_keys_are_read() {
+fn certificates_and_keys_are_loaded() {
     let dir = TempDir::new().unwrap();
     let write = |name: &str, content: &str| {
         let path = dir.path().join(name);
@@ -243,7 +243,7 @@ fn certificates_and_keys_are_read() {
     let certificate = write("cert.pem", &cert.pem());
     let key = write("key.pem", &signing_key.serialize_pem());
     let other_key = write("other.pem", &other.signing_key.serialize_pem());
-    // As it looks once the line breaks are lost.
+    // Without line breaks.
     let line = write("line.pem", &signing_key.serialize_pem().replace('\n', " "));
     let vars = |ca, cert, key| {
         [
@@ -269,8 +269,8 @@ fn certificates_and_keys_are_read() {
             "REDIS_KEY_FILE: the client's private key cannot be used",
         ),
     ] {
-        let complaints = complaints(&vars);
-        assert!(complaints.contains(expected), "{complaints}");
-        assert!(!complaints.contains(&secret), "{complaints}");
+        let error_text = error_text(&vars);
+        assert!(error_text.contains(expected), "{error_text}");
+        assert!(!error_text.contains(&secret), "{error_text}");
     }
 }
