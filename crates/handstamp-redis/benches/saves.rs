@@ -63,14 +63,14 @@ async fn set_again_and_again(client: &Client, record: &Entry, rounds: u32) {
     for _ in 0..rounds {
         let bytes = record.bytes().clone();
         let set = client.set::<(), _, _>(key.as_str(), bytes, Some(Expiration::PX(60_000)), None, false);
-        set.await.expect("an answer");
+        set.await.expect("a reply");
     }
 }
 
 async fn save_again_and_again(store: &RedisStore, record: &mut Entry, rounds: u32) {
     for _ in 0..rounds {
         let next = resealed(record);
-        let outcome = store.save(&next, record.revision(), MINUTE, INVALIDATION).await.expect("an answer");
+        let outcome = store.save(&next, record.revision(), MINUTE, INVALIDATION).await.expect("a reply");
         assert_eq!(outcome, SaveOutcome::Saved);
         *record = next;
     }
@@ -78,7 +78,7 @@ async fn save_again_and_again(store: &RedisStore, record: &mut Entry, rounds: u3
 
 async fn created(store: &RedisStore) -> Entry {
     let record = sealed(&record());
-    let _ = store.create(&record, MINUTE).await.expect("an answer");
+    let _ = store.create(&record, MINUTE).await.expect("a reply");
     record
 }
 

@@ -50,7 +50,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Who competes there.
+/// The competitors.
 struct Place<'p> {
     store: &'p RedisStore,
     client: Option<&'p Client>,
@@ -59,7 +59,7 @@ struct Place<'p> {
 
 struct Primary {
     port: u16,
-    /// One that lies there.
+    /// A key of this primary.
     key: String,
 }
 
@@ -127,24 +127,24 @@ async fn saves_of(at: &Place<'_>, in_flight: usize) -> Block {
 }
 
 async fn load(store: RedisStore, record: Entry) -> Entry {
-    store.load(record.key()).await.expect("an answer").expect("the record").entry
+    store.load(record.key()).await.expect("a reply").expect("the record").entry
 }
 
 async fn get_and_time_to_live(client: Client, record: Entry) -> Entry {
     let name = name(&record);
-    let answers = try_join(client.get(name.as_str()), client.pttl(name.as_str()));
-    let (_, _): (Bytes, i64) = answers.await.expect("an answer");
+    let replies = try_join(client.get(name.as_str()), client.pttl(name.as_str()));
+    let (_, _): (Bytes, i64) = replies.await.expect("a reply");
     record
 }
 
 async fn get(client: Client, record: Entry) -> Entry {
-    let _: Bytes = client.get(name(&record)).await.expect("an answer");
+    let _: Bytes = client.get(name(&record)).await.expect("a reply");
     record
 }
 
 async fn save(store: RedisStore, record: Entry) -> Entry {
     let next = next(&record);
-    let outcome = store.save(&next, record.revision(), HOUR, INVALIDATION).await.expect("an answer");
+    let outcome = store.save(&next, record.revision(), HOUR, INVALIDATION).await.expect("a reply");
     assert_eq!(outcome, SaveOutcome::Saved);
     next
 }
@@ -163,8 +163,8 @@ async fn run_script(client: Client, record: Entry) -> Entry {
         CHANNEL.clone().into(),
         Value::Bytes(INVALIDATION),
     ];
-    let answer = client.custom_raw(evalsha, arguments).await.expect("an answer");
-    assert!(matches!(answer, Resp3Frame::Number { data: 1, .. }), "{answer:?}");
+    let reply = client.custom_raw(evalsha, arguments).await.expect("a reply");
+    assert!(matches!(reply, Resp3Frame::Number { data: 1, .. }), "{reply:?}");
     next
 }
 
@@ -172,7 +172,7 @@ async fn set(client: Client, record: Entry) -> Entry {
     let next = next(&record);
     let expiration = Some(Expiration::PX(3_600_000));
     let key = format!("plain:{}", record.key());
-    client.set::<(), _, _>(key, encoded(&next), expiration, None, false).await.expect("an answer");
+    client.set::<(), _, _>(key, encoded(&next), expiration, None, false).await.expect("a reply");
     next
 }
 
@@ -262,7 +262,7 @@ impl std::fmt::Display for Figures {
 async fn created(store: &RedisStore, count: usize) -> Vec<Entry> {
     join_all((0..count).map(async |_| {
         let record = sealed(&record());
-        let _ = store.create(&record, HOUR).await.expect("an answer");
+        let _ = store.create(&record, HOUR).await.expect("a reply");
         record
     }))
     .await
@@ -280,7 +280,7 @@ fn name(record: &Entry) -> String {
     record_key(&NAMESPACE, record.key())
 }
 
-/// A key that lies in this node.
+/// A key of this node.
 fn key_in(cluster: &RedisCluster, index: usize) -> String {
     let mut keys = (0..).map(|number| format!("benchmark:{number}"));
     keys.find(|key| cluster.primary_of(key) == index).expect("a key")

@@ -1,8 +1,8 @@
-//! What it costs that nodes hear of each other's saves: by Pub/Sub, against server-assisted tracking, on a cluster of three
+//! The cost of invalidations: by Pub/Sub, against server-assisted tracking, on a cluster of three
 //! primaries, for few nodes and for many.
 //!
 //! `cargo xtask bench` runs it. Each session is read by two nodes, and saved by one of these. Both transports have nodes of
-//! their own on the same servers, and take turns in blocks. What the servers do while nobody does anything is subtracted.
+//! their own on the same servers, and take turns in blocks. The load of idle servers is subtracted.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "this is a benchmark")]
 
@@ -81,7 +81,7 @@ async fn measure(cluster: &RedisCluster, count: usize) {
     }
 }
 
-/// Nodes that hear of each other by one transport.
+/// Nodes that share one transport.
 struct Group {
     nodes: Arc<[ClusteredStore]>,
     sessions: Vec<Session>,
@@ -126,7 +126,7 @@ impl Group {
             let (saver, other) = (number % count, number / count % (count - 1));
             let (record, reader) = (record(), (saver + 1 + other) % count);
             let entry = CacheEntry::new(record.revision, SIZE);
-            let created = nodes[saver].writes().create(&record, HOUR, entry).await.expect("an answer");
+            let created = nodes[saver].writes().create(&record, HOUR, entry).await.expect("a reply");
             assert_eq!(created, CreateOutcome::Created);
             Session { record, saver, reader }
         };
@@ -165,7 +165,7 @@ impl Group {
         }
         let (shares, saves): (Vec<_>, Vec<_>) = tasks.join_all().await.into_iter().unzip();
         self.sessions = shares.into_iter().flatten().collect();
-        // Until all have heard of the last of them.
+        // Until all nodes have received the last of them.
         sleep(Duration::from_millis(50)).await;
         saves.into_iter().sum()
     }
@@ -186,7 +186,7 @@ impl Session {
         let next = Record { revision, ..self.record.clone() };
         let writes = nodes[self.saver].writes();
         let saved = writes.save(&next, self.record.revision, HOUR, CacheEntry::new(revision, SIZE)).await;
-        assert_eq!(saved.expect("an answer"), SaveOutcome::Saved);
+        assert_eq!(saved.expect("a reply"), SaveOutcome::Saved);
         self.record = next;
     }
 
@@ -194,7 +194,7 @@ impl Session {
         let key = &self.record.key;
         let found = match node.lookup(key, SystemClock.now()) {
             Some(found) => found,
-            None => node.load(key, decode).await.expect("an answer"),
+            None => node.load(key, decode).await.expect("a reply"),
         };
         match found {
             Lookup::Found(revision) => Lookup::Found(*revision),
@@ -272,7 +272,7 @@ fn figure(info: &str, name: &str) -> f64 {
     lines.next().map_or(0.0, |figure| figure.trim().parse().expect("a number"))
 }
 
-/// Microseconds. Zero on systems that do not tell.
+/// Microseconds. Zero on systems without this figure.
 fn own_cpu_time() -> f64 {
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let times = threads.filter_map(|thread| {
@@ -290,9 +290,9 @@ const IN_FLIGHT: usize = 32;
 /// Slow enough for all, so that neither is measured at its limit.
 const RATE: u32 = 500;
 const BLOCKS: usize = 3;
-/// As long as nodes wait at most before they look again who serves what, so that each does that once.
+/// The longest pause between refreshes of the cluster layout, so that each node refreshes once.
 const BLOCK: Duration = Duration::from_secs(2);
-/// How often a node proves that it has heard of everything.
+/// The pause between fences.
 const BEAT: Duration = Duration::from_millis(500);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);

@@ -39,7 +39,8 @@ fn copy_workspace(copy: &Path) -> Result<(), Failure> {
 }
 
 /// The packages that are for crates.io, in the order of their dependencies.
-pub(crate) const PUBLISHED: [&str; 4] = ["handstamp-core", "handstamp-store", "handstamp-redis", "handstamp"];
+pub(crate) const PUBLISHED: [&str; 5] =
+    ["handstamp-core", "handstamp-store", "handstamp-redis-client", "handstamp-redis", "handstamp"];
 
 const FOLDER: &str = "target/minimal-versions/workspace";
 

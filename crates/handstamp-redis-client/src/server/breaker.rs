@@ -274,6 +274,6 @@ mod tests {
         breaker.cancelled(early);
         assert!(!breaker.failed(later, early));
         assert_eq!((1..TRIALS).filter(|_| breaker.admit(later).is_some()).count(), 4);
-        assert!(breaker.admit(later).is_none(), "nobody has given up one of these");
+        assert!(breaker.admit(later).is_none(), "none of these was cancelled");
     }
 }

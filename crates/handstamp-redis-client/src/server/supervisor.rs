@@ -149,7 +149,7 @@ impl Supervisor {
         self.advance(ConnectionState::Down(cause))
     }
 
-    /// Resolves when the connection is lost, or a requested probe of it fails. The probe tells a dead connection from a
+    /// Resolves when the connection is lost, or a requested probe of it fails. The probe distinguishes a dead connection from a
     /// node that is too busy to read its replies, a connection that is out of step from a corrupt record, and a primary from a
     /// demoted server.
     ///

@@ -1,9 +1,9 @@
--- ARGV: expected revision, tombstone, its time to live in milliseconds, channel (empty: nobody is told), notice
--- 1 retired, now or by an earlier call; 0 another revision is there; -1 nothing, or the tombstone of a session that has ended; -2 that of
--- one that has moved elsewhere
+-- ARGV: expected revision, tombstone, its time to live in milliseconds, channel (empty with tracking), invalidation
+-- 1 replaced, now or by an earlier call; 0 there is another revision; -1 nothing, or the tombstone of a session that has ended; -2 the
+-- tombstone of a session that has moved elsewhere
 if redis.call('GETRANGE', KEYS[1], 4, 19) ~= ARGV[1] then
   if redis.call('GET', KEYS[1]) == ARGV[2] then
-    -- A write, so that whoever waits for replicas waits for this one.
+    -- A write, so that a `WAIT` covers this call, too.
     redis.call('PEXPIRE', KEYS[1], ARGV[3])
     return 1
   end
@@ -13,7 +13,7 @@ if redis.call('GETRANGE', KEYS[1], 4, 19) ~= ARGV[1] then
   end
   return redis.call('EXISTS', KEYS[1]) - 1
 end
--- First, since it may not be permitted: nobody hears of it before the script has ended.
+-- Publishes first, because that may be denied; other clients see nothing before the script has ended.
 if ARGV[4] ~= '' then
   redis.call('PUBLISH', ARGV[4], ARGV[5])
 end

@@ -10,7 +10,7 @@ use crate::harness::{
 };
 
 async fn until(events: &mut Receiver<handstamp_redis::CircuitEvent>, state: CircuitState) -> String {
-    let told = async {
+    let event = async {
         loop {
             let event = events.recv().await.expect("an event");
             if event.state == state {
@@ -18,11 +18,11 @@ async fn until(events: &mut Receiver<handstamp_redis::CircuitEvent>, state: Circ
             }
         }
     };
-    timeout(PATIENCE, told).await.expect("the circuit stays as it is")
+    timeout(PATIENCE, event).await.expect("the circuit stays as it is")
 }
 
 #[tokio::test]
-async fn who_does_not_answer_is_not_asked_until_it_does() {
+async fn a_server_without_a_reply_gets_no_commands_until_it_replies() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(hasty(&server.url()));
     let record = created(&store).await;
@@ -34,7 +34,7 @@ async fn who_does_not_answer_is_not_asked_until_it_does() {
     assert!(failed.iter().all(Result::is_err));
     assert_eq!(until(&mut events, CircuitState::Open).await, format!("127.0.0.1:{}", server.port()));
     assert!(circuits.is_open());
-    // Thousands are refused without asking anybody, which their number alone shows.
+    // Thousands fail without a command, as their number alone shows.
     for _ in 0..10_000 {
         let error = store.load(record.key()).await.expect_err("the circuit is open");
         assert!(matches!(cause(&error), RedisError::CircuitOpen), "{error:?}");
@@ -67,12 +67,12 @@ async fn it_can_be_closed_by_hand() {
     until(&mut events, CircuitState::Open).await;
     store.circuit_breakers().reset();
     assert!(!store.circuit_breakers().is_open());
-    let error = store.load(record.key()).await.expect_err("it does not answer");
-    assert!(!matches!(error, StoreError::Rejected(_)), "it was asked: {error:?}");
+    let error = store.load(record.key()).await.expect_err("no reply");
+    assert!(!matches!(error, StoreError::Rejected(_)), "the command was sent: {error:?}");
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_is_there() {
+async fn error_replies_do_not_open_the_circuit() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let record = created(&store).await;

@@ -29,7 +29,7 @@ fn of_nodes(nodes: impl IntoIterator<Item = String>) -> RedisConfig {
     RedisConfig::new(url).with_load_timeout(NEVER).with_save_timeout(NEVER).with_connect_timeout(NEVER)
 }
 
-/// Records, so many on each node that has slots.
+/// This many records on each node that has slots.
 async fn created_on_each(
     cluster: &RedisCluster,
     store: &RedisStore,
@@ -70,7 +70,7 @@ async fn before_there_is_a_cluster_commands_fail_and_then_they_do_not() {
     let dead = format!("127.0.0.1:{}", handstamp_testkit::free_port());
     let (store, bus) = connected_by(of_nodes([dead]));
     let record = record();
-    let error = store.create(&record, TTL).await.expect_err("there is nobody");
+    let error = store.create(&record, TTL).await.expect_err("there is no server");
     assert!(cause(&error).to_string().contains("Connection refused"), "{error:?}");
     assert!(bus.subscribe(store.shard_of(record.key())).await.is_err());
 }
@@ -89,7 +89,7 @@ async fn passwords_and_certificates_are_for_all_nodes() {
     }
 }
 
-/// While a slot moves, some of its sessions lie here, some there, and new ones are made there.
+/// While a slot moves, its sessions are spread over both servers, and new ones are created on the importing one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_commands_on_a_slot_that_moves_all_succeed() {
     let (cluster, store, _bus) = start().await;
@@ -124,7 +124,7 @@ async fn two_hundred_commands_on_a_slot_that_moves_all_succeed() {
     .await;
 }
 
-/// Whoever listens to the primary that has the slot hears of what happens to sessions that have moved already.
+/// The primary that owns a moving slot also publishes changes to sessions that have moved already.
 #[tokio::test]
 async fn notices_of_what_has_moved_come_from_where_it_lay_too() {
     let (cluster, store, bus) = start().await;
@@ -137,15 +137,17 @@ async fn notices_of_what_has_moved_come_from_where_it_lay_too() {
     let deleted = store.delete(&ended(&record), TTL, DeleteScope::All, Bytes::from_static(b"deleted")).await;
     assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
     assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
-    let heard = std::iter::from_fn(|| subscription.try_next()).filter_map(Result::ok);
-    assert!(heard.filter(|heard| heard.message().is_some_and(|message| message == "deleted")).count() >= 1);
+    let received = std::iter::from_fn(|| subscription.try_next()).filter_map(Result::ok);
+    assert!(
+        received.filter(|event| event.message().is_some_and(|message| message == "deleted")).count() >= 1
+    );
     // One of these came over the bus between the nodes, on which they may be lost.
     let counts = cluster.node(cluster.primary_of_slot(slot)).command_counts();
     assert_eq!(counts.get("publish"), Some(&1), "{counts:?}");
 }
 
 #[tokio::test]
-async fn a_fence_tells_when_slots_have_moved_away() {
+async fn a_fence_reports_slots_that_have_moved_away() {
     let (cluster, store, bus) = start().await;
     let record = created(&store).await;
     let slot = cluster.slot_of(&name(record.key()));
@@ -190,7 +192,7 @@ async fn a_demoted_primary_proves_nothing_and_its_successor_takes_over() {
     assert_eq!(store.shards().current().len(), 3);
 }
 
-/// A primary that is dead or stands still costs its own sessions, until Redis has chosen another.
+/// A dead or stalled primary affects its own sessions only, until Redis has elected another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_or_frozen_primary_costs_its_own_sessions_only() {
     for freeze in [false, true] {
@@ -253,7 +255,7 @@ async fn until_replicated(cluster: &RedisCluster, records: &[Entry]) {
     .await;
 }
 
-/// The first slot of a node that has none yet: nobody but the one who gives it away knows where it goes.
+/// The first slot of a node without slots: only the server that exports it knows where it goes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_that_move_to_a_newcomer_can_be_used_all_the_while() {
     let (mut cluster, store, _bus) = start().await;
@@ -301,7 +303,7 @@ async fn l12_the_circuit_of_a_newcomer_counts_too() {
         }
         cluster.resume(newcomer);
         served().await;
-        Err("it was noticed before that nobody answers")
+        Err("the outage was detected before")
     })
     .await;
     store.circuit_breakers().reset();
@@ -345,7 +347,7 @@ async fn nodes_come_and_go() {
     }
 }
 
-/// However many are told at once that a slot has moved, the cluster is asked only so often what it is like now.
+/// However many commands are redirected at once, the layout of the cluster is queried at a limited rate.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_redirections_are_one_look() {
     let (cluster, store, _bus) = start().await;
@@ -358,10 +360,10 @@ async fn many_redirections_are_one_look() {
     }
     let loads = join_all((0..500).map(|_| store.load(record.key()))).await;
     assert!(loads.into_iter().all(|loaded| loaded.expect("load").is_some()));
-    let asked = |node| cluster.node(node).command_counts().get("cluster|slots").copied().unwrap_or(0);
-    let looks: u64 = (0..cluster.len()).map(asked).sum();
-    // Each look asks three, and there is one every two seconds without any redirection.
-    assert!(looks < 100, "{looks} times");
+    let queries = |node| cluster.node(node).command_counts().get("cluster|slots").copied().unwrap_or(0);
+    let total: u64 = (0..cluster.len()).map(queries).sum();
+    // Each refresh queries three nodes, and there is one every two seconds without any redirection.
+    assert!(total < 100, "{total} times");
 }
 
 #[tokio::test]
@@ -374,7 +376,7 @@ fn other_primary(cluster: &RedisCluster, slot: u16) -> usize {
     cluster.primaries().into_iter().find(|primary| *primary != owner).expect("another primary")
 }
 
-/// The shard whose sessions lie on a node: that of a record made there. It is found soon if the node has many slots.
+/// The shard of a node, found by creating records until one is on the node.
 async fn shard_at(cluster: &RedisCluster, store: &RedisStore, node: usize) -> Shard {
     loop {
         let record = record();
@@ -384,8 +386,7 @@ async fn shard_at(cluster: &RedisCluster, store: &RedisStore, node: usize) -> Sh
     }
 }
 
-/// The client library ends a connection on which a command is refused because the cluster is down. That is no reason to
-/// forget what was heard.
+/// The driver ends a connection on `CLUSTERDOWN`. That is no reason to end the subscription.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_cluster_is_down_subscriptions_stay() {
     let options = ClusterOptions {
@@ -402,14 +403,14 @@ async fn while_the_cluster_is_down_subscriptions_stay() {
     let record = &records[&survivor][0];
     let subscription = bus.subscribe(store.shard_of(record.key())).await.expect("subscribe");
     cluster.pause(victim);
-    let refused = |error: &handstamp_store::StoreError| {
+    let is_down = |error: &handstamp_store::StoreError| {
         error.source().is_some_and(|cause| cause.to_string().contains("CLUSTERDOWN"))
     };
-    let down = async || store.load(record.key()).await.is_err_and(|error| refused(&error));
+    let down = async || store.load(record.key()).await.is_err_and(|error| is_down(&error));
     eventually("the cluster is down", PATIENCE, async || if down().await { Ok(()) } else { Err("not yet") })
         .await;
     for _ in 0..20 {
-        assert!(down().await, "all refusals say why");
+        assert!(down().await, "all errors name the cause");
         assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     }
     cluster.resume(victim);

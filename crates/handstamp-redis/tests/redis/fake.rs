@@ -32,16 +32,16 @@ impl FakeServer {
     }
 
     /// A server that says this on each connection, and ends it.
-    pub(crate) async fn refusing(refusal: &'static str) -> Self {
+    pub(crate) async fn rejecting(error: &'static str) -> Self {
         let (server, listener) = Self::listen().await;
         let connections = server.connections.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(async move {
-                    stream.write_all(refusal.as_bytes()).await?;
+                    stream.write_all(error.as_bytes()).await?;
                     stream.shutdown().await?;
-                    // Closing a socket with unread data resets the connection, and the reset may overtake the refusal.
+                    // Closing a socket with unread data resets the connection, and the reset may overtake the error.
                     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
                 });
             }

@@ -1,4 +1,4 @@
-//! Servers that refuse a connection.
+//! Servers that reject a connection.
 
 use handstamp_redis::RedisError;
 use handstamp_store::{Bus, Records, Shard, StoreError, Topology};
@@ -13,8 +13,8 @@ use crate::harness::{
 
 const CANNOT: &str = "cannot connect to Redis";
 
-/// What commands and subscriptions are told, all of them at once.
-async fn told(url: &str) -> String {
+/// The error of commands and subscriptions, which all fail at once.
+async fn error_of(url: &str) -> String {
     let (store, bus) = connected_by(config(url));
     let error = at_once(store.ping_primary(Shard::ONLY)).await.expect_err("no connection");
     for other in [
@@ -31,7 +31,7 @@ async fn told(url: &str) -> String {
 
 /// K6.4: handled like a wrong password.
 #[tokio::test]
-async fn k6_4_a_refused_connection_fails_commands_at_once_with_the_cause() {
+async fn k6_4_a_rejected_connection_fails_commands_at_once_with_the_cause() {
     let server = RedisServer::start().await;
     let user = |name: &str, rules: &[&str]| {
         let rules =
@@ -45,8 +45,8 @@ async fn k6_4_a_refused_connection_fails_commands_at_once_with_the_cause() {
         ..ServerOptions::default()
     })
     .await;
-    let full = FakeServer::refusing("-ERR max number of clients reached\r\n").await;
-    let protected = FakeServer::refusing("-DENIED Redis is running in protected mode because\r\n").await;
+    let full = FakeServer::rejecting("-ERR max number of clients reached\r\n").await;
+    let protected = FakeServer::rejecting("-DENIED Redis is running in protected mode because\r\n").await;
     for (url, expected) in [
         (format!("{}/99", server.url()), "the server replied ERR: it has no database of this number"),
         (format!("{}/1", server.url_as("no-select", "password")), "the user has no permission"),
@@ -60,8 +60,8 @@ async fn k6_4_a_refused_connection_fails_commands_at_once_with_the_cause() {
         (full.url(), "the server replied ERR: it has no room for another client"),
         (protected.url(), "the server replied DENIED: it is in protected mode"),
     ] {
-        let told = told(&url).await;
-        assert!(told.contains(expected), "{url}: {told}");
+        let error = error_of(&url).await;
+        assert!(error.contains(expected), "{url}: {error}");
     }
 }
 
@@ -95,13 +95,16 @@ async fn k6_4_the_log_names_each_cause_once() {
     until_tried(5).await;
     assert_eq!(cannot().len(), 2, "{:?}", cannot());
     assert!(cannot()[1].contains("NOPERM"), "{:?}", cannot());
-    assert!(!log.lines(Level::DEBUG, "handstamp_redis").is_empty(), "the rest is for those who look closer");
+    assert!(
+        !log.lines(Level::DEBUG, "handstamp_redis").is_empty(),
+        "later attempts are logged at the level debug"
+    );
     server.command(&["ACL", "SETUSER", "app", "+select"]);
     until_it_serves(&store).await;
     assert_eq!(warnings(&log, "").len(), 2, "{:?}", warnings(&log, ""));
 }
 
-/// K6.4: mistakes about a cluster are told at once, too.
+/// K6.4: mistakes about a cluster are reported at once, too.
 #[tokio::test]
 async fn k6_4_mistakes_about_a_cluster_are_named() {
     let (log, _guard) = Log::capture();

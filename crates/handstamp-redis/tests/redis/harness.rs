@@ -51,7 +51,7 @@ pub(crate) fn connected_by(config: RedisConfig) -> (RedisStore, RedisBus) {
     connect(config, namespace(), channel())
 }
 
-/// Where a record lies.
+/// The Redis key of a record.
 pub(crate) fn name(key: &SessionKey) -> String {
     record_key(&namespace(), key)
 }
@@ -88,7 +88,7 @@ pub(crate) async fn delete(store: &RedisStore, record: &Entry) -> Result<DeleteO
     store.delete(&ended(record), TTL, DeleteScope::All, Bytes::from_static(b"invalidation")).await
 }
 
-/// What the store has of the session, be it a tombstone.
+/// The record of the session, or its tombstone.
 pub(crate) async fn found(store: &RedisStore, record: &Entry) -> Option<Stored> {
     store.load(record.key()).await.expect("load")
 }
@@ -131,13 +131,13 @@ pub(crate) fn cause<E: Error + 'static>(error: &E) -> &RedisError {
     source.downcast_ref().expect("an error of this crate")
 }
 
-pub(crate) async fn until_heard(subscription: &mut impl Subscription, expected: &[u8]) {
-    let heard = async {
+pub(crate) async fn until_received(subscription: &mut impl Subscription, expected: &[u8]) {
+    let received = async {
         while subscription.next().await.expect("message").message().is_none_or(|message| message != expected)
         {
         }
     };
-    timeout(PATIENCE, heard).await.expect("the message never came");
+    timeout(PATIENCE, received).await.expect("the message never came");
 }
 
 /// Waits until as many tasks are left as there were before.

@@ -2,21 +2,21 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
-mod astray;
 mod circuits;
-mod clients;
 mod cluster;
 mod conformance;
+mod connection_names;
 mod fake;
 mod handshakes;
 mod harness;
 mod outages;
 mod permissions;
 mod records;
-mod refusals;
+mod rejections;
 mod replicas;
 mod sentinel;
 mod subscriptions;
 mod tls;
 mod tracking;
+mod unexpected_replies;
 mod write_checks;

@@ -1,4 +1,4 @@
-//! The server goes away, stands still, comes back.
+//! The server is down, stalls, comes back.
 
 use std::time::Duration;
 
@@ -34,10 +34,10 @@ async fn until_loaded(store: &impl Store, record: &Entry) {
     assert_eq!(&stored.entry, record);
 }
 
-/// Loads until an error says that it is known already that nobody answers.
-async fn until_known_to_be_silent(store: &impl Store, record: &Entry) {
+/// Loads until they fail at once, because the server is known not to reply.
+async fn until_known_to_be_unresponsive(store: &impl Store, record: &Entry) {
     eventually("loads are not waited for", PATIENCE, async || {
-        let error = store.load(record.key()).await.expect_err("nobody answers");
+        let error = store.load(record.key()).await.expect_err("no reply");
         assert!(error.is_outage(), "{error:?}");
         match error {
             StoreError::Rejected(_) | StoreError::Unavailable(_) => Ok(()),
@@ -78,12 +78,12 @@ async fn the_server_may_come_later() {
 }
 
 #[tokio::test]
-async fn a_server_that_stands_still_is_not_waited_for() {
+async fn a_stalled_server_is_not_waited_for() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(hasty(&server.url()));
     let record = created(&store).await;
     server.pause();
-    until_known_to_be_silent(&store, &record).await;
+    until_known_to_be_unresponsive(&store, &record).await;
     server.resume();
     until_loaded(&store, &record).await;
 }
@@ -111,13 +111,13 @@ async fn a_network_that_went_silent_is_outlasted() {
         let (store, _bus) = connected_by(hasty(&through(&proxy)));
         let record = created(&store).await;
         proxy.block(direction);
-        until_known_to_be_silent(&store, &record).await;
+        until_known_to_be_unresponsive(&store, &record).await;
         proxy.resume();
         until_loaded(&store, &record).await;
     }
 }
 
-/// K6.2: a server that stands still replies on no connection, and later on those that it has.
+/// K6.2: a stalled server replies on no connection, and later on the connections that it has.
 #[tokio::test]
 async fn k6_2_a_stall_costs_no_connection() {
     let server = RedisServer::start().await;
@@ -126,7 +126,7 @@ async fn k6_2_a_stall_costs_no_connection() {
     let before = server.clients_named("handstamp:commands");
     for _ in 0..3 {
         server.pause();
-        until_known_to_be_silent(&store, &record).await;
+        until_known_to_be_unresponsive(&store, &record).await;
         server.resume();
         until_loaded(&store, &record).await;
         assert_eq!(server.clients_named("handstamp:commands"), before);
@@ -207,14 +207,14 @@ async fn k6_1_a_dead_connection_is_found_by_half_the_limit_of_a_write() {
     let (store, _bus) = connected_by(hasty(&url).with_save_timeout(Duration::from_secs(4)));
     let record = created(&store).await;
     proxy.block_open_connections();
-    let error = at_once(store.touch(record.key(), TTL)).await.expect_err("nobody answers");
+    let error = at_once(store.touch(record.key(), TTL)).await.expect_err("no reply");
     // It would be a time-out if the limit had passed before.
     assert!(matches!(cause(&error), RedisError::Connection(_)), "{error:?}");
 }
 
-/// What comes later than it is waited for is dropped, and not taken for the answer to what was asked since.
+/// A reply after the limit is dropped, and not taken for the reply to a later command.
 #[tokio::test]
-async fn a_late_answer_costs_no_connection() {
+async fn a_late_reply_costs_no_connection() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(config(&server.url()).with_save_timeout(SHORT));
     let record = created(&store).await;
@@ -263,14 +263,14 @@ async fn a_password_may_become_right() {
 }
 
 #[tokio::test]
-async fn commands_beyond_the_limit_are_refused_at_once() {
+async fn commands_beyond_the_limit_are_rejected_at_once() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(config(&server.url()).with_max_in_flight(8));
     let record = created(&store).await;
     server.pause();
     let mut loads: FuturesUnordered<_> = (0..20).map(|_| store.load(record.key())).collect();
     for _ in 0..12 {
-        let error = at_once(loads.next()).await.expect("a load").expect_err("nobody answers");
+        let error = at_once(loads.next()).await.expect("a load").expect_err("no reply");
         assert!(matches!(error, StoreError::Rejected(_)), "{error:?}");
         assert_eq!(cause(&error), &RedisError::Busy);
     }
@@ -291,7 +291,7 @@ async fn a_check_gets_through_however_many_commands_wait() {
 }
 
 #[tokio::test]
-async fn calls_that_nobody_waits_for_leave_no_trace() {
+async fn cancelled_calls_leave_no_trace() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected_by(config(&server.url()).with_max_in_flight(100));
     let record = created(&store).await;
@@ -311,7 +311,7 @@ async fn a_closed_store_is_closed_for_good() {
     let record = created(&store).await;
     let loads = join_all((0..10).map(|_| store.load(record.key())));
     let (loads, ()) = tokio::join!(loads, store.close());
-    assert!(loads.iter().all(Result::is_ok), "what is under way is finished: {loads:?}");
+    assert!(loads.iter().all(Result::is_ok), "loads in flight are finished: {loads:?}");
     store.close().await;
     for error in [
         at_once(store.ping_primary(Shard::ONLY)).await.expect_err("closed"),
@@ -327,7 +327,7 @@ async fn a_closed_store_is_closed_for_good() {
 }
 
 #[tokio::test]
-async fn closing_does_not_wait_for_a_server_that_stands_still() {
+async fn closing_does_not_wait_for_a_stalled_server() {
     let server = RedisServer::start().await;
     let before = tasks();
     let (store, _bus) = connected_by(config(&server.url()).with_connect_timeout(SHORT));

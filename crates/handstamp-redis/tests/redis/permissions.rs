@@ -73,7 +73,7 @@ async fn they_are_enough_in_a_cluster() {
         assert!(store.load(record.key()).await.expect("load").is_some());
         if store.reads_from_replicas() {
             let other = created(&store).await;
-            eventually("a replica is vouched for", PATIENCE, async || {
+            eventually("a replica has caught up", PATIENCE, async || {
                 store.load_from_replica(other.key()).await.ok_or("not yet")
             })
             .await;
@@ -117,8 +117,8 @@ async fn everything_else_is_denied() {
     permit(&server, &rules());
     let may = |command: &[&str]| {
         let parts: Vec<_> = ["ACL", "DRYRUN", USER].iter().chain(command).copied().collect();
-        let answer: String = from_redis_value(server.command(&parts)).expect("a text");
-        answer == "OK"
+        let reply: String = from_redis_value(server.command(&parts)).expect("a text");
+        reply == "OK"
     };
     let key = format!("{NAMESPACE}:s:key");
     let own_channel = channel();
@@ -166,7 +166,7 @@ async fn k11_without_permission_for_role_the_role_is_known_all_the_same() {
     server.command(&["REPLICAOF", "NO", "ONE"]);
     eventually("it is a primary again", PATIENCE, async || store.ping_primary(Shard::ONLY).await).await;
     assert_eq!(warnings(&log, "ROLE is denied").len(), 1);
-    assert_eq!(denials(&server), 1, "it is asked once, and never again");
+    assert_eq!(denials(&server), 1, "it is sent once, and never again");
 }
 
 /// K11: a server that says nothing of its role, and carries out commands.
@@ -183,10 +183,10 @@ async fn k11_without_permission_for_role_and_info_the_server_counts_as_a_primary
     created(&store).await;
     store.check_writes(Shard::ONLY).await.expect("writes work");
     bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");
-    let told = warnings(&log, "");
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("permit +role and +info"), "{told:?}");
-    assert!(told[0].contains(&server.port().to_string()), "{told:?}");
+    let logged = warnings(&log, "");
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].contains("permit +role and +info"), "{logged:?}");
+    assert!(logged[0].contains(&server.port().to_string()), "{logged:?}");
     // With the permissions, the role is known from then on.
     permit(&server, &rules());
     server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
@@ -223,9 +223,9 @@ async fn k5_4_without_permission_for_info_the_time_is_that_of_time() {
     let fewer: Vec<_> = rules().into_iter().filter(|rule| rule != "+info").collect();
     permit(&server, &[&fewer[..], &["+time".to_owned()]].concat());
     let (store, _bus) = connected_by(config(&server.url_as(USER, "password")));
-    let told = store.time(Shard::ONLY).await.expect("permitted").expect("a clock");
+    let theirs = store.time(Shard::ONLY).await.expect("permitted").expect("a clock");
     let ours = SystemClock.timestamp();
-    assert!(ours.since(told).max(told.since(ours)) < PATIENCE, "{told:?} is not {ours:?}");
+    assert!(ours.since(theirs).max(theirs.since(ours)) < PATIENCE, "{theirs:?} is not {ours:?}");
     permit(&server, &fewer);
     let error = store.time(Shard::ONLY).await.expect_err("both are denied");
     assert!(cause(&error).to_string().contains("(info)"), "{}", cause(&error));
@@ -250,7 +250,7 @@ async fn a_forbidden_channel_is_no_silent_subscription() {
     }
 }
 
-/// What nobody would hear of is not done.
+/// A change that cannot be published is not made.
 #[tokio::test]
 async fn without_permission_to_publish_nothing_is_changed() {
     let server = RedisServer::start().await;

@@ -1,4 +1,4 @@
-//! What lies in the server, and what happens when somebody else has put it there.
+//! Records in the server, and values that another program has put there.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ async fn what_only_begins_like_an_entry_is_spared_by_no_delete() {
 }
 
 #[tokio::test]
-async fn a_record_under_the_key_of_another_is_refused() {
+async fn a_record_under_the_key_of_another_is_rejected() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let (mine, theirs) = (created(&store).await, created(&store).await);
@@ -387,9 +387,9 @@ async fn a_unix_socket_will_do() {
     assert_eq!(server.keys(), [name(record.key())]);
 }
 
-/// A replica answers, but with what it has, and takes no writes.
+/// A replica replies with the data that it has, and accepts no writes.
 #[tokio::test]
-async fn a_server_that_is_no_primary_is_refused() {
+async fn a_server_that_is_no_primary_is_rejected() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let before = created(&store).await;
@@ -437,7 +437,7 @@ async fn a_demoted_server_is_left() {
 }
 
 #[tokio::test]
-async fn a_full_server_refuses() {
+async fn a_full_server_rejects_writes() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let before = created(&store).await;
@@ -478,11 +478,11 @@ async fn errors_show_neither_keys_nor_payloads() {
     }
 }
 
-/// Servers that take each other's place refuse for a moment: what they refused is asked for once more, and no more.
+/// During a failover, servers reject commands for a moment: these are sent once more, and no more.
 #[tokio::test]
-async fn what_is_refused_for_a_moment_is_asked_for_once_more() {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = asked.clone();
+async fn a_transient_error_is_retried_once() {
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let count = attempts.clone();
     let server = FakeServer::start(move |_| {
         let count = count.clone();
         Box::new(move |word| match word {
@@ -496,5 +496,5 @@ async fn what_is_refused_for_a_moment_is_asked_for_once_more() {
     .await;
     let (store, _bus) = connected_by(config(&server.url()));
     assert!(store.create(&record(), TTL).await.is_err());
-    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    assert_eq!(attempts.load(Ordering::Relaxed), 2);
 }

@@ -35,7 +35,7 @@ async fn what_a_replica_has_is_read_there() {
     let record = created(&store).await;
     let primary = cluster.primary_of(&name(record.key()));
     let replica = cluster.replicas_of(primary)[0];
-    eventually("a replica is vouched for", PATIENCE, async || {
+    eventually("a replica has caught up", PATIENCE, async || {
         store.load_from_replica(record.key()).await.ok_or("not yet")
     })
     .await;
@@ -43,7 +43,7 @@ async fn what_a_replica_has_is_read_there() {
         cluster.node(node).reset_command_counts();
     }
     for _ in 0..10 {
-        let stored = eventually("it is vouched for", PATIENCE, async || {
+        let stored = eventually("the replica has caught up", PATIENCE, async || {
             store.load_from_replica(record.key()).await.ok_or("not at present")
         })
         .await;
@@ -53,10 +53,10 @@ async fn what_a_replica_has_is_read_there() {
     assert_eq!(cluster.node(replica).command_counts().get("get"), Some(&10));
     assert_eq!(cluster.node(primary).command_counts().get("get"), None);
     store.load(record.key()).await.expect("load").expect("it is there");
-    assert_eq!(cluster.node(primary).command_counts().get("get"), Some(&1), "the primary is still asked");
+    assert_eq!(cluster.node(primary).command_counts().get("get"), Some(&1), "the primary still gets reads");
 }
 
-/// One that has fallen behind is not asked, and neither is one that is gone.
+/// A replica that lags or is down gets no reads.
 #[tokio::test]
 async fn a_replica_that_lags_or_is_away_is_not_believed() {
     let mut cluster = RedisCluster::start().await;
@@ -65,7 +65,7 @@ async fn a_replica_that_lags_or_is_away_is_not_believed() {
     let record = created(&store).await;
     let replica = cluster.replicas_of(cluster.primary_of(&name(record.key())))[0];
     let read = async || store.load_from_replica(record.key()).await;
-    eventually("a replica is vouched for", PATIENCE, async || read().await.ok_or("not yet")).await;
+    eventually("a replica has caught up", PATIENCE, async || read().await.ok_or("not yet")).await;
     // Its link to the primary is gone, and it goes on answering.
     cluster.command(replica, &["CONFIG", "SET", "masterauth", "wrong"]);
     cluster.command(replica, &["CONFIG", "SET", "masteruser", "nobody"]);
@@ -89,14 +89,14 @@ async fn those_behind_sentinels_are_read_too() {
     let (store, _bus) = connected_by(reading_from_replicas(&sentinel.url()));
     until_it_serves(&store).await;
     let record = created(&store).await;
-    eventually("a replica is vouched for", PATIENCE, async || {
+    eventually("a replica has caught up", PATIENCE, async || {
         store.load_from_replica(record.key()).await.ok_or("not yet")
     })
     .await;
 }
 
 #[tokio::test]
-async fn without_the_option_none_is_asked() {
+async fn without_the_option_no_replica_is_read() {
     let cluster = RedisCluster::start().await;
     let (store, _bus) = connected_by(config(&cluster.url()));
     until_it_serves(&store).await;
@@ -104,7 +104,7 @@ async fn without_the_option_none_is_asked() {
     assert!(!store.reads_from_replicas() && store.load_from_replica(record.key()).await.is_none());
 }
 
-/// What waits for replicas is on one when it is answered, and is an error where there are too few.
+/// A durable write is on a replica when it returns, and fails where there are too few replicas.
 #[tokio::test]
 async fn writes_can_wait_for_replicas() {
     let cluster = RedisCluster::start().await;
@@ -125,7 +125,7 @@ async fn writes_can_wait_for_replicas() {
     let (store, _bus) = connected_by(waiting(1, &cluster.url()));
     until_it_serves(&store).await;
     let record = record();
-    let error = store.create(&record, TTL).await.expect_err("nobody else has it");
+    let error = store.create(&record, TTL).await.expect_err("no replica has it");
     assert_eq!(cause(&error), &RedisError::NotReplicated);
     let saved = changed(&record);
     // Saves do not wait.
@@ -136,7 +136,7 @@ async fn writes_can_wait_for_replicas() {
     assert_eq!(plain.create(&record, TTL).await.expect("create"), CreateOutcome::Exists);
 }
 
-/// Where there are too few replicas, many wait together, nobody takes the server for dead, and all is done all the same.
+/// With too few replicas, many writes share a wait, the server does not count as dead, and all writes are done all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_few_replicas_are_no_dead_server() {
     let server = RedisServer::start().await;
@@ -154,10 +154,10 @@ async fn too_few_replicas_are_no_dead_server() {
     assert!(!is_there(&plain, &there).await, "it was ended all the same");
 }
 
-/// Who makes the call may leave before the server is given up: the circuit opens all the same, and closes again though
+/// Calls may be cancelled before their limit: the circuit opens all the same, and closes again though
 /// nothing else goes over this connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_leaves_early_leaves_no_circuit_open() {
+async fn cancelled_calls_leave_no_circuit_open() {
     let cluster = RedisCluster::start().await;
     let (store, _bus) = connected_by(hasty(&cluster.url()).with_wait_replicas(1));
     until_it_serves(&store).await;
@@ -203,7 +203,7 @@ async fn what_was_done_before_waits_for_replicas_too() {
         until_it_serves(&store).await;
         (store, bus)
     };
-    // Whose connections have written nothing yet.
+    // Its connections have written nothing yet.
     let (store, _bus) = anew().await;
     assert!(store.create(&there, TTL).await.is_err(), "it was created, and no replica knows for certain");
     for record in [&ended, &moved, &gone] {
@@ -212,7 +212,7 @@ async fn what_was_done_before_waits_for_replicas_too() {
     }
 }
 
-/// Where a session is ended again, its tombstone is on a replica when that is answered. It is as it was, and lasts no longer.
+/// When a session is ended again, its tombstone is on a replica once the call returns. It is unchanged, and lasts no longer.
 #[tokio::test]
 async fn a_delete_that_finds_a_tombstone_waits_for_it() {
     let cluster = RedisCluster::start().await;
@@ -262,13 +262,13 @@ async fn a_full_server_ends_sessions_where_writes_wait_for_replicas() {
 
 /// B1: when a `WAIT` fails, for whatever reason, the write before it was done. Its error must not say otherwise.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn b1_a_write_that_was_refused_has_left_the_record_as_it_was() {
+async fn b1_a_rejected_write_leaves_the_record_as_it_was() {
     let server = RedisServer::start().await;
     let (plain, _bus) = connected_by(config(&server.url()));
     // Room for one command at a time.
     let (store, _bus) = connected_by(waiting(1, &server.url()).with_max_in_flight(1));
     until_it_serves(&store).await;
-    let (mut refused, mut done) = (0, 0);
+    let (mut rejected, mut done) = (0, 0);
     for _ in 0..5 {
         let records = [created(&plain).await, created(&plain).await, created(&plain).await];
         let retired = join_all(records.iter().map(async |record| {
@@ -280,7 +280,7 @@ async fn b1_a_write_that_was_refused_has_left_the_record_as_it_was() {
             match retired.expect_err("there is no replica") {
                 StoreError::Rejected(cause) => {
                     assert!(there, "it was retired all the same: {cause}");
-                    refused += 1;
+                    rejected += 1;
                 }
                 error => {
                     assert_eq!(cause(&error), &RedisError::NotReplicated);
@@ -290,12 +290,12 @@ async fn b1_a_write_that_was_refused_has_left_the_record_as_it_was() {
             }
         }
     }
-    assert!(refused >= 5 && done >= 5, "{refused} refused, {done} done");
+    assert!(rejected >= 5 && done >= 5, "{rejected} rejected, {done} done");
 }
 
 /// B1: a `WAIT` that is cut short because its server was demoted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn b1_a_demotion_in_the_middle_of_a_wait_is_no_refusal_of_the_write() {
+async fn b1_a_demotion_during_a_wait_does_not_reject_the_write() {
     let server = RedisServer::start().await;
     let (plain, _bus) = connected_by(config(&server.url()));
     let record = created(&plain).await;
@@ -324,7 +324,7 @@ async fn b1_a_demotion_in_the_middle_of_a_wait_is_no_refusal_of_the_write() {
 fn bytes_at(cluster: &RedisCluster, node: usize, key: &str) -> Option<Vec<u8>> {
     let client = Client::open(cluster.node(node).url()).expect("a URL");
     let mut connection = client.get_connection().expect("a connection");
-    // Otherwise it says where else to ask.
-    Cmd::new().arg("READONLY").exec(&mut connection).expect("an answer");
-    Cmd::new().arg("GET").arg(key).query(&mut connection).expect("an answer")
+    // Otherwise it redirects.
+    Cmd::new().arg("READONLY").exec(&mut connection).expect("a reply");
+    Cmd::new().arg("GET").arg(key).query(&mut connection).expect("a reply")
 }

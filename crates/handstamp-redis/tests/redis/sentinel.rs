@@ -18,7 +18,7 @@ async fn until_they_go_to(sentinel: &RedisSentinel, store: &impl Store, other: &
     .await;
 }
 
-/// The old primary is well, and nothing but the Sentinels' word says that another is to be asked.
+/// The old primary replies, and only the Sentinels say that there is another.
 #[tokio::test]
 async fn the_sentinels_have_the_last_word() {
     let sentinel = RedisSentinel::start().await;
@@ -31,9 +31,9 @@ async fn the_sentinels_have_the_last_word() {
     bus.subscribe(Shard::ONLY).await.expect("subscribe").fence().await.expect("fence");
 }
 
-/// L9: a Sentinel that permits no subscription is asked.
+/// L9: a Sentinel that permits no subscription is queried.
 #[tokio::test]
-async fn l9_without_events_the_sentinels_are_asked() {
+async fn l9_without_events_the_sentinels_are_queried() {
     let sentinel = RedisSentinel::start().await;
     for one in sentinel.sentinels() {
         one.command(&["ACL", "SETUSER", "watch", "on", ">password", "-@all", "+sentinel", "+ping"]);
@@ -62,7 +62,7 @@ async fn l9_without_events_the_sentinels_are_asked() {
     assert_eq!(sentinel.sentinels().iter().map(listening).collect::<Vec<_>>(), before);
 }
 
-/// L9: the nodes of a large fleet share the Sentinels, and hear of a failover without asking.
+/// L9: the nodes of a large fleet share the Sentinels, and receive an event of a failover.
 #[tokio::test]
 async fn l9_nodes_listen_to_one_sentinel_each_and_not_all_to_the_same() {
     let sentinel = RedisSentinel::start().await;

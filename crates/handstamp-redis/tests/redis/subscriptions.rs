@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::harness::{
     PATIENCE, cause, channel, config, connected, connected_by, created, hasty, tasks, through,
-    until_clients_are, until_heard, until_it_serves, until_tasks_are,
+    until_clients_are, until_it_serves, until_received, until_tasks_are,
 };
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -64,7 +64,7 @@ async fn a_subscription_ends_with_its_connection() {
     let (_store, bus) = connected(&server);
     let mut subscription = subscribed(&bus).await;
     bus.publish(Shard::ONLY, "before".into()).await.expect("publish");
-    until_heard(&mut subscription, b"before").await;
+    until_received(&mut subscription, b"before").await;
     assert_eq!(server.kill_clients("pubsub"), 1);
     lost(&mut subscription).await;
     // It does not come back to life.
@@ -74,7 +74,7 @@ async fn a_subscription_ends_with_its_connection() {
 
     let mut subscription = subscribed(&bus).await;
     bus.publish(Shard::ONLY, "again".into()).await.expect("publish");
-    until_heard(&mut subscription, b"again").await;
+    until_received(&mut subscription, b"again").await;
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_subscription_ends_with_the_server() {
 }
 
 #[tokio::test]
-async fn no_fence_passes_a_server_that_stands_still() {
+async fn no_fence_passes_a_stalled_server() {
     let server = RedisServer::start().await;
     let (_store, bus) = connected(&server);
     let subscription = subscribed(&bus).await;
@@ -129,13 +129,13 @@ async fn a_fence_covers_a_flood() {
         let publish = (0..500_u32).map(|index| bus.publish(Shard::ONLY, format!("{round}-{index}").into()));
         try_join_all(publish).await.expect("publish");
         subscription.fence().await.expect("fence");
-        let heard: Result<Vec<_>, _> = std::iter::from_fn(|| subscription.try_next()).collect();
-        assert_eq!(heard.expect("messages").len(), 500);
+        let received: Result<Vec<_>, _> = std::iter::from_fn(|| subscription.try_next()).collect();
+        assert_eq!(received.expect("messages").len(), 500);
     }
 }
 
 #[tokio::test]
-async fn whoever_is_too_slow_is_told() {
+async fn a_listener_that_is_too_slow_gets_an_error() {
     let server = RedisServer::start().await;
     let (_store, bus) = connected(&server);
     let mut subscription = subscribed(&bus).await;
@@ -146,7 +146,7 @@ async fn whoever_is_too_slow_is_told() {
     assert_eq!(cause(&error), &RedisError::Lagged(33_000 - 32_768));
 }
 
-/// K9, F10: more than anybody takes while they come in.
+/// K9, F10: more messages than are taken while they arrive.
 #[tokio::test]
 async fn k9_f10_a_burst_of_messages_is_no_loss() {
     let server = RedisServer::start().await;
@@ -155,8 +155,8 @@ async fn k9_f10_a_burst_of_messages_is_no_loss() {
     for _ in 0..8 {
         publish_at_once(&server, 20_000);
         subscription.fence().await.expect("fence");
-        let heard: Result<Vec<_>, _> = std::iter::from_fn(|| subscription.try_next()).collect();
-        assert_eq!(heard.expect("messages").len(), 20_000);
+        let received: Result<Vec<_>, _> = std::iter::from_fn(|| subscription.try_next()).collect();
+        assert_eq!(received.expect("messages").len(), 20_000);
     }
 }
 
@@ -185,7 +185,7 @@ async fn k6_2_a_subscription_outlives_the_connection_for_commands() {
         assert!(subscription.try_next().is_none());
         subscription.fence().await.expect("fence");
         bus.publish(Shard::ONLY, "after".into()).await.expect("publish");
-        until_heard(&mut subscription, b"after").await;
+        until_received(&mut subscription, b"after").await;
     }
 }
 
@@ -201,7 +201,7 @@ async fn k6_2_a_stall_ends_no_subscription() {
     server.pause();
     let fence = subscription.fence();
     eventually("checks are not waited for", PATIENCE, async || {
-        match store.ping_primary(Shard::ONLY).await.expect_err("nobody answers") {
+        match store.ping_primary(Shard::ONLY).await.expect_err("no reply") {
             StoreError::Unavailable(_) => Ok(()),
             error => Err(error),
         }
@@ -212,10 +212,10 @@ async fn k6_2_a_stall_ends_no_subscription() {
     until_it_serves(&store).await;
     assert_eq!(server.clients_named("handstamp:commands"), before);
     server.publish(channel().as_str(), b"after");
-    until_heard(&mut subscription, b"after").await;
+    until_received(&mut subscription, b"after").await;
 }
 
-/// Where commands go to another server, whatever the subscription hears there proves nothing.
+/// Once commands go to another server, the messages of the subscription prove nothing.
 async fn ended(subscription: &mut RedisSubscription) {
     assert_eq!(cause(&lost(subscription).await), &RedisError::DifferentServer);
     let next = subscription.try_next().expect("an error").expect_err("an error");
@@ -276,7 +276,7 @@ async fn k6_2_a_subscription_ends_when_its_server_was_no_primary_meanwhile() {
     let server = RedisServer::start().await;
     let (store, bus) = connected(&server);
     let mut subscription = subscribed(&bus).await;
-    // Nothing is asked in between, so that nothing but the new connection can tell.
+    // No command is sent in between, so that only the new connection can detect it.
     server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
     server.command(&["REPLICAOF", "NO", "ONE"]);
     server.kill_clients("normal");
@@ -302,7 +302,7 @@ async fn a_restarted_server_ends_the_subscription() {
     subscribed(&bus).await;
 }
 
-/// K6.2: what a subscription to another server hears proves nothing about commands.
+/// K6.2: the messages of a subscription to another server prove nothing about commands.
 #[tokio::test]
 async fn k6_2_a_subscription_to_another_server_is_an_error() {
     let [one, other] = [RedisServer::start().await, RedisServer::start().await];

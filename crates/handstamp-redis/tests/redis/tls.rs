@@ -1,4 +1,4 @@
-//! Connections over TLS, to whom they are meant for and nobody else.
+//! Connections over TLS, to trusted servers only.
 
 use std::fs;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use handstamp_testkit::{RedisServer, ServerOptions, free_port};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
-use crate::harness::{cause, config, connected_by, created, until_heard};
+use crate::harness::{cause, config, connected_by, created, until_received};
 
-/// An authority that nobody else knows.
+/// A private authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -80,10 +80,10 @@ fn trusting(tls: Tls, url: &str) -> RedisConfig {
     config(url).with_tls(tls)
 }
 
-/// Why nothing can be had from the store.
-async fn refusal(config: RedisConfig) -> String {
+/// Why the store cannot be reached.
+async fn failure(config: RedisConfig) -> String {
     let (store, _bus) = connected_by(config);
-    cause(&store.ping_primary(Shard::ONLY).await.expect_err("a refusal")).to_string()
+    cause(&store.ping_primary(Shard::ONLY).await.expect_err("no connection")).to_string()
 }
 
 async fn serves(store: &RedisStore) {
@@ -101,20 +101,20 @@ async fn a_private_authority_serves_commands_and_subscriptions() {
         serves(&store).await;
         let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
         bus.publish(Shard::ONLY, Bytes::from_static(b"forget")).await.expect("publish");
-        until_heard(&mut subscription, b"forget").await;
+        until_received(&mut subscription, b"forget").await;
     }
 }
 
 #[tokio::test]
-async fn whoever_is_not_trusted_is_not_talked_to() {
+async fn an_untrusted_server_gets_no_commands() {
     let authority = Authority::new("ours");
     let server = TlsServer::start(&authority, &["127.0.0.1"], false).await;
     let untrusted = "its certificate is from an authority that is not trusted";
     let other = trusting(Authority::new("theirs").tls(), &server.url("127.0.0.1"));
-    assert!(refusal(other).await.contains(untrusted));
-    let system = refusal(config(&server.url("127.0.0.1"))).await;
+    assert!(failure(other).await.contains(untrusted));
+    let system = failure(config(&server.url("127.0.0.1"))).await;
     assert!(system.contains(untrusted) || system.contains("no certificates of authorities"), "{system}");
-    let elsewhere = refusal(trusting(authority.tls(), &server.url("localhost"))).await;
+    let elsewhere = failure(trusting(authority.tls(), &server.url("localhost"))).await;
     assert!(elsewhere.contains("its certificate is for another host"), "{elsewhere}");
     // A server that does not know TLS waits for the end of a line.
     let in_the_clear = format!("rediss://127.0.0.1:{}", server.server.port());
@@ -132,10 +132,10 @@ async fn servers_may_want_a_certificate_of_ours() {
     let (store, bus) = connected_by(trusting(tls.expect("a certificate"), &server.url("127.0.0.1")));
     serves(&store).await;
     bus.subscribe(Shard::ONLY).await.expect("subscribe");
-    let without = refusal(trusting(authority.tls(), &server.url("127.0.0.1"))).await;
+    let without = failure(trusting(authority.tls(), &server.url("127.0.0.1"))).await;
     assert!(without.contains("it requires a certificate from us"), "{without}");
     let (certificate, key) = Authority::new("theirs").issue(&["client"]);
     let tls = authority.tls().and_client_certificate(certificate.as_bytes(), key.as_bytes());
-    let stranger = refusal(trusting(tls.expect("a certificate"), &server.url("127.0.0.1"))).await;
+    let stranger = failure(trusting(tls.expect("a certificate"), &server.url("127.0.0.1"))).await;
     assert!(stranger.contains("it does not trust the authority of our certificate"), "{stranger}");
 }

@@ -11,7 +11,7 @@ use handstamp_testkit::{RedisCluster, RedisServer, eventually, tombstone};
 use crate::harness::{
     PATIENCE, TTL, changed, config, connected_by, created, delete, hasty, is_there, record, until_it_serves,
 };
-use crate::refusals::{busy, end_script, lose_disk, with_a_disk_to_lose};
+use crate::rejections::{busy, end_script, lose_disk, with_a_disk_to_lose};
 
 async fn tracking(url: &str) -> (RedisStore, RedisBus) {
     let pair = connected_by(config(url).with_tracking(true));
@@ -19,14 +19,14 @@ async fn tracking(url: &str) -> (RedisStore, RedisBus) {
     pair
 }
 
-/// All that has been heard of up to now.
-async fn heard(subscription: &mut RedisSubscription) -> Vec<BusEvent> {
+/// All events up to now.
+async fn received(subscription: &mut RedisSubscription) -> Vec<BusEvent> {
     subscription.fence().await.expect("fence");
-    std::iter::from_fn(|| subscription.try_next()).map(|heard| heard.expect("a message")).collect()
+    std::iter::from_fn(|| subscription.try_next()).map(|event| event.expect("an event")).collect()
 }
 
-fn changes_of(heard: &[BusEvent], key: &SessionKey) -> usize {
-    heard.iter().filter(|heard| **heard == BusEvent::KeyChanged(*key)).count()
+fn changes_of(events: &[BusEvent], key: &SessionKey) -> usize {
+    events.iter().filter(|event| **event == BusEvent::KeyChanged(*key)).count()
 }
 
 async fn save(store: &RedisStore, record: &Entry) -> Entry {
@@ -50,55 +50,59 @@ async fn records_and_messages_are_as_ever() {
     conformance::bus(&bus, Shard::ONLY).await;
 }
 
-/// Whoever has read a session is told when another changes or ends it, each time.
+/// A node that has read a session receives each change of it by another node.
 #[tokio::test]
-async fn who_has_read_a_session_is_told_of_changes() {
+async fn a_node_that_has_read_a_session_receives_its_changes() {
     for url in [RedisServer::start().await].iter().map(RedisServer::url) {
         let (one, _bus) = tracking(&url).await;
         let (other, bus) = tracking(&url).await;
         let mut record = created(&one).await;
         let mut subscription = bus.subscribe(other.shard_of(record.key())).await.expect("subscribe");
-        assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 0);
+        assert_eq!(changes_of(&received(&mut subscription).await, record.key()), 0);
         for _ in 0..3 {
             other.load(record.key()).await.expect("load").expect("the record");
             record = save(&one, &record).await;
-            assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
+            assert_eq!(changes_of(&received(&mut subscription).await, record.key()), 1);
             record = save(&one, &record).await;
-            assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 0, "it was not read again");
+            assert_eq!(
+                changes_of(&received(&mut subscription).await, record.key()),
+                0,
+                "it was not read again"
+            );
         }
         other.load(record.key()).await.expect("load").expect("the record");
         assert_eq!(delete(&one, &record).await.expect("delete"), DeleteOutcome::Deleted);
-        assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
+        assert_eq!(changes_of(&received(&mut subscription).await, record.key()), 1);
         assert!(!is_there(&other, &record).await);
     }
 }
 
-/// What a node has written itself it knows, and goes on being told of.
+/// A node does not receive its own changes, and receives later changes by other nodes.
 #[tokio::test]
-async fn one_is_not_told_of_ones_own_changes_and_of_those_after_them() {
+async fn own_changes_are_not_received_and_later_ones_are() {
     let server = RedisServer::start().await;
     let (one, bus) = tracking(&server.url()).await;
     let (other, _bus) = tracking(&server.url()).await;
     let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     let created = created(&one).await;
     let saved = save(&other, &created).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 1, "after a create");
+    assert_eq!(changes_of(&received(&mut subscription).await, created.key()), 1, "after a create");
     one.load(created.key()).await.expect("load").expect("the record");
     let saved = save(&one, &saved).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 0);
+    assert_eq!(changes_of(&received(&mut subscription).await, created.key()), 0);
     let saved = save(&other, &saved).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 1, "after a save");
+    assert_eq!(changes_of(&received(&mut subscription).await, created.key()), 1, "after a save");
     one.load(created.key()).await.expect("load").expect("the record");
     let _ = one.touch(created.key(), TTL * 2).await.expect("touch");
-    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 0);
+    assert_eq!(changes_of(&received(&mut subscription).await, created.key()), 0);
     let tombstone = tombstone(&saved);
     let _ =
         other.replace_with_tombstone(&tombstone, saved.revision(), TTL, Bytes::new()).await.expect("retire");
-    assert_eq!(changes_of(&heard(&mut subscription).await, created.key()), 1, "after a touch");
+    assert_eq!(changes_of(&received(&mut subscription).await, created.key()), 1, "after a touch");
 }
 
 #[tokio::test]
-async fn who_listens_anew_is_told_anew() {
+async fn a_new_subscription_receives_changes_again() {
     let server = RedisServer::start().await;
     let (one, bus) = tracking(&server.url()).await;
     let (other, _bus) = tracking(&server.url()).await;
@@ -108,8 +112,8 @@ async fn who_listens_anew_is_told_anew() {
     let mut subscription = bus.subscribe(shard).await.expect("subscribe");
     one.load(record.key()).await.expect("load").expect("the record");
     let record = save(&other, &record).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
-    // Another connection for commands is another that has to be told where to.
+    assert_eq!(changes_of(&received(&mut subscription).await, record.key()), 1);
+    // Another connection for commands needs its own redirection.
     server.kill_clients("normal");
     while subscription.next().await.is_ok() {}
     until_it_serves(&one).await;
@@ -117,10 +121,10 @@ async fn who_listens_anew_is_told_anew() {
     one.load(record.key()).await.expect("load").expect("the record");
     until_it_serves(&other).await;
     let record = save(&other, &record).await;
-    assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
+    assert_eq!(changes_of(&received(&mut subscription).await, record.key()), 1);
 }
 
-/// Whether the fence says that everything may be gone: some servers tell of that in a way that ends the subscription.
+/// Whether the fence reports that everything may be gone: some servers announce that in a way that ends the subscription.
 async fn may_be_gone(subscription: &RedisSubscription) -> bool {
     !matches!(subscription.fence().await, Ok(FenceOutcome::Complete))
 }
@@ -146,7 +150,7 @@ async fn an_emptied_server_is_noticed() {
     assert!(!may_be_gone(&subscription).await && !may_be_gone(&subscription).await);
 }
 
-/// Where the servers' own invalidation does not get through, the canary tells.
+/// Where the server's own message does not arrive, the canary detects it.
 #[tokio::test]
 async fn a_dead_canary_is_noticed() {
     let server = RedisServer::start().await;
@@ -172,7 +176,7 @@ async fn k6_3_overload_ends_no_subscription() {
     assert!(store.load(record().key()).await.is_err(), "there is no room");
 }
 
-/// K6.2: what a server was told to track it tracks after a stall, too.
+/// K6.2: tracking survives a stall.
 #[tokio::test]
 async fn k6_2_a_stall_ends_no_subscription() {
     let server = RedisServer::start().await;
@@ -187,23 +191,23 @@ async fn k6_2_a_stall_ends_no_subscription() {
         server.pause();
         let fence = tokio::spawn(subscription.fence());
         eventually("loads are not waited for", PATIENCE, async || {
-            let error = store.load(there.key()).await.expect_err("nobody answers");
+            let error = store.load(there.key()).await.expect_err("no reply");
             if matches!(error, StoreError::Unavailable(_)) { Ok(()) } else { Err(error) }
         })
         .await;
-        // One that is sent when it is known that nobody answers waits, too.
+        // A fence that begins while the server is known not to reply waits, too.
         let late = tokio::spawn(subscription.fence());
         server.resume();
         for fence in [fence, late] {
             assert_eq!(fence.await.expect("no panic").expect("a fence"), FenceOutcome::Complete);
         }
         there = save(&other, &there).await;
-        assert_eq!(changes_of(&heard(&mut subscription).await, there.key()), 1);
+        assert_eq!(changes_of(&received(&mut subscription).await, there.key()), 1);
         assert_eq!(server.clients_named("handstamp:commands"), before);
     }
 }
 
-/// K6.2: a server that cannot write to its disk refuses `PING`, too, and serves reads as ever.
+/// K6.2: a server that cannot write to its disk rejects `PING`, too, and serves reads.
 #[tokio::test]
 async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
     let server = with_a_disk_to_lose().await;
@@ -219,7 +223,7 @@ async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
         assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
         assert_eq!(late_subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     }
-    // Where no canary can be left, a fence cannot tell whether everything is gone.
+    // Without a canary, a fence cannot detect whether everything is gone.
     server.command(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]);
     server.command(&["FLUSHALL"]);
     server.command(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "yes"]);
@@ -251,9 +255,9 @@ async fn k6_2_a_script_ends_no_subscription() {
     assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
 }
 
-/// The server cannot tell of changes where nobody listens any more, and says so: nobody takes that for an answer.
+/// A server that can no longer redirect its messages reports that, and the report is not taken for a reply.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_listener_answers_stay_in_step() {
+async fn without_a_listener_replies_stay_in_step() {
     let server = RedisServer::start().await;
     let (one, bus) = tracking(&server.url()).await;
     let (other, _bus) = tracking(&server.url()).await;
@@ -273,9 +277,9 @@ async fn without_a_listener_answers_stay_in_step() {
     drop(subscription);
 }
 
-/// Nobody is told of a session that somebody else created but whoever holds it.
+/// Only the node that created a session durably receives its changes.
 #[tokio::test]
-async fn what_was_created_durably_is_told_of_too() {
+async fn changes_to_a_durably_created_session_are_received() {
     let cluster = RedisCluster::start().await;
     let durable = config(&cluster.url()).with_tracking(true).with_wait_replicas(1);
     let (one, bus) = connected_by(durable);
@@ -291,12 +295,12 @@ async fn what_was_created_durably_is_told_of_too() {
             }
         };
         assert_eq!(delete(&other, &record).await.expect("delete"), DeleteOutcome::Deleted);
-        assert_eq!(changes_of(&heard(&mut subscription).await, record.key()), 1);
+        assert_eq!(changes_of(&received(&mut subscription).await, record.key()), 1);
     }
 }
 
 #[tokio::test]
-async fn in_a_cluster_every_primary_tells_of_its_own() {
+async fn in_a_cluster_every_primary_announces_its_own_keys() {
     let cluster = RedisCluster::start().await;
     let (one, _bus) = tracking(&cluster.url()).await;
     let (other, bus) = tracking(&cluster.url()).await;
@@ -310,7 +314,7 @@ async fn in_a_cluster_every_primary_tells_of_its_own() {
         save(&one, &record).await;
         for (shard, subscription) in &mut subscriptions {
             let expected = usize::from(*shard == other.shard_of(record.key()));
-            assert_eq!(changes_of(&heard(subscription).await, record.key()), expected);
+            assert_eq!(changes_of(&received(subscription).await, record.key()), expected);
         }
     }
     let primary = cluster.primaries()[0];

@@ -18,7 +18,7 @@ use crate::harness::{
 };
 
 /// Why a write would fail.
-async fn refusal(store: &RedisStore) -> String {
+async fn failure(store: &RedisStore) -> String {
     let error = store.check_writes(Shard::ONLY).await.expect_err("writes do not work");
     assert!(matches!(error, StoreError::Rejected(_)), "{error:?}");
     cause(&error).to_string()
@@ -48,7 +48,7 @@ async fn k11_writes_that_work_leave_nothing() {
         store.check_writes(Shard::ONLY).await.expect("writes work");
         assert!(server.keys().is_empty(), "{:?}", server.keys());
         subscription.fence().await.expect("fence");
-        assert!(subscription.try_next().is_none(), "nobody is told");
+        assert!(subscription.try_next().is_none(), "nothing is published");
         drop(subscription);
         server.command(&["FLUSHALL"]);
     }
@@ -89,11 +89,11 @@ async fn k11_in_a_cluster_each_primary_is_checked() {
     }
     let full = cluster.primaries()[1];
     cluster.command(full, &["CONFIG", "SET", "maxmemory", "1"]);
-    let mut refused = 0;
+    let mut failed = 0;
     for shard in store.shards().current() {
-        refused += usize::from(store.check_writes(shard).await.is_err());
+        failed += usize::from(store.check_writes(shard).await.is_err());
     }
-    assert_eq!(refused, 1);
+    assert_eq!(failed, 1);
     cluster.command(full, &["CONFIG", "SET", "maxmemory", "0"]);
 }
 
@@ -144,8 +144,8 @@ async fn k11_a_missing_permission_is_found() {
     ] {
         permit(missing);
         let (store, _bus) = connected_by(config(&server.url_as("app", "password")));
-        let told = refusal(&store).await;
-        assert!(told.contains("NOPERM: the user has no permission"), "{missing}: {told}");
+        let error = failure(&store).await;
+        assert!(error.contains("NOPERM: the user has no permission"), "{missing}: {error}");
         until_nothing_is_left(&server).await;
     }
     permit("");
@@ -161,8 +161,8 @@ async fn k11_a_command_with_another_name_is_found() {
         let args = ["--rename-command", command, ""].map(str::to_owned).to_vec();
         let server = RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await;
         let (store, _bus) = connected(&server);
-        let told = refusal(&store).await;
-        assert!(told.contains("it lacks a command"), "{command}: {told}");
+        let error = failure(&store).await;
+        assert!(error.contains("it lacks a command"), "{command}: {error}");
     }
 }
 
@@ -175,11 +175,11 @@ async fn k11_a_server_that_takes_no_writes_is_found() {
     let set = |name: &str, value: &str| server.command(&["CONFIG", "SET", name, value]);
 
     set("maxmemory", "1");
-    assert!(refusal(&store).await.contains("OOM"));
+    assert!(failure(&store).await.contains("OOM"));
     set("maxmemory", "0");
 
     set("min-replicas-to-write", "1");
-    assert!(refusal(&store).await.contains("NOREPLICAS"));
+    assert!(failure(&store).await.contains("NOREPLICAS"));
     set("min-replicas-to-write", "0");
 
     let gone = TempDir::new().expect("a directory");
@@ -192,7 +192,7 @@ async fn k11_a_server_that_takes_no_writes_is_found() {
         if info.contains("rdb_last_bgsave_status:err") { Ok(()) } else { Err(info) }
     })
     .await;
-    assert!(refusal(&store).await.contains("MISCONF"));
+    assert!(failure(&store).await.contains("MISCONF"));
     set("save", "");
     store.check_writes(Shard::ONLY).await.expect("writes work");
 
@@ -206,7 +206,7 @@ async fn k11_a_server_that_takes_no_writes_is_found() {
     eventually("writes work", PATIENCE, async || store.check_writes(Shard::ONLY).await).await;
 }
 
-/// A frozen server is no refusal.
+/// A stalled server does not count as rejecting writes.
 #[tokio::test]
 async fn k11_a_write_check_has_a_limit() {
     let server = RedisServer::start().await;
@@ -214,7 +214,7 @@ async fn k11_a_write_check_has_a_limit() {
     let (store, _bus) = connected_by(config(&server.url()).with_save_timeout(short));
     eventually("writes work", PATIENCE, async || store.check_writes(Shard::ONLY).await).await;
     server.pause();
-    let error = store.check_writes(Shard::ONLY).await.expect_err("nobody answers");
+    let error = store.check_writes(Shard::ONLY).await.expect_err("no reply");
     assert!(matches!(error, StoreError::TimedOut), "{error:?}");
 }
 
@@ -229,13 +229,13 @@ async fn k11_a_write_check_that_hangs_costs_no_connection_for_commands() {
     let commands = server.clients_named("handstamp:commands");
     server.command(&["CLIENT", "PAUSE", "600000", "WRITE"]);
     for _ in 0..3 {
-        let asked = async {
+        let commands = async {
             for _ in 0..20 {
                 store.ping_primary(Shard::ONLY).await.expect("a primary");
                 assert!(store.load(record.key()).await.expect("load").is_some());
             }
         };
-        let (checked, ()) = join(store.check_writes(Shard::ONLY), at_once(asked)).await;
+        let (checked, ()) = join(store.check_writes(Shard::ONLY), at_once(commands)).await;
         assert!(matches!(checked, Err(StoreError::TimedOut)), "{checked:?}");
     }
     server.command(&["CLIENT", "UNPAUSE"]);
@@ -253,16 +253,16 @@ async fn k11_too_few_replicas_are_found() {
     let (patient, _bus) = connected_by(waiting.clone());
     let (store, _bus) = connected_by(waiting.with_save_timeout(NEVER / 600));
     until_it_serves(&store).await;
-    assert!(refusal(&store).await.contains("too few replicas"));
+    assert!(failure(&store).await.contains("too few replicas"));
     server.command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
     replica.command(&["REPLICAOF", "127.0.0.1", &server.port().to_string()]);
     eventually("the replica has it", PATIENCE, async || patient.check_writes(Shard::ONLY).await).await;
     replica.kill();
-    let told = eventually("the replica is missed", PATIENCE, async || {
+    let error = eventually("the replica is missed", PATIENCE, async || {
         store.check_writes(Shard::ONLY).await.map_or_else(Ok, |()| Err("writes work"))
     })
     .await;
-    assert_eq!(cause(&told), &RedisError::NotReplicated);
+    assert_eq!(cause(&error), &RedisError::NotReplicated);
 }
 
 /// K11: a check of writes needs no room for a connection of its own.

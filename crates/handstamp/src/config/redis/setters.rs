@@ -23,7 +23,7 @@ impl Config {
         self.with_client(|client| client.with_node(host, port))
     }
 
-    /// The user for the servers, who needs a password. Not together with credentials in the URL.
+    /// The user for the servers, together with a password. Not together with credentials in the URL.
     #[must_use]
     pub fn redis_username(self, user: impl Into<String>) -> Self {
         self.with_client(|client| client.with_username(user))

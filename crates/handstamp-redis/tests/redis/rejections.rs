@@ -1,4 +1,4 @@
-//! Servers that refuse nearly everything for a while.
+//! Servers that reject nearly everything for a while.
 
 use std::thread::JoinHandle;
 
@@ -10,7 +10,7 @@ use handstamp_testkit::{RedisCluster, RedisServer, ServerOptions, eventually};
 use tempfile::TempDir;
 
 use crate::harness::{
-    PATIENCE, config, connected, connected_by, created, name, until_heard, until_it_serves,
+    PATIENCE, config, connected, connected_by, created, name, until_it_serves, until_received,
 };
 
 /// A server that [`lose_disk`] works on.
@@ -20,7 +20,7 @@ pub(crate) async fn with_a_disk_to_lose() -> RedisServer {
     RedisServer::start_with(ServerOptions { args, ..ServerOptions::default() }).await
 }
 
-/// From then on a server refuses writes and `PING` (`MISCONF`).
+/// From then on a server rejects writes and `PING` (`MISCONF`).
 pub(crate) async fn lose_disk(server: &RedisServer) {
     let set = |name: &str, value: &str| server.command(&["CONFIG", "SET", name, value]);
     let gone = TempDir::new().expect("a directory");
@@ -29,13 +29,13 @@ pub(crate) async fn lose_disk(server: &RedisServer) {
     gone.close().expect("it goes away");
     server.command(&["BGSAVE"]);
     eventually("a snapshot fails", PATIENCE, async || match server.try_command(&["PING"]) {
-        Err(refusal) if refusal.code() == Some("MISCONF") => Ok(()),
+        Err(error) if error.code() == Some("MISCONF") => Ok(()),
         other => Err(other),
     })
     .await;
 }
 
-/// Has a server run a script until [`end_script`], and refuse nearly everything meanwhile (`BUSY`).
+/// Has a server run a script until [`end_script`], and reject nearly everything meanwhile (`BUSY`).
 pub(crate) async fn busy(server: &RedisServer, store: &RedisStore, record: &Entry) -> JoinHandle<()> {
     server.command(&["CONFIG", "SET", "lua-time-limit", "1"]);
     let client = Client::open(server.url()).expect("a URL");
@@ -57,7 +57,7 @@ pub(crate) async fn end_script(server: &RedisServer, script: JoinHandle<()>) {
     tokio::task::spawn_blocking(|| script.join()).await.expect("no panic").expect("it ends");
 }
 
-/// K6.2: a server that cannot write to its disk refuses `PING`, too, and serves reads as ever.
+/// K6.2: a server that cannot write to its disk rejects `PING`, too, and serves reads.
 #[tokio::test]
 async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
     let server = with_a_disk_to_lose().await;
@@ -73,12 +73,12 @@ async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
         assert_eq!(late_subscription.fence().await.expect("fence"), FenceOutcome::Complete);
     }
     late_bus.publish(Shard::ONLY, "message".into()).await.expect("publish");
-    until_heard(&mut late_subscription, b"message").await;
+    until_received(&mut late_subscription, b"message").await;
     store.ping_primary(Shard::ONLY).await.expect("it is there");
     store.check_writes(Shard::ONLY).await.expect_err("it takes no writes");
 }
 
-/// K6.2: a refusal arrives behind the messages that were sent before it.
+/// K6.2: an error reply arrives behind the messages that were sent before it.
 #[tokio::test]
 async fn k6_2_a_script_ends_no_subscription() {
     let server = RedisServer::start().await;
@@ -87,11 +87,11 @@ async fn k6_2_a_script_ends_no_subscription() {
     let mut subscription = bus.subscribe(Shard::ONLY).await.expect("subscribe");
     let script = busy(&server, &store, &record).await;
     assert_eq!(subscription.fence().await.expect("fence"), FenceOutcome::Complete);
-    assert!(bus.subscribe(Shard::ONLY).await.is_err(), "what the server has refused is no subscription");
-    assert!(store.ping_primary(Shard::ONLY).await.is_err(), "nobody knows whether it is the primary");
+    assert!(bus.subscribe(Shard::ONLY).await.is_err(), "a rejected subscription fails");
+    assert!(store.ping_primary(Shard::ONLY).await.is_err(), "the role of the server is unknown");
     end_script(&server, script).await;
     bus.publish(Shard::ONLY, "message".into()).await.expect("publish");
-    until_heard(&mut subscription, b"message").await;
+    until_received(&mut subscription, b"message").await;
 }
 
 /// K6.2: in a cluster, it cannot say which slots it has, either.

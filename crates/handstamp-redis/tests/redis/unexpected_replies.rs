@@ -1,4 +1,4 @@
-//! A connection on which every answer belongs to the command before.
+//! A connection on which every reply belongs to the command before.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +28,7 @@ async fn a_connection_that_is_out_of_step_is_replaced() {
     assert_eq!(store.load(record().key()).await.expect("load"), None);
     assert_eq!(server.connections(), 1);
     out_of_step.store(true, Ordering::Relaxed);
-    let error = store.ping_primary(Shard::ONLY).await.expect_err("the answer to another command");
+    let error = store.ping_primary(Shard::ONLY).await.expect_err("the reply to another command");
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert_eq!(cause(&error), &RedisError::UnexpectedReply);
     server.until_connections_are(2).await;
