@@ -46,12 +46,12 @@ impl Subscription for RedisSubscription {
 
     fn try_next(&mut self) -> Option<Result<BusEvent, BusError>> {
         loop {
-            match self.messages.try_next()? {
-                Ok(event) => match self.bus_event(event) {
-                    Some(event) => return Some(Ok(event)),
-                    None => {}
-                },
+            let event = match self.messages.try_next()? {
+                Ok(event) => event,
                 Err(error) => return Some(Err(bus_error(error))),
+            };
+            if let Some(event) = self.bus_event(event) {
+                return Some(Ok(event));
             }
         }
     }
