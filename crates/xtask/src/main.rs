@@ -8,6 +8,7 @@ mod checks;
 mod failure;
 mod help;
 mod minimal_versions;
+mod packages;
 mod programs;
 mod setup;
 mod soak;

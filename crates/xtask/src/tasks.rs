@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use crate::checks::{checks, optional_checks};
 use crate::failure::Failure;
+use crate::packages;
 use crate::setup;
 use crate::step::Step;
 use crate::suite::SUITES;
@@ -15,6 +16,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     for step in checks() {
         step.run()?;
     }
+    packages::package()?;
     for suite in SUITES {
         suite.step().run()?;
     }

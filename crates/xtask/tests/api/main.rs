@@ -16,10 +16,6 @@ use std::path::{Path, PathBuf};
 
 use self::listing::listings;
 
-/// The published crates.
-const CRATES: [&str; 5] =
-    ["handstamp", "handstamp-core", "handstamp-redis", "handstamp-redis-client", "handstamp-store"];
-
 /// Set by `cargo xtask api`.
 const WRITE: &str = "HANDSTAMP_WRITE_API";
 
