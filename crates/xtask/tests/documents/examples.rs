@@ -23,8 +23,8 @@ fn every_rust_example_is_a_doc_test() {
     for document in documents() {
         let text = read(&document);
         let has_rust = blocks(&text).iter().any(|(language, _)| language.starts_with("rust"));
-        // The packages' own pages repeat the quickstart.
-        if has_rust && !document.starts_with("crates/") {
+        // The page of this package repeats the quickstart.
+        if has_rust && document != "crates/handstamp/README.md" {
             assert!(
                 compiled.contains(&format!("\"../{document}\"")),
                 "tests/documents.rs leaves out {document}"
