@@ -19,6 +19,7 @@ mod bus;
 mod clock;
 mod clustered;
 mod error;
+mod manual_clock;
 mod memory;
 mod shard;
 mod store;
@@ -38,6 +39,7 @@ pub use self::clustered::{
     BusStats, CacheEntry, ClusteredStore, Decoded, EndOutcome, Loaded, Lookup, NodeSettings, WriteScope,
 };
 pub use self::error::{BoxError, SharedError, StoreError};
+pub use self::manual_clock::ManualClock;
 pub use self::memory::{MemoryBus, MemoryStore, MemorySubscription};
 pub use self::shard::{Shard, Shards};
 pub use self::store::{

@@ -5,7 +5,6 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "test support")]
 
-mod clock;
 mod cluster;
 mod eventually;
 mod faulty_bus;
@@ -31,7 +30,6 @@ mod until;
 
 pub use redis;
 
-pub use self::clock::ManualClock;
 pub use self::cluster::{ClusterOptions, RedisCluster};
 pub use self::eventually::eventually;
 pub use self::faulty_bus::{BusFaults, FaultyBus, FaultySubscription};
@@ -51,3 +49,4 @@ pub use self::server::{RedisServer, ServerOptions};
 pub use self::sharded::{ShardLayout, ShardedBus, ShardedStore, ShardedSubscription};
 pub use self::tls::Certificates;
 pub use self::until::until;
+pub use handstamp_store::ManualClock;

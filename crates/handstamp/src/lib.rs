@@ -1,10 +1,9 @@
-//! Clustered sessions for [Axum](axum) and [Tower](tower_layer).
+//! Clustered sessions for [Axum](https://docs.rs/axum) and [Tower](https://docs.rs/tower).
 //!
 //! > A hand stamp lets you back in at any gate. When it is wiped off, no gate lets you in.
 //!
-//! A [`SessionLayer`] signs the session cookie; handlers extract a typed [`Session<T>`](Session); what they change
-//! is saved in Redis or Valkey before the answer leaves. Reads come from a cache in the process, and a logout on
-//! one node is a logout on all of them.
+//! A [`SessionLayer`] signs the session cookie, handlers extract a typed [`Session<T>`](Session), and their changes are saved in Redis or
+//! Valkey before the response is sent. Reads come from a local cache in the process, and a logout on one node reaches all nodes.
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -38,16 +37,35 @@
 //! }
 //! ```
 //!
-//! # Words
+//! # Where to begin
 //!
-//! A *node* is a process that serves requests. A *session id* is the credential, in the cookie and in memory only;
-//! a session's *handle* is its public name. A *record* is what the store keeps of it. An *invalidation* tells
-//! nodes to forget what they have cached; a *fence* is a node's proof that it has heard of all of them.
+//! | To | See |
+//! |---|---|
+//! | start a node, end sessions, report health | [`Sessions`] |
+//! | choose settings, in code or in the environment | [`Config`] |
+//! | put sessions around a router or a service | [`SessionLayer`] |
+//! | read and change the session of a request | [`Session`], [`Fresh`], [`Peek`], [`LogIn`] |
+//! | define the data of a session | [`SessionData`] |
+//! | add routes for health checks and logout | `SessionRoutes` |
+//! | handle errors | [`SessionError`], [`ErrorResponse`], [`OutagePolicy`] |
+//! | implement another store, bus or clock | [`store`] |
+//! | test an application | `testing` |
+//!
+//! # Terms
+//!
+//! A *node* is a process that serves requests. A *session id* is the credential, which is only in the cookie and in memory; a *public id* is the
+//! name of a session for logs and lists. A *record* is the stored form of a session; its *key* is a hash of the session id. An *invalidation* is a
+//! message that makes nodes evict a session from their caches; a *fence* proves that a node has received all invalidations so far.
 //!
 //! # Features
 //!
-//! `redis`, on by default: sessions on Redis or Valkey. Without it there is the store in memory, and whatever you
-//! implement [`Store`](store::Store) and [`Bus`](store::Bus) for.
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `axum` | yes | the session as an extractor, its errors as responses, and `SessionRoutes`. Without it, services call [`Session::from_extensions`] |
+//! | `redis` | yes | sessions on Redis or Valkey. Without it, there are sessions in memory, and implementations of [`store`] |
+//! | `testing` | no | `testing`, for the tests of applications, and the conformance suite of stores |
+//!
+//! The minimum supported Rust version is 1.90.
 
 #[cfg(feature = "axum")]
 mod axum_impls;
@@ -62,6 +80,9 @@ mod report;
 mod routes;
 mod session;
 mod sessions;
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use handstamp_core::cache::CacheStats;
 pub use handstamp_core::id::{PublicId, SessionKey};
@@ -71,9 +92,7 @@ pub use handstamp_core::record::Encoding;
 pub use handstamp_redis::{
     CircuitBreakers, CircuitEvent, CircuitState, ConnectionRole, InvalidationTransport, ReadFrom,
 };
-/// The contracts of stores and buses, for those who bring their own.
-pub use handstamp_store as store;
-pub use handstamp_store::BusStats;
+pub use handstamp_store::{BusStats, EndOutcome};
 
 pub use self::config::{Config, ConfigError};
 pub use self::data::{SessionData, StoredPayload};

@@ -5,6 +5,7 @@ mod coordinator;
 mod decoded;
 mod deletes;
 mod end;
+mod find;
 mod flight;
 mod inbox;
 mod lane;

@@ -75,8 +75,8 @@ impl SessionCookie {
         self.signer.name()
     }
 
-    /// What the request says about its session.
-    pub(super) fn find(&self, headers: &HeaderMap) -> Presented {
+    /// The session cookie of a request.
+    pub(crate) fn find(&self, headers: &HeaderMap) -> Presented {
         self.signer.find(headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes))
     }
 

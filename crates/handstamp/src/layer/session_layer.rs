@@ -229,6 +229,11 @@ impl<T: SessionData, E> SessionLayer<T, E> {
         self
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
+        &self.shared
+    }
+
     fn shared_mut(&mut self) -> &mut Shared<T> {
         Arc::make_mut(&mut self.shared)
     }

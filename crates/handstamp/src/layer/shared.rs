@@ -29,7 +29,7 @@ pub(crate) struct Shared<T> {
 }
 
 impl<T: SessionData> Shared<T> {
-    pub(super) fn new(sessions: Sessions) -> Self {
+    pub(crate) fn new(sessions: Sessions) -> Self {
         let cookie = SessionCookie::new(sessions.keys(), sessions.plain_http());
         let outage = sessions.outage();
         let queues = Arc::new(Queues::new());

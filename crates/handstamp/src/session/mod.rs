@@ -24,6 +24,8 @@ mod uses;
 pub use self::api::Session;
 pub use self::discard::DiscardSession;
 pub use self::extract::{Fresh, LogIn, Peek, SessionRejection};
+#[cfg(feature = "testing")]
+pub(crate) use self::find::Use;
 pub(crate) use self::finish::{Finish, Outcome};
 pub(crate) use self::group_commit::Queues;
 pub(crate) use self::request_session::RequestSession;

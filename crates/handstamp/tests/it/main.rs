@@ -9,6 +9,7 @@ mod commits;
 mod concurrency;
 mod config;
 mod cookies;
+mod ends;
 mod error_responses;
 mod extraction;
 mod keep_alive;
@@ -26,5 +27,7 @@ mod routes;
 mod secrecy;
 mod subjects;
 mod support;
+#[cfg(feature = "testing")]
+mod testing;
 mod timeouts;
 mod unusable;

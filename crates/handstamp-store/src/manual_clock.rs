@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use handstamp_store::Clock;
-use handstamp_store::time::Timestamp;
 use parking_lot::Mutex;
+
+use crate::Clock;
+use crate::time::Timestamp;
 
 /// A clock that moves only by [`advance`](Self::advance). Clones are the same clock.
 ///

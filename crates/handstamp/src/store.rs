@@ -1,0 +1,15 @@
+//! The contracts of stores, buses and clocks, for implementations of your own: all types that they name, so that no other dependency is
+//! needed.
+//!
+//! [`Store`] shows a small store. [`Sessions::start_with`](crate::Sessions::start_with) starts a node on it. The feature `testing` has the
+//! conformance suite that every store must pass, in `conformance`.
+
+#[cfg(feature = "testing")]
+pub use handstamp_store::conformance;
+pub use handstamp_store::{
+    BoxBus, BoxError, BoxFuture, BoxStore, BoxSubscription, Bus, BusError, BusEvent, Bytes, Clock,
+    CreateOutcome, DeleteOutcome, DeleteScope, DynBus, DynStore, DynSubscription, FenceOutcome, MemoryBus,
+    MemoryStore, MemorySubscription, Records, SaveOutcome, ScanCursor, ScanPage, Shard, Shards, SharedError,
+    Store, StoreError, StoreWrapper, Stored, Subscription, SystemClock, TombstoneOutcome, Topology,
+    TouchOutcome, id, record, time,
+};
