@@ -13,13 +13,9 @@ fn every_package_that_can_be_published_has_its_documents() {
             continue;
         }
         published += 1;
-        for field in [
-            "description = ",
-            "license.workspace",
-            "keywords.workspace",
-            "readme = ",
-            "[package.metadata.docs.rs]",
-        ] {
+        for field in
+            ["description = ", "license.workspace", "keywords", "readme = ", "[package.metadata.docs.rs]"]
+        {
             assert!(manifest.contains(field), "{folder}/Cargo.toml has no `{field}`");
         }
         assert!(read(&format!("{folder}/README.md")).contains("Licensed under"), "{folder}");
