@@ -1,51 +1,51 @@
 use std::time::Duration;
 
-/// What to do, as the command line says.
+/// The parsed command line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Arguments {
-    /// How long new sessions are begun and faults made.
+    /// The time during which sessions are started and faults injected.
     pub(crate) duration: Duration,
-    /// What decides on operations and faults. The same seed makes the same choices, though not the same history:
-    /// real processes answer as fast as they can.
+    /// Determines operations and faults. The same seed makes the same choices, but not the same history, because the timing of real
+    /// processes varies.
     pub(crate) seed: u64,
     pub(crate) topology: Topology,
     pub(crate) outage: Outage,
     pub(crate) with: With,
-    /// Whether the history is falsified now and then, to see whether the checker sees it.
+    /// Whether a part of the history is falsified, to test the checker.
     pub(crate) self_test: bool,
 }
 
-/// What keeps the sessions.
+/// The servers that store the sessions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Topology {
     /// One server.
     One,
-    /// A primary and its replicas, watched by sentinels.
+    /// A primary and its replicas, monitored by sentinels.
     Sentinel,
-    /// Primaries with a part of the sessions each, and their replicas.
+    /// A Redis Cluster: primaries with a part of the sessions each, and their replicas.
     Cluster,
 }
 
-/// What a node is to do with the sessions in its cache while it cannot reach Redis.
+/// How nodes handle cached sessions while Redis is unreachable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Outage {
-    /// Go on serving them, for as long as the cache keeps them.
+    /// They serve them until they expire.
     ServeStale,
-    /// Serve none.
+    /// They serve none.
     Fail,
 }
 
-/// What nodes do otherwise than by default.
+/// A setting of the nodes that is not the default.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum With {
     Nothing,
-    /// The servers themselves tell of changes.
+    /// Invalidation by client-side caching (`CLIENT TRACKING`).
     Tracking,
-    /// Replicas are asked, too.
+    /// Reads from replicas.
     Replicas,
 }
 
-/// Reads the command line.
+/// Parses the command line.
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, &'static str> {
     let mut arguments = Arguments {
         duration: Duration::from_secs(120),
@@ -90,12 +90,12 @@ const USAGE: &str = "\
 usage: torture [--topology one|sentinel|cluster] [--minutes N] [--seed S]
                [--with tracking|replicas] [--serve] [--self-test]
 
-  --topology T  what keeps the sessions: one server, a primary with sentinels, or a cluster (default: one)
-  --minutes N   how long, in minutes or fractions of one (default: 2)
-  --seed S      what decides on operations and faults, a whole number (default: a random one)
-  --with W      nodes are told of changes by the servers themselves, or ask replicas, too
-  --serve       nodes that cannot reach Redis serve what they hold, as they do by default
-  --self-test   falsifies answers now and then: the run succeeds if the checker invalidations
+  --topology T  where sessions are stored: one server, a primary with sentinels, or a cluster (default: one)
+  --minutes N   duration in minutes, fractions are possible (default: 2)
+  --seed S      determines operations and faults, a whole number (default: random)
+  --with W      nodes use tracking for invalidation, or read from replicas
+  --serve       nodes that cannot reach Redis serve cached sessions, as they do by default
+  --self-test   falsifies some responses: the run succeeds if the checker detects that
 ";
 
 #[cfg(test)]
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn invalid_command_lines_are_rejected() {
         for line in [
             "--minutes",
             "--with",

@@ -14,47 +14,47 @@ use tokio::time::{Instant, sleep};
 use crate::arguments::{Outage, Topology, With};
 use crate::node;
 use crate::servers::Servers;
-use crate::slots::Finder;
+use crate::slots::SessionFinder;
 
 pub(crate) const NODES: usize = 3;
 
-/// Three nodes, and the servers that keep their sessions.
+/// Three nodes, and the servers that store their sessions.
 pub(crate) struct Fleet {
-    // Go before what they are connected to.
+    // Dropped before the servers that they are connected to.
     nodes: Vec<NodeProcess>,
     pub(crate) servers: Servers,
     addresses: [Address; NODES],
-    messenger: InvalidationCodec,
+    codec: InvalidationCodec,
     logs: PathBuf,
-    /// There while the second secret signs.
+    /// The file exists while the second secret signs.
     rotation: PathBuf,
 }
 
-/// Where a node serves, and how often its process was replaced.
+/// The address of a node, and the number of its restarts.
 #[derive(Clone, Debug)]
 pub(crate) struct Address {
     pub(crate) base_url: String,
-    /// Odd while there is none.
-    lives: Arc<AtomicU32>,
+    /// Odd while there is no process.
+    generation: Arc<AtomicU32>,
 }
 
 impl Address {
-    /// Tells the node's processes apart. `None` while there is none.
+    /// Identifies the process of the node. `None` while there is none.
     pub(crate) fn process(&self) -> Option<u32> {
-        let lives = self.lives.load(Ordering::SeqCst);
-        lives.is_multiple_of(2).then_some(lives)
+        let generation = self.generation.load(Ordering::SeqCst);
+        generation.is_multiple_of(2).then_some(generation)
     }
 
-    fn turn(&self) {
-        self.lives.fetch_add(1, Ordering::SeqCst);
+    fn next_generation(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 }
 
 impl Fleet {
-    /// The logs of different runs are kept apart.
+    /// Starts servers and nodes. Every topology and seed has its own directory for logs.
     pub(crate) async fn start(topology: Topology, outage: Outage, with: With, seed: u64) -> Self {
         let servers = Servers::start(topology).await;
-        let logs = neighbour(&format!("torture-logs-{topology:?}-{seed}").to_lowercase());
+        let logs = sibling(&format!("torture-logs-{topology:?}-{seed}").to_lowercase());
         let _ = std::fs::remove_dir_all(&logs);
         std::fs::create_dir_all(&logs).expect("a directory for the logs");
         let rotation = logs.join("rotated");
@@ -70,33 +70,35 @@ impl Fleet {
             });
             nodes.push(NodeProcess::start(&program, settings).await);
         }
-        let addresses =
-            std::array::from_fn(|node| Address { base_url: nodes[node].base_url(), lives: Arc::default() });
-        let messenger = InvalidationCodec::new(&key_ring(), NodeId::new("torture").expect("a name"));
-        Self { nodes, servers, addresses, messenger, logs, rotation }
+        let addresses = std::array::from_fn(|node| Address {
+            base_url: nodes[node].base_url(),
+            generation: Arc::default(),
+        });
+        let codec = InvalidationCodec::new(&key_ring(), NodeId::new("torture").expect("a name"));
+        Self { nodes, servers, addresses, codec, logs, rotation }
     }
 
     pub(crate) fn addresses(&self) -> [Address; NODES] {
         self.addresses.clone()
     }
 
-    /// Where [`save_log`](Self::save_log) writes to.
+    /// The directory of [`save_log`](Self::save_log).
     pub(crate) fn logs(&self) -> &PathBuf {
         &self.logs
     }
 
     pub(crate) fn kill_node(&mut self, node: usize) {
-        self.addresses[node].turn();
+        self.addresses[node].next_generation();
         self.nodes[node].kill();
         self.save_log(node);
     }
 
     pub(crate) async fn restart_node(&mut self, node: usize) {
         self.nodes[node].restart().await;
-        self.addresses[node].turn();
+        self.addresses[node].next_generation();
     }
 
-    /// Has the other secret sign, from the next start of a node on.
+    /// Makes nodes sign with the other secret after their next start.
     pub(crate) fn rotate_secret(&self) {
         if self.rotation.exists() {
             std::fs::remove_file(&self.rotation).expect("the file can be removed");
@@ -113,36 +115,36 @@ impl Fleet {
         self.nodes[node].resume();
     }
 
-    /// Tells all nodes to clear their caches, as a node of theirs would.
+    /// Clears the caches of all nodes by a message, as another node would.
     pub(crate) fn clear_all_caches(&self) {
-        let message = self.messenger.encode(&Invalidation::CacheClear, SystemClock.timestamp());
+        let message = self.codec.encode(&Invalidation::CacheClear, SystemClock.timestamp());
         self.servers.publish(CHANNEL, &message);
     }
 
-    /// Those nodes that are not well within `limit`.
-    pub(crate) async fn unwell(&self, limit: Duration) -> Vec<usize> {
+    /// The nodes that are not healthy within `limit`.
+    pub(crate) async fn unhealthy(&self, limit: Duration) -> Vec<usize> {
         let client = reqwest::Client::builder().timeout(limit).build().expect("an HTTP client");
         let deadline = Instant::now() + limit;
         loop {
             let is_last = Instant::now() >= deadline;
-            let mut unwell = Vec::new();
+            let mut unhealthy = Vec::new();
             for (number, address) in self.addresses.iter().enumerate() {
                 let health = client.get(format!("{}/health", address.base_url)).send().await;
-                if !health.is_ok_and(|answer| answer.status().is_success()) {
-                    unwell.push(number);
+                if !health.is_ok_and(|response| response.status().is_success()) {
+                    unhealthy.push(number);
                 }
             }
-            if unwell.is_empty() || is_last {
-                return unwell;
+            if unhealthy.is_empty() || is_last {
+                return unhealthy;
             }
             sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Keeps what a node's process wrote.
+    /// Saves the output of a node's process.
     pub(crate) fn save_log(&self, node: usize) {
-        let lives = self.addresses[node].lives.load(Ordering::SeqCst) / 2;
-        let path = self.logs.join(format!("node-{node}.{lives}.log"));
+        let generation = self.addresses[node].generation.load(Ordering::SeqCst) / 2;
+        let path = self.logs.join(format!("node-{node}.{generation}.log"));
         std::fs::write(path, self.nodes[node].output()).expect("the log can be written");
     }
 }
@@ -172,23 +174,23 @@ fn key_ring() -> KeyRing {
     KeyRing::new(namespace, &secrets).expect("a key ring")
 }
 
-/// Finds the slots of the nodes' sessions.
-pub(crate) fn finder() -> Finder {
-    Finder::new(key_ring())
+/// Finds the sessions of the nodes' cookies.
+pub(crate) fn finder() -> SessionFinder {
+    SessionFinder::new(key_ring())
 }
 
-/// A path beside this program.
-fn neighbour(name: &str) -> PathBuf {
+/// A path in the directory of this program.
+fn sibling(name: &str) -> PathBuf {
     std::env::current_exe().expect("the path of this program").with_file_name(name)
 }
 
-/// Nodes know both at any time, and sign with one of them.
+/// Nodes always have both secrets, and sign with one of them.
 static SECRETS: LazyLock<[String; 2]> = LazyLock::new(|| ["one", "other"].map(seeded_secret));
 const NAMESPACE: &str = "handstamp";
 pub(crate) const CHANNEL: &str = "handstamp:invalidate";
 
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(2);
 
-/// For how long a node that cannot reach Redis serves what its cache holds, if it does: shorter than by default, so that
-/// a life is long enough to see the end of it.
+/// How long a node that cannot reach Redis serves cached sessions, if it does. Shorter than by default, so that sessions in this test
+/// live long enough to reach the end of it.
 pub(crate) const SERVED_FOR: Duration = Duration::from_secs(6);

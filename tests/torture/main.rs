@@ -1,33 +1,33 @@
 //! The history checker: many visitors log in, write, read, renew and log out on three real nodes, while the nodes, the servers and the
-//! network between them fail. Every call is recorded with its start and end, and the recorded history is checked against the promises in
-//! DESIGN.md.
+//! network between them fail. Every call is recorded with its start and end, and the recorded history is checked against the promises
+//! P1 to P10.
 //!
 //! ```text
 //! cargo xtask torture --topology cluster --minutes 20 --seed 7
 //! ```
 //!
-//! Every visitor has one cookie jar, which holds one cookie and is changed by responses in the order in which they arrive. Requests
-//! overlap, and some carry a cookie that the jar held before, as a request does that was delayed on its way. Of the jar, three rules are checked:
+//! Every visitor has one cookie jar with one cookie. Responses change it in the order in which they arrive. Requests overlap, and some
+//! carry an earlier cookie of the jar, like a request that was delayed by the network. Three rules of the jar are checked:
 //!
-//! - A logout that is answered 204 ends the visitor's session, with any cookie that the jar ever held (`checker/endings.rs`).
-//! - A response logs no visitor in or out unless its request had the right to (`checker/rights.rs`).
-//! - The jar holds what the last rightful change has made of it (`checker/jar.rs`).
+//! - A logout with status 204 ends the visitor's session, with any cookie that the jar ever contained (`checker/endings.rs`).
+//! - A response logs a visitor in or out only if its request was entitled to it (`checker/rights.rs`).
+//! - The jar contains the result of the last entitled change (`checker/jar.rs`).
 //!
-//! No server can order two requests under way at the same time that both rightly set or remove a cookie. Exempt from the third rule are
-//! exactly these, where the response that arrives last decides, and the report counts each kind:
+//! No server can order two concurrent requests that are both entitled to set or remove a cookie. Exactly these are exempt from the third
+//! rule; the response that arrives last decides, and the report counts each kind:
 //!
 //! - two first visits,
-//! - two writes under an id that has expired, which both begin a session,
-//! - two logins or renewals, or one of them beside a first visit,
-//! - a logout beside a login or a first visit,
-//! - a cookie that is issued anew, under another secret, beside any of these.
+//! - two writes under an expired id, which both begin a session,
+//! - two logins or renewals, or one of them and a first visit,
+//! - a logout and a login or a first visit,
+//! - a cookie that is reissued under another secret, and any of these.
 //!
-//! On every topology an acknowledged change has to be visible within `max_staleness`, whatever fails meanwhile, failovers included. But Redis
-//! replicates asynchronously, so a primary that fails may lose the writes that it has acknowledged shortly before. Logins, renewals and
-//! logouts wait for replicas, so none of them may get lost. Updates do not: the last ones before a failover are in doubt, see
-//! [`checker::Doubt`], and the report says how many of them got lost.
+//! On every topology, an acknowledged change has to be visible within `max_staleness`, also during faults and failovers. But Redis
+//! replicates asynchronously, so a failing primary may lose the writes that it acknowledged last. Logins, renewals and logouts wait for
+//! replicas, so none of them may get lost. Updates do not wait: the last ones before a failover are uncertain (see
+//! [`checker::LossWindow`]), and the report counts those that were lost.
 //!
-//! Exit codes: 0 when every promise was kept, 1 when one was broken, 2 when the command line was not understood.
+//! Exit codes: 0 if every promise was kept, 1 if one was broken, 2 if the command line is invalid.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "this is a test")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "this is a command-line tool")]
@@ -95,22 +95,22 @@ async fn run(arguments: Arguments) -> ExitCode {
     let mut watch = Watch::begin(&fleet.servers);
     let scenarios = tokio::spawn(run_scenarios(options, rng.fork()));
     let mut faults = faults::run(&mut fleet, &mut watch, rng, began, deadline).await;
-    let unwell = fleet.unwell(PATIENCE).await;
+    let unhealthy = fleet.unhealthy(PATIENCE).await;
     let histories = scenarios.await.expect("scenarios do not panic");
-    watch.look(&fleet.servers, &BTreeSet::new(), began, &mut faults);
+    watch.check(&fleet.servers, &BTreeSet::new(), began, &mut faults);
     let mut report = Report::default();
     for history in histories {
-        let findings = checker::check(&history, bound(outage), &faults.doubts);
+        let findings = checker::check(&history, bound(outage), &faults.loss_windows);
         report.add(history, findings, &faults);
     }
     report.print(&faults);
     let broken = report.broken();
-    if !broken.is_empty() || !unwell.is_empty() {
+    if !broken.is_empty() || !unhealthy.is_empty() {
         (0..NODES).for_each(|node| fleet.save_log(node));
-        println!("\nWhat the nodes wrote is in {}", fleet.logs().display());
+        println!("\nThe logs of the nodes are in {}", fleet.logs().display());
     }
-    if !unwell.is_empty() {
-        println!("Not well {PATIENCE:?} after the last fault: nodes {unwell:?}");
+    if !unhealthy.is_empty() {
+        println!("Not healthy {PATIENCE:?} after the last fault: nodes {unhealthy:?}");
     }
     println!("The seed was {seed}.");
     let good = if self_test {
@@ -118,12 +118,12 @@ async fn run(arguments: Arguments) -> ExitCode {
         let falsified = [Rule::LostUpdate, Rule::Stale, Rule::LateCookie, Rule::WrongJar];
         falsified.iter().all(|rule| broken.contains_key(rule))
     } else {
-        broken.is_empty() && unwell.is_empty()
+        broken.is_empty() && unhealthy.is_empty()
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs many at the same time, and replaces each that ends by another one.
+/// Runs many scenarios at the same time, and starts another one for each that ends.
 async fn run_scenarios(options: Options, mut rng: Rng) -> Vec<History> {
     let mut histories = Vec::new();
     let mut scenarios = JoinSet::new();
@@ -143,7 +143,7 @@ async fn run_scenarios(options: Options, mut rng: Rng) -> Vec<History> {
     histories
 }
 
-/// The time after which all nodes have to see a change, with an allowance for the clock.
+/// The time after which a change has to be visible on all nodes, with a tolerance for the clock.
 fn bound(outage: Outage) -> Duration {
     let bound = match outage {
         Outage::Fail => MAX_STALENESS,

@@ -1,7 +1,7 @@
 //! The program of the nodes: this one, started with [`ROTATION`] in its environment, so that it is never an old build.
 //!
-//! Its sessions are those of the reference node, except that a visitor need not log in: `POST /notes` writes without a login, as an
-//! application does that keeps a shopping cart, a flash message or a CSRF token.
+//! Its sessions are those of the reference node, except that a visitor need not log in: `POST /notes` writes without a login, like an
+//! application with a shopping cart, a flash message or a CSRF token.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -49,7 +49,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Those in the environment, in today's order.
+/// The secrets in the environment, the signing one first.
 fn secrets() -> Result<String, Box<dyn std::error::Error>> {
     let secrets = std::env::var("SESSION_SECRET")?;
     let is_rotated = std::env::var_os(ROTATION).is_some_and(|file| Path::new(&file).exists());
@@ -73,7 +73,7 @@ impl SessionData for Data {
 }
 
 impl Data {
-    /// Whether there is a session. Nothing is stored that is not one or the other.
+    /// Whether the session exists: every stored session has a name or a note.
     const fn exists(&self) -> bool {
         self.username.is_some() || self.notes > 0
     }
@@ -94,7 +94,7 @@ async fn me(session: Session<Data>) -> Result<Json<Value>, StatusCode> {
     Ok(Json(json!({ "username": data.username, "visits": data.visits })))
 }
 
-/// Saves before it answers, and tells the number that was saved.
+/// Commits before the response, and returns the saved number.
 async fn visits(session: Session<Data>, Query(hold): Query<Hold>) -> Result<Json<Value>, Response> {
     if !session.get().exists() {
         return Err(StatusCode::UNAUTHORIZED.into_response());
@@ -108,7 +108,7 @@ async fn visits(session: Session<Data>, Query(hold): Query<Hold>) -> Result<Json
     Ok(Json(json!({ "visits": visits })))
 }
 
-/// Leaves it to the layer to save, and asks for no login.
+/// The layer commits after the handler. Works without a login.
 async fn notes(session: Session<Data>, Query(hold): Query<Hold>) -> Json<Value> {
     sleep(hold.time()).await;
     session.update(|data| data.notes += 1);
@@ -131,5 +131,6 @@ impl Hold {
     }
 }
 
-/// Makes a process a node, and names a file. If that exists, the second of the two secrets signs, and not the first.
+/// If this variable is set, the process is a node. Its value is a path: while that file exists, the second secret signs instead of the
+/// first.
 pub(crate) const ROTATION: &str = "TORTURE_ROTATION";

@@ -1,4 +1,4 @@
-//! Where in a cluster a session lies.
+//! The hash slots of sessions.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use handstamp_core::keys::KeyRing;
 /// The hash slot of a key.
 pub(crate) type Slot = u16;
 
-/// Some of the slots: those that a fault concerns.
+/// A set of slots, such as those affected by a fault.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Part(Vec<RangeInclusive<Slot>>);
+pub(crate) struct SlotSet(Vec<RangeInclusive<Slot>>);
 
-impl Part {
+impl SlotSet {
     pub(crate) const fn new(slots: Vec<RangeInclusive<Slot>>) -> Self {
         Self(slots)
     }
@@ -28,30 +28,30 @@ impl Part {
     }
 }
 
-impl FromIterator<Slot> for Part {
+impl FromIterator<Slot> for SlotSet {
     fn from_iter<I: IntoIterator<Item = Slot>>(slots: I) -> Self {
         Self(slots.into_iter().map(|slot| slot..=slot).collect())
     }
 }
 
-/// Tells which session a cookie stands for, which takes the secrets.
+/// Finds the session of a cookie, with the secrets of the nodes.
 #[derive(Clone, Debug)]
-pub(crate) struct Finder {
+pub(crate) struct SessionFinder {
     ring: Arc<KeyRing>,
     namespace: Namespace,
 }
 
-impl Finder {
+impl SessionFinder {
     pub(crate) fn new(ring: KeyRing) -> Self {
         Self { namespace: ring.namespace().clone(), ring: Arc::new(ring) }
     }
 
-    /// The session that `cookie` stands for, which is `name=value`.
+    /// The session of a cookie, given as `name=value`.
     pub(crate) fn session(&self, cookie: &str) -> SessionKey {
         let (name, value) = cookie.split_once('=').expect("a cookie has a name");
         let signer = CookieSigner::new(&self.ring, name);
-        let opened = signer.verify(value.as_bytes()).expect("nodes sign cookies");
-        self.namespace.session_key(&opened.id)
+        let cookie = signer.verify(value.as_bytes()).expect("nodes sign cookies");
+        self.namespace.session_key(&cookie.id)
     }
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn slot_of_key(key: &str) -> Slot {
     slot_of(tag.filter(|tag| !tag.is_empty()).unwrap_or(key).as_bytes())
 }
 
-/// The slot of a hash tag: CRC-16/XMODEM, of which 14 bits count.
+/// The slot of a hash tag: the lower 14 bits of CRC-16/XMODEM.
 fn slot_of(key: &[u8]) -> Slot {
     let crc = key.iter().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
@@ -86,36 +86,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_those_of_the_server() {
-        // As `CLUSTER KEYSLOT` says.
+    fn slots_agree_with_the_server() {
+        // As returned by `CLUSTER KEYSLOT`.
         assert_eq!([&b"foo"[..], b"bar", b"123456789"].map(slot_of), [12_182, 5_061, 12_739]);
     }
 
     #[test]
-    fn keys_with_one_hash_tag_lie_in_one_slot() {
-        // As `CLUSTER KEYSLOT` says.
+    fn keys_with_the_same_hash_tag_are_in_the_same_slot() {
+        // As returned by `CLUSTER KEYSLOT`.
         let keys = ["foo", "a{foo}b", "{foo}", "{foo}{bar}"];
         assert_eq!(keys.map(slot_of_key), [12_182; 4]);
         assert_eq!(["{}foo", "foo{"].map(slot_of_key), [slot_of(b"{}foo"), slot_of(b"foo{")]);
     }
 
     #[test]
-    fn a_cookie_tells_the_session() {
+    fn the_session_of_a_cookie_is_found() {
         let namespace = Namespace::new("shop").unwrap();
         let secret = Secret::generate().unwrap();
         let ring = KeyRing::new(namespace.clone(), &[secret]).unwrap();
         let id = SessionId::generate(None).unwrap();
         let cookie = format!("sid={}", CookieSigner::new(&ring, "sid").sign(&id));
-        let key = Finder::new(ring).session(&cookie);
+        let key = SessionFinder::new(ring).session(&cookie);
         assert_eq!(key, namespace.session_key(&id));
         assert_eq!(slot_of_session(&key), slot_of(key.label().to_string().as_bytes()));
     }
 
     #[test]
-    fn a_part_has_its_slots() {
-        let part = Part::new(vec![1..=3, 7..=7]);
-        assert_eq!([0, 1, 3, 4, 7].map(|slot| part.has(slot)), [false, true, true, false, true]);
-        assert!(Part::all().has(0) && Part::all().has(16_383));
-        assert!(Part::from_iter([5]).has(5) && !Part::from_iter([5]).has(6));
+    fn a_set_contains_its_slots() {
+        let set = SlotSet::new(vec![1..=3, 7..=7]);
+        assert_eq!([0, 1, 3, 4, 7].map(|slot| set.has(slot)), [false, true, true, false, true]);
+        assert!(SlotSet::all().has(0) && SlotSet::all().has(16_383));
+        assert!(SlotSet::from_iter([5]).has(5) && !SlotSet::from_iter([5]).has(6));
     }
 }

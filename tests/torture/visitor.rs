@@ -5,27 +5,27 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::fleet::{Address, NODES};
-use crate::history::{Answer, Call, Label, Moment, Operation, Outcome, SetCookie};
+use crate::history::{Body, Call, CookieNumber, Moment, Operation, Outcome, SetCookie};
 
-/// Asks nodes over HTTP. Clones share their connections.
+/// An HTTP client for the nodes. Clones share their connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     client: Client,
     addresses: [Address; NODES],
-    /// What moments are counted from.
+    /// The start of the run.
     began: Instant,
 }
 
-/// A request to be made.
+/// A request to send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'r> {
     pub(crate) actor: usize,
     pub(crate) node: usize,
     pub(crate) operation: Operation,
-    /// Which cookie to send, and what it is.
-    pub(crate) cookie: Option<(Label, &'r str)>,
+    /// The cookie to send: its number and its value.
+    pub(crate) cookie: Option<(CookieNumber, &'r str)>,
     pub(crate) username: &'r str,
-    /// How long the handler of a visit or a note is to take.
+    /// How long the handler of a visit or a note waits.
     pub(crate) hold: Duration,
 }
 
@@ -39,13 +39,13 @@ impl Visitor {
         self.began.elapsed()
     }
 
-    /// Makes a request. Returns what came of it, and what the answer does to the jar, which the call does not say yet.
+    /// Sends a request. Returns the call, and the change of the jar, which the call does not contain yet.
     pub(crate) async fn send(&self, request: Request<'_>) -> (Call, SetCookie<String>) {
         let address = &self.addresses[request.node];
         let process = address.process();
         let start = self.now();
         let (outcome, set_cookie) = match self.exchange(address, &request).await {
-            Ok(answered) => answered,
+            Ok(response) => response,
             Err(_) => (Outcome::Unknown, SetCookie::Nothing),
         };
         let end = self.now();
@@ -53,7 +53,7 @@ impl Visitor {
             actor: request.actor,
             node: request.node,
             process: process.filter(|_| address.process() == process),
-            cookie: request.cookie.map(|(label, _)| label),
+            cookie: request.cookie.map(|(number, _)| number),
             operation: request.operation,
             start,
             end,
@@ -91,9 +91,9 @@ impl Visitor {
         let response = builder.send().await?;
         let (status, set_cookie) = (response.status(), set_cookie(&response));
         let outcome = match status {
-            StatusCode::OK => Outcome::Done(answer(&response.json().await?)),
-            StatusCode::NO_CONTENT => Outcome::Done(Answer::default()),
-            StatusCode::UNAUTHORIZED => Outcome::Refused,
+            StatusCode::OK => Outcome::Done(body(&response.json().await?)),
+            StatusCode::NO_CONTENT => Outcome::Done(Body::default()),
+            StatusCode::UNAUTHORIZED => Outcome::Unauthorized,
             StatusCode::CONFLICT => Outcome::Conflict,
             status => Outcome::Failed(status.as_u16()),
         };
@@ -101,11 +101,11 @@ impl Visitor {
     }
 }
 
-fn answer(json: &Value) -> Answer {
-    Answer { username: json["username"].as_str().map(str::to_owned), visits: json["visits"].as_u64() }
+fn body(json: &Value) -> Body {
+    Body { username: json["username"].as_str().map(str::to_owned), visits: json["visits"].as_u64() }
 }
 
-/// What becomes of the jar, which holds one cookie: of several headers, the last one counts.
+/// The change of the jar. It has room for one cookie, so the last header counts.
 fn set_cookie(response: &Response) -> SetCookie<String> {
     let header = response.headers().get_all("set-cookie").iter().next_back();
     let Some((pair, attributes)) =
@@ -116,6 +116,5 @@ fn set_cookie(response: &Response) -> SetCookie<String> {
     if attributes.contains("Max-Age=0") { SetCookie::Removes } else { SetCookie::Gives(pair.to_owned()) }
 }
 
-/// How long an answer is waited for: longer than any budget of a node, and shorter than a node is made to stand
-/// still.
+/// The time limit of a request: longer than any budget of a node, and shorter than the suspension of a node.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -2,27 +2,26 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
-use crate::checker::Doubt;
+use crate::checker::LossWindow;
 use crate::faults::Log;
 use crate::servers::Servers;
-use crate::slots::Part;
+use crate::slots::SlotSet;
 
-/// Invalidations failovers that the run did not ask for: on a busy machine, a primary may stand still for so long that a replica
-/// takes over.
+/// Detects unexpected failovers: on a busy machine, a primary may be suspended for so long that a replica takes over.
 pub(crate) struct Watch {
     primaries: BTreeSet<usize>,
-    looked: Instant,
+    checked_at: Instant,
 }
 
 impl Watch {
     pub(crate) fn begin(servers: &Servers) -> Self {
-        let looked = Instant::now();
-        Self { primaries: servers.primaries(), looked }
+        let checked_at = Instant::now();
+        Self { primaries: servers.primaries(), checked_at }
     }
 
-    /// Compares the primaries with the ones of the last time. If one is missing that was not to be replaced, all writes
-    /// acknowledged in between are in doubt.
-    pub(crate) fn look(
+    /// Compares the primaries with those of the last call. If one was replaced unexpectedly, all updates acknowledged since then are
+    /// uncertain.
+    pub(crate) fn check(
         &mut self,
         servers: &Servers,
         replaced: &BTreeSet<usize>,
@@ -31,9 +30,9 @@ impl Watch {
     ) {
         let now = Self::begin(servers);
         if self.primaries.difference(&now.primaries).any(|primary| !replaced.contains(primary)) {
-            log.unasked_failovers += 1;
-            let time = self.looked.saturating_duration_since(began)..began.elapsed();
-            log.doubts.push(Doubt { part: Part::all(), time });
+            log.unexpected_failovers += 1;
+            let time = self.checked_at.saturating_duration_since(began)..began.elapsed();
+            log.loss_windows.push(LossWindow { slots: SlotSet::all(), time });
         }
         *self = now;
     }

@@ -3,17 +3,17 @@ use std::time::Duration;
 
 use super::accounts::Accounts;
 use super::lineage::Lineage;
-use crate::history::{Call, Label, Moment, Operation, Outcome};
+use crate::history::{Call, CookieNumber, Moment, Operation, Outcome};
 
-/// The calls that ended a session under a cookie, or may have: logouts, and renewals, which move it to another.
+/// The calls that ended a session under a cookie, or may have: logouts, and renewals, which move it to another cookie.
 ///
-/// A renewal that failed is not among them: the session has to be there as before. A logout that failed is: the node repeats it until
-/// the servers have confirmed it.
+/// A failed renewal is not among them, because it must leave the session unchanged. A failed logout is, because the node repeats it
+/// until the servers have confirmed it.
 ///
 /// A logout with an earlier cookie counts, too, because it ends the session under the cookie that it has moved to.
 #[derive(Debug)]
 pub(super) struct Endings {
-    /// By cookie; calls by their place in the history.
+    /// By cookie: the indexes of the calls.
     of: Vec<Vec<usize>>,
 }
 
@@ -39,19 +39,19 @@ impl Endings {
         &self,
         calls: &[Call],
         lineage: &Lineage,
-        cookie: Label,
+        cookie: CookieNumber,
         moment: Moment,
     ) -> impl Iterator<Item = usize> {
         let born = lineage.origin(cookie).map_or(Moment::ZERO, |origin| calls[origin.call].start);
-        let mut on_its_way = false;
+        let mut is_moving = false;
         let earlier = lineage.ancestors(cookie).flat_map(move |(ancestor, renewal)| {
-            // While it is unknown whether the session has moved, calls under the cookie before end it, too.
-            on_its_way |= calls[renewal].is_uncertain();
+            // While it is unknown whether the session has moved, calls under the previous cookie end it, too.
+            is_moving |= calls[renewal].is_uncertain();
             self.of_cookie(calls, ancestor).filter(move |(place, ending)| {
-                // A login after the end of a session begins another.
+                // A login after the end of a session begins another session.
                 let too_early = ending.is_done() && ending.end < born;
                 let reaches = ending.operation == Operation::Logout && !too_early;
-                *place != renewal && (on_its_way || reaches)
+                *place != renewal && (is_moving || reaches)
             })
         });
         let all = self.of_cookie(calls, cookie).chain(earlier);
@@ -64,14 +64,14 @@ impl Endings {
         calls: &'h [Call],
         lineage: &'h Lineage,
         accounts: &'h Accounts<'h>,
-        cookie: Label,
+        cookie: CookieNumber,
     ) -> impl Iterator<Item = &'h Call> {
         let born = lineage.origin(cookie).map_or(Moment::ZERO, |origin| calls[origin.call].start);
         let moves = lineage.ancestors(cookie).take_while(move |(ancestor, renewal)| {
             calls[*renewal].is_done() && accounts.leads_to(*ancestor, cookie)
         });
         let under_earlier = moves.flat_map(move |(ancestor, renewal)| {
-            // Until then, the servers know for certain where it has moved to.
+            // Until then, the servers certainly have the tombstone with the new key.
             let known_until = calls[renewal].start + TOMBSTONE_TTL;
             self.of_cookie(calls, ancestor).map(|(_, ending)| ending).filter(move |ending| {
                 ending.operation == Operation::Logout && ending.end >= born && ending.end < known_until
@@ -87,7 +87,7 @@ impl Endings {
         own.chain(under_earlier).chain(under_later).filter(|ending| ending.is_done())
     }
 
-    /// The number of logouts that certainly ended a session which had moved on, and after which a request with a later cookie was answered.
+    /// The number of logouts with an earlier cookie that certainly ended a session, and were followed by a response to a later cookie.
     pub(super) fn followed(&self, calls: &[Call], lineage: &Lineage, accounts: &Accounts<'_>) -> u64 {
         let mut tested = BTreeSet::new();
         for call in calls.iter().filter(|call| call.is_done() || call.is_rejected()) {
@@ -103,10 +103,14 @@ impl Endings {
     }
 
     /// The calls with this cookie that ended its session, or may have.
-    fn of_cookie<'h>(&self, calls: &'h [Call], cookie: Label) -> impl Iterator<Item = (usize, &'h Call)> {
+    fn of_cookie<'h>(
+        &self,
+        calls: &'h [Call],
+        cookie: CookieNumber,
+    ) -> impl Iterator<Item = (usize, &'h Call)> {
         self.of.get(cookie).into_iter().flatten().map(|&place| (place, &calls[place]))
     }
 }
 
-/// The shortest time for which the servers know where a session has moved to.
+/// The minimum time to live of a tombstone.
 pub(super) const TOMBSTONE_TTL: Duration = Duration::from_secs(30);

@@ -2,19 +2,19 @@ use super::rights::{Effect, Rights};
 use super::{Rule, Violation};
 use crate::history::{Call, Moment, Operation, SetCookie};
 
-/// How often it was known what a jar has to hold, and how often it was not, and why.
+/// How often the expected content of a jar was known, and how often not, by reason.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Jars {
     pub(crate) judged: u64,
-    /// Two requests without a cookie, each of which began a session.
+    /// Two requests without a cookie that each began a session.
     pub(crate) first_visits: u64,
-    /// A write under the id of a session that is long over, which began another, beside any other that set a cookie.
+    /// A write under an expired id that began another session, and any other request that set a cookie.
     pub(crate) expired_ids: u64,
-    /// A login or renewal, beside any other request that set a cookie.
+    /// A login or renewal, and any other request that set a cookie.
     pub(crate) logins: u64,
-    /// A logout beside any request that set a cookie.
+    /// A logout and any request that set a cookie.
     pub(crate) logouts: u64,
-    /// A cookie that was issued anew under another secret, beside any other change.
+    /// A cookie reissued under another secret, and any other change.
     pub(crate) reissues: u64,
 }
 
@@ -39,8 +39,8 @@ impl Jars {
     }
 }
 
-/// Requests in flight at the same time that were entitled to change the jar in different ways, which no server can order: the response that arrives
-/// last decides.
+/// Concurrent requests that were entitled to change the jar in different ways. No server can order them: the response that arrives last
+/// decides.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Overlap {
     FirstVisits,
@@ -50,7 +50,7 @@ enum Overlap {
     Reissue,
 }
 
-/// Something that a call rightly did to the jar.
+/// An entitled change of the jar.
 #[derive(Clone, Copy, Debug)]
 struct Change {
     end: Moment,
@@ -60,32 +60,32 @@ struct Change {
     reissues: bool,
 }
 
-/// Checks what became of the visitor's jar: a late answer neither logs anybody in nor out.
+/// Checks the visitor's jar: a late response logs the visitor neither in nor out.
 ///
-/// The jar holds one cookie, and is changed by answers in the order in which they arrive. After each change it has to hold what the
-/// last of the rightful changes made of it, which is one that no other began after.
+/// The jar has room for one cookie, and responses change it in the order in which they arrive. After each change it has to contain the
+/// result of the last entitled change, that is, one that ended after the start of all others.
 pub(super) fn check(calls: &[Call], rights: &Rights<'_>) -> (Vec<Violation>, Jars) {
     let mut violations = Vec::new();
     let mut jars = Jars::default();
     let (mut held, mut last): (_, Vec<Change>) = (Effect::Empties, Vec::new());
     for (place, call) in calls.iter().enumerate() {
-        let rightful = match rights.of(call) {
-            Ok(rightful) => rightful,
+        let entitled = match rights.of(call) {
+            Ok(entitled) => entitled,
             Err((rule, text)) => {
                 violations.push(Violation { rule, call: place, text });
-                // What should have been done, where that is known.
+                // The change that should have been made, if that is known.
                 let removes = call.operation == Operation::Logout && call.is_done() && call.cookie.is_some();
                 removes.then_some(Effect::Empties)
             }
         };
-        if let Some(effect) = rightful {
+        if let Some(effect) = entitled {
             last.retain(|earlier| earlier.end > call.start);
             let sent_cookie = call.cookie.is_some();
             let reissues = matches!(call.set_cookie, SetCookie::Reissues(_));
             last.push(Change { end: call.end, effect, operation: call.operation, sent_cookie, reissues });
         }
         match call.set_cookie {
-            SetCookie::Nothing if rightful.is_none() => continue,
+            SetCookie::Nothing if entitled.is_none() => continue,
             SetCookie::Nothing => {}
             SetCookie::Gives(cookie) | SetCookie::Reissues(cookie) => held = Effect::Gives(cookie),
             SetCookie::Removes => held = Effect::Empties,
@@ -100,20 +100,20 @@ pub(super) fn check(calls: &[Call], rights: &Rights<'_>) -> (Vec<Violation>, Jar
         };
         if !is_right {
             let expected: Vec<_> = last.iter().map(|change| change.effect).collect();
-            let text = format!("{held:?} of the jar, where {expected:?} would be right");
+            let text = format!("the jar is {held:?}, expected {expected:?}");
             violations.push(Violation { rule: Rule::WrongJar, call: place, text });
         }
     }
     (violations, jars)
 }
 
-/// Why it is not known what the jar has to hold after these changes, of which none began after another.
+/// Why the expected content of the jar is unknown after these concurrent changes.
 fn overlap(last: &[Change]) -> Option<Overlap> {
     let (first, others) = last.split_first()?;
     if others.iter().all(|other| other.effect == first.effect) {
         return None;
     }
-    let any = |such: fn(&Change) -> bool| last.iter().any(such);
+    let any = |matches: fn(&Change) -> bool| last.iter().any(matches);
     Some(if any(|change| change.reissues) {
         Overlap::Reissue
     } else if any(|change| change.effect == Effect::Empties) {

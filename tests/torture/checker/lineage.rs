@@ -1,58 +1,58 @@
 use std::iter::successors;
 
-use crate::history::{Call, Label};
+use crate::history::{Call, CookieNumber};
 
-/// Which cookie was given for which: a renewal is asked for with one, and answered with another.
+/// The predecessor of each cookie: a renewal is requested with one cookie, and its response sets another.
 #[derive(Debug)]
 pub(super) struct Lineage {
     /// By cookie.
     origins: Vec<Option<Origin>>,
 }
 
-/// Where a cookie comes from.
+/// The origin of a cookie.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
-    /// The call that gave it, by its place in the history.
+    /// The index of the call that set it.
     pub(super) call: usize,
-    /// The cookie that this call was made with, if the session may have been moved from there: a write without a login moves none.
-    pub(super) parent: Option<Label>,
+    /// The cookie of that request, if the call may have moved a session; a write without a login does not.
+    pub(super) parent: Option<CookieNumber>,
 }
 
 impl Lineage {
     pub(super) fn of(calls: &[Call]) -> Self {
         let mut origins = Vec::new();
         for (place, call) in calls.iter().enumerate() {
-            if let Some(label) = call.given() {
-                origins.resize(origins.len().max(label + 1), None);
-                origins[label] =
+            if let Some(number) = call.given() {
+                origins.resize(origins.len().max(number + 1), None);
+                origins[number] =
                     Some(Origin { call: place, parent: call.cookie.filter(|_| call.operation.is_login()) });
             }
         }
         Self { origins }
     }
 
-    /// All cookies with their origins, in the order in which they were given.
-    pub(super) fn cookies(&self) -> impl Iterator<Item = (Label, Origin)> {
-        self.origins.iter().enumerate().filter_map(|(label, origin)| Some((label, (*origin)?)))
+    /// All cookies with their origins, in the order in which they were set.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = (CookieNumber, Origin)> {
+        self.origins.iter().enumerate().filter_map(|(number, origin)| Some((number, (*origin)?)))
     }
 
-    pub(super) fn origin(&self, label: Label) -> Option<Origin> {
-        self.origins.get(label).copied().flatten()
+    pub(super) fn origin(&self, number: CookieNumber) -> Option<Origin> {
+        self.origins.get(number).copied().flatten()
     }
 
-    pub(super) fn parent(&self, label: Label) -> Option<Label> {
-        self.origin(label)?.parent
+    pub(super) fn parent(&self, number: CookieNumber) -> Option<CookieNumber> {
+        self.origin(number)?.parent
     }
 
-    /// The cookie, the one that it was given for, and so on.
-    pub(super) fn path(&self, label: Label) -> impl Iterator<Item = Label> {
-        successors(Some(label), |label| self.parent(*label))
+    /// The cookie, its predecessor, and so on.
+    pub(super) fn path(&self, number: CookieNumber) -> impl Iterator<Item = CookieNumber> {
+        successors(Some(number), |number| self.parent(*number))
     }
 
-    /// The cookies before this one, from the last to the first, each with the renewal that was made with it.
-    pub(super) fn ancestors(&self, label: Label) -> impl Iterator<Item = (Label, usize)> {
-        self.path(label).filter_map(|label| {
-            let origin = self.origin(label)?;
+    /// The predecessors of a cookie, from the last to the first, each with the renewal that replaced it.
+    pub(super) fn ancestors(&self, number: CookieNumber) -> impl Iterator<Item = (CookieNumber, usize)> {
+        self.path(number).filter_map(|number| {
+            let origin = self.origin(number)?;
             Some((origin.parent?, origin.call))
         })
     }

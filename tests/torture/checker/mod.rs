@@ -1,65 +1,65 @@
-//! What a history must not show. A pure function: a history in, violations out.
+//! Checks a history against the promises. A pure function: a history in, violations out.
 
 mod accounts;
-mod doubts;
 mod endings;
 mod jar;
 mod lineage;
 mod reads;
-mod refusals;
+mod rejections;
 mod rights;
 #[cfg(test)]
 mod tests;
+mod uncertain;
 
 use std::fmt;
 use std::time::Duration;
 
 use self::accounts::Accounts;
-pub(crate) use self::doubts::Doubt;
-use self::doubts::Doubtful;
 use self::endings::Endings;
 pub(crate) use self::jar::Jars;
 use self::lineage::Lineage;
 use self::rights::Rights;
+pub(crate) use self::uncertain::LossWindow;
+use self::uncertain::UncertainUpdates;
 use crate::history::History;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Violation {
     pub(crate) rule: Rule,
-    /// The call that shows it, by its place in the history.
+    /// The index of the call that shows it.
     pub(crate) call: usize,
     pub(crate) text: String,
 }
 
-/// The promises of DESIGN.md, as an outsider can test them.
+/// The promises, as far as they can be tested from outside.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Rule {
     /// P1: an acknowledged update is missing.
     LostUpdate,
-    /// P1: there are more updates than were asked for, or one that was refused was made.
+    /// P1: there are more updates than requests, or a rejected update was made.
     PhantomUpdate,
-    /// A reader saw an older state than before, on one process.
+    /// A reader saw an older state than before, on the same process.
     Backwards,
-    /// P2: a session that had ended, under whatever cookie, was changed, or came back under another one.
+    /// P2: a session that had ended under any of its cookies was changed, or came back under another one.
     Resurrected,
     /// P2: one session became two.
     Forked,
-    /// P3: a session was served too long after its end, under whatever cookie that was.
+    /// P3: a session was served too long after its end under any of its cookies.
     Stale,
-    /// A session of another visitor.
+    /// A visitor got the session of another one.
     OtherUser,
-    /// A session was logged in under the id that it had before: the id may be known to others.
+    /// A login kept the id of the session (session fixation).
     Fixed,
-    /// P6: a session is gone that no call ended.
+    /// P6: a session has ended without a call that ended it.
     LoggedOut,
-    /// P6: the same, after a renewal that was answered with an error: it was to leave everything as it was.
+    /// P6: the same after a renewal that failed, which must leave the session unchanged.
     LostInRenewal,
-    /// P2: an answer without the right to do so set or removed a cookie, like that of a late request.
+    /// P2: a response that was not entitled to it set or removed a cookie.
     LateCookie,
-    /// P2: the jar does not hold what the last rightful change made of it.
+    /// P2: the jar does not contain the result of the last entitled change.
     WrongJar,
-    /// An answer that is none of those that the reference node gives.
+    /// A response that the reference node does not send.
     Unexpected,
 }
 
@@ -74,45 +74,44 @@ impl fmt::Display for Rule {
             Self::Stale => "stale (P3)",
             Self::Fixed => "logged in under an old id",
             Self::OtherUser => "another user's session",
-            Self::LoggedOut => "logged out by no call (P6)",
+            Self::LoggedOut => "session ended without a call (P6)",
             Self::LostInRenewal => "lost in a failed renewal (P6)",
-            Self::LateCookie => "a cookie of a late answer (P2)",
+            Self::LateCookie => "a cookie in a late response (P2)",
             Self::WrongJar => "wrong cookie in the jar (P2)",
-            Self::Unexpected => "unexpected answer",
+            Self::Unexpected => "unexpected response",
         })
     }
 }
 
-/// What a history shows.
+/// The result of a check.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) violations: Vec<Violation>,
-    /// How many acknowledged updates may be missing.
+    /// The number of acknowledged updates that may be missing.
     pub(crate) uncertain: u64,
-    /// How many of them are.
+    /// The number of those that are missing.
     pub(crate) lost: u64,
     pub(crate) jars: Jars,
-    /// Logouts with an earlier cookie after which the session was asked for under a later one.
+    /// The number of logouts with an earlier cookie that were followed by a request with a later one.
     pub(crate) followed: u64,
 }
 
-/// All that is wrong with a history, if what has happened must be seen everywhere after `bound`, but for the updates that
-/// may have been lost.
-pub(crate) fn check(history: &History, bound: Duration, doubts: &[Doubt]) -> Findings {
+/// Checks a history. Every change has to be visible on all nodes after `bound`, except for updates in the `loss_windows`.
+pub(crate) fn check(history: &History, bound: Duration, loss_windows: &[LossWindow]) -> Findings {
     let calls = &history.calls;
-    let doubtful = Doubtful::of(history, doubts);
+    let uncertain = UncertainUpdates::of(history, loss_windows);
     let (lineage, endings) = (Lineage::of(calls), Endings::of(calls));
     let accounts = Accounts::of(calls, &lineage, &endings);
-    let (mut violations, lost) = reads::check(history, &lineage, &endings, &accounts, &doubtful, bound);
-    violations.extend(accounts.violations(calls, &endings, &doubtful));
-    violations.extend(refusals::check(calls, &lineage, &endings));
+    let (mut violations, lost) = reads::check(history, &lineage, &endings, &accounts, &uncertain, bound);
+    violations.extend(accounts.violations(calls, &endings, &uncertain));
+    violations.extend(rejections::check(calls, &lineage, &endings));
     let (of_jar, jars) =
         jar::check(calls, &Rights { calls, lineage: &lineage, endings: &endings, accounts: &accounts });
     violations.extend(of_jar);
     violations.sort_by_key(|violation| violation.call);
     Findings {
         violations,
-        uncertain: doubtful.acknowledged(calls),
+        uncertain: uncertain.acknowledged(calls),
         lost,
         jars,
         followed: endings.followed(calls, &lineage, &accounts),

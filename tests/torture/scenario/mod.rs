@@ -13,20 +13,20 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::fleet::NODES;
-use crate::history::{Answer, Call, History, Label, Operation, Outcome, SetCookie};
-use crate::slots::{Finder, slot_of_session};
+use crate::history::{Body, Call, CookieNumber, History, Operation, Outcome, SetCookie};
+use crate::slots::{SessionFinder, slot_of_session};
 use crate::visitor::{Request, Visitor};
 
-/// What all scenarios have in common.
+/// The options of all scenarios.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) visitor: Visitor,
-    pub(crate) finder: Finder,
-    /// The time after which all nodes have to see a change.
+    pub(crate) finder: SessionFinder,
+    /// The time after which a change has to be visible on all nodes.
     pub(crate) bound: Duration,
     /// When scenarios end.
     pub(crate) deadline: Instant,
-    /// Whether some calls are recorded but never made.
+    /// Whether some calls are recorded without being sent.
     pub(crate) falsify: bool,
 }
 
@@ -60,50 +60,56 @@ struct Scenario {
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,
-    /// By label: the session, and the last cookie for it.
+    /// By cookie number: the session, and the last cookie for it.
     cookies: Vec<(SessionKey, String)>,
-    /// The cookie jar, which holds one cookie.
-    jar: Option<Label>,
+    /// The cookie in the jar.
+    jar: Option<CookieNumber>,
     /// The last cookie in the jar.
-    last: Label,
-    /// Whether the actors have been told to stop.
+    last: CookieNumber,
+    /// Whether the actors have to stop.
     stopped: bool,
 }
 
-/// The first actor. Where actors take turns, it alone logs in, renews and logs out.
+/// The first actor. Where actors take turns, only this one logs in, renews and logs out.
 const LEADER: usize = 0;
 
 impl Scenario {
-    async fn log_out(&self, cookie: Label, rng: &mut Rng) {
-        while !self.ask(LEADER, Operation::Logout, Some(cookie), rng).await.is_done() && !self.is_late() {
+    async fn log_out(&self, cookie: CookieNumber, rng: &mut Rng) {
+        while !self.request(LEADER, Operation::Logout, Some(cookie), rng).await.is_done() && !self.is_late() {
             sleep(PAUSE).await;
         }
     }
 
-    /// Reads until the session is shown or refused.
-    async fn read_until_told(&self, cookie: Label, rng: &mut Rng) {
+    /// Reads until a response shows whether the session exists.
+    async fn read_until_known(&self, cookie: CookieNumber, rng: &mut Rng) {
         loop {
-            match self.ask(LEADER, Operation::Read, Some(cookie), rng).await.outcome {
+            match self.request(LEADER, Operation::Read, Some(cookie), rng).await.outcome {
                 Outcome::Failed(_) | Outcome::Unknown if !self.is_late() => sleep(PAUSE).await,
                 _ => return,
             }
         }
     }
 
-    /// Makes one request to a random node, and records it.
-    async fn ask(&self, actor: usize, operation: Operation, cookie: Option<Label>, rng: &mut Rng) -> Call {
-        self.ask_node(rng.usize(..NODES), actor, operation, cookie, rng).await
+    /// Sends a request to a random node, and records it.
+    async fn request(
+        &self,
+        actor: usize,
+        operation: Operation,
+        cookie: Option<CookieNumber>,
+        rng: &mut Rng,
+    ) -> Call {
+        self.request_from(rng.usize(..NODES), actor, operation, cookie, rng).await
     }
 
-    async fn ask_node(
+    async fn request_from(
         &self,
         node: usize,
         actor: usize,
         operation: Operation,
-        cookie: Option<Label>,
+        cookie: Option<CookieNumber>,
         rng: &mut Rng,
     ) -> Call {
-        let text = cookie.map(|label| self.state.lock().cookies[label].1.clone());
+        let text = cookie.map(|number| self.state.lock().cookies[number].1.clone());
         let hold = if rng.u8(..5) == 0 { rng.u64(1..400) } else { 0 };
         let request = Request {
             actor,
@@ -137,25 +143,25 @@ impl Scenario {
         }
     }
 
-    /// The call for a request that is not made.
+    /// The call of a request that is not sent.
     fn falsified(&self, request: &Request<'_>) -> (Call, SetCookie<String>) {
         let now = self.options.visitor.now();
         let call = Call {
             actor: request.actor,
             node: request.node,
             process: None,
-            cookie: request.cookie.map(|(label, _)| label),
+            cookie: request.cookie.map(|(number, _)| number),
             operation: request.operation,
             start: now,
             end: now,
-            outcome: Outcome::Done(Answer::default()),
+            outcome: Outcome::Done(Body::default()),
             set_cookie: SetCookie::Nothing,
         };
         let is_logout = request.operation == Operation::Logout;
         (call, if is_logout { SetCookie::Removes } else { SetCookie::Nothing })
     }
 
-    fn jar(&self) -> Option<Label> {
+    fn jar(&self) -> Option<CookieNumber> {
         self.state.lock().jar
     }
 
@@ -163,7 +169,7 @@ impl Scenario {
         self.state.lock().cookies.len()
     }
 
-    /// Whether the last fault ended so long ago that further attempts are pointless.
+    /// Whether the last fault ended so long ago that further attempts are useless.
     fn is_late(&self) -> bool {
         Instant::now() > self.options.deadline + LAST_LIMIT
     }
@@ -171,15 +177,15 @@ impl Scenario {
 
 impl State {
     /// Applies a response to the jar, in the order of the recorded history.
-    fn take(&mut self, set_cookie: SetCookie<(SessionKey, String)>) -> SetCookie<Label> {
+    fn take(&mut self, set_cookie: SetCookie<(SessionKey, String)>) -> SetCookie<CookieNumber> {
         let taken = match set_cookie {
             SetCookie::Nothing => SetCookie::Nothing,
             SetCookie::Removes => SetCookie::Removes,
             SetCookie::Gives((session, cookie)) | SetCookie::Reissues((session, cookie)) => {
                 match self.cookies.iter().position(|(other, _)| *other == session) {
-                    Some(label) => {
-                        self.cookies[label].1 = cookie;
-                        SetCookie::Reissues(label)
+                    Some(number) => {
+                        self.cookies[number].1 = cookie;
+                        SetCookie::Reissues(number)
                     }
                     None => {
                         self.cookies.push((session, cookie));
@@ -191,8 +197,8 @@ impl State {
         match taken {
             SetCookie::Nothing => {}
             SetCookie::Removes => self.jar = None,
-            SetCookie::Gives(label) | SetCookie::Reissues(label) => {
-                (self.jar, self.last) = (Some(label), label);
+            SetCookie::Gives(number) | SetCookie::Reissues(number) => {
+                (self.jar, self.last) = (Some(number), number);
             }
         }
         taken

@@ -7,12 +7,12 @@ use fastrand::Rng;
 use tokio::time::Instant;
 
 use super::{LEADER, Scenario, pause};
-use crate::history::{Label, Operation};
+use crate::history::{CookieNumber, Operation};
 
 impl Scenario {
-    /// Uses several tabs at the same time. Now and then waits until no request is under way, and reads with the cookie in the jar. Logs out
+    /// Uses several tabs at the same time. Sometimes waits until no request is in flight, and reads with the cookie in the jar. Logs out
     /// at the end. Returns the last cookie, if there was one.
-    pub(super) async fn use_tabs(self: &Arc<Self>, rng: &mut Rng) -> Option<Label> {
+    pub(super) async fn use_tabs(self: &Arc<Self>, rng: &mut Rng) -> Option<CookieNumber> {
         let end = Instant::now() + Duration::from_millis(rng.u64(4_000..15_000));
         while Instant::now() < end.min(self.options.deadline) {
             let tabs: Vec<_> = (0..rng.usize(2..=4))
@@ -22,14 +22,14 @@ impl Scenario {
                 tab.await.expect("a tab does not panic");
             }
             if let Some(cookie) = self.jar() {
-                self.read_until_told(cookie, rng).await;
+                self.read_until_known(cookie, rng).await;
             }
         }
         self.finish(rng).await;
         self.cookie_count().checked_sub(1)
     }
 
-    /// Makes some requests, now and then two at the same time, by two actors.
+    /// Sends some requests, sometimes two at the same time by two actors.
     async fn use_tab(self: Arc<Self>, actor: usize, mut rng: Rng) {
         for _ in 0..rng.usize(1..8) {
             if rng.u8(..5) == 0 {
@@ -42,7 +42,7 @@ impl Scenario {
         }
     }
 
-    /// Makes a request with the cookie in the jar, or, as a request that was delayed, with an earlier one.
+    /// Sends a request with the cookie in the jar, or, like a delayed request, with an earlier one.
     async fn click(&self, actor: usize, rng: &mut Rng) {
         let held = self.jar();
         let chance = rng.u8(..40);
@@ -58,7 +58,7 @@ impl Scenario {
             22..26 => Operation::Note,
             _ => Operation::Read,
         };
-        self.ask(actor, operation, cookie, rng).await;
+        self.request(actor, operation, cookie, rng).await;
     }
 
     /// Logs out, in half of the cases with a recent cookie instead of the one in the jar.
@@ -66,7 +66,7 @@ impl Scenario {
         let Some(held) = self.jar() else { return };
         let earlier = self.earlier_cookie(rng).filter(|_| rng.bool());
         let ended = match earlier {
-            Some(earlier) => self.ask(LEADER, Operation::Logout, Some(earlier), rng).await.is_done(),
+            Some(earlier) => self.request(LEADER, Operation::Logout, Some(earlier), rng).await.is_done(),
             None => false,
         };
         if !ended {
@@ -74,12 +74,12 @@ impl Scenario {
         }
     }
 
-    /// One of the last cookies that the jar has held. It may still be there.
-    fn earlier_cookie(&self, rng: &mut Rng) -> Option<Label> {
+    /// One of the last cookies of the jar. It may be the current one.
+    fn earlier_cookie(&self, rng: &mut Rng) -> Option<CookieNumber> {
         let count = self.cookie_count();
         (count > 0).then(|| rng.usize(count.saturating_sub(RECENT)..count))
     }
 }
 
-/// Fewer than the moves that a logout follows, which are eight.
+/// Fewer than the eight renewals that a logout follows.
 const RECENT: usize = 5;

@@ -1,4 +1,4 @@
-//! Logins, renewals and logouts one after another, so that more is known for certain about the updates in between.
+//! Logins, renewals and logouts one after another, so that the expected number of updates is known more exactly.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use fastrand::Rng;
 use tokio::time::{Instant, sleep};
 
 use super::{LEADER, PAUSE, SHORT, Scenario, pause};
-use crate::history::{Call, Label, Operation, Outcome};
+use crate::history::{Call, CookieNumber, Operation, Outcome};
 
 impl Scenario {
-    /// Uses one session with several actors, of which the leader alone changes the cookie, except that it sometimes renews twice at the same
-    /// time. Returns the last cookie, if there was one.
-    pub(super) async fn take_turns(self: &Arc<Self>, rng: &mut Rng) -> Option<Label> {
+    /// Uses one session with several actors. Only the leader changes the cookie, but sometimes it renews twice at the same time. Returns
+    /// the last cookie, if there was one.
+    pub(super) async fn take_turns(self: &Arc<Self>, rng: &mut Rng) -> Option<CookieNumber> {
         if !self.begin(rng).await {
             return None;
         }
@@ -28,9 +28,9 @@ impl Scenario {
                     sleep(PAUSE).await;
                 }
             }
-            // By now every node has to show the acknowledged updates.
+            // After this time, every node has to show the acknowledged updates.
             sleep(self.options.bound + SHORT).await;
-            self.read_until_told(self.current(), rng).await;
+            self.read_until_known(self.current(), rng).await;
         }
         self.log_out(self.current(), rng).await;
         sleep(SHORT).await;
@@ -45,7 +45,7 @@ impl Scenario {
     async fn begin(&self, rng: &mut Rng) -> bool {
         let operation = if rng.u8(..3) == 0 { Operation::Note } else { Operation::Login };
         while Instant::now() < self.options.deadline {
-            if self.ask(LEADER, operation, None, rng).await.is_done() {
+            if self.request(LEADER, operation, None, rng).await.is_done() {
                 return true;
             }
             sleep(PAUSE).await;
@@ -53,7 +53,7 @@ impl Scenario {
         false
     }
 
-    /// Reads and changes the session until told to stop.
+    /// Reads and changes the session until it has to stop.
     async fn act(self: Arc<Self>, actor: usize, mut rng: Rng) {
         while !self.state.lock().stopped {
             self.use_once(actor, &mut rng).await;
@@ -61,16 +61,16 @@ impl Scenario {
         }
     }
 
-    /// The same, with renewals in between, for some seconds, or until the session may have ended.
+    /// Does the same with renewals, for some seconds, or until the session may have ended.
     async fn lead(&self, rng: &mut Rng) {
         let end = Instant::now() + Duration::from_millis(rng.u64(2_000..15_000));
         while Instant::now() < end.min(self.options.deadline) {
-            let go_on = match rng.u8(..20) {
+            let continues = match rng.u8(..20) {
                 0 => self.renew(rng).await,
                 1 if rng.bool() => self.renew_twice(rng).await,
-                _ => self.use_once(LEADER, rng).await != Outcome::Refused,
+                _ => self.use_once(LEADER, rng).await != Outcome::Unauthorized,
             };
-            if !go_on {
+            if !continues {
                 return;
             }
             pause(rng).await;
@@ -80,46 +80,46 @@ impl Scenario {
     async fn use_once(&self, actor: usize, rng: &mut Rng) -> Outcome {
         let current = self.current();
         match rng.u8(..10) {
-            0..4 => self.ask(actor, Operation::Visit, Some(current), rng).await.outcome,
-            4 => self.ask(actor, Operation::Note, Some(current), rng).await.outcome,
-            // An earlier cookie, which may be refused.
+            0..4 => self.request(actor, Operation::Visit, Some(current), rng).await.outcome,
+            4 => self.request(actor, Operation::Note, Some(current), rng).await.outcome,
+            // An earlier cookie, which may be rejected.
             5 if current > 0 => {
-                self.ask(actor, Operation::Read, Some(rng.usize(..current)), rng).await;
+                self.request(actor, Operation::Read, Some(rng.usize(..current)), rng).await;
                 Outcome::Unknown
             }
-            _ => self.ask(actor, Operation::Read, Some(current), rng).await.outcome,
+            _ => self.request(actor, Operation::Read, Some(current), rng).await.outcome,
         }
     }
 
-    /// Returns whether the session is certainly still there.
+    /// Returns whether the session certainly still exists.
     async fn renew(&self, rng: &mut Rng) -> bool {
-        let renewal = self.ask(LEADER, Operation::Renew, Some(self.current()), rng).await;
+        let renewal = self.request(LEADER, Operation::Renew, Some(self.current()), rng).await;
         match renewal.outcome {
             Outcome::Done(_) => renewal.given().is_some(),
-            // Nothing was done, unless the answer gave a cookie.
+            // Nothing was done, unless the response set a cookie.
             Outcome::Conflict | Outcome::Failed(_) => !renewal.is_uncertain(),
-            Outcome::Refused | Outcome::Unknown => false,
+            Outcome::Unauthorized | Outcome::Unknown => false,
         }
     }
 
     /// Renews one cookie twice at the same time, reads with both new cookies, and continues with the one in the jar. Returns whether its
-    /// session is certainly still there.
+    /// session certainly still exists.
     async fn renew_twice(&self, rng: &mut Rng) -> bool {
         let old = Some(self.current());
         let mut other_rng = rng.fork();
         let (one, other) = tokio::join!(
-            self.ask(LEADER, Operation::Renew, old, rng),
-            self.ask(LEADER, Operation::Renew, old, &mut other_rng)
+            self.request(LEADER, Operation::Renew, old, rng),
+            self.request(LEADER, Operation::Renew, old, &mut other_rng)
         );
         let both = [one, other];
         for new in both.iter().filter_map(Call::given) {
-            self.read_until_told(new, rng).await;
+            self.read_until_known(new, rng).await;
         }
         both.iter().all(|call| call.is_done() && call.given().is_some())
     }
 
-    /// The cookie that the jar holds, or held until the logout.
-    fn current(&self) -> Label {
+    /// The cookie in the jar, or before the logout.
+    fn current(&self) -> CookieNumber {
         self.state.lock().last
     }
 

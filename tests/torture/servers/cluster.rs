@@ -5,14 +5,14 @@ use handstamp_testkit::redis::{ToRedisArgs, Value};
 use handstamp_testkit::{ClusterOptions, RedisCluster};
 use tokio::time::{Instant, sleep};
 
-use super::{Trouble, pause_of};
+use super::{FaultEffect, pause_of};
 use crate::faults::{Fault, Kind};
-use crate::slots::{Part, Slot, slot_of_key};
+use crate::slots::{Slot, SlotSet, slot_of_key};
 
-/// Three primaries with a replica each, and between each of them and its clients a network of its own.
+/// Three primaries with a replica each, and a proxy in front of each node.
 pub(crate) struct Cluster {
     all: RedisCluster,
-    /// Whether the servers know how to move slots in one go.
+    /// Whether the servers can move slots atomically.
     moves_atomically: bool,
 }
 
@@ -28,15 +28,14 @@ impl Cluster {
         Kind::PauseClients,
         Kind::KillNormalClients,
         Kind::KillPubsubClients,
-        Kind::SilenceFromServer,
-        Kind::Silence,
+        Kind::BlockFromServer,
+        Kind::BlockLink,
         Kind::SlowLink,
         Kind::CutLink,
     ];
 
-    /// Somewhat less than the node time-out, which is long: moves of slots do not get along with failovers that were not
-    /// asked for.
-    pub(super) const PATIENCE: Duration = Duration::from_millis(2_600);
+    /// Less than the node timeout. That is long, because an unexpected failover would disturb the moves of slots.
+    pub(super) const LONGEST_SUSPENSION: Duration = Duration::from_millis(2_600);
 
     pub(super) async fn start() -> Self {
         let options = ClusterOptions { append_only: true, behind_proxies: true, ..ClusterOptions::default() };
@@ -63,26 +62,26 @@ impl Cluster {
         self.all.primaries().into_iter().collect()
     }
 
-    pub(super) async fn begin(&mut self, fault: &Fault) -> Trouble {
+    pub(super) async fn begin(&mut self, fault: &Fault) -> FaultEffect {
         let primary = self.primary(fault.number);
-        let mut trouble = Trouble::of(primary, Part::new(self.all.slots_of(primary)));
+        let mut effect = FaultEffect::of(primary, SlotSet::new(self.all.slots_of(primary)));
         match fault.kind {
             Kind::KillPrimary => {
                 let replicated = self.all.until_replicated().await;
                 self.all.kill(primary);
-                trouble.doubt_since(replicated);
+                effect.may_lose_writes_since(replicated);
             }
             Kind::StopPrimary => {
                 let replicated = self.all.until_replicated().await;
                 self.all.pause(primary);
-                trouble.doubt_since(replicated);
+                effect.may_lose_writes_since(replicated);
             }
             Kind::StopPrimaryBriefly => self.all.pause(primary),
             Kind::KillReplica => {
                 // On a busy machine it may just be taking over.
                 if let Some(replica) = self.all.replicas_of(primary).first() {
-                    trouble.server = *replica;
-                    self.all.kill(trouble.server);
+                    effect.server = *replica;
+                    self.all.kill(effect.server);
                 }
             }
             Kind::PauseClients => {
@@ -90,19 +89,19 @@ impl Cluster {
             }
             Kind::KillNormalClients => self.kill_clients("normal"),
             Kind::KillPubsubClients => self.kill_clients("pubsub"),
-            // They take the time that they take.
+            // Done as a whole in `end`.
             Kind::FailOver | Kind::MoveSlots | Kind::MoveSlotsAtomically | Kind::ScaleOut => {}
             _ => fault.fail_link(self.all.proxy(primary)),
         }
-        trouble
+        effect
     }
 
     pub(super) async fn until_taken_over(&self, server: usize) {
         self.all.until_taken_over(server).await;
     }
 
-    pub(super) async fn end(&mut self, fault: &Fault, trouble: &mut Trouble) {
-        let server = trouble.server;
+    pub(super) async fn end(&mut self, fault: &Fault, effect: &mut FaultEffect) {
+        let server = effect.server;
         let mut back = None;
         match fault.kind {
             Kind::KillPrimary | Kind::StopPrimary => {
@@ -116,56 +115,56 @@ impl Cluster {
             Kind::StopPrimaryBriefly => self.all.resume(server),
             Kind::KillReplica if self.all.node(server).is_running() => {}
             Kind::KillReplica => self.all.restart(server).await,
-            // The old primary waits until the new one has everything, so nothing may get lost.
+            // The old primary waits until the new one has all writes, so none may get lost.
             Kind::FailOver => {
                 self.all.fail_over(server).await;
             }
             Kind::MoveSlots => {
                 let slots = self.busy_slots(server);
-                trouble.part = slots.iter().copied().collect();
+                effect.slots = slots.iter().copied().collect();
                 self.move_slots(slots, self.primary(fault.number + 1), fault.delay).await;
             }
             Kind::MoveSlotsAtomically => {
                 if let Some(range) = self.all.slots_of(server).first() {
                     let slots = *range.start()..=(*range.end()).min(range.start() + MOST_AT_ONCE);
-                    trouble.part = Part::new(vec![slots.clone()]);
+                    effect.slots = SlotSet::new(vec![slots.clone()]);
                     let moved = self.all.move_slots_atomically(slots, self.primary(fault.number + 1)).await;
-                    assert!(moved, "the server said that it knew how");
+                    assert!(moved, "the server supports atomic moves");
                 }
             }
-            Kind::ScaleOut => self.scale(server, fault, trouble).await,
+            Kind::ScaleOut => self.scale(server, fault, effect).await,
             Kind::PauseClients | Kind::KillNormalClients | Kind::KillPubsubClients => {}
-            _ => fault.mend_link(self.all.proxy(server)),
+            _ => fault.restore_link(self.all.proxy(server)),
         }
         self.all.until_ok().await;
         if let Some(back) = back {
-            // Until it hears that it is a replica.
-            trouble.doubt_since(back);
+            // Until it is reconfigured as a replica, it accepts writes.
+            effect.may_lose_writes_since(back);
         }
     }
 
-    /// Another primary with a replica comes, serves busy slots for a while, and goes.
-    async fn scale(&mut self, from: usize, fault: &Fault, trouble: &mut Trouble) {
+    /// Adds a primary with a replica, which serves busy slots for a while, and removes it.
+    async fn scale(&mut self, from: usize, fault: &Fault, effect: &mut FaultEffect) {
         let new = self.all.add_primary().await;
         let replica = self.all.add_primary().await;
         self.all.command(replica, &["CLUSTER", "REPLICATE", self.all.id(new)]);
         self.all.until_ok().await;
         let slots = self.busy_slots(from);
-        trouble.part = slots.iter().copied().collect();
+        effect.slots = slots.iter().copied().collect();
         self.move_slots(slots.clone(), new, Duration::ZERO).await;
-        sleep(fault.lasts).await;
+        sleep(fault.duration).await;
         self.move_slots(slots, from, Duration::ZERO).await;
         self.all.remove(replica).await;
         self.all.remove(new).await;
     }
 
-    /// Slots in which there are sessions.
+    /// Slots with sessions.
     fn busy_slots(&self, server: usize) -> Vec<Slot> {
         let slots: BTreeSet<_> = self.all.node(server).keys().iter().map(|key| slot_of_key(key)).collect();
         slots.into_iter().take(MOST_SLOTS).collect()
     }
 
-    /// One slot after the other, with a pause after each step.
+    /// Moves slot by slot, with a pause after each step.
     async fn move_slots(&self, slots: Vec<Slot>, to: usize, pause: Duration) {
         for slot in slots {
             self.all.begin_move(slot, to).await;
@@ -192,7 +191,7 @@ impl Cluster {
     }
 }
 
-/// So many slots are moved one after the other.
+/// The number of slots to move one by one.
 const MOST_SLOTS: usize = 30;
-/// So many beside the first are moved in one go.
+/// The number of slots, after the first one, to move atomically.
 const MOST_AT_ONCE: Slot = 300;

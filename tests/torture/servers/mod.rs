@@ -1,4 +1,4 @@
-//! The servers that keep the sessions, and what can go wrong with them.
+//! The servers that store the sessions, and their faults.
 
 mod cluster;
 mod one;
@@ -15,38 +15,37 @@ use self::one::One;
 use self::sentinel::Sentinel;
 use crate::arguments::Topology;
 use crate::faults::{Fault, Kind};
-use crate::slots::Part;
+use crate::slots::SlotSet;
 
-/// All of them write every change to disk before they acknowledge it.
+/// All of them persist every write before they acknowledge it.
 pub(crate) enum Servers {
     One(One),
     Sentinel(Sentinel),
     Cluster(Cluster),
 }
 
-/// What a fault of the servers means for the sessions.
+/// The effect of a fault of the servers on the sessions.
 #[derive(Clone, Debug)]
-pub(crate) struct Trouble {
-    /// Which server it is about.
+pub(crate) struct FaultEffect {
+    /// The affected server.
     pub(crate) server: usize,
-    /// Whose sessions it concerns.
-    pub(crate) part: Part,
-    /// When the servers may have acknowledged what they then lost.
-    pub(crate) doubts: Vec<Range<Instant>>,
-    /// When another had taken over, if one had to.
+    /// The slots of the affected sessions.
+    pub(crate) slots: SlotSet,
+    /// Times in which the servers may have acknowledged writes that they lost afterwards.
+    pub(crate) loss_windows: Vec<Range<Instant>>,
+    /// When another server had taken over, if that was necessary.
     pub(crate) taken_over: Option<Instant>,
 }
 
-impl Trouble {
-    /// Of `server`, whose loss the sessions of `part` feel.
-    const fn of(server: usize, part: Part) -> Self {
-        Self { server, part, doubts: Vec::new(), taken_over: None }
+impl FaultEffect {
+    /// A fault of `server`, which affects the sessions in `slots`.
+    const fn of(server: usize, slots: SlotSet) -> Self {
+        Self { server, slots, loss_windows: Vec::new(), taken_over: None }
     }
 
-    /// From `then` until now, a primary that is replaced may have acknowledged writes that no replica has: replication is
-    /// asynchronous.
-    fn doubt_since(&mut self, then: Instant) {
-        self.doubts.push(then..Instant::now());
+    /// Since `then`, a replaced primary may have acknowledged writes that no replica has, because replication is asynchronous.
+    fn may_lose_writes_since(&mut self, then: Instant) {
+        self.loss_windows.push(then..Instant::now());
     }
 }
 
@@ -59,7 +58,7 @@ impl Servers {
         }
     }
 
-    /// What a node has to know of them.
+    /// The settings of a node for them.
     pub(crate) fn settings(&self, node: usize) -> Vec<(&'static str, String)> {
         let (url, replicas) = match self {
             Self::One(one) => (one.url(node), 0),
@@ -69,7 +68,7 @@ impl Servers {
         vec![("REDIS_URL", url), ("REDIS_WAIT_REPLICAS", replicas.to_string())]
     }
 
-    /// What can go wrong with them, and on the way to them.
+    /// The possible faults of the servers and their connections.
     pub(crate) fn kinds(&self) -> Vec<Kind> {
         match self {
             Self::One(_) => One::KINDS.into(),
@@ -78,16 +77,16 @@ impl Servers {
         }
     }
 
-    /// How long a primary may be silent without another taking its place.
-    pub(crate) const fn patience(&self) -> Duration {
+    /// How long a primary can be suspended without a failover.
+    pub(crate) const fn longest_suspension(&self) -> Duration {
         match self {
             Self::One(_) => Duration::MAX,
-            Self::Sentinel(_) => Sentinel::PATIENCE,
-            Self::Cluster(_) => Cluster::PATIENCE,
+            Self::Sentinel(_) => Sentinel::LONGEST_SUSPENSION,
+            Self::Cluster(_) => Cluster::LONGEST_SUSPENSION,
         }
     }
 
-    /// The servers that take writes.
+    /// The servers that accept writes.
     pub(crate) fn primaries(&self) -> BTreeSet<usize> {
         match self {
             Self::One(_) => BTreeSet::from([0]),
@@ -96,7 +95,7 @@ impl Servers {
         }
     }
 
-    pub(crate) async fn begin(&mut self, fault: &Fault) -> Trouble {
+    pub(crate) async fn begin(&mut self, fault: &Fault) -> FaultEffect {
         match self {
             Self::One(one) => one.begin(fault).await,
             Self::Sentinel(sentinel) => sentinel.begin(fault).await,
@@ -104,29 +103,29 @@ impl Servers {
         }
     }
 
-    /// Where a primary is away for so long that another takes over, waits for that.
-    pub(crate) async fn until_taken_over(&self, fault: &Fault, trouble: &mut Trouble) {
-        if matches!(fault.kind, Kind::KillPrimary | Kind::StopPrimary) && trouble.taken_over.is_none() {
+    /// Waits for the failover, if the fault causes one.
+    pub(crate) async fn until_taken_over(&self, fault: &Fault, effect: &mut FaultEffect) {
+        if matches!(fault.kind, Kind::KillPrimary | Kind::StopPrimary) && effect.taken_over.is_none() {
             match self {
                 Self::One(_) => return,
-                Self::Sentinel(sentinel) => sentinel.until_taken_over(trouble.server).await,
-                Self::Cluster(cluster) => cluster.until_taken_over(trouble.server).await,
+                Self::Sentinel(sentinel) => sentinel.until_taken_over(effect.server).await,
+                Self::Cluster(cluster) => cluster.until_taken_over(effect.server).await,
             }
-            trouble.taken_over = Some(Instant::now());
+            effect.taken_over = Some(Instant::now());
         }
     }
 
-    /// Ends it, and waits until all servers are well: another failure before that may lose data, and rightly so.
-    pub(crate) async fn end(&mut self, fault: &Fault, trouble: &mut Trouble) {
-        self.until_taken_over(fault, trouble).await;
+    /// Ends a fault, and waits until all servers are healthy: another fault before that could legitimately lose data.
+    pub(crate) async fn end(&mut self, fault: &Fault, effect: &mut FaultEffect) {
+        self.until_taken_over(fault, effect).await;
         match self {
             Self::One(one) => one.end(fault).await,
-            Self::Sentinel(sentinel) => sentinel.end(fault, trouble).await,
-            Self::Cluster(cluster) => cluster.end(fault, trouble).await,
+            Self::Sentinel(sentinel) => sentinel.end(fault, effect).await,
+            Self::Cluster(cluster) => cluster.end(fault, effect).await,
         }
     }
 
-    /// Publishes a message, if there is a server that takes it.
+    /// Publishes a message, if a server is available.
     pub(crate) fn publish(&self, channel: &str, message: &[u8]) {
         let parts = [&b"PUBLISH"[..], channel.as_bytes(), message];
         match self {
@@ -137,8 +136,8 @@ impl Servers {
     }
 }
 
-/// `CLIENT PAUSE` for as long as a fault lasts.
+/// `CLIENT PAUSE` for the duration of a fault.
 fn pause_of(fault: &Fault) -> [String; 4] {
     let mode = if fault.number == 0 { "WRITE" } else { "ALL" };
-    ["CLIENT".to_owned(), "PAUSE".to_owned(), fault.lasts.as_millis().to_string(), mode.to_owned()]
+    ["CLIENT".to_owned(), "PAUSE".to_owned(), fault.duration.as_millis().to_string(), mode.to_owned()]
 }

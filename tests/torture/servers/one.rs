@@ -1,14 +1,14 @@
 use handstamp_testkit::redis::ToRedisArgs;
 use handstamp_testkit::{Direction, Proxy, RedisServer, ServerOptions};
 
-use super::{Trouble, pause_of};
+use super::{FaultEffect, pause_of};
 use crate::faults::{Fault, Kind};
 use crate::fleet::{CHANNEL, NODES};
-use crate::slots::Part;
+use crate::slots::SlotSet;
 
-/// One Redis, and between each node and Redis a network of its own.
+/// One server, with a proxy for each node.
 pub(crate) struct One {
-    // Go before what they lead to.
+    // Dropped before the server.
     proxies: Vec<Proxy>,
     redis: RedisServer,
 }
@@ -20,9 +20,9 @@ impl One {
         Kind::PauseClients,
         Kind::KillNormalClients,
         Kind::KillPubsubClients,
-        Kind::SilenceFromServer,
-        Kind::SilenceToServer,
-        Kind::Silence,
+        Kind::BlockFromServer,
+        Kind::BlockToServer,
+        Kind::BlockLink,
         Kind::SlowLink,
         Kind::CutLink,
         Kind::FullBuffers,
@@ -42,7 +42,7 @@ impl One {
         format!("redis://127.0.0.1:{}", self.proxies[node].port())
     }
 
-    pub(super) async fn begin(&mut self, fault: &Fault) -> Trouble {
+    pub(super) async fn begin(&mut self, fault: &Fault) -> FaultEffect {
         let proxy = &self.proxies[fault.number];
         match fault.kind {
             Kind::KillServer => self.redis.kill(),
@@ -63,7 +63,7 @@ impl One {
             }
             _ => fault.fail_link(proxy),
         }
-        Trouble::of(0, Part::all())
+        FaultEffect::of(0, SlotSet::all())
     }
 
     pub(super) async fn end(&mut self, fault: &Fault) {
@@ -75,7 +75,7 @@ impl One {
                 self.limit_buffers("pubsub 33554432 8388608 60");
                 proxy.resume();
             }
-            _ => fault.mend_link(proxy),
+            _ => fault.restore_link(proxy),
         }
     }
 
@@ -83,12 +83,12 @@ impl One {
         self.try_command(&["CONFIG", "SET", "client-output-buffer-limit", limits]);
     }
 
-    /// What cannot be sent now is not: another fault is at work.
+    /// Errors are ignored, because another fault may be active.
     pub(super) fn try_command(&self, parts: &[impl ToRedisArgs]) {
         let _ = self.redis.try_command(parts);
     }
 }
 
-/// More than the buffers of the sockets on the way hold.
+/// More than the socket buffers on the way can contain.
 const GARBAGE_ROUNDS: usize = 10;
 const GARBAGE_LEN: usize = 128 * 1024;

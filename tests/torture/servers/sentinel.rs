@@ -4,9 +4,9 @@ use handstamp_testkit::redis::ToRedisArgs;
 use handstamp_testkit::{RedisSentinel, SentinelOptions};
 use tokio::time::Instant;
 
-use super::{Trouble, pause_of};
+use super::{FaultEffect, pause_of};
 use crate::faults::{Fault, Kind};
-use crate::slots::Part;
+use crate::slots::SlotSet;
 
 /// A primary with two replicas, and three sentinels.
 pub(crate) struct Sentinel {
@@ -26,12 +26,12 @@ impl Sentinel {
         Kind::KillPubsubClients,
     ];
 
-    /// All of them have to have what must not be lost. One is not enough: during a failover by hand the old primary goes
-    /// on for more than a second after a replica was promoted, and its other replica still follows it.
+    /// Writes that must not be lost wait for all replicas. One is not enough: in a manual failover, the old primary accepts writes for more
+    /// than a second after the promotion, and its other replica still follows it.
     pub(super) const REPLICAS: usize = 2;
 
-    /// Somewhat less than `down_after`.
-    pub(super) const PATIENCE: Duration = Duration::from_millis(1_200);
+    /// Less than `down_after`.
+    pub(super) const LONGEST_SUSPENSION: Duration = Duration::from_millis(1_200);
 
     pub(super) async fn start() -> Self {
         let options = SentinelOptions {
@@ -51,27 +51,27 @@ impl Sentinel {
         self.all.primary()
     }
 
-    pub(super) async fn begin(&mut self, fault: &Fault) -> Trouble {
+    pub(super) async fn begin(&mut self, fault: &Fault) -> FaultEffect {
         let primary = self.all.primary();
-        let mut trouble = Trouble::of(primary, Part::all());
+        let mut effect = FaultEffect::of(primary, SlotSet::all());
         match fault.kind {
             Kind::KillPrimary => {
                 let replicated = self.all.until_replicated().await;
                 self.all.kill(primary);
-                trouble.doubt_since(replicated);
+                effect.may_lose_writes_since(replicated);
             }
             Kind::StopPrimary => {
                 let replicated = self.all.until_replicated().await;
                 self.all.pause(primary);
-                trouble.doubt_since(replicated);
+                effect.may_lose_writes_since(replicated);
             }
             Kind::StopPrimaryBriefly => self.all.pause(primary),
             Kind::KillReplica => {
-                trouble.server = (primary + 1 + fault.number % 2) % self.all.servers().len();
-                self.all.kill(trouble.server);
+                effect.server = (primary + 1 + fault.number % 2) % self.all.servers().len();
+                self.all.kill(effect.server);
             }
             Kind::KillSentinel => {
-                trouble.server = fault.number;
+                effect.server = fault.number;
                 self.all.kill_sentinel(fault.number);
             }
             Kind::PauseClients => {
@@ -81,15 +81,15 @@ impl Sentinel {
             Kind::KillPubsubClients => self.kill_clients("pubsub"),
             _ => {}
         }
-        trouble
+        effect
     }
 
     pub(super) async fn until_taken_over(&self, server: usize) {
         self.all.until_promoted(server).await;
     }
 
-    pub(super) async fn end(&mut self, fault: &Fault, trouble: &mut Trouble) {
-        let server = trouble.server;
+    pub(super) async fn end(&mut self, fault: &Fault, effect: &mut FaultEffect) {
+        let server = effect.server;
         let back = match fault.kind {
             Kind::KillPrimary | Kind::StopPrimary => {
                 let back = Instant::now();
@@ -100,7 +100,7 @@ impl Sentinel {
                 }
                 Some(back)
             }
-            // They do not ask the old primary to wait until the new one has everything.
+            // The old primary does not wait until the new one has all writes.
             Kind::FailOver => {
                 let replicated = self.all.until_replicated().await;
                 self.all.fail_over().await;
@@ -121,9 +121,9 @@ impl Sentinel {
             _ => None,
         };
         self.all.until_ok().await;
-        // Until it is made a replica, the old primary takes itself for one.
+        // Until it is reconfigured as a replica, the old primary accepts writes.
         if let Some(back) = back {
-            trouble.doubt_since(back);
+            effect.may_lose_writes_since(back);
         }
     }
 

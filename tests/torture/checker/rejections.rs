@@ -1,27 +1,32 @@
 use super::endings::Endings;
 use super::lineage::Lineage;
 use super::{Rule, Violation};
-use crate::history::{Call, Label, Moment, Operation, Outcome};
+use crate::history::{Call, CookieNumber, Moment, Operation, Outcome};
 
-/// Checks refusals and errors: an outage is an error, and never the end of a session. Logins, logouts and first visits are not refused.
+/// Checks rejections and errors: an outage is an error, and never the end of a session. Logins, logouts and first visits are never
+/// rejected.
 pub(super) fn check(calls: &[Call], lineage: &Lineage, endings: &Endings) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut report = |rule, call, text| violations.push(Violation { rule, call, text });
     for (place, call) in calls.iter().enumerate() {
-        if let Some(what) = never_refused(call)
+        if let Some(what) = never_rejected(call)
             && call.is_rejected()
             && !(call.outcome == Outcome::Conflict && is_contended(calls, call))
         {
-            report(Rule::Unexpected, place, format!("{what} was refused"));
+            report(Rule::Unexpected, place, format!("{what} was rejected"));
         }
         match (&call.outcome, call.cookie) {
-            (Outcome::Refused, cookie) => {
+            (Outcome::Unauthorized, cookie) => {
                 let Some(cookie) = cookie else { continue };
                 let mut possible = endings.possible(calls, lineage, cookie, call.end);
                 if possible.all(|ending| ending == place) {
                     let lost = failed_renewal(calls, cookie, call.end);
                     let rule = if lost { Rule::LostInRenewal } else { Rule::LoggedOut };
-                    report(rule, place, format!("cookie {cookie} is refused, and no call ended its session"));
+                    report(
+                        rule,
+                        place,
+                        format!("cookie {cookie} is rejected, but no call ended its session"),
+                    );
                 }
             }
             (Outcome::Failed(status), _) if *status != UNAVAILABLE => {
@@ -33,8 +38,8 @@ pub(super) fn check(calls: &[Call], lineage: &Lineage, endings: &Endings) -> Vec
     violations
 }
 
-/// What the call is, if its cookie is no reason to refuse it.
-const fn never_refused(call: &Call) -> Option<&'static str> {
+/// A description of the call, if it must not be rejected whatever its cookie.
+const fn never_rejected(call: &Call) -> Option<&'static str> {
     match (call.operation, call.cookie) {
         (Operation::Login | Operation::Renew, _) => Some("a login"),
         (Operation::Logout, _) => Some("a logout"),
@@ -52,13 +57,13 @@ fn is_contended(calls: &[Call], login: &Call) -> bool {
     });
     login.operation == Operation::Renew
         && writes.any(|write| {
-            // One without an answer may still be under way.
+            // A write without a response may still be in progress.
             write.start < login.end && (write.end > login.start || write.outcome == Outcome::Unknown)
         })
 }
 
 /// Whether the session under `cookie` may have been lost in a renewal that failed and gave no cookie.
-fn failed_renewal(calls: &[Call], cookie: Label, before: Moment) -> bool {
+fn failed_renewal(calls: &[Call], cookie: CookieNumber, before: Moment) -> bool {
     calls.iter().any(|call| {
         call.operation == Operation::Renew
             && call.cookie == Some(cookie)
@@ -68,5 +73,5 @@ fn failed_renewal(calls: &[Call], cookie: Label, before: Moment) -> bool {
     })
 }
 
-/// No store. Too many at once are [`Outcome::Conflict`].
+/// The store is unavailable. Too many concurrent changes are [`Outcome::Conflict`].
 const UNAVAILABLE: u16 = 503;
