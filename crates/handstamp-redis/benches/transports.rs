@@ -107,8 +107,7 @@ impl Group {
             .with_load_timeout(PATIENCE)
             .with_save_timeout(PATIENCE)
             .with_connect_timeout(PATIENCE);
-        let settings =
-            NodeSettings { load_budget: PATIENCE, save_budget: PATIENCE, ..NodeSettings::default() };
+        let settings = NodeSettings::default().load_budget(PATIENCE).save_budget(PATIENCE);
         let node = |number| {
             let (store, bus) = connect(config.clone(), namespace.clone(), Channel::of(&namespace));
             let name = NodeId::new(&format!("node-{number}")).expect("a name");

@@ -36,7 +36,8 @@ pub use self::bus::{
 };
 pub use self::clock::{Clock, SystemClock};
 pub use self::clustered::{
-    BusStats, CacheEntry, ClusteredStore, Decoded, EndOutcome, Loaded, Lookup, NodeSettings, WriteScope,
+    BusStats, CacheEntry, CacheFill, ClusteredStore, Decoded, EndOutcome, Loaded, Lookup, NodeCache,
+    NodeSettings, WriteScope,
 };
 pub use self::error::{BoxError, SharedError, StoreError};
 pub use self::manual_clock::ManualClock;

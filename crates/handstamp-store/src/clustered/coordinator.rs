@@ -11,7 +11,7 @@ use super::node::Node;
 use super::status::Status;
 use crate::{Bus, Shard};
 
-/// The task that listens to all shards of the store. It ends when this is dropped.
+/// The task that runs a listener for each shard of the store. It ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Coordinator {
     task: JoinHandle<()>,
@@ -25,21 +25,21 @@ impl Coordinator {
         Self { task: tokio::spawn(listeners.run()), status: receiver }
     }
 
-    /// What is known now. A task that has ended listens to nothing.
+    /// The status now. After the end of the task, it has no subscriptions.
     pub(super) fn status<T>(&self, look: impl FnOnce(&Status) -> T) -> T {
         look(&self.status.borrow())
     }
 
-    /// Waits until it is known of every shard whether it can be reached, and all are listened to.
-    pub(super) async fn settled(&self) {
-        // An error means that the task has ended: then there is nothing to wait for.
+    /// Waits until all shards have been checked, and have a subscription.
+    pub(super) async fn until_settled(&self) {
+        // An error means that the task has ended.
         let _ = self.status.clone().wait_for(Status::is_settled).await;
     }
 
-    /// Ends the task, and returns when it has ended.
+    /// Ends the task, and waits until it has ended.
     pub(super) async fn stop(&self) {
         self.task.abort();
-        // The sender goes with the last of its tasks.
+        // The last of its tasks drops the sender.
         let _ = self.status.clone().wait_for(|_| false).await;
     }
 }
@@ -50,7 +50,7 @@ impl Drop for Coordinator {
     }
 }
 
-/// A listener for each shard there is.
+/// One listener for each shard.
 struct Listeners<B> {
     node: Arc<Node>,
     bus: Arc<B>,
@@ -66,20 +66,21 @@ impl<B: Bus> Listeners<B> {
             let current = shards.current();
             for (shard, listener) in listeners.iter().filter(|(shard, _)| !current.contains(shard)) {
                 listener.abort();
-                self.node.repeat_recent_deletes(&self.node.lane(*shard));
+                self.node.repeat_recent_deletes(&self.node.shard(*shard));
             }
-            self.node.lanes.retain(&current);
-            // Until one has ended, its shard gets no other.
+            self.node.shards.retain(&current);
+            self.node.caches.retain_shards(&current);
+            // A shard gets no other listener until the first one has ended.
             listeners.retain(|_, listener| !listener.is_finished());
             for shard in current {
-                listeners.entry(shard).or_insert_with(|| self.listen(shard));
+                listeners.entry(shard).or_insert_with(|| self.start_listener(shard));
             }
             tokio::select! {
                 () = shards.changed() => {}
                 Some(ended) = self.tasks.join_next() => {
-                    // One that was not told to end has panicked, and might do so again at once.
+                    // It might panic again at once.
                     if ended.is_err_and(|error| error.is_panic()) {
-                        tracing::error!("a task that listens to the invalidation bus panicked");
+                        tracing::error!("a listener on the invalidation bus panicked");
                         sleep(PAUSE_AFTER_PANIC).await;
                     }
                 }
@@ -87,7 +88,7 @@ impl<B: Bus> Listeners<B> {
         }
     }
 
-    fn listen(&mut self, shard: Shard) -> AbortHandle {
+    fn start_listener(&mut self, shard: Shard) -> AbortHandle {
         let listener = Listener::new(self.node.clone(), self.bus.clone(), shard, self.status.clone());
         self.tasks.spawn(listener.run())
     }

@@ -1,24 +1,28 @@
-use futures_util::future::try_join_all;
+//! A session is found by its public id, which only its record has.
 
-use super::ClusteredStore;
+use futures_util::future::try_join_all;
+use handstamp_core::id::{PublicId, SessionKey};
+use handstamp_core::record::Opened;
+
+use super::clustered_store::ClusteredStore;
 use super::node::Node;
-use crate::id::{PublicId, SessionKey};
-use crate::record::Opened;
 use crate::{ScanCursor, Shard, StoreError};
 
 impl ClusteredStore {
-    /// Finds the key of the session with this public id, by a [scan](crate::Store::scan) of all shards at the same time.
+    /// Finds the key of the session with this public id, by a [scan](crate::Store::scan) of all shards at the same time: every record is
+    /// loaded and verified until one has this public id. The caller sets a time limit.
     ///
     /// A session that moves to another id during the scan may be missed.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unsupported`] if the store cannot scan, and when a shard cannot be reached.
+    /// [`StoreError::Unsupported`] if the store cannot scan; otherwise, if a shard cannot be reached.
     ///
     /// # Cancel safety
     ///
-    /// Safe.
+    /// Safe: this only reads.
     pub async fn find(&self, public_id: &PublicId) -> Result<Option<SessionKey>, StoreError> {
+        self.node.check_open()?;
         let shards = self.node.store.shards().current();
         if shards.is_empty() {
             return Err(StoreError::unavailable("no shard of the store is known"));
@@ -34,7 +38,7 @@ impl Node {
         loop {
             let page = self.store.scan(shard, &cursor).await?;
             for stored in &page.entries {
-                // An entry that is not authentic belongs to no session.
+                // An entry that this node cannot verify is not known to be the session.
                 if let Ok(Opened::Record(record, _)) = self.sealer.open(&stored.entry)
                     && record.public_id == *public_id
                 {

@@ -11,29 +11,28 @@ use handstamp_core::throttle::Throttle;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::inbox::Inbox;
-use super::lane::Lane;
+use super::fence_log::FenceLog;
+use super::message_handler::MessageHandler;
 use super::monitor::Monitor;
 use super::node::Node;
-use super::proofs::Proofs;
+use super::shard_state::ShardState;
 use super::status::Status;
 use crate::{Backoff, Bus, BusError, FenceOutcome, Shard, Subscription};
 
-/// Listens to the invalidations of one shard of the store, and proves that it does.
+/// Listens to the invalidations of one shard of the store, and keeps the caches fresh with fences.
 pub(super) struct Listener<B> {
     node: Arc<Node>,
     bus: Arc<B>,
-    shard: Shard,
-    lane: Arc<Lane>,
+    shard: Arc<ShardState>,
     monitor: Monitor,
     /// Limits the warnings about subscriptions that end as soon as they have begun.
-    ends: Throttle,
+    short_subscriptions: Throttle,
 }
 
-/// A subscription, and when a fence on it was sent that has come back.
-struct Live<S> {
+/// A subscription with a first fence, which was sent at `fence_sent_at`.
+struct LiveSubscription<S> {
     subscription: S,
-    fenced_at: Instant,
+    fence_sent_at: Instant,
 }
 
 impl<B: Bus> Listener<B> {
@@ -44,10 +43,13 @@ impl<B: Bus> Listener<B> {
         status: Arc<watch::Sender<Status>>,
     ) -> Self {
         let monitor = Monitor::new(node.clone(), shard, status);
-        Self { lane: node.lane(shard), node, bus, shard, monitor, ends: Throttle::new(QUIET) }
+        // Entries that are loaded from here on may be served after the first fence.
+        node.caches.distrust(shard);
+        let short_subscriptions = Throttle::new(WARNING_INTERVAL);
+        Self { shard: node.shard(shard), node, bus, monitor, short_subscriptions }
     }
 
-    /// Listens, and looks after the shard, whether it can be listened to or not.
+    /// Listens to the shard and monitors it.
     pub(super) async fn run(self) {
         tokio::select! {
             never = self.keep_listening() => match never {},
@@ -58,171 +60,184 @@ impl<B: Bus> Listener<B> {
     }
 
     /// ## Subscribe => Listen
-    /// ## Listen => Listen     with another subscription, where the first does not reply and that does
-    /// ## Listen => Wait       whatever goes wrong
+    /// ## Listen => Listen     with another subscription, if the first one does not reply and that one does
+    /// ## Listen => Wait       after any error
     /// ## Wait => Subscribe    after a jittered back-off
     async fn keep_listening(&self) -> Infallible {
         let mut backoff = Backoff::new();
-        // Once is enough: attempts go on, and nothing new happens.
-        let (mut told, mut warned) = (false, true);
+        // A failure is logged once, and not with each attempt.
+        let (mut failure_logged, mut end_logged) = (false, true);
         loop {
             match self.subscribe().await {
                 Ok(live) => {
-                    let since = self.node.clock.now();
+                    let begun_at = self.node.clock.now();
                     let reachable = self.monitor.check().await;
-                    self.monitor.ask_time().await;
-                    self.log_begin(warned);
+                    self.monitor.query_time().await;
+                    self.log_begin(end_logged);
                     let lost = self.listen(live, reachable).await;
-                    // The next subscription may be long in coming.
-                    self.node.repeat_recent_deletes(&self.lane);
-                    let lasted = self.node.clock.now().saturating_duration_since(since);
-                    // One that ends at once may end at once again.
+                    // Now, because the next subscription may take long.
+                    self.node.repeat_recent_deletes(&self.shard);
+                    let lasted = self.node.clock.now().saturating_duration_since(begun_at);
+                    // After a short subscription, the next one may be short, too.
                     if lasted >= STABLE {
-                        (backoff, told) = (Backoff::new(), false);
+                        (backoff, failure_logged) = (Backoff::new(), false);
                     }
-                    warned = self.log_end(&lost, lasted);
+                    end_logged = self.log_end(&lost, lasted);
                 }
-                Err(error) if !told => {
-                    tracing::warn!(error = &error as &dyn Error, "cannot listen to the invalidation bus");
-                    told = true;
+                Err(error) if !failure_logged => {
+                    tracing::warn!(error = &error as &dyn Error, "cannot subscribe to the invalidation bus");
+                    failure_logged = true;
                 }
                 Err(error) => {
                     tracing::debug!(
                         error = &error as &dyn Error,
-                        "still cannot listen to the invalidation bus"
+                        "still cannot subscribe to the invalidation bus"
                     );
                 }
             }
-            // From here on messages may be missed: nothing is served from the cache, and nothing that is loaded
-            // now will be once the next subscription is live.
-            self.lane.freshness.distrust();
-            self.monitor.set_running(false);
+            // Messages may be missed from here on. What is loaded until the next subscription is live will not be served from the cache either.
+            self.node.caches.distrust(self.shard.shard);
+            self.monitor.set_subscribed(false);
             self.monitor.check().await;
             sleep(backoff.next_wait()).await;
         }
     }
 
-    /// `warned`: whether the end of the subscription before this one was logged as a warning.
-    fn log_begin(&self, warned: bool) {
-        let node = self.node.messenger.node();
-        if warned {
-            tracing::info!(%node, "listening to the invalidation bus");
+    /// `end_logged`: whether the end of the previous subscription was logged as a warning.
+    fn log_begin(&self, end_logged: bool) {
+        let node = self.node.codec.node();
+        if end_logged {
+            tracing::info!(%node, "subscribed to the invalidation bus");
         } else {
-            tracing::debug!(%node, "listening to the invalidation bus again");
+            tracing::debug!(%node, "subscribed to the invalidation bus again");
         }
     }
 
-    /// Returns whether it was logged as a warning.
+    /// Returns whether this was logged as a warning.
     fn log_end(&self, cause: &BusError, lasted: Duration) -> bool {
         let error = cause as &dyn Error;
-        let admitted = self.ends.admit(self.node.clock.now());
+        let admitted = self.short_subscriptions.admit(self.node.clock.now());
         let warns = lasted >= STABLE || admitted.is_some();
         if warns {
-            tracing::warn!(error, more = admitted.unwrap_or(0), "lost the invalidation bus");
+            tracing::warn!(
+                error,
+                more = admitted.unwrap_or(0),
+                "lost the subscription to the invalidation bus"
+            );
         } else {
-            tracing::debug!(error, "lost the invalidation bus again");
+            tracing::debug!(error, "lost the subscription to the invalidation bus again");
         }
         warns
     }
 
-    /// A subscription that is known to be live.
-    async fn subscribe(&self) -> Result<Live<B::Subscription>, BusError> {
+    /// A new subscription, with its first fence.
+    async fn subscribe(&self) -> Result<LiveSubscription<B::Subscription>, BusError> {
         let settings = &self.node.settings;
-        let subscribed = timeout(settings.subscribe_timeout(), self.bus.subscribe(self.shard)).await;
+        let subscribed = timeout(settings.subscribe_timeout(), self.bus.subscribe(self.shard.shard)).await;
         let subscription = subscribed.map_err(BusError::new)??;
-        let fenced_at = self.node.clock.now();
+        let fence_sent_at = self.node.clock.now();
         let fence = timeout(settings.fence_timeout(), subscription.fence());
         match fence.await.map_err(BusError::new)?? {
-            FenceOutcome::Complete | FenceOutcome::OwnershipLost => Ok(Live { subscription, fenced_at }),
-            FenceOutcome::Pending => Err(BusError::new("the shard cannot prove anything at present")),
+            FenceOutcome::Complete | FenceOutcome::OwnershipLost => {
+                Ok(LiveSubscription { subscription, fence_sent_at })
+            }
+            FenceOutcome::Pending => {
+                Err(BusError::new("the server cannot say at present which sessions it has"))
+            }
         }
     }
 
-    /// Listens until something goes wrong, on this subscription and those that take its place.
-    async fn listen(&self, first: Live<B::Subscription>, reachable: bool) -> BusError {
+    /// Listens on this subscription, and on those that replace it, until an error.
+    async fn listen(&self, first: LiveSubscription<B::Subscription>, reachable: bool) -> BusError {
         let (mut live, mut reachable) = (first, reachable);
         loop {
-            // Messages from before may have been missed: nothing that is cached counts, and no load that has begun.
-            self.node.cut(&self.lane.freshness);
-            self.node.repeat_recent_deletes(&self.lane);
+            // Earlier messages may have been missed, so cached entries and loads in progress do not count.
+            self.node.clear_shard(self.shard.shard);
+            self.node.repeat_recent_deletes(&self.shard);
             if reachable {
-                self.lane.freshness.record_fence(live.fenced_at);
+                self.node.caches.record_fence(self.shard.shard, live.fence_sent_at);
             }
-            self.monitor.set_running(true);
+            self.monitor.set_subscribed(true);
             match self.listen_to(live.subscription).await {
-                Ok(other) => (live, reachable) = (other, true),
+                Ok(replacement) => (live, reachable) = (replacement, true),
                 Err(lost) => return lost,
             }
-            tracing::warn!("the invalidation bus does not reply on its connection: replaced it");
-            self.lane.freshness.distrust();
+            tracing::warn!(
+                "the connection of the subscription to the invalidation bus did not reply, and was replaced"
+            );
+            self.node.caches.distrust(self.shard.shard);
         }
     }
 
-    /// Listens until something goes wrong, or another subscription is live while this one does not reply.
+    /// Listens until an error, or until another subscription is live while this one does not reply.
     ///
-    /// A fence is waited for however long it takes. While that is too long, nothing is served from the cache, which is kept:
-    /// the reply, when it comes, proves that nothing was missed.
-    async fn listen_to(&self, mut subscription: B::Subscription) -> Result<Live<B::Subscription>, BusError> {
-        let mut inbox = Inbox::new(self.node.clone(), self.lane.clone());
-        let mut beat = interval(self.node.settings.beat());
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        beat.tick().await;
-        let mut proofs = Proofs::default();
+    /// A fence has no time limit. A late one stops the use of the cache, but the cache is kept: when the reply arrives, it proves
+    /// that no message was missed.
+    async fn listen_to(
+        &self,
+        mut subscription: B::Subscription,
+    ) -> Result<LiveSubscription<B::Subscription>, BusError> {
+        let mut handler = MessageHandler::new(self.node.clone(), self.shard.shard);
+        let mut ticks = interval(self.node.settings.fence_interval());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        let mut log = FenceLog::default();
         let (mut fences, mut checks) = (FuturesOrdered::new(), FuturesOrdered::new());
         let mut replacement = pin!(Fuse::terminated());
         loop {
             tokio::select! {
-                // Messages last: in a flood of them, all others would never have their turn.
+                // Messages last: a flood of them must not delay the other branches.
                 biased;
-                Some((sent_at, proof)) = fences.next() => {
-                    let proof = proof?;
+                Some((sent_at, outcome)) = fences.next() => {
+                    let outcome = outcome?;
                     let last = fences.is_empty();
                     replacement.set(if last { Fuse::terminated() } else { self.replacement().fuse() });
-                    // The fence promises that the messages before it have arrived, not that they have been applied.
-                    apply_all(&mut subscription, &mut inbox)?;
-                    if proof == FenceOutcome::OwnershipLost {
-                        inbox.clear();
+                    // By the contract, the messages before the fence have arrived; now they are applied.
+                    apply_all(&mut subscription, &mut handler)?;
+                    if outcome == FenceOutcome::OwnershipLost {
+                        handler.clear();
                     }
-                    self.monitor.set_running(true);
-                    if proof != FenceOutcome::Pending {
-                        proofs.fenced(sent_at);
-                        self.trust(&proofs, &inbox);
+                    self.monitor.set_subscribed(true);
+                    if outcome != FenceOutcome::Pending {
+                        log.record_fence(sent_at);
+                        self.record_fence(&log, &handler);
                     }
-                    // The reply to a late fence proves too little, and the next one is not late, as a rule.
+                    // The reply to a late fence proves too little; the next fence is usually not late.
                     if last && self.is_too_old(sent_at) {
-                        beat.reset_immediately();
+                        ticks.reset_immediately();
                     }
                 }
                 Some((begun_at, reachable)) = checks.next() => {
-                    proofs.checked(begun_at, reachable);
-                    // An error here means that the fence was on a server that commands no longer go to.
-                    apply_all(&mut subscription, &mut inbox)?;
-                    self.trust(&proofs, &inbox);
+                    log.record_check(begun_at, reachable);
+                    // An error here means that commands go to another server than the fence did.
+                    apply_all(&mut subscription, &mut handler)?;
+                    self.record_fence(&log, &handler);
                 }
                 other = &mut replacement => return Ok(other),
-                _ = beat.tick() => {
+                _ = ticks.tick() => {
                     let now = self.node.clock.now();
-                    // Together, so that the one counts for the other. While fences are late, checks go on.
-                    if fences.len() < MOST_IN_FLIGHT {
+                    // At the same time, so that the check counts for the fence. While fences are late, checks go on.
+                    if fences.len() < MAX_IN_FLIGHT {
                         if fences.is_empty() {
                             replacement.set(self.replacement().fuse());
                         }
                         let fence = subscription.fence();
                         fences.push_back(async move { (now, fence.await) });
                     }
-                    if checks.len() < MOST_IN_FLIGHT {
+                    if checks.len() < MAX_IN_FLIGHT {
                         checks.push_back(async move { (now, self.monitor.check().await) });
                     }
                 }
-                () = inbox.clearing.due() => inbox.clear(),
-                message = subscription.next() => inbox.apply(&message?),
+                () = handler.clears.due() => handler.clear(),
+                event = subscription.next() => handler.apply(&event?),
             }
         }
     }
 
-    fn trust(&self, proofs: &Proofs, inbox: &Inbox) {
-        if let Some(up_to) = proofs.up_to() {
-            self.lane.freshness.record_fence(inbox.clearing.counts_from(up_to));
+    fn record_fence(&self, log: &FenceLog, handler: &MessageHandler) {
+        if let Some(proven_until) = log.proven_until() {
+            let proven_until = handler.clears.effective_time(proven_until);
+            self.node.caches.record_fence(self.shard.shard, proven_until);
         }
     }
 
@@ -230,11 +245,11 @@ impl<B: Bus> Listener<B> {
         self.node.clock.now().saturating_duration_since(sent_at) >= self.node.settings.max_staleness
     }
 
-    /// Another subscription, once a fence on the present one is late. A server that stands still replies on neither; one
-    /// that replies on a new connection only shows that the old one is dead.
-    async fn replacement(&self) -> Live<B::Subscription> {
+    /// Another subscription, once a fence on the present one is late. A stalled server replies on neither connection; if it replies on
+    /// the new one only, the old one is dead.
+    async fn replacement(&self) -> LiveSubscription<B::Subscription> {
         sleep(self.node.settings.fence_timeout()).await;
-        self.monitor.set_running(false);
+        self.monitor.set_subscribed(false);
         let mut backoff = Backoff::new();
         loop {
             match self.subscribe().await {
@@ -245,7 +260,7 @@ impl<B: Bus> Listener<B> {
                 Err(error) => {
                     tracing::debug!(
                         error = &error as &dyn Error,
-                        "cannot listen to the invalidation bus anew"
+                        "cannot replace the subscription to the invalidation bus"
                     );
                 }
             }
@@ -254,25 +269,25 @@ impl<B: Bus> Listener<B> {
     }
 }
 
-fn apply_all(subscription: &mut impl Subscription, inbox: &mut Inbox) -> Result<(), BusError> {
-    while let Some(message) = subscription.try_next() {
-        inbox.apply(&message?);
+fn apply_all(subscription: &mut impl Subscription, handler: &mut MessageHandler) -> Result<(), BusError> {
+    while let Some(event) = subscription.try_next() {
+        handler.apply(&event?);
     }
     Ok(())
 }
 
-/// However it ends, messages are missed from now on.
+/// However the listener ends, messages are missed from now on.
 impl<B> Drop for Listener<B> {
     fn drop(&mut self) {
-        self.lane.freshness.distrust();
-        self.node.lanes.remove(self.shard);
+        self.node.caches.remove_shard(self.shard.shard);
+        self.node.shards.remove(self.shard.shard);
         self.monitor.stop();
     }
 }
 
-/// A subscription that has lasted so long does not end for a reason that ends the next one at once.
+/// A subscription that has lasted this long did not end for a reason that also ends the next one at once.
 const STABLE: Duration = Duration::from_secs(1);
 /// The time between two warnings about subscriptions that end sooner than that.
-const QUIET: Duration = Duration::from_secs(60);
-/// As many fences as are sent within `max_staleness`: where replies take that long, one of them is always recent enough.
-const MOST_IN_FLIGHT: usize = 4;
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+/// As many fences as are sent within `max_staleness`: if replies take nearly that long, one of them is always recent enough.
+const MAX_IN_FLIGHT: usize = 4;

@@ -1,26 +1,28 @@
+//! Sessions are read, from the cache or from the store.
+
 use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use handstamp_core::id::SessionKey;
 
-use super::decoded::{Decoded, Loaded};
-use super::deletes::Kind;
+use super::cached::{Cached, type_mismatch};
+use super::clustered_store::ClusteredStore;
 use super::loads::Source;
-use super::node::Cached;
-use super::{ClusteredStore, Lookup};
+use super::lookup::Lookup;
+use super::stored_reply::{Decoded, Loaded};
 use crate::StoreError;
 
 impl ClusteredStore {
-    /// What the local cache knows of `key` at the time `now`, by the [`clock`](Self::clock) of this node. `None` when
-    /// it knows nothing, or may not say: ask [`load`](Self::load).
+    /// What the local cache has of `key` at the time `now`, by the [`clock`](Self::clock) of this node. `None` if it has nothing that can be
+    /// served: then [`load`](Self::load).
     #[must_use]
     pub fn lookup<V: Any + Send + Sync>(&self, key: &SessionKey, now: Instant) -> Option<Lookup<Arc<V>>> {
-        self.node.cache.get(key, now)?.into_lookup()
+        self.node.sessions.sessions.entries.get(key, now)?.into_lookup()
     }
 
-    /// What the local cache held for `key` when the node last heard of every invalidation, if that was no longer
-    /// than `limit` before `now`. For when the store cannot be asked: it may be outdated by that much.
+    /// What the local cache had of `key` when the node last had a proof that every invalidation had arrived, if that was no longer than
+    /// `limit` before `now`. It may be outdated by that much: this is for an outage of the store.
     #[must_use]
     pub fn lookup_stale<V: Any + Send + Sync>(
         &self,
@@ -31,15 +33,14 @@ impl ClusteredStore {
         if self.node.check_open().is_err() {
             return None;
         }
-        self.node.cache.get_stale(key, now, limit)?.into_lookup()
+        self.node.sessions.sessions.entries.get_stale(key, now, limit)?.into_lookup()
     }
 
-    /// What the store knows of `key`, past the local cache, which then holds it. All who ask for the same session at
-    /// the same time share one load.
+    /// Loads `key` from the store into the local cache. Concurrent loads of the same session are one load.
     ///
     /// # Errors
     ///
-    /// When the store has no answer within the load budget, or `decode` has none.
+    /// If the store does not reply within the load budget, or `decode` fails.
     ///
     /// # Cancel safety
     ///
@@ -51,15 +52,15 @@ impl ClusteredStore {
         F: Fn(Loaded) -> Result<Decoded<V>, E> + Send + Sync + 'static,
     {
         let cached = self.node.share_load(key, decode).await?;
-        cached.into_lookup().ok_or_else(two_types)
+        cached.into_lookup().ok_or_else(type_mismatch)
     }
 
-    /// [`load`](Self::load) for a request that has arrived with the id of `key`: if the session has moved to another id, the request counts
-    /// among [those with a retired id](Self::reused_ids).
+    /// [`load`](Self::load) for a request that has the id of `key`. If the session has moved to another id, the request counts as
+    /// [use of a former id](Self::reused_ids).
     ///
     /// # Errors
     ///
-    /// As with [`load`](Self::load).
+    /// As for [`load`](Self::load).
     ///
     /// # Cancel safety
     ///
@@ -72,17 +73,16 @@ impl ClusteredStore {
     {
         let cached = self.node.share_load(key, decode).await?;
         if let Cached::Moved { since } = cached {
-            self.note_reuse(key, since);
+            self.record_reuse(key, since);
         }
-        cached.into_lookup().ok_or_else(two_types)
+        cached.into_lookup().ok_or_else(type_mismatch)
     }
 
-    /// What the store knows of `key` *now*: like [`load`](Self::load), but never what another request has asked for
-    /// before.
+    /// [`load`](Self::load) that never shares a load that began before.
     ///
     /// # Errors
     ///
-    /// As with [`load`](Self::load).
+    /// As for [`load`](Self::load).
     ///
     /// # Cancel safety
     ///
@@ -94,39 +94,12 @@ impl ClusteredStore {
         F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
         let cached = self.node.load(key, Source::Primary, decode).await?;
-        cached.into_lookup().ok_or_else(two_types)
+        cached.into_lookup().ok_or_else(type_mismatch)
     }
 
-    /// Whether this node could prove that it had heard of every invalidation of at least a part of the sessions, no
-    /// longer than `limit` ago.
+    /// Whether this node had a proof, no longer than `limit` ago, that every invalidation of at least one shard had arrived.
     #[must_use]
     pub fn fenced_within(&self, limit: Duration) -> bool {
-        let now = self.node.clock.now();
-        self.node.lanes.any(|lane| lane.freshness.was_fresh(now, limit))
+        self.node.sessions.sessions.was_fresh(self.node.clock.now(), limit)
     }
-}
-
-impl Cached {
-    /// What there is of a session that this node has deleted, at this time at the earliest.
-    pub(super) const fn deleted(why: Kind, since: Instant) -> Self {
-        match why {
-            Kind::Move(_) => Self::Moved { since },
-            Kind::Erase | Kind::End => Self::Ended,
-        }
-    }
-
-    /// `None` if it is of another type.
-    fn into_lookup<V: Any + Send + Sync>(self) -> Option<Lookup<Arc<V>>> {
-        match self {
-            Self::Absent => Some(Lookup::Absent),
-            Self::Ended => Some(Lookup::Ended),
-            Self::Moved { .. } => Some(Lookup::Moved),
-            Self::Present(value) => value.downcast().ok().map(Lookup::Found),
-            Self::Unreadable => Some(Lookup::Unreadable),
-        }
-    }
-}
-
-pub(super) fn two_types<E: From<StoreError>>() -> E {
-    StoreError::unavailable("one session was asked for as two types").into()
 }

@@ -1,17 +1,17 @@
 use crate::StoreError;
 
-/// What `call` returns, or what it returns the second time if the first answer was lost: there may be another connection
-/// by then. If the second does not tell what became of the first, that is unknown, and an error.
-pub(super) async fn again_if_lost<T, F>(
+/// Retries `call` once if its reply was lost, because there may be another connection by then. The second outcome counts only if it
+/// `proves_first`: if it shows what the first call did.
+pub(super) async fn retry_lost_reply<T, F>(
     mut call: impl FnMut() -> F,
-    tells: impl Fn(&T) -> bool,
+    proves_first: impl Fn(&T) -> bool,
 ) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     match call().await {
         Err(lost @ (StoreError::Unavailable(_) | StoreError::TimedOut)) => match call().await {
-            Ok(outcome) if tells(&outcome) => Ok(outcome),
+            Ok(outcome) if proves_first(&outcome) => Ok(outcome),
             _ => Err(lost),
         },
         outcome => outcome,

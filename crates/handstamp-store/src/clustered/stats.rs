@@ -2,27 +2,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use handstamp_core::invalidation::MessageError;
 
-/// The messages that a node has received over the bus. Counts run from its start.
+/// Counts of the messages that a node has received over the bus, since its start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BusStats {
     /// Authentic messages.
     pub received: u64,
-    /// Messages that were rejected, for whatever reason.
-    pub refused: u64,
-    /// Of these: the tag does not belong to the rest.
+    /// Messages that were rejected: the sum of the next five.
+    pub rejected: u64,
+    /// Messages with a wrong signature.
     pub forged: u64,
-    /// Of these: no message.
+    /// Messages in no known format.
     pub malformed: u64,
-    /// Of these: longer than any message.
+    /// Messages that are too long.
     pub oversize: u64,
-    /// Of these: signed with a key that this node does not have.
+    /// Messages that are signed with a key that this node does not have.
     pub unknown_key: u64,
-    /// Of these: authentic, and of a version that this node does not know.
+    /// Authentic messages of a version that this node does not know.
     pub unknown_version: u64,
-    /// Authentic requests to clear the cache that were not sent just now: old ones, sent again by somebody.
+    /// Authentic messages that clear the cache, and were not sent just now: copies of old ones.
     pub outdated: u64,
-    /// How often the cache was cleared, or the part that came from one shard: on request, or because messages may have been
+    /// How often the cache, or the part of it that was loaded from one shard, was cleared: on request, or because messages may have been
     /// missed.
     pub clears: u64,
 }
@@ -64,7 +64,7 @@ impl Counters {
         add_one(&self.clears);
     }
 
-    /// A session was asked for under an id that it had before.
+    /// A request has used an id that its session had before.
     pub(super) fn reused(&self) {
         add_one(&self.reused_ids);
     }
@@ -73,7 +73,7 @@ impl Counters {
         self.reused_ids.load(Ordering::Relaxed)
     }
 
-    /// The store had an older record of a session than this node knew.
+    /// The store had an older record of a session than this node.
     pub(super) fn outdated_record(&self) {
         add_one(&self.outdated_records);
     }
@@ -89,7 +89,7 @@ impl Counters {
         let (unknown_key, unknown_version) = (count(&self.unknown_key), count(&self.unknown_version));
         BusStats {
             received: count(&self.received),
-            refused: forged + malformed + oversize + unknown_key + unknown_version,
+            rejected: forged + malformed + oversize + unknown_key + unknown_version,
             forged,
             malformed,
             oversize,

@@ -2,29 +2,29 @@ use std::collections::BTreeMap;
 
 use crate::Shard;
 
-/// What the coordinator last knew of each shard.
+/// The last known status of all shards.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Status {
     shards: BTreeMap<Shard, ShardStatus>,
 }
 
-/// What the listener of a shard last knew.
+/// The last known status of a shard.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct ShardStatus {
-    /// Whether there is a subscription, and a recent proof that it is alive.
-    pub(super) running: bool,
-    /// Whether the shard could be reached when it was last asked; `None` before the first time.
+    /// Whether there is a subscription with a recent fence.
+    pub(super) subscribed: bool,
+    /// Whether the last check reached the shard; `None` before the first one.
     pub(super) reachable: Option<bool>,
-    /// Whether writes worked when that was last found out; `None` before the first time.
+    /// Whether writes worked in the last check of writes; `None` before the first one.
     pub(super) writable: Option<bool>,
-    /// Whether they do not work because the shard does not reply to them.
+    /// Whether writes do not work because the shard does not reply to them.
     pub(super) writes_hang: bool,
-    /// Whether this node's wall clock is far from the shard's.
+    /// Whether the wall clock of this node differs from that of the shard.
     pub(super) is_clock_skewed: bool,
 }
 
 impl Status {
-    pub(super) fn of(&self, shard: Shard) -> ShardStatus {
+    pub(super) fn shard(&self, shard: Shard) -> ShardStatus {
         self.shards.get(&shard).copied().unwrap_or_default()
     }
 
@@ -37,59 +37,59 @@ impl Status {
     }
 
     /// Whether there is a live subscription to every shard.
-    pub(super) fn is_running(&self) -> bool {
-        self.all(|shard| shard.running)
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.all(|shard| shard.subscribed)
     }
 
-    /// Whether all shards could be reached, and are known to take writes.
+    /// Whether all shards can be reached and accept writes.
     pub(super) fn is_healthy(&self) -> bool {
         self.all(ShardStatus::is_healthy)
     }
 
-    /// Whether a shard could be reached, and is known to take writes.
-    pub(super) fn is_healthy_in_part(&self) -> bool {
+    /// Whether a shard can be reached and accepts writes.
+    pub(super) fn is_partly_healthy(&self) -> bool {
         self.shards.values().any(ShardStatus::is_healthy)
     }
 
-    /// Whether all shards could be reached.
+    /// Whether all shards can be reached.
     pub(super) fn is_reachable(&self) -> bool {
         self.all(|shard| shard.reachable == Some(true))
     }
 
-    /// Whether a shard could be reached.
-    pub(super) fn is_reachable_in_part(&self) -> bool {
+    /// Whether a shard can be reached.
+    pub(super) fn is_partly_reachable(&self) -> bool {
         self.shards.values().any(|shard| shard.reachable == Some(true))
     }
 
-    /// Whether a shard takes writes.
-    pub(super) fn is_writable_in_part(&self) -> bool {
+    /// Whether a shard accepts writes.
+    pub(super) fn is_partly_writable(&self) -> bool {
         self.shards.values().any(|shard| shard.writable == Some(true))
     }
 
-    /// Whether a shard can be reached or is known to take no writes, and none is known to take them.
-    pub(super) fn lacks_writes(&self) -> bool {
-        let of_no_use = |shard: &ShardStatus| match shard.writable {
+    /// Whether no shard accepts writes as far as the node knows, and at least one can be reached or has rejected writes.
+    pub(super) fn is_unwritable(&self) -> bool {
+        let accepts_none = |shard: &ShardStatus| match shard.writable {
             Some(writable) => !writable,
             None => shard.reachable == Some(true),
         };
-        !self.is_writable_in_part() && self.shards.values().any(of_no_use)
+        !self.is_partly_writable() && self.shards.values().any(accepts_none)
     }
 
-    /// Whether there is a live subscription to every shard, and it is known whether all can be reached and written to.
+    /// Whether there is a live subscription to every shard, and the first checks of all shards have ended.
     pub(super) fn is_settled(&self) -> bool {
         self.all(|shard| match shard.reachable {
-            Some(true) => shard.running && shard.writable.is_some(),
-            Some(false) => shard.running,
+            Some(true) => shard.subscribed && shard.writable.is_some(),
+            Some(false) => shard.subscribed,
             None => false,
         })
     }
 
     /// Whether this node's wall clock is far from a shard's.
-    pub(super) fn is_clock_off(&self) -> bool {
+    pub(super) fn is_clock_skewed(&self) -> bool {
         self.shards.values().any(|shard| shard.is_clock_skewed)
     }
 
-    /// As long as there are none, nothing is known.
+    /// False as long as no shard is known.
     fn all(&self, is_so: impl FnMut(&ShardStatus) -> bool) -> bool {
         !self.shards.is_empty() && self.shards.values().all(is_so)
     }

@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 use handstamp_core::throttle::Throttle;
 use parking_lot::Mutex;
 
-/// Whether records come up that are sealed under a secret that this node does not have: then a rotation of secrets has not
-/// been rolled out to it, or has gone too far.
+/// Whether the store has records that are sealed under a secret that this node does not have: a rotation of secrets has not reached this
+/// node yet, or the old secret was removed too early.
 #[derive(Debug)]
 pub(super) struct UnknownKeys {
     last: Mutex<Option<Instant>>,
@@ -12,8 +12,8 @@ pub(super) struct UnknownKeys {
 }
 
 impl UnknownKeys {
-    /// Such a record has been loaded.
-    pub(super) fn note(&self, now: Instant) {
+    /// The node has loaded such a record.
+    pub(super) fn record(&self, now: Instant) {
         *self.last.lock() = Some(now);
         if let Some(more) = self.log.admit(now) {
             tracing::error!(
@@ -23,16 +23,16 @@ impl UnknownKeys {
         }
     }
 
-    /// Whether there was one recently.
-    pub(super) fn were_seen_lately(&self, now: Instant) -> bool {
-        self.last.lock().is_some_and(|last| now.saturating_duration_since(last) < WHILE)
+    /// Whether the node has loaded such a record within the last minute.
+    pub(super) fn were_seen_recently(&self, now: Instant) -> bool {
+        self.last.lock().is_some_and(|last| now.saturating_duration_since(last) < MINUTE)
     }
 }
 
 impl Default for UnknownKeys {
     fn default() -> Self {
-        Self { last: Mutex::default(), log: Throttle::new(WHILE) }
+        Self { last: Mutex::default(), log: Throttle::new(MINUTE) }
     }
 }
 
-const WHILE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_secs(60);

@@ -1,26 +1,24 @@
-//! Work of a node that belongs to no request.
+//! Work of a node that belongs to no request: deletes are repeated.
 
 use futures_util::future::join_all;
 
-use super::lane::Lane;
 use super::node::Node;
-use super::writes::WriteScope;
+use super::shard_state::ShardState;
+use super::write_scope::WriteScope;
 use crate::Shard;
 
 impl Node {
-    /// Tells a shard of the deletes that it has not confirmed, and stops when all of those that are sent together fail.
-    /// Begins at position `from`, and returns where to begin the next time, so that deletes which always fail do not block the
-    /// others.
+    /// Repeats the pending deletes of a shard, until all of those that are sent together fail. Begins at position `from`, and returns
+    /// where to begin the next time, so that deletes that always fail do not block the others.
     pub(super) async fn send_pending_deletes(&self, shard: Shard, from: usize) -> usize {
         let mut pending = self.deletes.pending(|key| self.store.shard_of(key) == shard);
         let mut next = from.checked_rem(pending.len()).unwrap_or(0);
         pending.rotate_left(next);
         let mut count = 0;
-        for deletes in pending.chunks(DELETES_AT_ONCE) {
+        for deletes in pending.chunks(CONCURRENT_DELETES) {
             let writes = WriteScope::new(self);
-            let sent =
-                join_all(deletes.iter().map(async |(key, again)| writes.delete_again(key, *again).await))
-                    .await;
+            let send = deletes.iter().map(async |(key, repeat)| writes.repeat_delete(key, *repeat).await);
+            let sent = join_all(send).await;
             count += sent.iter().filter(|sent| matches!(sent, Ok(true))).count();
             // The others are no longer pending.
             next += sent.iter().filter(|sent| sent.is_err()).count();
@@ -29,17 +27,18 @@ impl Node {
             }
         }
         if count > 0 {
-            tracing::info!(count, "deleted sessions again, or late");
+            tracing::info!(count, "deleted sessions that the store had not deleted, or had again");
         }
         next
     }
 
-    /// Has the recent deletes in a shard sent again, because they may have been undone: another server may have taken over.
-    pub(super) fn repeat_recent_deletes(&self, lane: &Lane) {
-        // First: the outcome of a delete that is on its way is remembered after that, or found below.
-        lane.switched();
-        self.deletes.repeat_all(lane.shard, self.clock.now(), |key| self.lies_in(key, lane));
+    /// Makes the recent deletes of a shard pending again: a subscription has begun or ended, so the shard may have another server, which
+    /// may not have them.
+    pub(super) fn repeat_recent_deletes(&self, shard: &ShardState) {
+        // First: a delete in flight is remembered after this, and notices it, or is found below.
+        shard.note_server_change();
+        self.deletes.repeat_all(shard.shard, self.clock.now(), |key| self.is_in(key, shard));
     }
 }
 
-const DELETES_AT_ONCE: usize = 64;
+const CONCURRENT_DELETES: usize = 64;

@@ -47,7 +47,7 @@ async fn what_was_cached_before_a_gap_is_not_served_after_it() {
 #[tokio::test(start_paused = true)]
 async fn a_fill_from_before_the_subscription_was_live_is_not_believed() {
     let cluster = Cluster::new();
-    let patient = NodeSettings { load_budget: Duration::from_secs(10), ..NodeSettings::default() };
+    let patient = NodeSettings::default().load_budget(Duration::from_secs(10));
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", patient).await);
     let record = one.create().await;
     two.bus_faults.disconnect();
@@ -133,7 +133,7 @@ async fn what_is_not_ours_is_counted_and_ignored() {
     for message in [Bytes::new(), "clear".into(), Bytes::from(vec![1; 10_000_000]), forged.into()] {
         cluster.bus.publish(Shard::ONLY, message).await.unwrap();
     }
-    until("all are refused", async || node.clustered.bus_stats().refused == 4).await;
+    until("all are rejected", async || node.clustered.bus_stats().rejected == 4).await;
     assert_eq!(node.lookup(&record.key), Some(found("first")));
 }
 
@@ -243,7 +243,7 @@ async fn k11_after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
 #[tokio::test(start_paused = true)]
 async fn k6_2_a_stall_takes_trust_away_and_not_the_cache() {
     let cluster = Cluster::new();
-    let lasting = NodeSettings { cache_ttl: TTL, ..NodeSettings::default() };
+    let lasting = NodeSettings::default().cache_ttl(TTL);
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", lasting).await);
     let records = [one.create().await, one.create().await];
     for record in &records {

@@ -220,7 +220,7 @@ async fn a_logout_with_an_id_that_was_replaced_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn what_the_old_server_confirms_late_is_sent_to_the_new_one() {
     let cluster = Cluster::new();
-    let patient = NodeSettings { save_budget: Duration::from_secs(600), ..NodeSettings::default() };
+    let patient = NodeSettings::default().save_budget(Duration::from_secs(600));
     let node = cluster.node_with("one", patient).await;
     let record = node.create().await;
     let mut held = node.faults.hold_next_delete();

@@ -3,8 +3,10 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod cache;
+mod caches;
 mod coordinator;
 mod ended;
+mod find;
 mod loads;
 mod moves;
 mod replicas;

@@ -366,7 +366,7 @@ async fn tombstones_last_for_half_a_minute() {
     let tombstone = moved(&before, after.key);
     let retired = one.clustered.writes().replace_with_tombstone(&tombstone, before.revision, TTL).await;
     assert_eq!(retired.unwrap(), TombstoneOutcome::Replaced);
-    one.clustered.writes().confirm_retired(&tombstone).await.unwrap();
+    one.clustered.writes().confirm_tombstone(&tombstone).await.unwrap();
     for (wait, expected) in [
         (HALF_A_MINUTE - MAX_STALENESS, [Lookup::Ended, Lookup::Moved, Lookup::Moved]),
         (MAX_STALENESS * 2, [Lookup::Absent, Lookup::Absent, Lookup::Moved]),
@@ -400,7 +400,7 @@ const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 async fn s85_requests_with_an_id_from_before_are_counted_and_end_the_session_where_that_is_wanted() {
     for (end_on_reuse, same_subject) in [(false, true), (true, true), (true, false)] {
         let cluster = Cluster::new();
-        let settings = || NodeSettings { end_on_reuse, ..NodeSettings::default() };
+        let settings = || NodeSettings::default().end_on_reuse(end_on_reuse);
         let (one, two) =
             (cluster.node_with("one", settings()).await, cluster.node_with("two", settings()).await);
         for node in [&one, &two] {
@@ -409,7 +409,7 @@ async fn s85_requests_with_an_id_from_before_are_counted_and_end_the_session_whe
             let retired =
                 one.clustered.writes().replace_with_tombstone(&tombstone, first.revision, TTL).await.unwrap();
             assert_eq!(retired, TombstoneOutcome::Replaced);
-            one.clustered.writes().confirm_retired(&tombstone).await.unwrap();
+            one.clustered.writes().confirm_tombstone(&tombstone).await.unwrap();
             let arrive = async || {
                 let found = node.clustered.load_for_request(&first.key, decode).await.unwrap();
                 assert_eq!(payload(found), Lookup::Moved);

@@ -68,12 +68,10 @@ fn ending_node(
 
 /// Budgets of somebody whose store is far away.
 fn patient() -> NodeSettings {
-    NodeSettings {
-        load_budget: Duration::from_secs(5),
-        save_budget: Duration::from_secs(10),
-        cache_ttl: TTL,
-        ..NodeSettings::default()
-    }
+    NodeSettings::default()
+        .load_budget(Duration::from_secs(5))
+        .save_budget(Duration::from_secs(10))
+        .cache_ttl(TTL)
 }
 
 /// K6.1: what a request may wait for is waited for everywhere else, too; and proofs that take long count.
@@ -159,7 +157,7 @@ async fn k6_4_every_subscription_that_lasted_is_logged() {
     let quick = Duration::from_millis(1);
     let node = ending_node(quick, quick, Duration::from_secs(5), NodeSettings::default());
     until("some have ended", async || node.bus_faults.subscriptions() == 4).await;
-    for (level, text) in [(Level::WARN, "lost the"), (Level::INFO, "listening to the")] {
+    for (level, text) in [(Level::WARN, "lost the"), (Level::INFO, "subscribed to the")] {
         let lines = log.lines(level, "handstamp_store");
         assert!(lines.iter().filter(|line| line.contains(text)).count() >= 3, "{lines:?}");
     }

@@ -11,9 +11,9 @@ use handstamp_core::keys::{KeyRing, Secret};
 use handstamp_core::record::{Entry, Record, Revision, Sealer, Tombstone};
 use handstamp_core::time::Timestamp;
 use handstamp_store::{
-    CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, DeleteOutcome, DeleteScope, EndOutcome,
-    Loaded, Lookup, MemoryBus, MemoryStore, NodeSettings, Records, SaveOutcome, StoreError, SystemClock,
-    TombstoneOutcome,
+    Bus, CacheEntry, Clock, ClusteredStore, CreateOutcome, Decoded, DeleteOutcome, DeleteScope, EndOutcome,
+    Loaded, Lookup, MemoryBus, MemoryStore, NodeSettings, Records, SaveOutcome, Store, StoreError,
+    SystemClock, TombstoneOutcome,
 };
 use handstamp_testkit::{BusFaults, Faults, FaultyBus, FaultyStore, seeded_secret, until};
 
@@ -82,6 +82,14 @@ impl Cluster {
         let clustered = ClusteredStore::start(store, bus, &ring(SECRET), node_id(name), clock, settings);
         TestNode { clustered, faults, bus_faults }
     }
+}
+
+/// A node on this store and bus.
+pub(crate) async fn start(store: impl Store, bus: impl Bus) -> TestNode<(), ()> {
+    let (clock, settings) = (Arc::new(SystemClock), NodeSettings::default());
+    let clustered = ClusteredStore::start(store, bus, &ring(SECRET), node_id("node"), clock, settings);
+    clustered.wait_until_ready().await;
+    TestNode { clustered, faults: (), bus_faults: () }
 }
 
 /// The clock of a machine whose wall clock is wrong by so many milliseconds. Clones are the same clock.

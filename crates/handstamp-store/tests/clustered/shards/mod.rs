@@ -42,11 +42,7 @@ impl ShardedCluster {
 
     /// A node that waits long for a load.
     async fn patient_node(&self, name: &str) -> ShardedNode {
-        self.node_with(
-            name,
-            NodeSettings { load_budget: Duration::from_secs(600), ..NodeSettings::default() },
-        )
-        .await
+        self.node_with(name, NodeSettings::default().load_budget(Duration::from_secs(600))).await
     }
 
     async fn node_with(&self, name: &str, settings: NodeSettings) -> ShardedNode {

@@ -51,7 +51,7 @@ impl<T: SessionData> Renewal<T> {
         drop(self.shared.spawn(async move {
             if follow_up == FollowUp::ConfirmRetired {
                 // If this fails, the tombstone lasts as long as the session.
-                let _ = shared.store().writes().confirm_retired(&tombstone).await;
+                let _ = shared.store().writes().confirm_tombstone(&tombstone).await;
             }
             forget_predecessor(&shared, renewed).await;
         }));

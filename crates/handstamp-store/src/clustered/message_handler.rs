@@ -6,53 +6,52 @@ use handstamp_core::invalidation::{Invalidation, InvalidationMessage, MessageErr
 use handstamp_core::time::Timestamp;
 use lru::LruCache;
 
-use super::clearing::Clearing;
-use super::lane::Lane;
+use super::clear_throttle::ClearThrottle;
 use super::node::Node;
-use crate::BusEvent;
+use crate::{BusEvent, Shard};
 
-/// Applies the messages of one subscription.
-pub(super) struct Inbox {
+/// Applies the events of one subscription to the caches of the node.
+pub(super) struct MessageHandler {
     node: Arc<Node>,
-    lane: Arc<Lane>,
-    pub(super) clearing: Clearing,
-    /// When each node last sent a clear, by its own account.
-    clears: LruCache<NodeId, Timestamp>,
+    shard: Shard,
+    pub(super) clears: ClearThrottle,
+    /// When each node last sent a clear, by its own clock.
+    last_clears: LruCache<NodeId, Timestamp>,
 }
 
-impl Inbox {
-    pub(super) fn new(node: Arc<Node>, lane: Arc<Lane>) -> Self {
-        let clearing = Clearing::new(node.settings.clearing_interval());
-        Self { node, lane, clearing, clears: LruCache::new(SENDERS) }
+impl MessageHandler {
+    pub(super) fn new(node: Arc<Node>, shard: Shard) -> Self {
+        let clears = ClearThrottle::new(node.settings.clear_interval());
+        Self { node, shard, clears, last_clears: LruCache::new(MAX_SENDERS) }
     }
 
-    pub(super) fn apply(&mut self, heard: &BusEvent) {
-        match heard {
+    pub(super) fn apply(&mut self, event: &BusEvent) {
+        match event {
             BusEvent::Message(message) => self.read(message),
             BusEvent::KeyChanged(key) => {
                 self.node.counters.received();
-                self.node.forget(key, None);
+                self.node.invalidate(key, None);
             }
         }
     }
 
-    /// Clears what came in under this subscription's freshness.
+    /// Drops what all caches have of the shard.
     pub(super) fn clear(&mut self) {
-        self.node.cut(&self.lane.freshness);
-        self.clearing.done(self.node.clock.now());
+        self.node.clear_shard(self.shard);
+        self.clears.cleared(self.node.clock.now());
     }
 
     fn read(&mut self, message: &[u8]) {
         let node = &self.node;
-        match node.messenger.decode(message) {
+        match node.codec.decode(message) {
             Ok(invalidation) => {
                 node.counters.received();
                 match invalidation.invalidation {
                     Invalidation::CacheClear => self.clear_on_request(&invalidation),
                     Invalidation::SessionDeleted(key) | Invalidation::SessionMoved(key) => {
-                        node.forget(&key, None);
+                        node.invalidate(&key, None);
                     }
-                    Invalidation::SessionInvalidated(key, saved) => node.forget(&key, Some(saved)),
+                    Invalidation::SessionInvalidated(key, saved) => node.invalidate(&key, Some(saved)),
                 }
             }
             Err(reason) => {
@@ -60,16 +59,16 @@ impl Inbox {
                 tracing::debug!(%reason, "rejected a message on the invalidation bus");
                 let now = node.clock.now();
                 let clears = match reason {
-                    // Authentic, so that a node of ours says something that this one cannot read.
-                    MessageError::UnknownVersion => self.clearing.request_by_unread(message, now),
+                    // An authentic message of a node with a newer version.
+                    MessageError::UnknownVersion => self.clears.request_unreadable(message, now),
                     MessageError::UnknownKey => {
-                        if let Some(more) = node.unknown_key_log.admit(now) {
+                        if let Some(more) = node.log_limits.unknown_key.admit(now) {
                             tracing::warn!(
                                 more,
                                 "another node signs with a secret that this node does not have"
                             );
                         }
-                        self.clearing.request_of_unknown_origin(now)
+                        self.clears.request_doubtful(now)
                     }
                     MessageError::Forged | MessageError::Malformed | MessageError::Oversize => false,
                 };
@@ -80,16 +79,16 @@ impl Inbox {
         }
     }
 
-    /// A clear that was sent before counts once: what was authentic then can be sent again by anybody who can publish.
+    /// A repeated or old clear is doubtful: anyone with access to the channel can publish a copy of it.
     fn clear_on_request(&mut self, invalidation: &InvalidationMessage) {
         let now = self.node.clock.now();
-        let clears = match self.is_news(invalidation) {
-            Ok(()) => self.clearing.request(now),
-            // A second copy, as every primary of a cluster sends one.
+        let clears = match self.check_clear(invalidation) {
+            Ok(()) => self.clears.request(now),
+            // Every primary of a cluster sends a copy.
             Err(Doubt::Repeated) => false,
             Err(Doubt::Outdated) => {
                 self.node.counters.outdated();
-                self.clearing.request_of_unknown_origin(now)
+                self.clears.request_doubtful(now)
             }
         };
         if clears {
@@ -97,9 +96,9 @@ impl Inbox {
         }
     }
 
-    fn is_news(&mut self, invalidation: &InvalidationMessage) -> Result<(), Doubt> {
+    fn check_clear(&mut self, invalidation: &InvalidationMessage) -> Result<(), Doubt> {
         let InvalidationMessage { node, sent_at, .. } = invalidation;
-        let last = self.clears.get(node);
+        let last = self.last_clears.get(node);
         if last == Some(sent_at) {
             return Err(Doubt::Repeated);
         }
@@ -109,18 +108,18 @@ impl Inbox {
         if out_of_order || age.is_some_and(|age| age > MAX_AGE) {
             return Err(Doubt::Outdated);
         }
-        self.clears.put(node.clone(), *sent_at);
+        self.last_clears.put(node.clone(), *sent_at);
         Ok(())
     }
 }
 
-/// Why an authentic clear may not be meant for now.
+/// Why an authentic clear may be a copy of an old one.
 enum Doubt {
     Repeated,
-    /// It is older or newer than any message that has just been sent, or older than another of the same node.
+    /// It was not sent just now, or is older than another one of the same node.
     Outdated,
 }
 
-/// Messages arrive within milliseconds, and all nodes go by the same time.
+/// Messages arrive within milliseconds, and all nodes go by the same clock.
 const MAX_AGE: Duration = Duration::from_secs(30);
-const SENDERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
+const MAX_SENDERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);

@@ -1,0 +1,41 @@
+use std::any::Any;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::WeakShared;
+use handstamp_core::cache::{LoadId, SingleFlight};
+use handstamp_core::id::SessionKey;
+
+use super::cached::Cached;
+use super::session_cache::SessionCache;
+
+/// The loads in progress. A load runs as long as a request awaits it, and is cancelled with its last waiter.
+pub(super) type InFlightLoads = SingleFlight<RunningLoad>;
+
+/// When a load began, and the future that its waiters share.
+pub(super) type RunningLoad = (Instant, Option<WeakShared<LoadFuture>>);
+
+pub(super) type LoadFuture = Pin<Box<dyn Future<Output = LoadResult> + Send>>;
+
+/// The result of a load. The type of its error belongs to the layer above.
+pub(super) type LoadResult = Result<Cached, Arc<dyn Any + Send + Sync>>;
+
+/// Removes a load from the loads in progress when it ends or is cancelled.
+pub(super) struct FinishGuard {
+    cache: Arc<SessionCache>,
+    pub(super) key: SessionKey,
+    id: LoadId,
+}
+
+impl FinishGuard {
+    pub(super) fn new(cache: &Arc<SessionCache>, key: &SessionKey, id: LoadId) -> Self {
+        Self { cache: cache.clone(), key: *key, id }
+    }
+}
+
+impl Drop for FinishGuard {
+    fn drop(&mut self) {
+        self.cache.loads.finish(&self.key, self.id);
+    }
+}
