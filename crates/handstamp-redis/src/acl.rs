@@ -44,7 +44,7 @@ fn further_commands(config: &RedisConfig) -> impl Iterator<Item = &'static str> 
 }
 
 /// A test checks that each of them is needed.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "ping",
     "info",
     "client|id",
@@ -61,6 +61,7 @@ const COMMANDS: [&str; 16] = [
     "del",
     "publish",
     "subscribe",
+    "scan",
 ];
 
 const FURTHER_COMMANDS: [&str; 7] =

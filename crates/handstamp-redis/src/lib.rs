@@ -33,11 +33,11 @@
 //!
 //! ```text
 //! ACL SETUSER shop on >password resetkeys ~shop:s:* resetchannels &shop:invalidate -@all +ping +info +client|id
-//!     +client|setname +get +pttl +pexpire +role +evalsha +eval +getrange +exists +set +del +publish +subscribe
+//!     +client|setname +get +pttl +pexpire +role +evalsha +eval +getrange +exists +set +del +publish +subscribe +scan
 //! ```
 //!
-//! [`acl_rules`] writes it for any namespace and channel. Two of these can be left out: without `client|setname`,
-//! connections have no name in `CLIENT LIST`; without `role`, the role of a server is read from `INFO`; without `info` as well, it
+//! [`acl_rules`] writes it for any namespace and channel. Some of these can be left out: without `scan`, no
+//! session can be ended by its public id; without `client|setname`, connections have no name in `CLIENT LIST`; without `role`, the role of a server is read from `INFO`; without `info` as well, it
 //! counts as a primary. Where `info` is denied, the time comes from `TIME`; where that is denied, too, nodes use their own clocks.
 //! A database other than 0 also needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
 //! `+readonly` to read from replicas; waiting for replicas `+wait`; tracking `+client|tracking`.
@@ -74,6 +74,7 @@
 //! |---|---|
 //! | `store` | [`RedisStore`]: records |
 //! | `scripts` | the Lua scripts of the store |
+//! | `scan` | scans of the records |
 //! | `bus`, `subscription` | [`RedisBus`]: invalidations and fences |
 //! | `canary` | detects a flush of the server, with tracking |
 //! | `write_check` | checks that writes work |
@@ -89,6 +90,7 @@ mod channel;
 mod error;
 mod invalidation_transport;
 mod key;
+mod scan;
 mod scripts;
 mod shard;
 mod store;

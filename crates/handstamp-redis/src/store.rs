@@ -7,12 +7,13 @@ use handstamp_core::record::{Entry, RecordError, Revision};
 use handstamp_core::time::Timestamp;
 use handstamp_redis_client::{Client, Command, RedisError, Reply};
 use handstamp_store::{
-    CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, Shard, Shards, Store, StoreError,
-    Stored, TombstoneOutcome, Topology, TouchOutcome,
+    CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, ScanCursor, ScanPage, Shard, Shards,
+    Store, StoreError, Stored, TombstoneOutcome, Topology, TouchOutcome,
 };
 
 use crate::error::store_error;
 use crate::key::record_key;
+use crate::scan::{page, scan_keys};
 use crate::scripts::Scripts;
 use crate::shard::{shard, shard_id};
 use crate::write_check::check_writes;
@@ -283,7 +284,13 @@ impl Topology for RedisStore {
     }
 }
 
-impl Store for RedisStore {}
+impl Store for RedisStore {
+    async fn scan(&self, shard: Shard, cursor: &ScanCursor) -> Result<ScanPage, StoreError> {
+        let scanned = scan_keys(&self.client, &self.namespace, shard_id(shard), cursor).await;
+        let (keys, next) = scanned.map_err(store_error)?;
+        page(self, keys, next).await
+    }
+}
 
 fn revision(revision: Revision) -> Bytes {
     Bytes::copy_from_slice(&revision.to_bytes())

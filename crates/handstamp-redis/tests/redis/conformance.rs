@@ -8,6 +8,7 @@ use crate::harness::{config, connected_by, until_it_serves};
 async fn both_keep_their_contracts(store: &RedisStore, bus: &RedisBus) {
     until_it_serves(store).await;
     conformance::store(store, bus).await;
+    conformance::scan(store).await;
     for shard in store.shards().current() {
         conformance::bus(bus, shard).await;
     }
