@@ -1,15 +1,15 @@
-//! What to do about a session after the handler: a table from facts to steps.
+//! The steps for a session when the handler has responded: a table from facts to steps.
 
 use crate::keys::KeyAge;
 
 /// What is known when the handler has responded.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Facts {
-    /// The valid cookie that came with the request, by the age of its key. Where the session is to end, any cookie that came.
+    /// The valid cookie that came with the request, by the age of its key; any cookie, if the session is to end.
     pub cookie: Option<KeyAge>,
     /// What there is under the id in that cookie.
     pub session: SessionState,
-    /// What the handler asked for.
+    /// What the handler did.
     pub intent: Intent,
 }
 
@@ -27,25 +27,25 @@ pub enum SessionState {
     Moved,
 }
 
-/// What a handler asked for. Changes and renewing before a destroy are forgotten with the session.
+/// What a handler did to its session. Changes and renewals before a destroy are discarded with the session.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Intent {
     /// It read, at most.
     Keep,
     /// It changed the data.
     Change,
-    /// It wants another id for the session, with or without changed data.
+    /// It renewed the session, with or without changed data.
     Renew {
-        /// Whether it changed the data too.
+        /// Whether it changed the data, too.
         change: bool,
     },
-    /// It changed the data so that the session, which had no subject, has one.
+    /// It gave the session, which had no subject, a subject.
     LogIn,
-    /// It put another subject in the place of that of the session, which is therefore another session.
+    /// It replaced the subject of the session by another one, which therefore gets another session.
     Switch,
     /// It ended the session.
     Destroy,
-    /// It ended the session, then changed the data of what is therefore another session.
+    /// It ended the session, and then changed the data, which therefore belong to another session.
     Replace,
 }
 
@@ -54,19 +54,19 @@ pub enum Intent {
 pub enum StoreStep {
     /// Nothing.
     Nothing,
-    /// Nothing, and the request fails: the session that it would change has ended.
-    RefuseEnded,
-    /// Nothing, and the request fails: the session that it would change has moved to another id.
-    RefuseMoved,
-    /// Make sure that the session is there, under the key that seals today.
+    /// Nothing, and the request fails: its session has ended.
+    RejectEnded,
+    /// Nothing, and the request fails: its session has moved to another id.
+    RejectMoved,
+    /// Make sure that the session is there, sealed under the current key.
     Confirm,
     /// Save under a new id; there is no old record.
     Create,
     /// Save under a new id, then delete the old record.
     CreateThenDelete,
-    /// Save over the record that was read, if it is still that revision.
+    /// Replace the record that was read, if it has not changed.
     Save,
-    /// Save under a new id, then put a tombstone in the place of the old record.
+    /// Save under a new id, then replace the old record with a tombstone.
     Renew,
     /// Delete the record.
     Delete,
@@ -77,20 +77,19 @@ pub enum StoreStep {
 /// What to do with the cookie, provided that the store step succeeds.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum CookieStep {
-    /// Nothing: the browser has it, or should have none.
+    /// Nothing: the browser has the cookie, or should have none.
     Nothing,
-    /// Send it, with the session's id under the key that signs.
+    /// Send it, with the session's id, signed with the current key.
     Set,
-    /// Have the browser forget it.
+    /// Remove it from the browser.
     Remove,
 }
 
 /// The steps that follow from the facts.
 ///
-/// A session that was changed but does not exist is created under a new id, whatever cookie came along: an id
-/// that the server did not just make is never adopted. There are two exceptions. Where the session has recently ended or moved, the request
-/// is a late one, and its cookie would replace a newer one, for example that of a login: it creates nothing, unless it is a login itself. And
-/// a cookie is removed only where the handler has ended the session, for the same reason.
+/// A session that was changed but does not exist is created under a new id: an id from a cookie is never adopted. Where the session has
+/// recently ended or moved, the request is a late one, and its cookie would replace a newer one, for example that of a login: it creates
+/// nothing, unless it is a login itself. For the same reason, a cookie is removed only where the handler has ended the session.
 #[must_use]
 pub fn plan(facts: Facts) -> (StoreStep, CookieStep) {
     use SessionState::{Absent, Ended, Live, Moved};
@@ -107,10 +106,10 @@ pub fn plan(facts: Facts) -> (StoreStep, CookieStep) {
         }
         (Intent::Change, Live) => (StoreStep::Save, reissue),
         (Intent::Change | Intent::Renew { change: true }, Ended) => {
-            (StoreStep::RefuseEnded, CookieStep::Nothing)
+            (StoreStep::RejectEnded, CookieStep::Nothing)
         }
         (Intent::Change | Intent::Renew { change: true }, Moved) => {
-            (StoreStep::RefuseMoved, CookieStep::Nothing)
+            (StoreStep::RejectMoved, CookieStep::Nothing)
         }
         (Intent::Change | Intent::Renew { change: true }, Absent)
         | (Intent::LogIn | Intent::Switch | Intent::Replace, Absent | Ended | Moved) => {
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visitor_who_stores_nothing_leaves_nothing() {
+    fn a_visitor_that_stores_nothing_leaves_nothing() {
         for intent in [Intent::Keep, Intent::Renew { change: false }, Intent::Destroy] {
             check(None, Absent, intent, NOTHING);
         }
@@ -182,14 +181,14 @@ mod tests {
     fn k1_a_late_change_creates_nothing_and_sets_no_cookie() {
         for cookie in [CURRENT, OTHER] {
             for intent in [Intent::Change, Intent::Renew { change: true }] {
-                check(cookie, Ended, intent, (StoreStep::RefuseEnded, CookieStep::Nothing));
-                check(cookie, Moved, intent, (StoreStep::RefuseMoved, CookieStep::Nothing));
+                check(cookie, Ended, intent, (StoreStep::RejectEnded, CookieStep::Nothing));
+                check(cookie, Moved, intent, (StoreStep::RejectMoved, CookieStep::Nothing));
             }
         }
     }
 
     #[test]
-    fn a_login_is_never_refused() {
+    fn a_login_is_never_rejected() {
         for session in [Absent, Ended, Moved] {
             for intent in [Intent::LogIn, Intent::Switch, Intent::Replace] {
                 check(CURRENT, session, intent, (StoreStep::Create, CookieStep::Set));
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_under_another_key_is_issued_anew_for_a_session_that_is_there() {
+    fn a_cookie_under_another_key_is_issued_again_for_a_session_that_is_there() {
         check(OTHER, Live, Intent::Keep, (StoreStep::Confirm, CookieStep::Set));
         check(OTHER, Live, Intent::Change, (StoreStep::Save, CookieStep::Set));
         check(OTHER, Live, Intent::Destroy, (StoreStep::Delete, CookieStep::Remove));

@@ -2,7 +2,7 @@
 //!
 //! The first request leads the [`Queue`] of a session; those that come while it is at the store join the queue. The leader works in
 //! rounds, in the order in which the requests have joined: consecutive saves are one group and are saved at once; an exclusive turn
-//! belongs to one request alone. When a round is over, the next leader takes those who have joined since.
+//! belongs to one request alone. When a round is over, the next one has the requests that have joined since.
 //!
 //! A group becomes one record, which replaces the base:
 //!

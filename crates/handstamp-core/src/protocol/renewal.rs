@@ -1,6 +1,6 @@
 //! How a session moves to a new id.
 //!
-//! The new record is created first, because its id is not known to anybody yet. Then the old record is replaced with a tombstone, if it
+//! The new record is created first: its id is not known outside of this request yet. Then the old record is replaced with a tombstone, if it
 //! has not changed since. If it has, the new record catches up with it before. A failure before that leaves the old session as it
 //! was. If it is unknown whether the old record was replaced, the browser gets the new id, and the renewal goes on in the background.
 //!

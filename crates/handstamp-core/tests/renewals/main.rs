@@ -36,7 +36,7 @@ mod world;
 use stateright::{Checker, Model};
 
 use self::properties::{
-    ALWAYS, FAILOVER_REVIVES, LATE_CHANGE_IS_REFUSED, LOGIN_LOSES_RACE, LOGOUT_ENDS_PREDECESSOR,
+    ALWAYS, FAILOVER_REVIVES, LATE_CHANGE_IS_REJECTED, LOGIN_LOSES_RACE, LOGOUT_ENDS_PREDECESSOR,
     LOGOUT_FOLLOWS, RENEWAL_CATCHES_UP, RETIREMENT_IS_UNKNOWN,
 };
 use self::protocol::{LoginOnMoved, Outlives, Protocol, RepeatedAs, Start};
@@ -57,7 +57,7 @@ const PROTOCOL: Protocol = Protocol {
     renewal_stops_if_ended: true,
     late_retirement_ends_successor: true,
     lost_successor_keeps_session: true,
-    late_changes_are_refused: true,
+    late_changes_are_rejected: true,
     only_logout_removes_cookie: true,
     login_on_moved: LoginOnMoved::CreatesSession,
     failed_end_resumes: true,
@@ -87,7 +87,7 @@ const FAILOVER: Protocol = Protocol { failover: true, requests: 2, ..PROTOCOL };
 
 #[test]
 fn requests_in_any_order() {
-    let reached = [LOGOUT_FOLLOWS, LOGIN_LOSES_RACE, RENEWAL_CATCHES_UP, LATE_CHANGE_IS_REFUSED];
+    let reached = [LOGOUT_FOLLOWS, LOGIN_LOSES_RACE, RENEWAL_CATCHES_UP, LATE_CHANGE_IS_REJECTED];
     holds(PROTOCOL, &reached);
 }
 

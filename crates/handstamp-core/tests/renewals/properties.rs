@@ -15,13 +15,13 @@ pub(crate) const LOGIN_PERSISTS: &str = "no late response undoes a login";
 pub(crate) const LOGOUT_PERSISTS: &str = "no late response undoes a logout";
 pub(crate) const ONLY_LOGOUT_ENDS: &str = "only a logout ends a session";
 pub(crate) const PLANTED_ID_GIVES_NOTHING: &str = "a planted id gives no access to the session of a login";
-pub(crate) const LOGIN_IS_NEVER_REFUSED: &str = "a login is never refused";
+pub(crate) const LOGIN_IS_NEVER_REJECTED: &str = "a login is never rejected";
 
 pub(crate) const LOGOUT_FOLLOWS: &str = "a logout follows a session to another id";
 pub(crate) const LOGOUT_ENDS_PREDECESSOR: &str = "a logout finds a predecessor that is not retired";
 pub(crate) const LOGIN_LOSES_RACE: &str = "a login finds that its session has just moved";
 pub(crate) const RENEWAL_CATCHES_UP: &str = "a session changes while it is renewed";
-pub(crate) const LATE_CHANGE_IS_REFUSED: &str = "a late change is refused";
+pub(crate) const LATE_CHANGE_IS_REJECTED: &str = "a late change is rejected";
 pub(crate) const FAILOVER_REVIVES: &str = "a failover undoes a retirement or a delete";
 pub(crate) const RETIREMENT_IS_UNKNOWN: &str = "an old record is retired, and its node does not know";
 
@@ -31,7 +31,7 @@ pub(crate) const ALWAYS: [&str; 6] = [
     LOGOUT_PERSISTS,
     ONLY_LOGOUT_ENDS,
     PLANTED_ID_GIVES_NOTHING,
-    LOGIN_IS_NEVER_REFUSED,
+    LOGIN_IS_NEVER_REJECTED,
 ];
 
 pub(crate) fn all() -> Vec<Property<Protocol>> {
@@ -53,7 +53,7 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
             let is_private = |id| world.store.record(id).is_some_and(|record| record.private);
             !world.attacker_has.iter().any(is_private)
         }),
-        Property::always(LOGIN_IS_NEVER_REFUSED, |_, world: &World| !world.login_was_refused),
+        Property::always(LOGIN_IS_NEVER_REJECTED, |_, world: &World| !world.login_was_rejected),
         Property::sometimes(LOGOUT_FOLLOWS, |_, world: &World| {
             let follows = |script: Script, first| matches!(script, Script::End(_)) && script.ends() != first;
             running(world, Intent::Logout).any(|(request, script)| follows(script, request.cookie))
@@ -71,9 +71,9 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
             let catches_up = |script| matches!(script, Script::Renew(renewing) if renewing.catches_up());
             running(world, Intent::Login).any(|(_, script)| catches_up(script))
         }),
-        Property::sometimes(LATE_CHANGE_IS_REFUSED, |_, world: &World| {
-            let is_refused = |request: &Request| status(request) == Some(Status::Moved);
-            world.requests.iter().any(|request| request.intent == Intent::Change && is_refused(request))
+        Property::sometimes(LATE_CHANGE_IS_REJECTED, |_, world: &World| {
+            let is_rejected = |request: &Request| status(request) == Some(Status::Moved);
+            world.requests.iter().any(|request| request.intent == Intent::Change && is_rejected(request))
         }),
         Property::sometimes(FAILOVER_REVIVES, |_, world: &World| !world.store.history.revived.is_empty()),
         Property::sometimes(RETIREMENT_IS_UNKNOWN, |_, world: &World| {

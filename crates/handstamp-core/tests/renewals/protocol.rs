@@ -37,7 +37,7 @@ pub(crate) struct Protocol {
     /// A renewal keeps the old record if the new one disappears before its id was sent to the browser.
     pub(crate) lost_successor_keeps_session: bool,
     /// Only a login creates a session where another has moved or ended recently.
-    pub(crate) late_changes_are_refused: bool,
+    pub(crate) late_changes_are_rejected: bool,
     /// Only a logout removes the cookie.
     pub(crate) only_logout_removes_cookie: bool,
     pub(crate) login_on_moved: LoginOnMoved,
@@ -91,7 +91,7 @@ pub(crate) enum Outlives {
 pub(crate) enum LoginOnMoved {
     CreatesSession,
     Follows,
-    IsRefused,
+    IsRejected,
 }
 
 /// Requests and jobs are identified by index. The index of a job can change from state to state.
@@ -104,9 +104,9 @@ pub(crate) enum Step {
     /// The response arrives at the client.
     Deliver(usize),
     RunJob(usize, Part, Reply),
-    /// A node has asked for 20 s whether a record is retired.
+    /// A node has retried a retirement for 20 s.
     GiveUp(usize),
-    /// A node that asks whether a record is retired crashes.
+    /// A node that retries a retirement crashes.
     Crash(usize),
     /// A tombstone expires.
     Expire(Id),
@@ -216,8 +216,8 @@ fn run_job(j: usize, job: &Job, faults: u8, steps: &mut Vec<Step>) {
         }
     }
     if let Purpose::Settle { .. } = job.purpose {
-        let asks = matches!(job.script, Script::Renew(renewing) if renewing.asks());
-        steps.extend(asks.then_some(Step::GiveUp(j)));
+        let retries = matches!(job.script, Script::Renew(renewing) if renewing.can_be_given_up());
+        steps.extend(retries.then_some(Step::GiveUp(j)));
         steps.push(Step::Crash(j));
     }
 }

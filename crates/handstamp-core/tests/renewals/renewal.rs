@@ -86,8 +86,8 @@ impl Renewing {
         matches!(self.stage, Stage::Step(Step::UndoCreate(Cause::Moved)))
     }
 
-    /// Whether it asks about the old record.
-    pub(crate) fn asks(&self) -> bool {
+    /// Whether its node may give it up.
+    pub(crate) fn can_be_given_up(&self) -> bool {
         matches!(self.stage, Stage::Step(Step::Retire(_) | Step::Reload(_) | Step::CatchUp(..)))
     }
 

@@ -100,8 +100,8 @@ impl Request {
     fn facts(&self, slot: Slot, protocol: &Protocol) -> Facts {
         let session = match slot {
             Slot::Record(_) => SessionState::Live,
-            Slot::Moved(..) if protocol.late_changes_are_refused => SessionState::Moved,
-            Slot::Ended(_) if protocol.late_changes_are_refused => SessionState::Ended,
+            Slot::Moved(..) if protocol.late_changes_are_rejected => SessionState::Moved,
+            Slot::Ended(_) if protocol.late_changes_are_rejected => SessionState::Ended,
             Slot::Moved(..) | Slot::Ended(_) | Slot::Empty => SessionState::Absent,
         };
         let intent = match self.intent {
@@ -185,7 +185,7 @@ impl World {
             match protocol.login_on_moved {
                 LoginOnMoved::CreatesSession => {}
                 LoginOnMoved::Follows => return self.requests[n].stage = Stage::Running(Script::Load(to)),
-                LoginOnMoved::IsRefused => return self.respond(n, Status::Moved, SetCookie::None),
+                LoginOnMoved::IsRejected => return self.respond(n, Status::Moved, SetCookie::None),
             }
         }
         let (store_step, _) = plan(request.facts(slot, protocol));
@@ -193,8 +193,8 @@ impl World {
         let script = match (store_step, slot) {
             (StoreStep::Nothing, Slot::Record(_)) => return self.respond(n, Status::Ok, SetCookie::None),
             (StoreStep::Nothing, _) => return self.respond(n, Status::Ok, dead),
-            (StoreStep::RefuseMoved, _) => return self.respond(n, Status::Moved, dead),
-            (StoreStep::RefuseEnded, _) => return self.respond(n, Status::Ended, dead),
+            (StoreStep::RejectMoved, _) => return self.respond(n, Status::Moved, dead),
+            (StoreStep::RejectEnded, _) => return self.respond(n, Status::Ended, dead),
             (StoreStep::Create, _) => request.creation(),
             (StoreStep::Save, Slot::Record(Record { revision: replacing, .. })) => {
                 Script::Save { id, replacing, revision: 1 + index(n) }
@@ -242,8 +242,8 @@ impl World {
         if let (Client::Visitor, SetCookie::Id(id)) = (client, cookie) {
             self.handed_out.insert(id);
         }
-        let refused = matches!(status, Status::Ended | Status::Moved);
-        self.login_was_refused |= refused && (client, intent) == (Client::Visitor, Intent::Login);
+        let rejected = matches!(status, Status::Ended | Status::Moved);
+        self.login_was_rejected |= rejected && (client, intent) == (Client::Visitor, Intent::Login);
         // Only the arrival of a response that changes the visitor's cookie needs a step of its own.
         if cookie == SetCookie::None || client == Client::Attacker {
             self.deliver(n);

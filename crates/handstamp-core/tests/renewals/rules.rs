@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::properties::{
-    LOGIN_IS_NEVER_REFUSED, LOGIN_PERSISTS, LOGOUT_IS_FINAL, LOGOUT_PERSISTS, ONLY_LOGOUT_ENDS,
+    LOGIN_IS_NEVER_REJECTED, LOGIN_PERSISTS, LOGOUT_IS_FINAL, LOGOUT_PERSISTS, ONLY_LOGOUT_ENDS,
     PLANTED_ID_GIVES_NOTHING,
 };
 use crate::protocol::{LoginOnMoved, Outlives, Protocol, RepeatedAs};
@@ -109,7 +109,7 @@ fn if_a_renewal_ends_the_session_when_its_record_is_lost_a_failover_does() {
 
 #[test]
 fn if_late_changes_create_sessions_one_undoes_a_login() {
-    breaks(Protocol { late_changes_are_refused: false, ..PROTOCOL }, LOGIN_PERSISTS);
+    breaks(Protocol { late_changes_are_rejected: false, ..PROTOCOL }, LOGIN_PERSISTS);
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn if_a_login_follows_tombstones_a_planted_id_gives_access() {
 }
 
 #[test]
-fn if_a_login_needs_the_old_session_it_is_refused() {
-    breaks(Protocol { login_on_moved: LoginOnMoved::IsRefused, ..PROTOCOL }, LOGIN_IS_NEVER_REFUSED);
+fn if_a_login_needs_the_old_session_it_is_rejected() {
+    breaks(Protocol { login_on_moved: LoginOnMoved::IsRejected, ..PROTOCOL }, LOGIN_IS_NEVER_REJECTED);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(crate) struct World {
 
     /// The login of the visitor whose response arrived last.
     pub(crate) last_login: LastLogin,
-    pub(crate) login_was_refused: bool,
+    pub(crate) login_was_rejected: bool,
     /// Whether a repeated delete has ended another session than its own.
     pub(crate) repeated_delete_strayed: bool,
 }
@@ -81,7 +81,7 @@ impl World {
             known_retired: Set::default(),
             faults: protocol.faults,
             last_login,
-            login_was_refused: false,
+            login_was_rejected: false,
             repeated_delete_strayed: false,
         }
     }
@@ -101,8 +101,8 @@ impl World {
         let Some(witnesses) = self.store.witnesses_of_brief(id) else { return false };
         let carries = |request: &Request| request.is_in_flight() && request.cookie == Some(id);
         let is_recent = witnesses.intersects(self.in_flight()) || self.requests.iter().any(carries);
-        let asks = |job: &Job| matches!(job.purpose, Purpose::Settle { old, .. } if old == id);
-        let is_kept = protocol.tombstone_outlives == Outlives::AnyRetirement && self.jobs.iter().any(asks);
+        let settles = |job: &Job| matches!(job.purpose, Purpose::Settle { old, .. } if old == id);
+        let is_kept = protocol.tombstone_outlives == Outlives::AnyRetirement && self.jobs.iter().any(settles);
         !is_recent && !is_kept
     }
 

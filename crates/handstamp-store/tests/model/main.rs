@@ -1,20 +1,18 @@
 //! The invalidation protocol as a model, checked in every state that it can reach.
 //!
-//! Modelled are one session at one store; nodes with their cache entry, their loads and saves under way, their
-//! tickets, subscriptions and fences; and a clock that ticks at any time. Every step may be late: a store's answer, a
-//! save's reply, a message. One subscription delivers in order; between two of them, and between a subscription and
-//! the store's answers, there is no order. A message is lost if there is no subscription when it is published, if that
-//! breaks before it is delivered, or if it has fallen silent, which nothing invalidations but the fence. Whatever a node could
-//! serve in a state counts as served, so that a read is no step of its own.
+//! It consists of one session in one store; nodes with their cache entry, their loads and saves in flight, their tickets, subscriptions and
+//! fences; and a clock that ticks at any time. Every step can be late: the reply to a load or to a save, and a message. One subscription
+//! delivers in order; there is no order between two subscriptions, and between a subscription and replies of the store. A message is lost
+//! if there is no subscription when it is published, if the subscription breaks before it is delivered, or if the subscription is silent,
+//! which only a fence detects. Everything that a node could serve in a state counts as served, so that a read is no step of its own.
 //!
-//! Left out are several sessions, eviction and expiry, the TTL of an entry, errors and time-outs of the store, failovers,
-//! a subscriber per primary, `CacheClear`, and a load whose second answer is refused as well. A node hears of its own
-//! logout like any other. Loads are not shared here: there may be more of them at a time than with flights. A fence is
-//! at the store as soon as it is sent, which gives a node more trust than it has.
+//! The model leaves out several sessions, eviction and expiry, the TTL of an entry, errors and timeouts of the store, failovers, a
+//! subscription for each primary, `CacheClear`, and a load that is rejected twice. A node receives the message of its own logout like any
+//! other message. Loads are not shared, so there can be more of them at a time than in a node. A fence is at the store as soon as it is
+//! sent, which makes the cache fresh for longer than it is.
 //!
-//! What a node holds depends on others only by what they do to the store. So one node among any writers stands for all
-//! nodes; the model of two, which has only deletions, is there to check that. The scopes are small: up to two revisions,
-//! and up to two broken subscriptions.
+//! The state of a node depends on other nodes only through the store. So one node among any writers stands for all nodes; the model of two
+//! nodes, which has deletes only, checks that. The scopes are small: up to two revisions, and up to two broken subscriptions.
 
 mod node;
 mod properties;
@@ -25,12 +23,12 @@ use std::collections::BTreeSet;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use self::properties::{
-    A_DELETION_MEETS_A_FILL, A_SAVE_IS_REFUSED, GONE_IS_CACHED, NEVER_GOES_BACK, OUTDATED_WITHIN_THE_BOUND,
+    A_DELETION_MEETS_A_FILL, A_SAVE_IS_REJECTED, GONE_IS_CACHED, NEVER_GOES_BACK, OUTDATED_WITHIN_THE_BOUND,
     SERVES_AFTER_A_GAP, SILENCE_IS_NOTICED, STALENESS_IS_BOUNDED, STAYS_DELETED, TWO_NODES_DIFFER,
 };
 use self::protocol::Protocol;
 
-/// One node; others are at the store only.
+/// One node; others only write to the store.
 const ONE_NODE: Protocol = Protocol {
     ticket: true,
     revision_check: true,
@@ -45,7 +43,7 @@ const ONE_NODE: Protocol = Protocol {
     max_staleness: 2,
 };
 
-/// Two nodes that watch a logout.
+/// Two nodes, and a logout.
 const TWO_NODES: Protocol =
     Protocol { nodes: 2, saves_elsewhere: false, revisions: 1, gaps: 1, max_staleness: 1, ..ONE_NODE };
 
@@ -53,14 +51,14 @@ const ALWAYS: [&str; 3] = [STAYS_DELETED, STALENESS_IS_BOUNDED, NEVER_GOES_BACK]
 
 #[test]
 fn one_node_among_any_writers_keeps_the_promises() {
-    let seen = [
+    let reached = [
         OUTDATED_WITHIN_THE_BOUND,
         A_DELETION_MEETS_A_FILL,
-        A_SAVE_IS_REFUSED,
+        A_SAVE_IS_REJECTED,
         SILENCE_IS_NOTICED,
         SERVES_AFTER_A_GAP,
     ];
-    holds(ONE_NODE, &seen);
+    holds(ONE_NODE, &reached);
 }
 
 #[test]
@@ -84,27 +82,27 @@ fn without_the_revision_check_a_save_brings_a_deleted_session_back() {
 }
 
 #[test]
-fn without_fences_a_silent_subscription_is_believed_for_ever() {
+fn without_fences_a_silent_subscription_is_trusted_for_ever() {
     breaks(Protocol { fence: false, ..ONE_NODE }, STALENESS_IS_BOUNDED);
 }
 
 #[test]
-fn without_the_flush_a_new_subscription_vouches_for_old_entries() {
+fn without_the_flush_a_new_subscription_keeps_stale_entries() {
     breaks(Protocol { flush_on_resubscribe: false, ..ONE_NODE }, STALENESS_IS_BOUNDED);
 }
 
 #[test]
-fn without_keeping_the_later_answer_a_node_goes_back() {
+fn without_keeping_the_later_reply_a_node_goes_back() {
     breaks(Protocol { later_stays: false, ..ONE_NODE }, NEVER_GOES_BACK);
 }
 
-/// Nothing is found in the whole space, which has what is to be `seen` in it.
+/// Checks that all properties hold in all states, and that states as in `reached` are among them.
 #[track_caller]
-fn holds(protocol: Protocol, seen: &[&'static str]) {
+fn holds(protocol: Protocol, reached: &[&'static str]) {
     let checker = protocol.checker().threads(2).spawn_bfs().join();
     ALWAYS.iter().for_each(|property| checker.assert_no_discovery(property));
-    for sight in seen {
-        checker.assert_any_discovery(sight);
+    for property in reached {
+        checker.assert_any_discovery(property);
     }
 }
 

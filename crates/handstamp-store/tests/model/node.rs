@@ -1,8 +1,8 @@
-//! One node: what it holds, and what it has under way.
+//! One node: its cache entry, and its calls in flight.
 
 use crate::protocol::Protocol;
 
-/// What a read of the session finds. The later is the greater: an id that was deleted is never used again.
+/// The result of a read. Later results are greater: the id of a deleted session is never used again.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Found {
     Revision(u8),
@@ -16,21 +16,21 @@ pub(crate) struct Node {
     pub(crate) save: Option<Save>,
     barrier: Barrier,
     pub(crate) subscription: Option<Subscription>,
-    /// How many ticks ago the last answered fence was sent, if that is recent.
+    /// How many ticks ago the last fence with a reply was sent, if that is recent.
     fence: Option<u8>,
-    /// The latest that anybody was given here.
-    given: Option<Found>,
+    /// The latest result that this node has served.
+    served: Option<Found>,
     pub(crate) went_back: bool,
 }
 
-/// A load: its ticket, and the store's answer when that is on its way.
+/// A load: its ticket, and the reply of the store, if that is in flight.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Fill {
     flushed: bool,
-    pub(crate) answer: Option<Found>,
+    pub(crate) reply: Option<Found>,
 }
 
-/// A compare-and-set: its ticket, and the store's reply when that is on its way.
+/// A compare-and-set: its ticket, and the reply of the store, if that is in flight.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Save {
     flushed: bool,
@@ -41,26 +41,26 @@ pub(crate) struct Save {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Outcome {
     Saved(u8),
-    Refused,
+    Rejected,
 }
 
-/// What was heard while tickets were open.
+/// The messages received while tickets were open.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Barrier {
-    /// Of this revision; 0 is nothing at all.
+    /// Of this revision; 0 stands for none.
     From(u8),
     Shut,
 }
 
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Subscription {
-    /// Its first fence was answered.
+    /// Its first fence has a reply.
     pub(crate) live: bool,
-    /// Nothing more comes, and there is no error.
+    /// It receives nothing any more, and there is no error.
     pub(crate) silent: bool,
-    /// In the order in which it arrives.
-    pub(crate) on_the_way: Vec<Delivery>,
-    /// How many ticks ago the fence under way was sent.
+    /// In order of arrival.
+    pub(crate) in_flight: Vec<Delivery>,
+    /// How many ticks ago the fence in flight was sent.
     pub(crate) fence: Option<u8>,
 }
 
@@ -68,12 +68,12 @@ pub(crate) struct Subscription {
 pub(crate) enum Delivery {
     Invalidated(u8),
     Deleted,
-    /// The answer to a fence.
+    /// The reply to a fence.
     Pong,
 }
 
 impl Node {
-    /// It listens, and its cache is empty.
+    /// Its subscription is live, and its cache is empty.
     pub(crate) fn new() -> Self {
         Self {
             entry: None,
@@ -82,18 +82,18 @@ impl Node {
             barrier: Barrier::From(0),
             subscription: Some(Subscription { live: true, ..Subscription::default() }),
             fence: Some(0),
-            given: None,
+            served: None,
             went_back: false,
         }
     }
 
-    /// What anybody who asks now is given without asking the store.
+    /// The result of a read that does not query the store.
     pub(crate) fn served_from_cache(&self, protocol: &Protocol) -> Option<Found> {
         let trusted = if protocol.fence { self.fence.is_some() } else { self.listens() };
         self.entry.filter(|_| trusted)
     }
 
-    /// Whether it takes its subscription for a live one.
+    /// Whether it considers its subscription live.
     pub(crate) fn listens(&self) -> bool {
         self.subscription.as_ref().is_some_and(|subscription| subscription.live)
     }
@@ -102,11 +102,11 @@ impl Node {
         self.subscription.as_ref().is_some_and(|subscription| subscription.silent)
     }
 
-    /// Somebody reads.
+    /// A read from the cache.
     pub(crate) fn serve(&mut self, protocol: &Protocol) {
         if let Some(found) = self.served_from_cache(protocol) {
-            self.went_back |= self.given > Some(found);
-            self.given = self.given.max(Some(found));
+            self.went_back |= self.served > Some(found);
+            self.served = self.served.max(Some(found));
         }
     }
 
@@ -115,11 +115,11 @@ impl Node {
     }
 
     pub(crate) fn complete_fill(&mut self, i: usize, protocol: &Protocol) -> Option<()> {
-        let Fill { flushed, answer } = self.fills.remove(i);
-        let answer = answer?;
-        // What is refused is not given to anybody, but asked for again.
-        if self.complete_ticket(answer, flushed, protocol) {
-            self.given = self.given.max(Some(answer));
+        let Fill { flushed, reply } = self.fills.remove(i);
+        let reply = reply?;
+        // A rejected reply is not served: the load is repeated.
+        if self.complete_ticket(reply, flushed, protocol) {
+            self.served = self.served.max(Some(reply));
         }
         Some(())
     }
@@ -132,7 +132,7 @@ impl Node {
                 self.save = None;
                 self.complete_ticket(Found::Revision(revision), save.flushed, protocol);
             }
-            Outcome::Refused => {
+            Outcome::Rejected => {
                 self.invalidate(None, protocol);
                 self.save = None;
                 self.close_ticket();
@@ -142,7 +142,7 @@ impl Node {
     }
 
     pub(crate) fn deliver(&mut self, protocol: &Protocol) -> Option<()> {
-        match self.subscription.as_mut()?.on_the_way.remove(0) {
+        match self.subscription.as_mut()?.in_flight.remove(0) {
             Delivery::Invalidated(saved) => self.invalidate(Some(saved), protocol),
             Delivery::Deleted => self.invalidate(None, protocol),
             Delivery::Pong => self.pass_fence(protocol)?,
@@ -150,11 +150,11 @@ impl Node {
         Some(())
     }
 
-    /// The first fence of a subscription is answered. Messages that came before it are applied later.
+    /// The first fence of a subscription has a reply. Messages that came before it are applied later.
     pub(crate) fn go_live(&mut self, protocol: &Protocol) -> Option<()> {
         let subscription = self.subscription.as_mut()?;
         subscription.live = true;
-        subscription.on_the_way.retain(|&delivery| delivery != Delivery::Pong);
+        subscription.in_flight.retain(|&delivery| delivery != Delivery::Pong);
         if protocol.flush_on_resubscribe {
             self.entry = None;
             self.fills.iter_mut().for_each(|fill| fill.flushed = true);
@@ -170,8 +170,8 @@ impl Node {
 
     pub(crate) fn tick(&mut self, protocol: &Protocol) {
         self.fence = self.fence.map(|ticks| ticks + 1).filter(|&ticks| ticks < protocol.max_staleness);
-        let under_way = self.subscription.iter_mut().filter_map(|subscription| subscription.fence.as_mut());
-        under_way.for_each(|ticks| *ticks = protocol.max_staleness.min(*ticks + 1));
+        let in_flight = self.subscription.iter_mut().filter_map(|subscription| subscription.fence.as_mut());
+        in_flight.for_each(|ticks| *ticks = protocol.max_staleness.min(*ticks + 1));
     }
 
     fn pass_fence(&mut self, protocol: &Protocol) -> Option<()> {
@@ -180,20 +180,20 @@ impl Node {
         Some(())
     }
 
-    /// Returns whether the ticket was good.
-    fn complete_ticket(&mut self, answer: Found, flushed: bool, protocol: &Protocol) -> bool {
-        let admitted = match (self.barrier, answer) {
+    /// Returns whether the ticket was valid.
+    fn complete_ticket(&mut self, reply: Found, flushed: bool, protocol: &Protocol) -> bool {
+        let admitted = match (self.barrier, reply) {
             (Barrier::From(0), _) => true,
             (Barrier::From(saved), Found::Revision(revision)) => revision >= saved,
             (Barrier::From(_), Found::Absent) | (Barrier::Shut, _) => false,
         };
-        let knows_better = protocol.later_stays && self.entry > Some(answer);
-        let good = !protocol.ticket || (admitted && !flushed && !knows_better);
-        if good {
-            self.entry = Some(answer);
+        let has_later = protocol.later_stays && self.entry > Some(reply);
+        let valid = !protocol.ticket || (admitted && !flushed && !has_later);
+        if valid {
+            self.entry = Some(reply);
         }
         self.close_ticket();
-        good
+        valid
     }
 
     fn close_ticket(&mut self) {

@@ -1,4 +1,4 @@
-//! What must always hold, and what must be seen for that to mean anything.
+//! What must always hold, and what must be reached for that to mean anything.
 
 use stateright::Property;
 
@@ -6,19 +6,19 @@ use crate::node::{Delivery, Found, Node, Outcome};
 use crate::protocol::{Cluster, Protocol};
 
 // P2
-pub(crate) const STAYS_DELETED: &str = "what is deleted stays deleted";
+pub(crate) const STAYS_DELETED: &str = "a deleted session stays deleted";
 // P3
-pub(crate) const STALENESS_IS_BOUNDED: &str = "nothing is served that ceased to be true `max_staleness` ago";
-pub(crate) const NEVER_GOES_BACK: &str = "no node serves what is older than what it gave before";
+pub(crate) const STALENESS_IS_BOUNDED: &str = "nothing is served that was replaced `max_staleness` ago or earlier";
+pub(crate) const NEVER_GOES_BACK: &str = "no node serves an older result after a later one";
 
-pub(crate) const OUTDATED_WITHIN_THE_BOUND: &str = "an outdated copy is served within the bound";
+pub(crate) const OUTDATED_WITHIN_THE_BOUND: &str = "a stale copy is served within the bound";
 pub(crate) const TWO_NODES_DIFFER: &str = "one node serves the session, another that it is gone";
 pub(crate) const A_DELETION_MEETS_A_FILL: &str =
-    "a deletion is on its way to a node that has an answer from before";
-pub(crate) const A_SAVE_IS_REFUSED: &str = "a save is refused";
-pub(crate) const SILENCE_IS_NOTICED: &str = "only the fence keeps an outdated copy from being served";
+    "the message of a delete is in flight to a node that has an earlier reply";
+pub(crate) const A_SAVE_IS_REJECTED: &str = "a save is rejected";
+pub(crate) const SILENCE_IS_NOTICED: &str = "only the fence prevents that a stale copy is served";
 pub(crate) const SERVES_AFTER_A_GAP: &str = "a copy is served after a gap";
-pub(crate) const GONE_IS_CACHED: &str = "it is known from the cache that the session is gone";
+pub(crate) const GONE_IS_CACHED: &str = "the cache has the entry that the session is gone";
 
 pub(crate) fn all() -> Vec<Property<Protocol>> {
     vec![
@@ -40,9 +40,9 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
         Property::sometimes(A_DELETION_MEETS_A_FILL, |_, cluster: &Cluster| {
             cluster.nodes.iter().any(deletion_meets_fill)
         }),
-        Property::sometimes(A_SAVE_IS_REFUSED, |_, cluster: &Cluster| {
-            let refused = Some(Outcome::Refused);
-            cluster.nodes.iter().any(|node| node.save.is_some_and(|save| save.outcome == refused))
+        Property::sometimes(A_SAVE_IS_REJECTED, |_, cluster: &Cluster| {
+            let rejected = Some(Outcome::Rejected);
+            cluster.nodes.iter().any(|node| node.save.is_some_and(|save| save.outcome == rejected))
         }),
         Property::sometimes(SILENCE_IS_NOTICED, |protocol, cluster: &Cluster| {
             let too_old = |node: &Node| {
@@ -69,7 +69,7 @@ fn served(protocol: &Protocol, cluster: &Cluster) -> impl Iterator<Item = Found>
 }
 
 fn deletion_meets_fill(node: &Node) -> bool {
-    let told = |delivery: &Delivery| *delivery == Delivery::Deleted;
-    node.subscription.as_ref().is_some_and(|subscription| subscription.on_the_way.iter().any(told))
-        && node.fills.iter().any(|fill| matches!(fill.answer, Some(Found::Revision(_))))
+    let deletes = |delivery: &Delivery| *delivery == Delivery::Deleted;
+    node.subscription.as_ref().is_some_and(|subscription| subscription.in_flight.iter().any(deletes))
+        && node.fills.iter().any(|fill| matches!(fill.reply, Some(Found::Revision(_))))
 }

@@ -1,4 +1,4 @@
-//! The store, and the steps that it and the nodes can take.
+//! The store, and the steps of the store and the nodes.
 
 use stateright::{Model, Property};
 
@@ -8,21 +8,21 @@ use crate::properties;
 /// Which mechanisms there are, and how much happens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Protocol {
-    /// A fill whose ticket was spoilt is not cached.
+    /// A fill whose ticket was invalidated is not cached.
     pub(crate) ticket: bool,
     /// A save replaces the revision that it names, or nothing.
     pub(crate) revision_check: bool,
-    /// The cache may speak while the last answered fence was sent recently. Without: while no disconnect was noticed.
+    /// The cache is fresh if the last fence with a reply was sent recently. Without this rule: as long as no disconnect is detected.
     pub(crate) fence: bool,
-    /// A subscription begins with an empty cache, and with the tickets from before spoilt.
+    /// A subscription begins with an empty cache, and and invalidates earlier tickets.
     pub(crate) flush_on_resubscribe: bool,
-    /// Neither an older answer nor the message of an older save takes away what is later.
+    /// Neither an older reply nor the message of an older save replaces a later one.
     pub(crate) later_stays: bool,
 
     pub(crate) nodes: usize,
-    /// Whether there are other nodes still, of which only their saves are seen.
+    /// Whether there are other nodes, which only save.
     pub(crate) saves_elsewhere: bool,
-    /// Loads that a node may have under way.
+    /// The number of loads that a node may have in flight.
     pub(crate) fills: usize,
     pub(crate) revisions: u8,
     /// Subscriptions that break or fall silent.
@@ -35,7 +35,7 @@ pub(crate) struct Protocol {
 pub(crate) struct Cluster {
     pub(crate) store: Store,
     pub(crate) nodes: Vec<Node>,
-    /// How many more there may be.
+    /// How many more gaps there may be.
     pub(crate) gaps: u8,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Cluster {
 pub(crate) struct Store {
     pub(crate) record: Found,
     pub(crate) deleted: bool,
-    /// For each revision so far, how many ticks ago it ceased to be true.
+    /// For each revision so far, how many ticks ago it was replaced.
     outdated_for: Vec<u8>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Store {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
     BeginFill(usize),
-    AnswerFill(usize, usize),
+    ReplyToFill(usize, usize),
     CompleteFill(usize, usize),
     BeginSave(usize),
     ExecuteSave(usize),
@@ -90,8 +90,8 @@ impl Model for Protocol {
             if node.fills.len() < self.fills {
                 steps.push(Step::BeginFill(n));
             }
-            steps.extend(node.fills.iter().enumerate().map(|(i, fill)| match fill.answer {
-                None => Step::AnswerFill(n, i),
+            steps.extend(node.fills.iter().enumerate().map(|(i, fill)| match fill.reply {
+                None => Step::ReplyToFill(n, i),
                 Some(_) => Step::CompleteFill(n, i),
             }));
             match node.save {
@@ -112,7 +112,7 @@ impl Model for Protocol {
         next.take(step, self)?;
         for node in &mut next.nodes {
             node.serve(self);
-            // In which order loads are held means nothing, nor which node is which: fewer states.
+            // The order of loads and of nodes has no meaning: this leads to fewer states.
             node.fills.sort();
         }
         next.nodes.sort();
@@ -126,7 +126,7 @@ impl Model for Protocol {
 
 impl Subscription {
     fn steps(&self, n: usize, gaps: u8, steps: &mut Vec<Step>) {
-        // A silent one that breaks is no second gap.
+        // A silent subscription that breaks is no second gap.
         if self.silent || gaps > 0 {
             steps.push(Step::Disconnect(n));
         }
@@ -136,10 +136,10 @@ impl Subscription {
         if !self.silent && self.fence.is_none() {
             steps.push(Step::SendFence(n));
         }
-        if self.live && !self.on_the_way.is_empty() {
+        if self.live && !self.in_flight.is_empty() {
             steps.push(Step::Deliver(n));
         }
-        if !self.live && self.on_the_way.contains(&Delivery::Pong) {
+        if !self.live && self.in_flight.contains(&Delivery::Pong) {
             steps.push(Step::GoLive(n));
         }
     }
@@ -151,7 +151,7 @@ impl Cluster {
         let Self { store, nodes, gaps } = self;
         match step {
             Step::BeginFill(n) => nodes[n].fills.push(Fill::default()),
-            Step::AnswerFill(n, i) => nodes[n].fills[i].answer = Some(store.record),
+            Step::ReplyToFill(n, i) => nodes[n].fills[i].reply = Some(store.record),
             Step::CompleteFill(n, i) => nodes[n].complete_fill(i, protocol)?,
             Step::BeginSave(n) => nodes[n].begin_save(store.last_revision()),
             Step::ExecuteSave(n) => {
@@ -172,7 +172,7 @@ impl Cluster {
             Step::SendFence(n) => {
                 let subscription = nodes[n].subscription.as_mut()?;
                 subscription.fence = Some(0);
-                subscription.on_the_way.push(Delivery::Pong);
+                subscription.in_flight.push(Delivery::Pong);
             }
             Step::GoLive(n) => nodes[n].go_live(protocol)?,
             Step::Disconnect(n) => {
@@ -197,7 +197,7 @@ impl Cluster {
         let found = if protocol.revision_check { self.store.record } else { Found::Revision(replacing) };
         let beyond_scope = self.store.last_revision() == protocol.revisions;
         if found != Found::Revision(replacing) || beyond_scope {
-            return Outcome::Refused;
+            return Outcome::Rejected;
         }
         self.store.outdated_for.push(0);
         let saved = self.store.last_revision();
@@ -209,13 +209,13 @@ impl Cluster {
     fn publish(&mut self, message: Delivery) {
         let subscriptions = self.nodes.iter_mut().filter_map(|node| node.subscription.as_mut());
         for subscription in subscriptions.filter(|subscription| !subscription.silent) {
-            subscription.on_the_way.push(message);
+            subscription.in_flight.push(message);
         }
     }
 }
 
 impl Store {
-    /// For how many ticks this has not been true, as far as that matters.
+    /// How many ticks ago this was replaced, up to the bound.
     pub(crate) fn outdated_for(&self, found: Found) -> u8 {
         match found {
             Found::Revision(revision) => self.outdated_for[usize::from(revision) - 1],

@@ -33,8 +33,8 @@ pin_project! {
 
     impl<F, T: SessionData, B, E> PinnedDrop for ResponseFuture<F, T, B, E> {
         fn drop(this: Pin<&mut Self>) {
-            if let StateProj::Handle { exchange, .. } = this.project().state.project() {
-                exchange.abandon();
+            if let StateProj::Handle { request_session, .. } = this.project().state.project() {
+                request_session.abandon();
             }
         }
     }
@@ -45,17 +45,17 @@ pin_project! {
     enum State<F, T: SessionData, B> {
         // ## Handle => Commit   when the store has to be written to
         // ## Handle => done     otherwise, as for all reads
-        Handle { #[pin] handler: F, exchange: Arc<RequestSession<T>>, keep_alive: KeepAlive },
+        Handle { #[pin] handler: F, request_session: Arc<RequestSession<T>>, keep_alive: KeepAlive },
         // ## Commit => done     with the handler's response, or an error in its place
-        Commit { commit: JoinHandle<Outcome>, exchange: Arc<RequestSession<T>>, response: Option<Response<B>> },
+        Commit { commit: JoinHandle<Outcome>, request_session: Arc<RequestSession<T>>, response: Option<Response<B>> },
         // ## Nested => done     the layer further out does the rest
         Nested { #[pin] handler: F },
     }
 }
 
 impl<F, T: SessionData, B, E> ResponseFuture<F, T, B, E> {
-    pub(super) fn new(handler: F, exchange: Arc<RequestSession<T>>, error_response: E) -> Self {
-        let state = State::Handle { handler, exchange, keep_alive: KeepAlive::default() };
+    pub(super) fn new(handler: F, request_session: Arc<RequestSession<T>>, error_response: E) -> Self {
+        let state = State::Handle { handler, request_session, keep_alive: KeepAlive::default() };
         Self { state, error_response }
     }
 
@@ -77,31 +77,31 @@ where
         let ResponseFutureProj { mut state, error_response } = self.project();
         loop {
             match state.as_mut().project() {
-                StateProj::Handle { handler, exchange, keep_alive } => {
-                    let passing = NotePanic(exchange);
+                StateProj::Handle { handler, request_session, keep_alive } => {
+                    let passing = NotePanic(request_session);
                     let response = handler.poll(cx);
                     drop(passing);
                     let Poll::Ready(response) = response else {
-                        keep_alive.poll(exchange, cx);
+                        keep_alive.poll(request_session, cx);
                         return Poll::Pending;
                     };
                     let response = response?;
-                    let finish = exchange.finish(&response);
-                    let mut response = format_error(response, exchange.shared().statuses(), error_response);
+                    let finish = request_session.finish(&response);
+                    let mut response = format_error(response, request_session.shared().statuses(), error_response);
                     match finish {
                         Finish::Untouched => return Poll::Ready(Ok(response)),
                         Finish::Done(marks) => {
-                            mark(&mut response, marks, exchange.shared().cache_control());
+                            mark(&mut response, marks, request_session.shared().cache_control());
                             return Poll::Ready(Ok(response));
                         }
                         Finish::Commit => {
-                            let commit = exchange.shared().spawn(exchange.clone().commit_rest());
-                            let exchange = exchange.clone();
-                            state.set(State::Commit { commit, exchange, response: Some(response) });
+                            let commit = request_session.shared().spawn(request_session.clone().commit_rest());
+                            let request_session = request_session.clone();
+                            state.set(State::Commit { commit, request_session, response: Some(response) });
                         }
                     }
                 }
-                StateProj::Commit { commit, exchange, response } => {
+                StateProj::Commit { commit, request_session, response } => {
                     let Outcome { marks, result } = ready!(Pin::new(commit).poll(cx)).unwrap_or_else(|_| {
                         Outcome { marks: Marks::default(), result: Err(SessionError::Aborted) }
                     });
@@ -109,16 +109,16 @@ where
                         (Ok(()), Some(response)) => response,
                         (result, response) => {
                             let error = result.err().unwrap_or(SessionError::Aborted);
-                            exchange.shared().report_failure(&error);
+                            request_session.shared().report_failure(&error);
                             instead_of(
                                 response.as_ref(),
                                 &error,
-                                exchange.shared().statuses(),
+                                request_session.shared().statuses(),
                                 error_response,
                             )
                         }
                     };
-                    mark(&mut response, marks, exchange.shared().cache_control());
+                    mark(&mut response, marks, request_session.shared().cache_control());
                     return Poll::Ready(Ok(response));
                 }
                 StateProj::Nested { handler } => return handler.poll(cx),

@@ -30,20 +30,20 @@ enum Step {
 
 impl KeepAlive {
     /// To be called whenever the handler has to wait.
-    pub(super) fn poll<T: SessionData>(&mut self, exchange: &Arc<RequestSession<T>>, cx: &mut Context<'_>) {
+    pub(super) fn poll<T: SessionData>(&mut self, request_session: &Arc<RequestSession<T>>, cx: &mut Context<'_>) {
         loop {
             self.step = match &mut self.step {
                 Step::Idle => {
-                    let Some(wait) = exchange.wait_before_use(self.last) else { return };
+                    let Some(wait) = request_session.wait_before_use(self.last) else { return };
                     // The handler may be polled elsewhere than on the runtime.
-                    let _runtime = exchange.shared().enter_runtime();
+                    let _runtime = request_session.shared().enter_runtime();
                     Step::Waiting(Box::pin(sleep_until(Instant::now() + wait)))
                 }
                 Step::Waiting(timer) => {
                     if timer.as_mut().poll(cx) == Poll::Pending {
                         return;
                     }
-                    if let Some(touch) = exchange.count_use() {
+                    if let Some(touch) = request_session.count_use() {
                         Step::Counting(touch)
                     } else {
                         self.last = LastUse::Done;

@@ -41,44 +41,44 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let newest = newest::<T>(request.extensions());
-        let same = |exchange: &&Arc<RequestSession<T>>| exchange.shared().is_same_session(&self.shared);
-        if let Some(exchange) = successors(newest.as_ref(), |exchange| exchange.outer()).find(same) {
-            use_again(request.extensions_mut(), exchange, newest.as_ref());
+        let same = |request_session: &&Arc<RequestSession<T>>| request_session.shared().is_same_session(&self.shared);
+        if let Some(request_session) = successors(newest.as_ref(), |request_session| request_session.outer()).find(same) {
+            use_again(request.extensions_mut(), request_session, newest.as_ref());
             return ResponseFuture::nested(self.inner.call(request), self.error_response.clone());
         }
         let presented = self.shared.cookie().find(request.headers());
         let passive = !matches!(presented, Presented::Nothing) && is_prefetch(request.headers());
         hide_cookies(request.headers_mut());
-        let exchange = Arc::new(RequestSession::new(self.shared.clone(), presented, passive, newest));
-        add(request.extensions_mut(), exchange.clone());
-        ResponseFuture::new(self.inner.call(request), exchange, self.error_response.clone())
+        let request_session = Arc::new(RequestSession::new(self.shared.clone(), presented, passive, newest));
+        add(request.extensions_mut(), request_session.clone());
+        ResponseFuture::new(self.inner.call(request), request_session, self.error_response.clone())
     }
 }
 
-/// The newest exchange of a request, where one of a layer further out is in use again.
+/// The newest session of a request, if the session of an outer layer is in use again.
 #[derive(Clone)]
 struct Newest<T: SessionData>(Arc<RequestSession<T>>);
 
-/// The newest exchange of a request for sessions of this type, from which all others can be reached.
+/// The newest session of this type in a request, from which all others can be reached.
 fn newest<T: SessionData>(extensions: &Extensions) -> Option<Arc<RequestSession<T>>> {
     let in_use = extensions.get::<Arc<RequestSession<T>>>()?;
     Some(extensions.get::<Newest<T>>().map_or(in_use, |newest| &newest.0).clone())
 }
 
-fn add<T: SessionData>(extensions: &mut Extensions, exchange: Arc<RequestSession<T>>) {
-    if exchange.outer().is_some() {
+fn add<T: SessionData>(extensions: &mut Extensions, request_session: Arc<RequestSession<T>>) {
+    if request_session.outer().is_some() {
         extensions.remove::<Newest<T>>();
     }
-    extensions.insert(exchange);
+    extensions.insert(request_session);
 }
 
-/// Makes extractors take the session of this exchange, as those before a layer for another cookie did.
+/// Makes extractors use this session again, as those outside of a layer for another cookie do.
 fn use_again<T: SessionData>(
     extensions: &mut Extensions,
-    exchange: &Arc<RequestSession<T>>,
+    request_session: &Arc<RequestSession<T>>,
     newest: Option<&Arc<RequestSession<T>>>,
 ) {
-    extensions.insert(exchange.clone());
+    extensions.insert(request_session.clone());
     if let Some(newest) = newest {
         extensions.insert(Newest(newest.clone()));
     }

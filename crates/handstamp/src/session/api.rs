@@ -6,7 +6,7 @@ use handstamp_core::id::{PublicId, SessionKey};
 use parking_lot::Mutex;
 
 use super::RequestSession;
-use super::find::Use;
+use super::load::Use;
 use crate::{SessionData, SessionError};
 
 /// The session of a request, as an extractor.

@@ -6,7 +6,7 @@ use crate::{SessionData, SessionError};
 pub(super) enum Change<T> {
     /// Kept so that it can be made again.
     Kept(Box<dyn Fn(&mut T) + Send>),
-    /// Contained in the data, and cannot be made again, because its closure was dropped.
+    /// It is in the data, and cannot be made again, because its closure was dropped.
     Forgotten,
 }
 
@@ -15,8 +15,6 @@ impl<T> Change<T> {
         Self::Kept(Box::new(change))
     }
 
-    /// Makes it on `data`.
-    ///
     /// # Errors
     ///
     /// When it cannot be made again.
@@ -48,8 +46,8 @@ pub(super) fn changed<T: SessionData>(data: &T, changes: &[Change<T>]) -> Result
 ///
 /// # Errors
 ///
-/// When one of them cannot be made again, or puts another subject in the place of an earlier one, whose data is not for it: it did not
-/// do so when it was made first, or it would have begun on the default value.
+/// When one of them cannot be made again, or replaces the subject by another one, which must not get its data. The change did not do so
+/// when it was made first, or it would have been made on the default value.
 pub(super) fn make_all<T: SessionData>(
     changes: &[Change<T>],
     data: &mut T,

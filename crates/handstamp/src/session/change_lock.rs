@@ -2,7 +2,7 @@ use std::thread::{self, ThreadId};
 
 use parking_lot::{Condvar, Mutex};
 
-/// Held by the thread that makes a change to a session; other threads that are about to make one wait for it.
+/// Held by the thread that makes a change to a session; other threads wait before they make one.
 ///
 /// It is the only lock held during a change, so that a change can wait for another thread that reads the session.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl Drop for ChangeGuard<'_> {
 
 #[expect(
     clippy::panic,
-    reason = "a mistake in the application, which would otherwise lose one of the changes, or wait for itself"
+    reason = "the application is at fault, and would otherwise lose one of the changes, or wait for itself"
 )]
 fn refuse(is_inside_of_change: bool) {
     if is_inside_of_change {

@@ -8,12 +8,13 @@ use handstamp_store::{BoxError, CacheEntry};
 
 use super::guard::guarded;
 use super::life::Life;
-use super::snapshot::{Metadata, Snapshot};
+use super::metadata::Metadata;
+use super::snapshot::Snapshot;
 use crate::data::{decode, encode};
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 
-/// Data as it will be stored, and as it is read back from that.
+/// Data as it will be stored, and as it reads back.
 pub(super) struct EncodedData<T> {
     payload: Bytes,
     data: T,
@@ -31,9 +32,9 @@ pub(super) struct EncodedRecord<T> {
 impl<T: SessionData> EncodedData<T> {
     /// Encodes `data`, and reads it back.
     ///
-    /// What is read back is what the record's entry in the cache holds, and so does whatever follows from the data, such as the subject:
-    /// this node sees what all others see. Data that cannot be read back is rejected before the store is asked; that depends on
-    /// the values, so every save finds out.
+    /// The cache entry contains the data that was read back, and so does everything derived from it, such as the subject: this node sees what
+    /// all others see. Data that cannot be read back is rejected before anything is stored; that depends on the values, so every save checks
+    /// it.
     pub(super) fn new(shared: &Shared<T>, data: &T) -> Result<Self, SessionError> {
         let encoding = shared.encoding();
         let payload = guarded(|| encode(encoding, data))?.map_err(unencodable)?;
@@ -54,7 +55,7 @@ impl<T: SessionData> EncodedData<T> {
         self.subject.as_deref()
     }
 
-    /// An id for a session with this data, which lies where the other sessions of its subject do.
+    /// A new id for a session with this data, in the same slot as the other sessions of its subject.
     pub(super) fn new_id(&self, shared: &Shared<T>) -> Result<SessionId, SessionError> {
         let label = self.subject().map(|subject| shared.labels().of(subject));
         Ok(SessionId::generate(label)?)
@@ -103,7 +104,7 @@ impl<T: SessionData> EncodedRecord<T> {
 /// The encoded data does not decode.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "what the session's data is encoded to cannot be decoded: an attribute of serde, or a value, does not survive it"
+    "the encoded session data cannot be decoded again: a serde attribute or a value does not survive the round trip"
 )]
 struct Lossy(#[source] BoxError);
 

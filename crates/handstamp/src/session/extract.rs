@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use http::{Extensions, Response, StatusCode};
 
-use super::find::Use;
+use super::load::Use;
 use super::{RequestSession, Session, missing_layer};
 use crate::{SessionData, SessionError};
 
@@ -18,9 +18,9 @@ impl<T: SessionData> Session<T> {
     ///
     /// Safe: this only reads.
     pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
-        let exchange = exchange_in::<T>(extensions)?;
-        exchange.open(Use::Counts).await?;
-        Ok(Self::of(exchange))
+        let request_session = request_session_in::<T>(extensions)?;
+        request_session.load(Use::Counts).await?;
+        Ok(Self::of(request_session))
     }
 
     /// Ends the session of the request with these extensions, as [`destroy`](Self::destroy) does, without loading it first: for a
@@ -30,7 +30,7 @@ impl<T: SessionData> Session<T> {
     ///
     /// When no `SessionLayer<T>` wraps this service, and [`SessionError::TooManyCookies`].
     pub fn destroy_in(extensions: &Extensions) -> Result<(), SessionRejection> {
-        Ok(exchange_in::<T>(extensions)?.end()?)
+        Ok(request_session_in::<T>(extensions)?.end()?)
     }
 }
 
@@ -62,9 +62,9 @@ impl<T: SessionData> Fresh<T> {
     ///
     /// Safe: this only reads.
     pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
-        let exchange = exchange_in::<T>(extensions)?;
-        exchange.refresh(Use::Counts).await?;
-        Ok(Self(Session::of(exchange)))
+        let request_session = request_session_in::<T>(extensions)?;
+        request_session.refresh(Use::Counts).await?;
+        Ok(Self(Session::of(request_session)))
     }
 }
 
@@ -103,9 +103,9 @@ impl<T: SessionData> Peek<T> {
     ///
     /// Safe: this only reads.
     pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
-        let exchange = exchange_in::<T>(extensions)?;
-        exchange.open(Use::Peek).await?;
-        Ok(Self(Session::of(exchange)))
+        let request_session = request_session_in::<T>(extensions)?;
+        request_session.load(Use::Peek).await?;
+        Ok(Self(Session::of(request_session)))
     }
 }
 
@@ -147,9 +147,9 @@ impl<T: SessionData> LogIn<T> {
     ///
     /// Safe: this only reads.
     pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
-        let exchange = exchange_in::<T>(extensions)?;
-        exchange.open_for_login().await?;
-        Ok(Self(Session::of(exchange)))
+        let request_session = request_session_in::<T>(extensions)?;
+        request_session.load_for_login().await?;
+        Ok(Self(Session::of(request_session)))
     }
 }
 
@@ -184,9 +184,11 @@ impl SessionRejection {
     }
 }
 
-fn exchange_in<T: SessionData>(extensions: &Extensions) -> Result<Arc<RequestSession<T>>, SessionRejection> {
+fn request_session_in<T: SessionData>(
+    extensions: &Extensions,
+) -> Result<Arc<RequestSession<T>>, SessionRejection> {
     match extensions.get::<Arc<RequestSession<T>>>() {
-        Some(exchange) => Ok(exchange.clone()),
+        Some(request_session) => Ok(request_session.clone()),
         None => {
             let missing = SessionRejection::MissingLayer(type_name::<T>());
             missing_layer::report(&missing);

@@ -3,18 +3,18 @@ use std::sync::Arc;
 use handstamp_core::cookie::Presented;
 use handstamp_core::keys::KeyAge;
 use handstamp_core::plan::{CookieStep, Facts, SessionState, StoreStep, plan};
-use http::{HeaderValue, Response};
+use http::Response;
 
 use super::RequestSession;
-use super::commit::{Commit, Committed};
-use super::open::Open;
+use super::commit::{Commit, CommitOutcome};
+use super::loaded::LoadedSession;
 use super::request_session::State;
 use crate::layer::respond::Marks;
 use crate::{DiscardSession, SessionData, SessionError};
 
-/// What remains to be done when the handler has responded.
+/// What is left to do when the handler has responded.
 pub(crate) enum Finish {
-    /// Nobody looked at the session.
+    /// Nothing: the session was not used.
     Untouched,
     /// Nothing that the response has to wait for.
     Done(Marks),
@@ -28,66 +28,66 @@ pub(crate) struct Outcome {
     pub(crate) result: Result<(), SessionError>,
 }
 
-/// How what a request wants of its session is carried out: on its way, or when the handler has responded.
+/// Commits: by the handler, or when it has responded.
 impl<T: SessionData> RequestSession<T> {
-    /// The handler has responded: what is to be done?
+    /// The handler has responded.
     pub(crate) fn finish<B>(&self, response: &Response<B>) -> Finish {
         self.with_state(|state| {
-            let State::Open(open) = state else {
-                self.progress.leave();
-                let untouched = matches!(state, State::Unopened);
+            let State::Loaded(session) = state else {
+                self.progress.send_response();
+                let untouched = matches!(state, State::NotLoaded);
                 return if untouched { Finish::Untouched } else { Finish::Done(Marks::default()) };
             };
-            if open.has_work() && self.gave_up(response) {
-                open.discard_changes();
+            if session.has_pending() && self.is_incomplete(response) {
+                session.discard_changes();
             }
-            if open.committing > 0 || open.has_lost_changes() {
+            if session.commits_in_progress > 0 || session.has_lost_changes() {
                 return Finish::Commit;
             }
-            let (store_step, cookie_step) = self.plan_for(open);
+            let (store_step, cookie_step) = self.plan_for(session);
             if store_step != StoreStep::Nothing {
                 return Finish::Commit;
             }
-            // Without effect, such as renewing a session that does not exist.
-            open.take_back_intents();
-            self.progress.leave();
-            open.to_send = self.without_store(open, cookie_step);
-            Finish::Done(open.take_marks())
+            // Without effect, such as the renewal of a session that does not exist.
+            session.discard_intents();
+            self.progress.send_response();
+            self.remove_cookie(session, cookie_step);
+            Finish::Done(session.take_marks())
         })
     }
 
-    /// Whether the handler has not come to its end. A panic that a layer has made a response of is known by the handle of the
-    /// session that it dropped, and by the status: one in another task does not matter.
-    fn gave_up<B>(&self, response: &Response<B>) -> bool {
+    /// Whether the handler has not returned. A panic that a middleware has turned into a response is detected by the session that the
+    /// panic has dropped, and by the status: a panic in another task does not matter.
+    fn is_incomplete<B>(&self, response: &Response<B>) -> bool {
         let panicked = self.progress.has_panicked() && response.status().is_server_error();
         panicked || response.extensions().get::<DiscardSession>().is_some()
     }
 
-    /// Carries out what the handler has asked for so far. Once begun, it is finished even if nobody waits.
+    /// Commits everything that is pending. A commit that has begun is finished even if this future is dropped.
     pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), SessionError> {
         // The task would wait for the change, and the change for the task.
         self.refuse_inside_of_change();
-        let batch = self.with_open(|open| {
-            open.committing += 1;
-            open.batch
+        let batch = self.with_loaded(|session| {
+            session.commits_in_progress += 1;
+            session.batch
         });
-        let exchange = self.clone();
+        let request_session = self.clone();
         let committed = self.shared.spawn(async move {
-            let _turn = exchange.turn.lock().await;
-            let committed = exchange.carry_out().await;
-            // Another commit may have taken along what this one is for.
-            exchange.with_open(|open| {
-                open.committing -= 1;
-                if exchange.progress.is_abandoned() {
-                    open.forget_closures();
+            let _turn = request_session.commit_lock.lock().await;
+            let committed = request_session.commit_batch().await;
+            // Another commit may have taken this batch.
+            request_session.with_loaded(|session| {
+                session.commits_in_progress -= 1;
+                if request_session.progress.is_abandoned() {
+                    session.forget_closures();
                 }
-                committed.and(open.result_of(batch))
+                committed.and(session.result_of(batch))
             })
         });
         let committed = committed.await.unwrap_or_else(|_| {
-            self.with_open(|open| {
-                open.committing -= 1;
-                open.discard();
+            self.with_loaded(|session| {
+                session.commits_in_progress -= 1;
+                session.discard();
             });
             Err(SessionError::Aborted)
         });
@@ -95,97 +95,99 @@ impl<T: SessionData> RequestSession<T> {
         committed
     }
 
-    /// The same for what is left when the handler has responded, before the response is sent.
+    /// Commits everything that is pending when the handler has responded, before the response is sent.
     pub(crate) async fn commit_rest(self: Arc<Self>) -> Outcome {
-        let _turn = self.turn.lock().await;
-        let result = self.carry_out().await;
-        let marks = self.with_open(|open| {
-            self.progress.leave();
-            open.take_marks()
+        let _turn = self.commit_lock.lock().await;
+        let result = self.commit_batch().await;
+        let marks = self.with_loaded(|session| {
+            self.progress.send_response();
+            session.take_marks()
         });
         Outcome { marks, result }
     }
 
-    async fn carry_out(&self) -> Result<(), SessionError> {
-        let Some(commit) = self.take_commit()? else { return Ok(()) };
-        let committed = commit.run().await;
-        self.rebase(|open| open.conclude(committed))
+    async fn commit_batch(&self) -> Result<(), SessionError> {
+        // Not during a change, which would be judged by the subjects of other changes.
+        let commit = self.change(|| self.with_loaded(|session| self.begin_commit(session)))?;
+        let Some(commit) = commit else { return Ok(()) };
+        let outcome = commit.run().await;
+        self.rebase(|session| session.conclude(outcome))
     }
 
-    /// What there is to be done.
-    fn take_commit(&self) -> Result<Option<Commit<T>>, SessionError> {
-        // Not in the middle of a change, which would be judged by the subjects of changes that are not its own.
-        self.change(|| self.with_open(|open| self.commit_of(open)))
-    }
-
-    fn commit_of(&self, open: &mut Open<T>) -> Result<Option<Commit<T>>, SessionError> {
-        if let Some(lost) = open.take_lost() {
+    /// `None` if the store has nothing to do.
+    fn begin_commit(&self, session: &mut LoadedSession<T>) -> Result<Option<Commit<T>>, SessionError> {
+        if let Some(lost) = session.take_lost() {
             return Err(lost);
         }
-        let (step, cookie_step) = self.plan_for(open);
-        let is_useless = step == StoreStep::Confirm && self.progress.is_too_late();
-        if step == StoreStep::Nothing || is_useless {
-            open.to_send = self.without_store(open, cookie_step);
+        let (step, cookie_step) = self.plan_for(session);
+        let can_set_cookie = self.progress.can_set_cookie();
+        if step == StoreStep::Nothing || (step == StoreStep::Confirm && !can_set_cookie) {
+            self.remove_cookie(session, cookie_step);
             return Ok(None);
         }
-        let refusal = match step {
-            StoreStep::RefuseEnded => Some(SessionError::Gone),
-            StoreStep::RefuseMoved => Some(SessionError::Moved),
-            StoreStep::Save | StoreStep::Renew => open.unusable(),
-            _ => None,
-        };
-        let makes_a_session = matches!(
-            step,
-            StoreStep::Create | StoreStep::CreateThenDelete | StoreStep::Renew | StoreStep::DeleteThenCreate
-        );
         if let StoreStep::Delete | StoreStep::DeleteThenCreate | StoreStep::CreateThenDelete = step {
-            open.ended = true;
+            session.marks.ended = true;
         }
-        let too_late = self.progress.is_too_late();
-        let impossible = open.outage.clone().or(too_late.then_some(SessionError::ResponseAlreadySent));
-        let logs_in = open.logs_in();
-        let (data, changes) = open.take_changes();
-        if let Some(error) = impossible.filter(|_| makes_a_session).or(refusal) {
-            open.give_up(data, changes);
-            let nothing = Committed { cookie: None, done: None, result: Err(error) };
-            return open.conclude(nothing).map(|()| None);
+        let rejected = self.rejection(session, step);
+        let logs_in = session.logs_in();
+        let (data, changes) = session.take_batch();
+        if let Some(error) = rejected {
+            session.give_up(data, changes);
+            return session.conclude(CommitOutcome::failed(error)).map(|()| None);
         }
         Ok(Some(Commit {
             shared: self.shared.clone(),
             step,
             cookie_step,
             logs_in,
-            too_late,
-            cookies: open.cookie.iter().chain(&open.others).cloned().collect(),
-            origin: open.origin.clone(),
+            can_set_cookie,
+            cookies: session.cookie.iter().chain(&session.ambiguous_cookies).cloned().collect(),
+            origin: session.origin().cloned(),
             data,
             changes,
         }))
     }
 
-    /// The cookie that the response is to carry where the store has nothing to do.
-    fn without_store(&self, open: &mut Open<T>, step: CookieStep) -> Option<HeaderValue> {
-        let to_send = open.to_send.take();
-        match step {
-            CookieStep::Remove => {
-                open.ended = true;
-                Some(self.shared.cookie().removal())
-            }
-            CookieStep::Set | CookieStep::Nothing => to_send,
+    /// Why this step cannot be taken.
+    fn rejection(&self, session: &LoadedSession<T>, step: StoreStep) -> Option<SessionError> {
+        let sets_cookie = matches!(
+            step,
+            StoreStep::Create | StoreStep::CreateThenDelete | StoreStep::Renew | StoreStep::DeleteThenCreate
+        );
+        let impossible = if sets_cookie {
+            let too_late = (!self.progress.can_set_cookie()).then_some(SessionError::ResponseAlreadySent);
+            session.outage().cloned().or(too_late)
+        } else {
+            None
+        };
+        impossible.or_else(|| match step {
+            StoreStep::RejectEnded => Some(SessionError::Gone),
+            StoreStep::RejectMoved => Some(SessionError::Moved),
+            StoreStep::Save | StoreStep::Renew => session.unusable().cloned(),
+            _ => None,
+        })
+    }
+
+    /// The cookie step where the store has nothing to do.
+    fn remove_cookie(&self, session: &mut LoadedSession<T>, step: CookieStep) {
+        if step == CookieStep::Remove {
+            session.marks.ended = true;
+            session.marks.cookie = Some(self.shared.cookie().removal());
         }
     }
 
-    fn plan_for(&self, open: &Open<T>) -> (StoreStep, CookieStep) {
-        let key_age = open.cookie.as_ref().map(|cookie| cookie.key_age);
-        let cookie =
-            key_age.or_else(|| open.others.first().map(|_| KeyAge::Current).filter(|_| open.destroy));
+    fn plan_for(&self, session: &LoadedSession<T>) -> (StoreStep, CookieStep) {
+        let is_destroyed = session.is_destroyed();
+        let key_age = session.cookie.as_ref().map(|cookie| cookie.key_age);
+        let is_ambiguous = is_destroyed && !session.ambiguous_cookies.is_empty();
+        let cookie = key_age.or(is_ambiguous.then_some(KeyAge::Current));
         // There is nothing to delete, but after a logout the browser should have no cookie.
-        let refused = open.destroy && matches!(self.presented, Presented::Invalid(_));
-        let may_be_live = open.destroy && cookie.is_some();
+        let is_invalid = is_destroyed && matches!(self.presented, Presented::Invalid(_));
+        let may_be_live = is_destroyed && cookie.is_some();
         plan(Facts {
-            cookie: cookie.or(refused.then_some(KeyAge::Current)),
-            session: if may_be_live { SessionState::Live } else { open.session_state() },
-            intent: open.intent(),
+            cookie: cookie.or(is_invalid.then_some(KeyAge::Current)),
+            session: if may_be_live { SessionState::Live } else { session.state() },
+            intent: session.intent(),
         })
     }
 }

@@ -6,23 +6,23 @@ use handstamp_core::timeouts::Timeouts;
 
 use crate::SessionError;
 
-/// How long a session lives unless it is used, as far as this node knows, and when its life is to be extended.
+/// When a session expires unless it is used, as far as this node knows, and when it is to be touched.
 #[derive(Debug)]
 pub(crate) struct Life {
     origin: Instant,
-    /// When it is to be extended, in nanoseconds since the origin.
+    /// When it is to be touched, in nanoseconds since the origin.
     touch_at: AtomicU64,
     /// The idle deadline, in milliseconds since the epoch.
     idle_until: AtomicU64,
     /// Whether a touch has found that the session has ended or moved.
     over: AtomicBool,
     moved: AtomicBool,
-    /// Whether the record is to be written anew when the life is extended.
+    /// Whether the record is to be rewritten with the next touch.
     outdated: AtomicBool,
 }
 
 impl Life {
-    /// That of a session which lives for `remaining` from `now` on, the instant `at`.
+    /// That of a session with the time to live `remaining` at the time `now`, which is the instant `at` of the monotonic clock.
     pub(super) fn new(
         remaining: Duration,
         deadline: Timestamp,
@@ -40,13 +40,13 @@ impl Life {
         }
     }
 
-    /// When the session ends if it is not used any more, its absolute deadline apart.
+    /// The idle deadline.
     pub(super) fn idle_until(&self) -> Timestamp {
         Timestamp::from_millis(self.idle_until.load(Ordering::Relaxed))
     }
 
-    /// Whether the session's life is to be extended now. One caller is told so, and does it; all others, at the same time and
-    /// for a tenth of the idle timeout after, are told no.
+    /// Whether the session is to be touched now. Returns `true` to one caller, which touches it, and `false` to all others, at the same time
+    /// and for a tenth of the idle timeout after that.
     pub(crate) fn claim_touch(&self, now: Instant, timeouts: &Timeouts) -> bool {
         let now = nanos(now.saturating_duration_since(self.origin));
         let due = self.touch_at.load(Ordering::Relaxed);
@@ -57,7 +57,7 @@ impl Life {
         self.touch_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// The life has been extended to `ttl` from `now` on.
+    /// The session was touched, and has the time to live `ttl` at the time `now`.
     pub(crate) fn extended(&self, ttl: Duration, now: Timestamp) {
         self.idle_until.store(now.saturating_add(ttl).as_millis(), Ordering::Relaxed);
     }
@@ -68,7 +68,7 @@ impl Life {
         self.over.store(true, Ordering::Release);
     }
 
-    /// Why the session is over, if a touch has found that.
+    /// Why the session is over, if a touch has found that it is.
     pub(super) fn over(&self) -> Option<SessionError> {
         let moved = || self.moved.load(Ordering::Relaxed);
         self.is_over().then(|| if moved() { SessionError::Moved } else { SessionError::Gone })
@@ -78,7 +78,7 @@ impl Life {
         self.over.load(Ordering::Acquire)
     }
 
-    /// The next use is to write the record anew: what it says was corrected when it was decoded.
+    /// The record was corrected when it was decoded: the next use rewrites it.
     pub(super) fn rewrite_at_once(&self) {
         self.outdated.store(true, Ordering::Relaxed);
         self.touch_at_once();
@@ -93,7 +93,7 @@ impl Life {
         self.outdated.store(false, Ordering::Relaxed);
     }
 
-    /// The next use is to extend it, since it could not be extended, or the record has another limit.
+    /// The next use touches the session, because the last touch has failed, or the record has another time to live.
     pub(crate) fn touch_at_once(&self) {
         self.touch_at.store(0, Ordering::Relaxed);
     }

@@ -1,12 +1,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What has become of a request, whether its session was opened or not.
+/// What has become of a request, whether its session was loaded or not.
 ///
-/// `left` and `abandoned` change only while the state of the exchange is locked, so that a commit takes its changes
-/// either before that or after it.
+/// `response_sent` and `abandoned` change only while the state of the session is locked, so that a commit takes its changes either
+/// before that or after it.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    left: AtomicBool,
+    response_sent: AtomicBool,
     abandoned: AtomicBool,
     /// Whether a handle of the session was dropped by a panic.
     panicked: AtomicBool,
@@ -14,17 +14,17 @@ pub(super) struct Progress {
 
 impl Progress {
     /// The response is sent, and with it the last cookie.
-    pub(super) fn leave(&self) {
-        self.left.store(true, Ordering::Relaxed);
+    pub(super) fn send_response(&self) {
+        self.response_sent.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn has_left(&self) -> bool {
-        self.left.load(Ordering::Relaxed)
+    pub(super) fn is_response_sent(&self) -> bool {
+        self.response_sent.load(Ordering::Relaxed)
     }
 
-    /// The request is given up. Returns whether that was before its response was sent.
+    /// The request is cancelled. Returns whether that was before its response was sent.
     pub(super) fn abandon(&self) -> bool {
-        let abandoned = !self.has_left();
+        let abandoned = !self.is_response_sent();
         self.abandoned.store(abandoned, Ordering::Relaxed);
         abandoned
     }
@@ -33,12 +33,12 @@ impl Progress {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    /// Whether no cookie can be sent any more.
-    pub(super) fn is_too_late(&self) -> bool {
-        self.has_left() || self.is_abandoned()
+    /// Whether the response can still set a cookie.
+    pub(super) fn can_set_cookie(&self) -> bool {
+        !self.is_response_sent() && !self.is_abandoned()
     }
 
-    /// A handle of the session is dropped by a panic: the handler's, or that of a task, which does not matter to the response.
+    /// A handle of the session is dropped by a panic, of the handler or of a task.
     pub(super) fn note_panic(&self) {
         self.panicked.store(true, Ordering::Relaxed);
     }

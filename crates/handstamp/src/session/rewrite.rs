@@ -6,7 +6,7 @@ use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 
 impl<T: SessionData> Snapshot<T> {
-    /// Writes the record as it was corrected when it was decoded. Returns what became of that.
+    /// Saves the record as it was corrected when it was decoded.
     pub(crate) async fn rewrite(
         &self,
         shared: &Shared<T>,

@@ -4,52 +4,29 @@ use std::time::{Duration, Instant};
 
 use handstamp_core::id::{PublicId, SessionKey};
 use handstamp_core::keys::KeyAge;
-use handstamp_core::record::{Record, Revision, Seals, UnknownFields};
+use handstamp_core::record::Record;
 use handstamp_core::time::Timestamp;
 use handstamp_core::timeouts::Timeouts;
 use handstamp_store::{BoxError, CacheEntry, Decoded, Loaded};
 
 use super::guard::guarded;
 use super::life::Life;
+use super::metadata::Metadata;
 use crate::SessionError;
 use crate::data::{SessionData, StoredPayload, decode};
 
-/// A session as it is stored, decoded: what the local cache holds, and all requests share.
+/// A stored session, decoded. It is in the local cache, and shared by all requests.
 #[derive(Debug)]
 pub(crate) struct Snapshot<T> {
     pub(crate) metadata: Metadata,
     /// The schema version of the stored data.
     schema: u16,
-    /// Whether the record has to be sealed anew.
+    /// Whether the record has to be sealed again.
     pub(crate) key_age: KeyAge,
     pub(crate) data: Arc<T>,
     pub(crate) life: Life,
     /// Whether the record of the predecessor is known to be retired.
     has_retired: AtomicBool,
-}
-
-/// The metadata of a record.
-#[derive(Clone, Debug)]
-pub(crate) struct Metadata {
-    pub(crate) revision: Revision,
-    pub(crate) key: SessionKey,
-    pub(crate) public_id: PublicId,
-    /// The key that the session had before it got another id, unless the record there is known to be retired.
-    pub(crate) predecessor: Option<SessionKey>,
-    pub(crate) created_at: Timestamp,
-    /// The absolute deadline.
-    pub(crate) expires_at: Timestamp,
-    pub(crate) seals: Seals,
-    /// What a later version has added.
-    pub(crate) additions: Option<Arc<Additions>>,
-}
-
-/// Fields of a record that this version does not know.
-#[derive(Debug)]
-pub(crate) struct Additions {
-    fields: UnknownFields,
-    /// The subject of the record, which some of the fields belong to.
-    subject: Option<String>,
 }
 
 /// A record that no node can read, and why.
@@ -68,7 +45,7 @@ impl<T: SessionData> Snapshot<T> {
     ///
     /// # Errors
     ///
-    /// When the record is in good order, and not for this node: its schema is newer.
+    /// When the record is valid and its schema is newer than that of this node.
     pub(crate) fn decode(
         loaded: Loaded,
         now: Timestamp,
@@ -78,7 +55,7 @@ impl<T: SessionData> Snapshot<T> {
         report: impl FnOnce(&Unreadable),
     ) -> Result<Decoded<Self>, SessionError> {
         let Loaded { mut record, key_age, remaining, .. } = loaded;
-        // Once a session begins now, it ends. Else its deadline would go on with every load.
+        // Otherwise its deadline would move with every load.
         let ahead = trusted && Timeouts::begins_ahead(now, record.created_at);
         if ahead {
             record.created_at = now;
@@ -116,7 +93,7 @@ impl<T: SessionData> Snapshot<T> {
         Ok(Decoded::Session { entry, left: if trusted { left } else { Duration::ZERO } })
     }
 
-    /// The entry of the local cache for `record`, in which `data` is encoded.
+    /// The cache entry for `record`, which contains `data`.
     pub(crate) fn new(
         record: &Record,
         key_age: KeyAge,
@@ -135,7 +112,7 @@ impl<T: SessionData> Snapshot<T> {
         CacheEntry::new(snapshot, heap_size.saturating_add(ENTRY_SIZE + size_of::<T>()))
     }
 
-    /// Whether this node may put something else in its place.
+    /// Whether this node may overwrite the record.
     pub(crate) fn check_writable(&self) -> Result<(), SessionError> {
         if self.schema > T::SCHEMA { Err(newer_schema::<T>(self.schema)) } else { Ok(()) }
     }
@@ -172,37 +149,6 @@ impl<T: SessionData> Snapshot<T> {
     }
 }
 
-impl Metadata {
-    fn of(record: &Record) -> Self {
-        let &Record { revision, key, public_id, predecessor, created_at, expires_at, seals, .. } = record;
-        let additions = Additions::of(record);
-        Self { revision, key, public_id, predecessor, created_at, expires_at, seals, additions }
-    }
-
-    /// The unknown fields to keep in a record of `subject`.
-    pub(crate) fn unknown_fields(&self, subject: Option<&str>) -> UnknownFields {
-        self.additions
-            .as_ref()
-            .map_or_else(UnknownFields::default, |additions| additions.for_subject(subject))
-    }
-}
-
-impl Additions {
-    fn of(record: &Record) -> Option<Arc<Self>> {
-        let Record { unknown_fields, subject, .. } = record;
-        let additions = || Arc::new(Self { fields: unknown_fields.clone(), subject: subject.clone() });
-        (!unknown_fields.is_empty()).then(additions)
-    }
-
-    fn for_subject(&self, subject: Option<&str>) -> UnknownFields {
-        if self.subject.as_deref() == subject {
-            self.fields.clone()
-        } else {
-            self.fields.without_bound_to_subject()
-        }
-    }
-}
-
 fn decode_data<T: SessionData>(record: &Record) -> Result<T, BoxError> {
     if record.payload.len() > MAX_DECODED {
         return Err("it is larger than any session".into());
@@ -218,8 +164,8 @@ const fn newer_schema<T: SessionData>(stored: u16) -> SessionError {
     SessionError::NewerSchema { stored, known: T::SCHEMA }
 }
 
-/// The memory that a session takes in the local cache beside its data, in bytes: see `cargo bench --bench memory`.
+/// The memory of a session in the local cache without its data, in bytes: see `cargo bench --bench memory`.
 const ENTRY_SIZE: usize = 600;
 
-/// More than any node writes: see `Config::session_max_size`. A larger record was not made by this library.
+/// More than any node writes: see `Config::session_max_size`. A larger record was not written by this library.
 pub(crate) const MAX_DECODED: usize = 1 << 20;

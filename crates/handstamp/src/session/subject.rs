@@ -10,33 +10,33 @@ use crate::SessionData;
 pub(super) struct Subjects {
     /// Before the first change.
     first: Option<Arc<str>>,
-    /// The last one that there was, also where it has left since.
+    /// The last subject, also if the data has none now.
     last: Option<Arc<str>>,
-    is_somebodys: bool,
+    has_subject: bool,
 }
 
 impl Subjects {
     pub(super) fn before<T: SessionData>(data: &T) -> Self {
         let first: Option<Arc<str>> = data.subject().map(Arc::from);
-        Self { last: first.clone(), is_somebodys: first.is_some(), first }
+        Self { last: first.clone(), has_subject: first.is_some(), first }
     }
 
-    /// Takes note of the data after a change. Returns whether that has put another subject in the place of an earlier one.
+    /// Records the data after a change. Returns whether the change has replaced the subject by another one.
     pub(super) fn follow<T: SessionData>(&mut self, data: &T) -> bool {
         let (subject, last) = (data.subject(), self.last.take());
         let switches = subject.is_some() && last.is_some() && subject != last.as_deref();
-        self.is_somebodys = subject.is_some();
+        self.has_subject = subject.is_some();
         self.last = last.filter(|_| !switches).or_else(|| subject.map(Arc::from));
         switches
     }
 
     /// Whether the changes were made on data of the subject that `data` has.
-    pub(super) fn began_with_that_of<T: SessionData>(&self, data: &T) -> bool {
+    pub(super) fn began_with_subject_of<T: SessionData>(&self, data: &T) -> bool {
         self.first.as_deref() == data.subject()
     }
 
     /// Whether the changes are a login: there was no subject, and there is one.
     pub(super) fn log_in(&self) -> bool {
-        self.first.is_none() && self.is_somebodys
+        self.first.is_none() && self.has_subject
     }
 }

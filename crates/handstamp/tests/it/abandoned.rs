@@ -1,4 +1,4 @@
-//! K8: requests that are given up before they have a response.
+//! K8: requests that are cancelled before they have a response.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ async fn wait(State((token, kept)): State<(Arc<()>, Option<Kept>)>, session: Ses
     pending::<()>().await;
 }
 
-/// Sends a request to that handler, and gives it up.
-async fn give_up(node: &Node, browser: &Browser, token: &Arc<()>, kept: Option<Kept>) {
+/// Sends a request to that handler, and cancels it.
+async fn cancel(node: &Node, browser: &Browser, token: &Arc<()>, kept: Option<Kept>) {
     let routes = Router::new().route("/wait", post(wait)).with_state((token.clone(), kept));
     let app = routes.layer(SessionLayer::<User>::new(&node.sessions));
     let cookie = format!("__Host-id={}", browser.session());
@@ -43,22 +43,22 @@ async fn give_up(node: &Node, browser: &Browser, token: &Arc<()>, kept: Option<K
 }
 
 #[tokio::test(start_paused = true)]
-async fn k8_a_change_that_owns_its_session_goes_with_its_request() {
+async fn k8_a_change_that_owns_its_session_is_dropped_with_its_request() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let token = Arc::new(());
-    give_up(&node, &browser, &token, None).await;
+    cancel(&node, &browser, &token, None).await;
     assert_eq!(Arc::strong_count(&token), 1, "the change is still there");
     assert_eq!(browser.me().await.unwrap(), "ada 0");
 }
 
 #[tokio::test(start_paused = true)]
-async fn k8_a_task_can_commit_what_a_request_that_was_given_up_has_changed() {
+async fn k8_a_task_can_commit_the_changes_of_a_cancelled_request() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     for interference in [false, true] {
         let (token, kept) = (Arc::new(()), Kept::default());
-        give_up(&node, &browser, &token, Some(kept.clone())).await;
+        cancel(&node, &browser, &token, Some(kept.clone())).await;
         assert_eq!(Arc::strong_count(&token), 1, "the change is still there");
         let session = kept.lock().take().unwrap();
         if interference {
@@ -77,13 +77,13 @@ async fn k8_a_task_can_commit_what_a_request_that_was_given_up_has_changed() {
     }
 }
 
-/// Nothing has changed elsewhere.
+/// The session was not changed elsewhere.
 #[tokio::test(start_paused = true)]
-async fn k8_a_refresh_keeps_what_a_request_that_was_given_up_has_changed() {
+async fn k8_a_refresh_keeps_the_changes_of_a_cancelled_request() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let kept = Kept::default();
-    give_up(&node, &browser, &Arc::new(()), Some(kept.clone())).await;
+    cancel(&node, &browser, &Arc::new(()), Some(kept.clone())).await;
     let session = kept.lock().take().unwrap();
     session.refresh().await.unwrap();
     assert_eq!(session.get().visits, 1);
@@ -93,13 +93,13 @@ async fn k8_a_refresh_keeps_what_a_request_that_was_given_up_has_changed() {
 
 /// The browser never gets the new id, so it keeps the old one.
 #[tokio::test(start_paused = true)]
-async fn k8_a_task_cannot_renew_or_create_a_session_for_a_request_that_was_given_up() {
+async fn k8_a_task_cannot_renew_or_create_a_session_for_a_cancelled_request() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let stranger = node.browser();
     for browser in [&browser, &stranger] {
         let kept = Kept::default();
-        give_up_login(&node, browser, &kept).await;
+        cancel_login(&node, browser, &kept).await;
         let session = kept.lock().take().unwrap();
         assert!(matches!(session.commit().await, Err(SessionError::ResponseAlreadySent)));
     }
@@ -107,9 +107,9 @@ async fn k8_a_task_cannot_renew_or_create_a_session_for_a_request_that_was_given
     assert_eq!(cluster.store.len(), 1);
 }
 
-/// The login is known by the change alone, whose closure is not there any more.
+/// Only the change shows that it is a login, and its closure has been dropped.
 #[tokio::test(start_paused = true)]
-async fn k1_a_task_cannot_log_in_for_a_request_that_was_given_up() {
+async fn k1_a_task_cannot_log_in_for_a_cancelled_request() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
@@ -118,7 +118,7 @@ async fn k1_a_task_cannot_log_in_for_a_request_that_was_given_up() {
         let kept = Kept::default();
         let log_in =
             move |session: &Session<User>| session.update(move |user| user.name = Some(name.to_owned()));
-        give_up_after(&node, &browser, &kept, log_in).await;
+        cancel_after(&node, &browser, &kept, log_in).await;
         let session = kept.lock().take().unwrap();
         assert!(matches!(session.commit().await, Err(SessionError::ResponseAlreadySent)));
         assert_eq!(browser.me().await, expected);
@@ -126,16 +126,16 @@ async fn k1_a_task_cannot_log_in_for_a_request_that_was_given_up() {
     }
 }
 
-/// Sends a login to a handler that never responds, and gives the request up.
-async fn give_up_login(node: &Node, browser: &Browser, kept: &Kept) {
-    give_up_after(node, browser, kept, |session| {
+/// Sends a login to a handler that never responds, and cancels the request.
+async fn cancel_login(node: &Node, browser: &Browser, kept: &Kept) {
+    cancel_after(node, browser, kept, |session| {
         session.renew();
         session.update(|user| user.name = Some("bob".to_owned()));
     })
     .await;
 }
 
-async fn give_up_after(
+async fn cancel_after(
     node: &Node,
     browser: &Browser,
     kept: &Kept,
@@ -156,7 +156,7 @@ async fn give_up_after(
     .await;
 }
 
-/// A task extracts the session when the request has a response, or was given up, without having done so itself.
+/// A task extracts the session after the request has a response or was cancelled, and the handler has not extracted it.
 #[tokio::test(start_paused = true)]
 async fn k8_a_session_that_is_extracted_after_the_request_cannot_be_created() {
     let cluster = Cluster::new();

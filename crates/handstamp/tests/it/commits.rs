@@ -1,4 +1,4 @@
-//! What a handler wants to know before it answers, or after.
+//! Commits by handlers, before they respond and after that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn node(cluster: &Cluster, kept: &Kept) -> Node {
         .route("/one-too-large", post(one_too_large))
         .route("/renew-then-look", post(renew_then_look))
         .route("/destroy-while-failing", post(destroy_while_failing))
-        .route("/commit-behind-my-back", post(commit_behind_my_back))
+        .route("/commit-in-a-task", post(commit_in_a_task))
         .route("/destroy-then-fresh", post(destroy_then_fresh))
         .route("/fresh", get(async |Fresh(session): Fresh<User>| session.get().visits.to_string()))
         .route("/refreshed", post(refreshed))
@@ -74,7 +74,7 @@ async fn commit_twice(session: Session<User>) {
     other.unwrap();
 }
 
-/// Whoever hears that nobody knows looks.
+/// After an unknown outcome, the handler reads the session again.
 async fn renew_then_look(session: Session<User>) -> String {
     session.renew();
     let unknown = session.commit().await.is_err();
@@ -82,7 +82,7 @@ async fn renew_then_look(session: Session<User>) -> String {
     format!("{unknown} {:?}", session.get().name)
 }
 
-/// Both changes go together, and one of them is to blame.
+/// Both changes are committed together, and one of them is at fault.
 async fn one_too_large(session: Session<User>) -> String {
     let (good, bad) = tokio::join!(
         session.update_and_commit(|user| user.visits += 1),
@@ -91,7 +91,7 @@ async fn one_too_large(session: Session<User>) -> String {
     format!("{} {} {}", good.is_ok(), bad.is_ok(), session.get().visits)
 }
 
-/// What is asked for while a commit is under way does not share its fate.
+/// A destroy during a commit does not depend on that commit.
 async fn destroy_while_failing(session: Session<User>) {
     session.update(|user| user.visits += 1);
     let late = session.clone();
@@ -102,12 +102,12 @@ async fn destroy_while_failing(session: Session<User>) {
     assert!(failed.is_err());
 }
 
-async fn commit_behind_my_back(session: Session<User>) {
+async fn commit_in_a_task(session: Session<User>) {
     session.update(|user| user.visits += 1);
     tokio::spawn(async move { session.commit().await });
 }
 
-/// A middleware has ended the session: what comes after it must not see it.
+/// A middleware has ended the session: the handler must not see it.
 async fn destroy_then_fresh(session: Session<User>) -> String {
     session.destroy();
     session.refresh().await.unwrap();
@@ -137,7 +137,7 @@ async fn logged_in(cluster: &Cluster) -> (Node, Browser, Kept) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_update_now_returns_is_final() {
+async fn the_value_of_update_and_commit_is_final() {
     let cluster = Cluster::new();
     let (node, browser, _) = logged_in(&cluster).await;
     let other = cluster.node().await;
@@ -148,21 +148,21 @@ async fn what_update_now_returns_is_final() {
         visits.spawn(async move { (path, browser.post(path, "").await) });
     }
     let mut seen = Vec::new();
-    for (path, answer) in visits.join_all().await {
-        assert_eq!(answer.status, StatusCode::OK);
+    for (path, response) in visits.join_all().await {
+        assert_eq!(response.status, StatusCode::OK);
         if path == "/visit-now" {
-            seen.push(answer.body);
+            seen.push(response.body);
         }
     }
     let count = seen.len();
     seen.sort();
     seen.dedup();
-    assert_eq!(seen.len(), count, "two of them were told the same number");
-    until("all of them count", async || browser.on(&node).me().await == Ok("ada 40".to_owned())).await;
+    assert_eq!(seen.len(), count, "two requests got the same number");
+    until("all visits count", async || browser.on(&node).me().await == Ok("ada 40".to_owned())).await;
 }
 
 #[tokio::test]
-async fn what_is_committed_is_not_done_again() {
+async fn a_committed_change_is_not_committed_again() {
     let cluster = Cluster::new();
     let (_, mut browser, _) = logged_in(&cluster).await;
     assert_eq!(browser.post("/twice", "").await.body, "2");
@@ -172,37 +172,37 @@ async fn what_is_committed_is_not_done_again() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_committed_early_gets_its_cookie_with_the_answer() {
+async fn a_session_that_is_committed_early_gets_its_cookie_with_the_response() {
     let cluster = Cluster::new();
     let (node, ..) = logged_in(&cluster).await;
     let mut browser = node.browser();
-    let answer = browser.post("/login-now", "bob").await;
-    assert_eq!(answer.body.len(), 22, "the handle of the new session");
+    let response = browser.post("/login-now", "bob").await;
+    assert_eq!(response.body.len(), 22, "the public id of the new session");
     assert_eq!(browser.me().await.unwrap(), "bob 0");
     let old = browser.clone();
     browser.post("/login-now", "bob").await;
     assert_eq!(old.clone().me().await, Err(StatusCode::UNAUTHORIZED));
     assert_eq!(browser.me().await.unwrap(), "bob 0");
-    let answer = browser.post("/logout-now", "").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
+    let response = browser.post("/logout-now", "").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert!(response.set_cookie().unwrap().contains("Max-Age=0"));
 }
 
 #[tokio::test]
-async fn who_commits_hears_of_the_end_of_the_session_and_decides() {
+async fn a_commit_reports_the_end_of_the_session_to_the_handler() {
     let cluster = Cluster::new();
     let (node, mut browser, _) = logged_in(&cluster).await;
     let other = cluster.node().await;
     let mut late = browser.clone();
     late.me().await.unwrap();
     assert!(browser.on(&other).post("/logout", "").await.status.is_success());
-    until("the other node hears of it", async || node.sessions.bus_stats().received > 0).await;
-    let answer = browser.post("/visit-now", "").await;
-    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::UNAUTHORIZED, None));
+    until("the other node receives the message", async || node.sessions.bus_stats().received > 0).await;
+    let response = browser.post("/visit-now", "").await;
+    assert_eq!((response.status, response.set_cookie()), (StatusCode::UNAUTHORIZED, None));
 }
 
 #[tokio::test]
-async fn what_could_not_be_committed_is_forgotten() {
+async fn a_failed_commit_discards_its_changes() {
     let cluster = Cluster::new();
     let (node, mut browser, _) = logged_in(&cluster).await;
     node.faults.fail();
@@ -214,7 +214,7 @@ async fn what_could_not_be_committed_is_forgotten() {
 
 /// As a WebSocket's handler does.
 #[tokio::test]
-async fn a_session_outlives_its_answer() {
+async fn a_session_outlives_its_response() {
     let cluster = Cluster::new();
     let (_, mut browser, kept) = logged_in(&cluster).await;
     browser.post("/keep", "").await;
@@ -238,16 +238,16 @@ async fn a_session_outlives_its_answer() {
 }
 
 #[tokio::test]
-async fn a_fresh_session_is_what_the_store_has() {
+async fn a_fresh_session_is_read_from_the_store() {
     let cluster = Cluster::new();
     let (node, mut browser, _) = logged_in(&cluster).await;
     browser.me().await.unwrap();
     let calls = node.faults.calls();
     assert_eq!(browser.get("/fresh").await.body, "0");
-    assert_eq!(node.faults.calls(), calls + 1, "the cache was not asked");
+    assert_eq!(node.faults.calls(), calls + 1, "it was not read from the cache");
     node.faults.fail();
     assert_eq!(browser.get("/fresh").await.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(browser.me().await.unwrap(), "ada 0", "while the cache still serves");
+    assert_eq!(browser.me().await.unwrap(), "ada 0", "the cache still serves it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,24 +255,24 @@ async fn a_refresh_keeps_the_changes_of_the_request() {
     let cluster = Cluster::new();
     let (_, mut browser, _) = logged_in(&cluster).await;
     let mut slow = browser.clone();
-    let (answer, _) = tokio::join!(slow.post("/refreshed", ""), browser.post("/visit", ""));
-    assert!(answer.body.ends_with(" 101"), "{}", answer.body);
+    let (response, _) = tokio::join!(slow.post("/refreshed", ""), browser.post("/visit", ""));
+    assert!(response.body.ends_with(" 101"), "{}", response.body);
     assert_eq!(browser.me().await.unwrap(), "ada 101");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_vanished_is_not_made_again_of_its_old_data() {
+async fn an_ended_session_is_not_created_again_from_its_old_data() {
     let cluster = Cluster::new();
     let (_, mut browser, _) = logged_in(&cluster).await;
     let mut slow = browser.clone();
-    let (answer, _) = tokio::join!(slow.post("/refreshed", ""), browser.post("/logout", ""));
-    assert_eq!(answer.body, "0 0");
-    assert_eq!(answer.set_cookie(), None);
+    let (response, _) = tokio::join!(slow.post("/refreshed", ""), browser.post("/logout", ""));
+    assert_eq!(response.body, "0 0");
+    assert_eq!(response.set_cookie(), None);
     assert!(cluster.store.is_empty());
 }
 
 #[tokio::test]
-async fn who_was_committed_together_fails_together_and_is_told() {
+async fn changes_of_one_batch_fail_together_and_report_it() {
     let cluster = Cluster::new();
     let (_, mut browser, _) = logged_in(&cluster).await;
     assert_eq!(browser.post("/one-too-large", "").await.body, "false false 0");
@@ -280,7 +280,7 @@ async fn who_was_committed_together_fails_together_and_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_commit_takes_no_logout_along() {
+async fn a_failed_commit_does_not_discard_a_logout() {
     let cluster = Cluster::new();
     let (node, mut browser, _) = logged_in(&cluster).await;
     let mut thief = browser.clone();
@@ -292,18 +292,18 @@ async fn a_failed_commit_takes_no_logout_along() {
 }
 
 #[tokio::test]
-async fn a_commit_that_nobody_waits_for_is_in_time_as_long_as_the_answer_has_not_left() {
+async fn a_commit_in_a_task_is_in_time_until_the_response_is_sent() {
     let cluster = Cluster::new();
     let (node, ..) = logged_in(&cluster).await;
     for _ in 0..50 {
         let mut visitor = node.browser();
-        assert_eq!(visitor.post("/commit-behind-my-back", "").await.status, StatusCode::OK);
+        assert_eq!(visitor.post("/commit-in-a-task", "").await.status, StatusCode::OK);
         assert_eq!(visitor.get("/fresh").await.body, "1");
     }
 }
 
 #[tokio::test]
-async fn what_was_ended_does_not_come_back_by_looking_again() {
+async fn a_refresh_does_not_bring_an_ended_session_back() {
     let cluster = Cluster::new();
     let (_, mut browser, _) = logged_in(&cluster).await;
     let before = browser.session();
@@ -314,7 +314,7 @@ async fn what_was_ended_does_not_come_back_by_looking_again() {
 }
 
 #[tokio::test]
-async fn a_renewal_of_which_nobody_knows_goes_on_under_the_new_id() {
+async fn a_session_continues_under_the_new_id_of_an_unknown_renewal() {
     let cluster = Cluster::new();
     let (node, mut browser, _) = logged_in(&cluster).await;
     let before = browser.session();

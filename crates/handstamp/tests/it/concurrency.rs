@@ -39,14 +39,14 @@ async fn no_update_is_lost() {
     let mut browser = nodes[0].browser();
     browser.login("ada").await;
     let requests = spread(&browser, &nodes).take(300).map(|browser| (browser, "/slow-visit"));
-    let answers = all_at_once(requests).await;
-    assert!(answers.iter().all(|(_, status)| *status == StatusCode::OK));
-    // The last message to this node may still be under way.
+    let responses = all_at_once(requests).await;
+    assert!(responses.iter().all(|(_, status)| *status == StatusCode::OK));
+    // The last message to this node may still be in flight.
     let mut elsewhere = browser.on(&nodes[1]);
-    until("all of them count", async || elsewhere.me().await == Ok("ada 300".to_owned())).await;
+    until("all visits count", async || elsewhere.me().await == Ok("ada 300".to_owned())).await;
 }
 
-/// Those who wait for the same session on a node are saved together: the first, and then all others.
+/// Requests of a node that wait for the same session are saved together: the first, and then all others.
 #[tokio::test(start_paused = true)]
 async fn updates_that_wait_for_each_other_share_a_save() {
     let cluster = Cluster::new();
@@ -57,19 +57,19 @@ async fn updates_that_wait_for_each_other_share_a_save() {
     node.faults.hang();
     let requests = all_at_once((0..100).map(|_| (browser.clone(), "/visit")));
     let release = async {
-        until("one of them is at the store", async || node.faults.calls() > calls).await;
+        until("a save is at the store", async || node.faults.calls() > calls).await;
         tokio::task::yield_now().await;
         node.faults.work();
     };
-    let (answers, ()) = tokio::join!(requests, release);
-    assert!(answers.iter().all(|(_, status)| *status == StatusCode::OK));
+    let (responses, ()) = tokio::join!(requests, release);
+    assert!(responses.iter().all(|(_, status)| *status == StatusCode::OK));
     assert_eq!(browser.me().await.unwrap(), "ada 100");
     assert!(node.faults.calls() - calls < 10, "{} calls", node.faults.calls() - calls);
 }
 
-/// One that wants too much does not spoil it for those who wait together with it.
+/// A save that is too large does not fail the saves in its group.
 #[tokio::test(start_paused = true)]
-async fn of_those_who_are_saved_together_only_the_guilty_fails() {
+async fn of_the_saves_in_a_group_only_the_faulty_one_fails() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
@@ -80,7 +80,7 @@ async fn of_those_who_are_saved_together_only_the_guilty_fails() {
         let mut browser = browser.clone();
         requests.spawn(async move { (path, browser.post(path, "").await.status) });
     }
-    until("one of them is at the store", async || node.faults.calls() > calls).await;
+    until("a save is at the store", async || node.faults.calls() > calls).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     node.faults.work();
     for (path, status) in requests.join_all().await {
@@ -90,9 +90,9 @@ async fn of_those_who_are_saved_together_only_the_guilty_fails() {
     assert_eq!(browser.me().await.unwrap(), "ada 4");
 }
 
-/// Who panics while they write must not take the place at the head of the queue along.
+/// A leader that panics must not leave a queue without a leader.
 #[tokio::test]
-async fn a_session_can_be_written_after_somebody_has_panicked() {
+async fn a_session_can_be_written_after_a_panic() {
     #[derive(Clone, Default, Deserialize)]
     struct Fragile {
         breaks: bool,
@@ -117,7 +117,7 @@ async fn a_session_can_be_written_after_somebody_has_panicked() {
     }
 }
 
-/// A renewal gets its turn among updates that never cease.
+/// A renewal gets its turn among updates that never end.
 #[tokio::test(start_paused = true)]
 async fn a_renewal_is_not_starved_by_updates() {
     let cluster = Cluster::new();
@@ -149,15 +149,15 @@ async fn a_renewal_is_not_starved_by_updates() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_holders_of_an_id_that_is_renewed_none_forks_a_second_session() {
+async fn many_renewals_of_one_session_lead_to_one_session() {
     let cluster = Cluster::new();
     let nodes = [cluster.node().await, cluster.node().await];
     let mut browser = nodes[0].browser();
     browser.login("ada").await;
     let requests = spread(&browser, &nodes).take(20).map(|browser| (browser, "/renew"));
-    let answers = all_at_once(requests).await;
+    let responses = all_at_once(requests).await;
     let mut alive = std::collections::BTreeSet::new();
-    for (mut browser, status) in answers {
+    for (mut browser, status) in responses {
         assert!(matches!(status.as_u16(), 200 | 401 | 409), "{status}");
         if browser.cookie("__Host-id").is_some() && browser.me().await.is_ok() {
             alive.insert(browser.session());
@@ -168,7 +168,7 @@ async fn of_many_holders_of_an_id_that_is_renewed_none_forks_a_second_session() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_update_that_races_with_a_renewal_moves_along_or_is_refused() {
+async fn an_update_that_races_with_a_renewal_moves_along_or_is_rejected() {
     for _ in 0..20 {
         let cluster = Cluster::new();
         let nodes = [cluster.node().await, cluster.node().await];
@@ -176,14 +176,14 @@ async fn an_update_that_races_with_a_renewal_moves_along_or_is_refused() {
         browser.login("ada").await;
         let updates = spread(&browser, &nodes).take(6).map(|browser| (browser, "/visit"));
         let renewal = [(browser.clone(), "/renew")];
-        let answers = all_at_once(updates.chain(renewal)).await;
-        // Who comes after the renewal has an id that is gone, and starts a session of their own.
-        let kept = answers.iter().filter(|(after, status)| {
+        let responses = all_at_once(updates.chain(renewal)).await;
+        // A request after the renewal has an id that is gone, and begins another session.
+        let kept = responses.iter().filter(|(after, status)| {
             *status == StatusCode::OK && after.cookie("__Host-id") == browser.cookie("__Host-id")
         });
         let kept = kept.count();
         let mut renewed = Vec::new();
-        for (mut after, _) in answers {
+        for (mut after, _) in responses {
             if after.session_is_new(&browser) {
                 renewed.extend(after.me().await.ok());
             }
@@ -210,7 +210,7 @@ async fn a_logout_among_writes_is_final() {
         let ends =
             [(browser.clone(), "/renew"), (browser.clone(), "/logout"), (browser.on(&nodes[1]), "/visit")];
         all_at_once(writes.chain(ends)).await;
-        assert!(cluster.store.is_empty(), "be it under a new id");
+        assert!(cluster.store.is_empty(), "also under a new id");
         assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
     }
 }
@@ -233,7 +233,7 @@ async fn users_never_see_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_that_has_begun_is_finished_when_the_client_leaves() {
+async fn a_commit_that_has_begun_is_finished_when_the_client_disconnects() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();

@@ -19,12 +19,12 @@ async fn anonymous(cluster: &Cluster) -> (Node, Browser) {
     (node, browser)
 }
 
-/// Sends a change with an old cookie. Neither a session nor a cookie may come of it.
+/// Sends a change with an old cookie. It must create neither a session nor a cookie.
 async fn check_late_change(cluster: &Cluster, mut late: Browser, status: StatusCode) {
     let count = cluster.store.len();
     for path in ["/visit", "/slow-visit"] {
-        let answer = late.post(path, "").await;
-        assert_eq!((answer.status, answer.set_cookie()), (status, None), "{path}");
+        let response = late.post(path, "").await;
+        assert_eq!((response.status, response.set_cookie()), (status, None), "{path}");
     }
     assert_eq!(cluster.store.len(), count, "no session was created");
 }
@@ -53,15 +53,15 @@ async fn k1_a_change_with_the_id_from_before_a_logout_creates_nothing() {
 
 /// The response to a request that was sent before, and arrives after the login.
 #[tokio::test(start_paused = true)]
-async fn k1_a_response_to_an_earlier_request_takes_no_cookie_away() {
+async fn k1_a_response_to_an_earlier_request_removes_no_cookie() {
     let cluster = Cluster::new();
     let (_node, mut browser) = logged_in(&cluster).await;
     let mut slow = browser.clone();
-    let (answer, ()) = tokio::join!(slow.post("/slow-visit", ""), browser.login("bob"));
-    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::UNAUTHORIZED, None));
+    let (response, ()) = tokio::join!(slow.post("/slow-visit", ""), browser.login("bob"));
+    assert_eq!((response.status, response.set_cookie()), (StatusCode::UNAUTHORIZED, None));
     let mut slow = browser.clone();
-    let (answer, renewed) = tokio::join!(slow.post("/slow-visit", ""), browser.post("/renew", ""));
-    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::CONFLICT, None));
+    let (response, renewed) = tokio::join!(slow.post("/slow-visit", ""), browser.post("/renew", ""));
+    assert_eq!((response.status, response.set_cookie()), (StatusCode::CONFLICT, None));
     assert!(renewed.set_cookie().is_some());
     assert_eq!(browser.me().await.unwrap(), "bob 0");
 }
@@ -78,7 +78,7 @@ async fn k1_reading_with_an_old_id_sets_no_cookie() {
     assert_eq!(late.me().await, Err(StatusCode::UNAUTHORIZED));
 }
 
-/// A login is the one request that an old id may not keep out.
+/// A login is the only change that an old id does not prevent.
 #[tokio::test(start_paused = true)]
 async fn a_login_with_an_old_id_gets_a_session_with_nothing_of_the_old() {
     let cluster = Cluster::new();
@@ -92,7 +92,7 @@ async fn a_login_with_an_old_id_gets_a_session_with_nothing_of_the_old() {
     }
 }
 
-/// Its data names no subject.
+/// Its data has no subject.
 #[derive(Clone, Default, Deserialize, Serialize)]
 struct Nameless {
     user: Option<String>,
@@ -117,20 +117,20 @@ fn routes_without_subject() -> Router {
         .route("/me", get(async |session: Session<Nameless>| session.get().user.clone().unwrap_or_default()))
 }
 
-/// What is a login cannot be told from another change there, and would replace the cookie of a newer one.
+/// There, a login cannot be told from another change, and would replace the cookie of a newer login.
 #[tokio::test(start_paused = true)]
-async fn k1_without_a_subject_a_late_login_is_refused_like_any_other_change() {
+async fn k1_without_a_subject_a_late_login_is_rejected_like_any_other_change() {
     for (path, status) in [("/login", StatusCode::CONFLICT), ("/destroy", StatusCode::UNAUTHORIZED)] {
         let cluster = Cluster::new();
         let mut browser = cluster.node_for::<Nameless>(routes_without_subject()).await.browser();
         assert_eq!(browser.post("/login", "ada").await.status, StatusCode::OK);
         let (mut late, mut slow) = (browser.clone(), browser.clone());
-        let (slow, answer) = tokio::join!(slow.post("/slow-login", "ada"), browser.post(path, "ada"));
-        assert_eq!(answer.status, StatusCode::OK);
+        let (slow, response) = tokio::join!(slow.post("/slow-login", "ada"), browser.post(path, "ada"));
+        assert_eq!(response.status, StatusCode::OK);
         assert_eq!((slow.status, slow.set_cookie()), (status, None), "after {path}");
         let count = cluster.store.len();
-        let answer = late.post("/login", "ada").await;
-        assert_eq!((answer.status, answer.set_cookie()), (status, None), "after {path}");
+        let response = late.post("/login", "ada").await;
+        assert_eq!((response.status, response.set_cookie()), (status, None), "after {path}");
         assert_eq!(late.post("/only-renew", "").await.set_cookie(), None, "after {path}");
         assert_eq!(cluster.store.len(), count, "no session was created");
     }
@@ -150,7 +150,7 @@ async fn without_a_subject_a_login_renews_the_session() {
     }
 }
 
-/// Nor can it where the data could name a subject, and the changes give it none.
+/// The same where the data can have a subject, and the changes give it none.
 #[tokio::test(start_paused = true)]
 async fn k1_a_late_renewal_for_a_login_sets_no_cookie_without_a_subject() {
     async fn renew(session: Session<User>, wait: String) {
@@ -166,13 +166,13 @@ async fn k1_a_late_renewal_for_a_login_sets_no_cookie_without_a_subject() {
     let (slow, renewed) = tokio::join!(slow.post("/renew", "wait"), browser.post("/renew", ""));
     assert!(renewed.set_cookie().is_some());
     assert_eq!((slow.status, slow.set_cookie()), (StatusCode::CONFLICT, None));
-    let answer = late.post("/renew", "").await;
-    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::CONFLICT, None));
+    let response = late.post("/renew", "").await;
+    assert_eq!((response.status, response.set_cookie()), (StatusCode::CONFLICT, None));
 }
 
-/// The tombstone that says where it has gone is not there any more.
+/// Its tombstone has expired.
 #[tokio::test(start_paused = true)]
-async fn k1_a_session_that_was_there_and_is_not_found_any_more_has_ended() {
+async fn k1_a_session_that_is_not_found_any_more_has_ended() {
     async fn visit_slowly(session: Session<User>, way: String) -> Result<(), SessionError> {
         tokio::time::sleep(Duration::from_secs(1)).await;
         if way == "refresh" {
@@ -198,12 +198,12 @@ async fn k1_a_session_that_was_there_and_is_not_found_any_more_has_ended() {
             cluster.store.forget(&browser.session_key());
         };
         let mut slow = browser.clone();
-        let (answer, ()) = tokio::join!(slow.post("/slow", way), forget);
-        assert_eq!((answer.status, answer.set_cookie()), (StatusCode::UNAUTHORIZED, None), "{way}");
+        let (response, ()) = tokio::join!(slow.post("/slow", way), forget);
+        assert_eq!((response.status, response.set_cookie()), (StatusCode::UNAUTHORIZED, None), "{way}");
     }
 }
 
-/// In an outage the visitor counts as one without a session. Once the store says that there was one, that counts.
+/// In an outage, the visitor is treated as one without a session, until the store replies that there was one.
 #[tokio::test(start_paused = true)]
 async fn k1_a_refresh_finds_that_an_unknown_session_has_ended_or_moved() {
     for (path, expected) in [("/renew", StatusCode::CONFLICT), ("/logout", StatusCode::UNAUTHORIZED)] {
@@ -212,19 +212,19 @@ async fn k1_a_refresh_finds_that_an_unknown_session_has_ended_or_moved() {
         let node = cluster.node_with(config().session_outage(OutagePolicy::Anonymous)).await;
         let mut late = browser.on(&node);
         node.faults.fail();
-        until("the node knows", async || !node.sessions.is_healthy()).await;
+        until("the node has detected it", async || !node.sessions.is_healthy()).await;
         let session = late.take_session().await;
         assert!(session.is_new());
         assert!(browser.post(path, "").await.status.is_success());
         node.faults.work();
-        until("the node knows", async || node.sessions.is_healthy()).await;
+        until("the node has detected it", async || node.sessions.is_healthy()).await;
         session.refresh().await.unwrap();
         session.update(|user| user.visits += 1);
         assert_eq!(session.commit().await.unwrap_err().status(), expected, "{path}");
     }
 }
 
-/// Two users and then none, in one request: that is no login.
+/// Two users and then none in one request are no login.
 #[tokio::test(start_paused = true)]
 async fn k1_a_late_change_that_leaves_no_subject_creates_nothing() {
     let cluster = Cluster::new();
@@ -241,9 +241,9 @@ async fn k1_a_late_change_that_leaves_no_subject_creates_nothing() {
     drop(node);
 }
 
-/// A logout must not be forgotten because the session has moved.
+/// A logout must not be discarded because the session has moved.
 #[tokio::test(start_paused = true)]
-async fn k2_a_refresh_after_a_destroy_does_not_take_it_back() {
+async fn k2_a_refresh_after_a_destroy_does_not_discard_it() {
     let cluster = Cluster::new();
     let (_node, mut browser) = logged_in(&cluster).await;
     let socket = browser.take_session().await;
@@ -254,9 +254,9 @@ async fn k2_a_refresh_after_a_destroy_does_not_take_it_back() {
     assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
 }
 
-/// As a login that is sent twice: both are answered, and either cookie is good.
+/// A login is sent twice: both succeed, and either cookie is valid.
 #[tokio::test(start_paused = true)]
-async fn k1_of_two_logins_at_once_neither_is_refused() {
+async fn k1_of_two_logins_at_once_neither_is_rejected() {
     let cluster = Cluster::new();
     let (node, browser) = anonymous(&cluster).await;
     let other = cluster.node().await;
@@ -268,7 +268,7 @@ async fn k1_of_two_logins_at_once_neither_is_refused() {
     assert_ne!(one.session(), two.session());
 }
 
-/// K2: whichever id the browser has ever held.
+/// K2: with any id that the browser has held.
 #[tokio::test(start_paused = true)]
 async fn k2_a_logout_with_an_old_id_ends_the_session() {
     let cluster = Cluster::new();
@@ -278,8 +278,8 @@ async fn k2_a_logout_with_an_old_id_ends_the_session() {
     let second = browser.clone();
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::OK);
     for old in [first, second, browser.clone()] {
-        let answer = old.on(&cluster.node().await).post("/logout", "").await;
-        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+        let response = old.on(&cluster.node().await).post("/logout", "").await;
+        assert_eq!(response.status, StatusCode::NO_CONTENT);
         assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
     }
     assert!(cluster.store.is_empty());
@@ -292,16 +292,16 @@ async fn only_a_destroy_removes_the_cookie() {
     let mut other = browser.clone();
     assert_eq!(browser.post("/logout", "").await.status, StatusCode::NO_CONTENT);
     for (path, status) in [("/me/fresh", StatusCode::UNAUTHORIZED), ("/me", StatusCode::UNAUTHORIZED)] {
-        let answer = other.get(path).await;
-        assert_eq!((answer.status, answer.set_cookie()), (status, None), "{path}");
+        let response = other.get(path).await;
+        assert_eq!((response.status, response.set_cookie()), (status, None), "{path}");
     }
-    let answer = other.post("/logout", "").await;
-    assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
+    let response = other.post("/logout", "").await;
+    assert!(response.set_cookie().unwrap().contains("Max-Age=0"));
 }
 
-/// A socket that goes on after its session has gone elsewhere must not believe that it has ended it.
+/// A socket whose session has moved must not report that it has ended the session.
 #[tokio::test(start_paused = true)]
-async fn destroying_a_session_that_is_not_there_any_more_is_gone() {
+async fn destroying_a_session_that_is_not_found_any_more_is_gone() {
     let cluster = Cluster::new();
     let (_node, mut browser) = logged_in(&cluster).await;
     let socket = browser.take_session().await;
@@ -321,9 +321,9 @@ async fn destroying_a_session_that_has_moved_ends_it() {
     assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
 }
 
-/// As when a visitor logs out in two tabs, whose handlers have both seen the session.
+/// A visitor logs out in two tabs, and both handlers have seen the session.
 #[tokio::test(start_paused = true)]
-async fn of_two_logouts_at_once_neither_is_refused() {
+async fn of_two_logouts_at_once_neither_is_rejected() {
     let cluster = Cluster::new();
     let (_node, mut browser) = logged_in(&cluster).await;
     let mut other = browser.on(&cluster.node().await);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::*;
 
-/// What a request that stores `value` is told, and what this node and another read afterwards.
+/// The response to a request that stores `value`, and the data that this node and another one read after that.
 async fn stored<T: SessionData + Debug>(encoding: Encoding, value: T) -> (StatusCode, String, String) {
     let cluster = Cluster::new();
     let routes = |value: T| {
@@ -33,14 +33,14 @@ async fn stored<T: SessionData + Debug>(encoding: Encoding, value: T) -> (Status
     (status, here, there)
 }
 
-/// The response to a request that stores something, if both nodes read this afterwards.
+/// The response to a request that stores a value, if both nodes read this after it.
 fn seen(status: StatusCode, everywhere: &impl Debug) -> (StatusCode, String, String) {
     (status, format!("{everywhere:?}"), format!("{everywhere:?}"))
 }
 
 const ADDRESS: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
-/// Types that tell apart what is human-readable survive it in tagged, untagged and flattened types, too.
+/// Types with a human-readable form survive it in tagged, untagged and flattened types, too.
 #[tokio::test]
 async fn k3_1_data_with_addresses_in_tagged_types_is_the_same_everywhere() {
     #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -89,7 +89,7 @@ async fn k3_1_data_with_addresses_in_tagged_types_is_the_same_everywhere() {
     }
 }
 
-/// What does not decode is rejected before it is written, and the session is as it was.
+/// Data that does not decode is rejected before it is written, and the session is as it was.
 #[tokio::test]
 async fn k3_1_data_that_does_not_decode_is_rejected() {
     #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -124,9 +124,9 @@ async fn k3_1_data_that_does_not_decode_is_rejected() {
     assert_eq!(large, seen(StatusCode::INTERNAL_SERVER_ERROR, &Large::Nothing));
 }
 
-/// What decodes to something else is that everywhere, at once.
+/// Data that decodes to another value has that value everywhere at once.
 #[tokio::test]
-async fn k3_1_data_that_decodes_to_something_else_is_that_everywhere() {
+async fn k3_1_data_that_decodes_to_another_value_has_it_everywhere() {
     #[expect(clippy::option_option, reason = "it does not survive its encoding")]
     #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
     struct Skipping {
@@ -143,7 +143,7 @@ async fn k3_1_data_that_decodes_to_something_else_is_that_everywhere() {
     }
 }
 
-/// Also in the same request, once it is committed; and the subject is that of the stored data.
+/// Also in the same request, when it is committed; and the subject is that of the stored data.
 #[tokio::test]
 async fn k3_1_a_handler_reads_what_it_has_committed_as_others_do() {
     #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -170,7 +170,7 @@ async fn k3_1_a_handler_reads_what_it_has_committed_as_others_do() {
     assert_eq!(stored_record(&cluster, &browser).await.subject, None);
 }
 
-/// One decoding for all saves that wait together, and none of them is lost.
+/// All saves of a group are decoded once, and none of them is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn k3_1_saves_that_wait_together_are_checked_together() {
     #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -196,11 +196,11 @@ async fn k3_1_saves_that_wait_together_are_checked_together() {
     browser.post("/visit", "").await;
     node.faults.delay(std::time::Duration::from_millis(20));
     let requests = ["/visit", "/visit", "/unlucky", "/visit", "/visit"];
-    let answers = futures_util::future::join_all(requests.map(|path| {
+    let responses = futures_util::future::join_all(requests.map(|path| {
         let mut browser = browser.clone();
         async move { (path, browser.post(path, "").await.status) }
     }));
-    for (path, status) in answers.await {
+    for (path, status) in responses.await {
         let expected = if path == "/unlucky" { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
         assert_eq!(status, expected, "{path}");
     }

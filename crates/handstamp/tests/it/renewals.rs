@@ -1,4 +1,4 @@
-//! A session on its way to a new id, and a store that loses answers.
+//! A session on its way to a new id, and a store whose replies are lost.
 
 use std::iter::{repeat, repeat_n};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::support::{Cluster, change_stored, logged_in, stored_record, with_default_budgets};
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_for_again() {
+async fn a_lost_reply_is_requested_again() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     for _ in 0..2 {
@@ -23,26 +23,26 @@ async fn a_lost_answer_is_asked_for_again() {
     }
 }
 
-/// Nobody knows for a while whether the old id is retired. The browser has the new one, which is good in any case.
+/// It is unknown for a while whether the old record is retired. The browser has the new id, which is valid in any case.
 #[tokio::test]
-async fn an_answer_that_is_lost_for_good_costs_no_session() {
+async fn a_reply_that_is_lost_for_good_costs_no_session() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let mut old = browser.clone();
     node.faults.fail_tombstones([Fault::LoseReply; 2]);
-    let answer = browser.post("/renew", "").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(answer.set_cookie().is_some());
+    let response = browser.post("/renew", "").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.set_cookie().is_some());
     assert_ne!(browser.session(), old.session());
     assert_eq!(browser.me().await.unwrap(), "ada 0");
-    until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+    until("the old record is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
     assert_eq!(browser.me().await.unwrap(), "ada 0");
     assert_eq!(cluster.store.len(), 1);
 }
 
-/// Who logs out meanwhile, with the old id, logs out.
+/// The visitor logs out with the old id.
 #[tokio::test]
-async fn a_logout_while_nobody_knows_ends_the_session_under_both_ids() {
+async fn a_logout_during_an_unknown_retirement_ends_the_session_under_both_ids() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
@@ -51,13 +51,13 @@ async fn a_logout_while_nobody_knows_ends_the_session_under_both_ids() {
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(old.post("/logout", "").await.status, StatusCode::NO_CONTENT);
     node.faults.fail_tombstones([]);
-    until("the new one is gone, too", async || browser.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+    until("the new record is gone, too", async || browser.me().await == Err(StatusCode::UNAUTHORIZED)).await;
     assert!(cluster.store.is_empty());
 }
 
-/// What is changed under the old id meanwhile moves along.
+/// A change under the old id is in the new record, too.
 #[tokio::test]
-async fn a_change_while_nobody_knows_moves_along() {
+async fn a_change_during_an_unknown_retirement_moves_along() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
@@ -67,7 +67,7 @@ async fn a_change_while_nobody_knows_moves_along() {
     assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
     node.faults.fail_tombstones([]);
     until("the visit counts", async || browser.me().await == Ok("ada 1".to_owned())).await;
-    until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+    until("the old record is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
     assert_eq!(cluster.store.len(), 1);
 }
 
@@ -77,16 +77,16 @@ async fn a_renewal_that_cannot_begin_leaves_everything_as_it_was() {
     let (node, mut browser) = logged_in(&cluster).await;
     let session = browser.session();
     node.faults.lose_replies(2);
-    let answer = browser.post("/renew", "").await;
-    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
+    let response = browser.post("/renew", "").await;
+    assert_eq!((response.status, response.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
     assert_eq!(browser.session(), session);
     assert_eq!(browser.me().await.unwrap(), "ada 0");
-    assert_eq!(cluster.store.len(), 1, "what may have been made is gone");
+    assert_eq!(cluster.store.len(), 1, "a record that may have been created is gone");
 }
 
-/// The store refuses for a while when it is back, as one that still loads its data does.
+/// The store rejects commands for a while when it is back, as a server that loads its data does.
 #[tokio::test]
-async fn a_refusal_after_a_lost_answer_costs_no_session() {
+async fn an_error_reply_after_a_lost_reply_costs_no_session() {
     for lost in [1, 2] {
         let cluster = Cluster::new();
         let (node, mut browser) = logged_in(&cluster).await;
@@ -94,16 +94,16 @@ async fn a_refusal_after_a_lost_answer_costs_no_session() {
         node.faults.fail_tombstones(repeat_n(Fault::LoseReply, lost).chain([Fault::Reject; 3]));
         let calls = node.faults.calls();
         assert_eq!(browser.post("/renew", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
-        // One has made the new record, and after all faults one has worked.
+        // The first call has created the new record, and after all faults, a call has succeeded.
         let expected = calls + 1 + lost + 3 + 1;
         until("the store has replied", async || node.faults.calls() >= expected).await;
-        until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+        until("the old record is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
         assert_eq!(browser.me().await.unwrap(), "ada 0");
         assert_eq!(cluster.store.len(), 1);
     }
 }
 
-/// The browser goes by the new id, and somebody changes the session under the old one.
+/// The browser uses the new id, and another request changes the session under the old one.
 #[tokio::test]
 async fn a_session_in_use_under_its_new_id_stays() {
     let cluster = Cluster::new();
@@ -115,14 +115,14 @@ async fn a_session_in_use_under_its_new_id_stays() {
     assert_eq!(browser.on(&other).post("/visit", "").await.status, StatusCode::OK);
     assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
     node.faults.fail_tombstones([]);
-    until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+    until("the old record is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
     assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
     assert_eq!(cluster.store.len(), 1);
 }
 
-/// A node that is shut down does what it can.
+/// A node that is shut down makes one more attempt.
 #[tokio::test]
-async fn what_is_unknown_is_asked_for_once_more_before_a_shutdown() {
+async fn an_unknown_retirement_is_retried_once_before_a_shutdown() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
@@ -136,7 +136,7 @@ async fn what_is_unknown_is_asked_for_once_more_before_a_shutdown() {
     assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
 }
 
-/// Who logs out under the new id, while the session is changed under the old one, logs out.
+/// The visitor logs out under the new id, while the session is changed under the old one.
 #[tokio::test]
 async fn a_logout_under_the_new_id_ends_the_session_under_both() {
     let cluster = Cluster::new();
@@ -148,7 +148,7 @@ async fn a_logout_under_the_new_id_ends_the_session_under_both() {
     assert_eq!(old.post("/visit", "").await.status, StatusCode::OK);
     assert_eq!(browser.on(&other).post("/logout", "").await.status, StatusCode::NO_CONTENT);
     node.faults.fail_tombstones([]);
-    until("the old one is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+    until("the old record is gone", async || old.me().await == Err(StatusCode::UNAUTHORIZED)).await;
     assert!(cluster.store.is_empty());
 }
 
@@ -169,7 +169,7 @@ async fn a_new_record_names_its_predecessor_only_until_that_is_retired() {
     assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
 }
 
-/// The node that renews the session next must not take its old id for one that was retired.
+/// The node that renews the session next must not treat its old id as retired.
 #[tokio::test]
 async fn a_renewal_of_a_session_that_was_logged_out_of_under_its_predecessor_ends_it() {
     let cluster = Cluster::new();
@@ -202,8 +202,7 @@ async fn a_renewal_whose_new_record_is_lost_leaves_the_session_as_it_was() {
     assert_eq!((browser.session(), browser.me().await.unwrap()), (before, "ada 0".to_owned()));
 }
 
-/// The cookie is handed out although the store does not say whether the old record is retired: what has been saved on another node before
-/// is in the new record.
+/// The cookie is sent although it is unknown whether the old record is retired: earlier saves of other nodes are in the new record.
 #[tokio::test]
 async fn a_renewal_begins_with_what_the_store_has() {
     let cluster = Cluster::new();
@@ -244,7 +243,7 @@ async fn a_renewal_is_settled_before_tombstones_expire() {
     }
 }
 
-/// It loads the record as well, but not as a load.
+/// It loads the record, too, and has more time for that than a load.
 #[tokio::test(start_paused = true)]
 async fn a_renewal_has_the_budget_of_a_write() {
     let cluster = Cluster::new();

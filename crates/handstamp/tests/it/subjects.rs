@@ -1,4 +1,4 @@
-//! Changes of the subject: logins, logouts to nobody, and one user after another.
+//! Changes of the subject: logins, changes to no subject, and one user after another.
 
 use std::time::Duration;
 
@@ -23,13 +23,14 @@ fn routes() -> Router {
         .route("/me", axum::routing::get(me))
 }
 
-/// Without a call of `renew`. Says how many visits the handler sees.
+/// Without a call of `renew`. Returns the number of visits that the handler sees.
 async fn log_in(session: Session<User>, name: String) -> String {
     session.update(move |user| user.name = Some(name));
     session.get().visits.to_string()
 }
 
-/// Logs these in, one after the other, each with a hundred visits; `-` logs out to nobody. Says how many visits the handler sees.
+/// Logs these users in, one after the other, each with a hundred visits; `-` removes the subject. Returns the number of visits that the
+/// handler sees.
 async fn log_in_each(session: Session<User>, names: String) -> String {
     for name in names.split(' ').map(str::to_owned) {
         session.update(move |user| {
@@ -51,7 +52,7 @@ async fn take(session: Session<User>) -> axum::response::Response {
     response
 }
 
-/// A node, and a browser with a session of nobody, which has one visit.
+/// A node, and a browser with a session without a subject, which has one visit.
 async fn visited(cluster: &Cluster) -> (Node, Browser) {
     let node = cluster.node_for::<User>(routes()).await;
     let mut browser = node.browser();
@@ -96,7 +97,7 @@ async fn one_subject_gets_nothing_of_another_and_the_handler_sees_that() {
     assert_eq!(ada.clone().get("/me").await.body, "nobody 0", "the session of the other has ended");
 }
 
-/// As when a middleware has logged in a visitor whom it remembers, and the handler logs in another.
+/// A middleware logs in the remembered user, and the handler another one.
 #[tokio::test(start_paused = true)]
 async fn k1_the_second_user_in_one_request_gets_nothing_of_the_first() {
     for (names, visits) in [
@@ -187,11 +188,11 @@ async fn changes_are_replayed_only_for_the_subject_that_the_handler_saw() {
     assert!(matches!(late.commit().await, Err(SessionError::Gone)));
     let elsewhere = browser.on(&cluster.node_for::<User>(routes()).await).take_session().await;
     elsewhere.update(|user| user.visits += 100);
-    assert!(elsewhere.commit().await.is_ok(), "it has seen nobody's");
+    assert!(elsewhere.commit().await.is_ok(), "it has seen a session without a subject");
     assert_eq!(browser.on(&node).get("/me").await.body, "nobody 101");
 }
 
-/// A change that is a login only on what another request has saved meanwhile.
+/// A change that is a login only on the data that another request has saved meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_replay_that_logs_in_renews_the_session() {
     async fn log_in_on_the_second_visit(session: Session<User>) -> Result<(), SessionError> {
@@ -208,16 +209,16 @@ async fn a_replay_that_logs_in_renews_the_session() {
     let mut browser = node.browser();
     assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
     let (before, mut other) = (browser.session(), browser.clone());
-    let (answer, visited) = tokio::join!(browser.post("/second", ""), other.post("/visit", ""));
-    assert_eq!((answer.status, visited.status), (StatusCode::OK, StatusCode::OK));
+    let (response, visited) = tokio::join!(browser.post("/second", ""), other.post("/visit", ""));
+    assert_eq!((response.status, visited.status), (StatusCode::OK, StatusCode::OK));
     assert_ne!(browser.session(), before);
     assert_eq!(browser.get("/me").await.body, "ada 2");
     assert_eq!(other.get("/me").await.body, "nobody 0", "the old id is of no use");
 }
 
-/// Two changes that log in one user after the other only on what another request has saved meanwhile.
+/// Two changes that log in one user after the other only on the data that another request has saved meanwhile.
 #[tokio::test(start_paused = true)]
-async fn k1_a_replay_that_puts_one_user_in_the_place_of_another_is_gone() {
+async fn k1_a_replay_that_replaces_one_user_by_another_is_gone() {
     async fn log_two_in_on_the_second_visit(
         session: Session<User>,
         refresh: String,
@@ -242,16 +243,16 @@ async fn k1_a_replay_that_puts_one_user_in_the_place_of_another_is_gone() {
         let mut browser = node.browser();
         assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
         let mut other = browser.clone();
-        let (answer, visited) = tokio::join!(browser.post("/second", way), other.post("/visit", ""));
+        let (response, visited) = tokio::join!(browser.post("/second", way), other.post("/visit", ""));
         assert_eq!(visited.status, StatusCode::OK);
-        assert_eq!((answer.status, answer.set_cookie()), (StatusCode::UNAUTHORIZED, None), "{way}");
+        assert_eq!((response.status, response.set_cookie()), (StatusCode::UNAUTHORIZED, None), "{way}");
         assert_eq!(other.get("/me").await.body, "nobody 2", "{way}");
     }
 }
 
-/// The second change was made for the user whom the first one has logged in.
+/// The second change was made for the user that the first one has logged in.
 #[tokio::test(start_paused = true)]
-async fn k1_what_was_changed_for_a_user_whose_login_fails_is_not_kept() {
+async fn k1_changes_for_a_user_whose_login_fails_are_discarded() {
     let cluster = Cluster::new();
     let node = cluster.node_for::<User>(routes()).await;
     let faults = node.faults.clone();
@@ -272,7 +273,7 @@ async fn k1_what_was_changed_for_a_user_whose_login_fails_is_not_kept() {
     let mut browser = Node { app, ..node.clone() }.browser();
     assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
     assert_eq!(browser.post("/go-on", "").await.body, "401 Unauthorized");
-    until("the node knows", async || node.sessions.is_healthy()).await;
+    until("the node has detected it", async || node.sessions.is_healthy()).await;
     assert_eq!(browser.get("/me").await.body, "nobody 1");
 }
 

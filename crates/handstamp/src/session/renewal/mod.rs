@@ -22,7 +22,8 @@ use super::change::Change;
 use super::encoded::{EncodedData, EncodedRecord};
 use super::group_commit::{Queues, present};
 use super::guard::guarded;
-use super::snapshot::{Metadata, Snapshot};
+use super::metadata::Metadata;
+use super::snapshot::Snapshot;
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 

@@ -6,12 +6,12 @@ use handstamp_store::Lookup;
 use tokio::task::JoinHandle;
 
 use super::RequestSession;
-use super::open::Open;
+use super::loaded::LoadedSession;
 use super::request_session::State;
 use super::snapshot::Snapshot;
 use crate::{SessionData, SessionError};
 
-/// An extension of a session's life that is in progress.
+/// A touch in progress.
 pub(crate) type Touch = JoinHandle<Result<(), SessionError>>;
 
 /// How the last attempt of a request to count as a use has ended.
@@ -21,18 +21,18 @@ pub(crate) enum LastUse {
     #[default]
     None,
     Done,
-    /// So many in a row have failed.
+    /// This many in a row have failed.
     Failed(u32),
 }
 
 /// How a request keeps its session alive while it is in progress.
 impl<T: SessionData> RequestSession<T> {
-    /// Extends the session's life, if the request counts as a use and it is time for that.
+    /// Touches the session, if the request counts as a use and it is time for that.
     pub(crate) fn keep_alive(&self) -> Option<Touch> {
         let now = self.shared.now();
         let claimed = self.with_state(|state| match state {
-            State::Open(open) if open.counts => self.claim_touch(open, now),
-            State::Unopened | State::Failed(_) | State::Open(_) => None,
+            State::Loaded(session) if session.counts_as_use => self.claim_touch(session, now),
+            State::NotLoaded | State::Failed(_) | State::Loaded(_) => None,
         });
         Some(self.shared.spawn_touch(claimed?))
     }
@@ -40,7 +40,7 @@ impl<T: SessionData> RequestSession<T> {
     /// The request is still in progress, which counts as a use. A session that has not been extracted yet is loaded for that.
     pub(crate) fn count_use(&self) -> Option<Touch> {
         match &self.presented {
-            Presented::Valid(cookie) if self.is_unopened() => {
+            Presented::Valid(cookie) if self.is_not_loaded() => {
                 let (shared, key) = (self.shared.clone(), self.key_of(cookie));
                 Some(self.shared.spawn(async move { shared.count_use(&key).await }))
             }
@@ -59,44 +59,44 @@ impl<T: SessionData> RequestSession<T> {
         let idle = self.shared.timeouts().idle;
         let soon = (idle / 20).min(LONGEST_FIRST_WAIT);
         let wait = match last {
-            LastUse::None if self.is_unopened() => soon,
+            LastUse::None if self.is_not_loaded() => soon,
             LastUse::None | LastUse::Done => idle / 2,
             LastUse::Failed(times) => soon * (1 << times.saturating_sub(1).min(MOST_DOUBLINGS)),
         };
         let wait = self.with_state(|state| match (state, &self.presented) {
-            (State::Unopened, Presented::Valid(cookie)) => {
-                // An outdated entry is good enough for that.
+            (State::NotLoaded, Presented::Valid(cookie)) => {
+                // A stale entry is good enough for that.
                 match self.shared.store().lookup_stale(&self.key_of(cookie), self.shared.now(), idle) {
                     Some(Lookup::Found(session)) => self.wait_before_touch(&session, wait),
                     _ => Some(wait),
                 }
             }
-            (State::Open(open), _) if open.counts && !open.destroy => {
-                self.wait_before_touch(open.origin.as_ref()?, wait)
+            (State::Loaded(session), _) if session.counts_as_use && !session.is_destroyed() => {
+                self.wait_before_touch(session.origin()?, wait)
             }
             _ => None,
         });
         wait.map(|wait| wait.max(SHORTEST_WAIT))
     }
 
-    /// Extends the session's life if it is time for that, and waits until it is done.
+    /// Touches the session if it is time for that, and waits until that is done.
     pub(crate) async fn touch(&self) -> Result<(), SessionError> {
         let now = self.shared.now();
-        let (over, claimed) = self.with_open(|open| {
-            let over = open.origin.as_ref().and_then(|origin| origin.life.over());
-            (over, self.claim_touch(open, now))
+        let (over, claimed) = self.with_loaded(|session| {
+            let over = session.origin().and_then(|origin| origin.life.over());
+            (over, self.claim_touch(session, now))
         });
         if let Some(over) = over {
             return Err(over);
         }
         match claimed {
             Some(session) => self.shared.spawn_touch(session).await.unwrap_or(Err(SessionError::Aborted)),
-            None => self.check_that_it_lives().await,
+            None => self.check_alive().await,
         }
     }
 
-    /// Whether the session has ended meanwhile, as far as the cache knows; the store is asked where it knows nothing.
-    async fn check_that_it_lives(&self) -> Result<(), SessionError> {
+    /// Checks that the session has not ended meanwhile: in the cache, or else in the store.
+    async fn check_alive(&self) -> Result<(), SessionError> {
         let Some(key) = self.origin(|session| session.metadata.key) else { return Ok(()) };
         match self.shared.lookup_or_load(&key).await? {
             Lookup::Absent | Lookup::Ended => Err(SessionError::Gone),
@@ -105,12 +105,12 @@ impl<T: SessionData> RequestSession<T> {
         }
     }
 
-    /// The session whose life is to be extended because of this request, if it is time for that.
-    pub(super) fn claim_touch(&self, open: &Open<T>, now: Instant) -> Option<Arc<Snapshot<T>>> {
-        if self.passive || open.destroy {
+    /// The session to touch because of this request, if it is time for that.
+    pub(super) fn claim_touch(&self, session: &LoadedSession<T>, now: Instant) -> Option<Arc<Snapshot<T>>> {
+        if self.passive || session.is_destroyed() {
             return None;
         }
-        let origin = open.origin.as_ref()?;
+        let origin = session.origin()?;
         origin.life.claim_touch(now, self.shared.timeouts()).then(|| origin.clone())
     }
 
@@ -122,15 +122,15 @@ impl<T: SessionData> RequestSession<T> {
         }
         let left = life.idle_until().since(self.shared.store().timestamp());
         Some(if left.is_zero() {
-            // It has ended, or was extended by another node: there is no hurry any more.
+            // It has expired, or another node has touched it: there is no hurry any more.
             longest.max(self.shared.timeouts().touch_interval())
         } else {
             longest.min(left / 2)
         })
     }
 
-    fn is_unopened(&self) -> bool {
-        self.with_state(|state| matches!(state, State::Unopened))
+    fn is_not_loaded(&self) -> bool {
+        self.with_state(|state| matches!(state, State::NotLoaded))
     }
 }
 
