@@ -8,7 +8,8 @@ use crate::protocol::{Cluster, Protocol};
 // P2
 pub(crate) const STAYS_DELETED: &str = "a deleted session stays deleted";
 // P3
-pub(crate) const STALENESS_IS_BOUNDED: &str = "nothing is served that was replaced `max_staleness` ago or earlier";
+pub(crate) const STALENESS_IS_BOUNDED: &str =
+    "nothing is served that was replaced `max_staleness` ago or earlier";
 pub(crate) const NEVER_GOES_BACK: &str = "no node serves an older result after a later one";
 
 pub(crate) const OUTDATED_WITHIN_THE_BOUND: &str = "a stale copy is served within the bound";

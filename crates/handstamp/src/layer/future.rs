@@ -87,7 +87,8 @@ where
                     };
                     let response = response?;
                     let finish = request_session.finish(&response);
-                    let mut response = format_error(response, request_session.shared().statuses(), error_response);
+                    let mut response =
+                        format_error(response, request_session.shared().statuses(), error_response);
                     match finish {
                         Finish::Untouched => return Poll::Ready(Ok(response)),
                         Finish::Done(marks) => {
@@ -95,7 +96,8 @@ where
                             return Poll::Ready(Ok(response));
                         }
                         Finish::Commit => {
-                            let commit = request_session.shared().spawn(request_session.clone().commit_rest());
+                            let commit =
+                                request_session.shared().spawn(request_session.clone().commit_rest());
                             let request_session = request_session.clone();
                             state.set(State::Commit { commit, request_session, response: Some(response) });
                         }

@@ -30,7 +30,11 @@ enum Step {
 
 impl KeepAlive {
     /// To be called whenever the handler has to wait.
-    pub(super) fn poll<T: SessionData>(&mut self, request_session: &Arc<RequestSession<T>>, cx: &mut Context<'_>) {
+    pub(super) fn poll<T: SessionData>(
+        &mut self,
+        request_session: &Arc<RequestSession<T>>,
+        cx: &mut Context<'_>,
+    ) {
         loop {
             self.step = match &mut self.step {
                 Step::Idle => {

@@ -41,8 +41,12 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let newest = newest::<T>(request.extensions());
-        let same = |request_session: &&Arc<RequestSession<T>>| request_session.shared().is_same_session(&self.shared);
-        if let Some(request_session) = successors(newest.as_ref(), |request_session| request_session.outer()).find(same) {
+        let same = |request_session: &&Arc<RequestSession<T>>| {
+            request_session.shared().is_same_session(&self.shared)
+        };
+        if let Some(request_session) =
+            successors(newest.as_ref(), |request_session| request_session.outer()).find(same)
+        {
             use_again(request.extensions_mut(), request_session, newest.as_ref());
             return ResponseFuture::nested(self.inner.call(request), self.error_response.clone());
         }

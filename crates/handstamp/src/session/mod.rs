@@ -47,10 +47,10 @@ mod update;
 pub use self::api::Session;
 pub use self::discard::DiscardSession;
 pub use self::extract::{Fresh, LogIn, Peek, SessionRejection};
-#[cfg(feature = "testing")]
-pub(crate) use self::find::Use;
 pub(crate) use self::finish::{Finish, Outcome};
 pub(crate) use self::group_commit::Queues;
 pub(crate) use self::keep_alive::{LastUse, Touch};
+#[cfg(feature = "testing")]
+pub(crate) use self::load::Use;
 pub(crate) use self::request_session::RequestSession;
 pub(crate) use self::snapshot::{MAX_DECODED, Snapshot, Unreadable};

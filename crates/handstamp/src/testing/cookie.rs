@@ -38,7 +38,7 @@ pub(super) async fn cookie_for<T: SessionData>(
     data: T,
 ) -> Result<HeaderValue, SessionError> {
     let request = Arc::new(RequestSession::new(shared.clone(), Presented::Nothing, false, None));
-    request.open(Use::Counts).await?;
+    request.load(Use::Counts).await?;
     Session::of(request.clone()).replace(data);
     let Outcome { marks, result } = request.commit_rest().await;
     result?;
