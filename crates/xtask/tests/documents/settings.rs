@@ -50,3 +50,14 @@ fn the_routes_page_has_the_routes_of_the_library() {
         assert!(page.contains(&format!("| `{route}` |")), "docs/routes.md does not say {route}");
     }
 }
+
+#[test]
+fn the_redis_page_has_the_permissions_of_the_library() {
+    // From this command to the end of its code block.
+    let permissions = |text: &str| -> Vec<String> {
+        let command = text.split("ACL SETUSER").nth(1).unwrap().split("```").next().unwrap();
+        command.split_whitespace().map(str::to_owned).collect()
+    };
+    let library = read("crates/handstamp-redis/src/lib.rs").replace("//!", "");
+    assert_eq!(permissions(&read("docs/redis.md")), permissions(&library));
+}
