@@ -7,12 +7,9 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::sleep;
 
 use crate::backoff::Backoff;
-use crate::cluster::Cluster;
 use crate::primary::Primary;
-use crate::sentinel::Sentinel;
-use crate::server::Endpoint;
 use crate::shared::Shared;
-use crate::url::{Address, Sentinels, Servers};
+use crate::topology::Topology;
 use crate::{
     CircuitBreakers, CircuitEvent, Command, RedisConfig, RedisError, Reply, ShardId, Subscription, WriteProbe,
 };
@@ -30,14 +27,6 @@ pub(crate) struct Inner {
     shared: Shared,
 }
 
-#[derive(Debug)]
-enum Topology {
-    /// One primary owns all keys. The sender never sends: there is one shard forever.
-    Single(Arc<Primary>, watch::Sender<BTreeSet<u32>>),
-    /// Each primary owns some slots.
-    Cluster(Cluster),
-}
-
 impl Client {
     /// Starts to connect.
     ///
@@ -47,11 +36,7 @@ impl Client {
     #[must_use]
     pub fn start(config: RedisConfig) -> Self {
         let shared = Shared::new(config.prepared());
-        let topology = match &shared.config.url.servers {
-            Servers::Cluster(seeds) => Topology::Cluster(Cluster::start(shared.clone(), seeds.clone())),
-            Servers::One(address) => Topology::single(&shared, &fixed(&shared, address)),
-            Servers::Sentinel(sentinels) => Topology::single(&shared, &sentinel(&shared, sentinels)),
-        };
+        let topology = Topology::start(&shared);
         Self(Arc::new(Inner { topology, shared }))
     }
 
@@ -89,7 +74,7 @@ impl Client {
     ///
     /// Not cancel safe: the command may have been carried out, and may still be.
     pub async fn call_shard(&self, shard: ShardId, command: &Command) -> Result<Reply, RedisError> {
-        self.primary(shard)?.call(command).await
+        self.0.topology.primary(shard)?.call(command).await
     }
 
     /// Sends a command to a primary even while its circuit is open, and without counting it as in flight, so that
@@ -103,7 +88,7 @@ impl Client {
     ///
     /// Not cancel safe: the command may have been carried out, and may still be.
     pub async fn call_unlimited(&self, shard: ShardId, command: &Command) -> Result<Reply, RedisError> {
-        self.primary(shard)?.server().call_unlimited(command).await
+        self.0.topology.primary(shard)?.server().call_unlimited(command).await
     }
 
     /// Like [`call_unlimited`](Self::call_unlimited), and waits for the reply until the connection is lost. Without a reply, the
@@ -117,16 +102,13 @@ impl Client {
     ///
     /// Not cancel safe: the command may have been carried out, and may still be.
     pub async fn call_without_timeout(&self, shard: ShardId, command: &Command) -> Result<Reply, RedisError> {
-        self.primary(shard)?.server().call_without_timeout(command).await
+        self.0.topology.primary(shard)?.server().call_without_timeout(command).await
     }
 
     /// Reads from a replica of the primary that owns `key`, if one has every write that is older than a second. `None` if there
     /// is none, or it does not reply quickly: the primary has to be queried instead.
     pub async fn read_from_replica(&self, key: &[u8], command: &Command) -> Option<Reply> {
-        match &self.0.topology {
-            Topology::Single(primary, _) => primary.read_from_replica(command).await,
-            Topology::Cluster(cluster) => cluster.owner(key)?.primary.read_from_replica(command).await,
-        }
+        self.0.topology.owner(key)?.read_from_replica(command).await
     }
 
     /// Subscribes to a channel on a primary, over a connection of its own. With [`RedisConfig::tracking`], the subscription also
@@ -143,17 +125,7 @@ impl Client {
     ///
     /// Cancel safe.
     pub async fn subscribe(&self, shard: ShardId, channel: &str) -> Result<Subscription, RedisError> {
-        match &self.0.topology {
-            Topology::Single(primary, _) => {
-                let (listener, server) = primary.subscribe(channel).await?;
-                Ok(Subscription::new(listener, server, None))
-            }
-            Topology::Cluster(cluster) => {
-                let member = cluster.member(shard)?;
-                let (listener, server) = member.primary.subscribe(channel).await?;
-                Ok(Subscription::new(listener, server, Some(cluster.slot_fence(&member))))
-            }
-        }
+        self.0.topology.subscribe(shard, channel).await
     }
 
     /// The primaries at present. There may be none, as long as no node of a cluster has been reached.
@@ -165,24 +137,18 @@ impl Client {
     /// The [numbers](ShardId::number) of the primaries, as they change.
     #[must_use]
     pub fn watch_shards(&self) -> watch::Receiver<BTreeSet<u32>> {
-        match &self.0.topology {
-            Topology::Single(_, shards) => shards.subscribe(),
-            Topology::Cluster(cluster) => cluster.watch_shards(),
-        }
+        self.0.topology.watch_shards()
     }
 
     /// The primary that owns a key, as far as is known. `key` is only called for a cluster.
     pub fn shard_of(&self, key: impl FnOnce() -> Bytes) -> ShardId {
-        match &self.0.topology {
-            Topology::Single(..) => ShardId::ONLY,
-            Topology::Cluster(cluster) => cluster.shard_of(&key()),
-        }
+        self.0.topology.shard_of(key)
     }
 
     /// The address of a primary, or the name under which Sentinels know it, for logs.
     #[must_use]
     pub fn server_name(&self, shard: ShardId) -> Option<String> {
-        self.primary(shard).ok().map(|primary| primary.server().name())
+        self.0.topology.primary(shard).ok().map(|primary| primary.server().name())
     }
 
     /// Checks that a primary replies, and is a primary. This gets through while its circuit is open.
@@ -191,10 +157,7 @@ impl Client {
     ///
     /// When it does not reply, or is no primary.
     pub async fn ping(&self, shard: ShardId) -> Result<(), RedisError> {
-        match &self.0.topology {
-            Topology::Single(primary, _) => primary.check().await,
-            Topology::Cluster(cluster) => cluster.check(shard).await,
-        }
+        self.0.topology.check(shard).await
     }
 
     /// The time of a primary, since the Unix epoch, in whole milliseconds.
@@ -203,7 +166,7 @@ impl Client {
     ///
     /// When it cannot be reached, or denies `INFO` and `TIME`.
     pub async fn time(&self, shard: ShardId) -> Result<Duration, RedisError> {
-        self.primary(shard)?.server().time().await
+        self.0.topology.primary(shard)?.server().time().await
     }
 
     /// A connection for a check of writes on a primary.
@@ -216,16 +179,13 @@ impl Client {
     ///
     /// Cancel safe.
     pub async fn write_probe(&self, shard: ShardId) -> Result<WriteProbe, RedisError> {
-        WriteProbe::open(self.primary(shard)?.server()).await
+        WriteProbe::open(self.0.topology.primary(shard)?.server()).await
     }
 
     /// Reports that a reply of the primary that owns `key` cannot be the one to the command: its connections are probed, and
     /// replaced if they are out of step.
     pub fn report_unexpected_reply(&self, key: &[u8]) {
-        match &self.0.topology {
-            Topology::Single(primary, _) => primary.request_probe(),
-            Topology::Cluster(cluster) => cluster.request_probe(key),
-        }
+        self.0.topology.request_probe(key);
     }
 
     /// The configuration.
@@ -237,10 +197,7 @@ impl Client {
     /// Whether the URL names one server, which turned out to be a node of a cluster.
     #[must_use]
     pub fn is_undeclared_cluster(&self) -> bool {
-        match &self.0.topology {
-            Topology::Single(primary, _) => primary.server().is_in_cluster(),
-            Topology::Cluster(_) => false,
-        }
+        self.0.topology.is_undeclared_cluster()
     }
 
     /// The circuit breakers of all servers.
@@ -251,61 +208,26 @@ impl Client {
 
     /// Accepts no more commands, and waits until those in flight are done, for [`RedisConfig::connect_timeout`] at most.
     pub async fn close(&self) {
-        match &self.0.topology {
-            Topology::Single(primary, _) => primary.close().await,
-            Topology::Cluster(cluster) => cluster.close().await,
-        }
+        self.0.topology.close().await;
     }
 
     async fn call_with_retry(&self, key: &Bytes, command: &Command) -> Result<Reply, RedisError> {
-        match self.call_once(key, command).await {
+        match self.0.topology.call(key, command).await {
             Err(RedisError::ErrorReply(reply)) if reply.is_transient() => {
                 sleep(Backoff::new().next_wait()).await;
-                self.call_once(key, command).await
+                self.0.topology.call(key, command).await
             }
             replied => replied,
-        }
-    }
-
-    async fn call_once(&self, key: &Bytes, command: &Command) -> Result<Reply, RedisError> {
-        match &self.0.topology {
-            Topology::Single(primary, _) => primary.call(command).await,
-            Topology::Cluster(cluster) => cluster.call(key, command).await,
-        }
-    }
-
-    fn primary(&self, shard: ShardId) -> Result<Arc<Primary>, RedisError> {
-        match &self.0.topology {
-            Topology::Single(primary, _) => Ok(primary.clone()),
-            Topology::Cluster(cluster) => Ok(cluster.member(shard)?.primary.clone()),
         }
     }
 }
 
 impl Inner {
     pub(crate) fn primaries(&self) -> Vec<Arc<Primary>> {
-        match &self.topology {
-            Topology::Single(primary, _) => vec![primary.clone()],
-            Topology::Cluster(cluster) => cluster.primaries(),
-        }
+        self.topology.primaries()
     }
 
     pub(crate) fn circuit_events(&self) -> broadcast::Receiver<CircuitEvent> {
         self.shared.circuit_events.subscribe()
     }
-}
-
-impl Topology {
-    fn single(shared: &Shared, endpoint: &Endpoint) -> Self {
-        let shards = watch::Sender::new(BTreeSet::from([ShardId::ONLY.number()]));
-        Self::Single(Arc::new(Primary::start(shared, endpoint)), shards)
-    }
-}
-
-fn fixed(shared: &Shared, address: &Address) -> Endpoint {
-    Endpoint::Fixed(Arc::new(shared.config.target(address)))
-}
-
-fn sentinel(shared: &Shared, sentinels: &Sentinels) -> Endpoint {
-    Endpoint::Sentinel(Sentinel::new(shared.config.clone(), sentinels.clone()))
 }

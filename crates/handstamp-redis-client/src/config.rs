@@ -114,7 +114,7 @@ impl RedisConfig {
         Self { read_from, ..self }
     }
 
-    /// With durable writes that wait for [so many replicas](Self::wait_replicas).
+    /// With durable writes that wait for [this number of replicas](Self::wait_replicas).
     #[must_use]
     pub fn with_wait_replicas(self, wait_replicas: u32) -> Self {
         Self { wait_replicas, ..self }
@@ -148,7 +148,7 @@ impl RedisConfig {
         }
     }
 
-    pub(crate) fn client_name(&self, role: ConnectionRole) -> String {
+    pub(crate) fn connection_name(&self, role: ConnectionRole) -> String {
         role.client_name(self.client_name.as_deref())
     }
 

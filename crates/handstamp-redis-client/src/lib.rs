@@ -58,7 +58,7 @@
 //!
 //! | Module | What it does |
 //! |---|---|
-//! | `client` | the public entry: finds the primary of a key or shard |
+//! | `client`, `topology` | the public entry; which primary owns a key |
 //! | `config`, `url`, `tls`, `settings` | what to connect to and how, in code and from `REDIS_*` variables |
 //! | `command`, `reply`, `error`, `error_reply` | what is sent, and what comes back |
 //! | `subscription` | messages and fences of a channel |
@@ -89,6 +89,7 @@ mod shard_id;
 mod shared;
 mod subscription;
 mod tls;
+mod topology;
 mod url;
 
 pub use self::circuit_breakers::CircuitBreakers;

@@ -72,9 +72,8 @@
 //!
 //! | Module | What it does |
 //! |---|---|
-//! | `store` | [`RedisStore`]: records |
+//! | `store` | [`RedisStore`]: records, and scans of them |
 //! | `scripts` | the Lua scripts of the store |
-//! | `scan` | scans of the records |
 //! | `bus`, `subscription` | [`RedisBus`]: invalidations and fences |
 //! | `canary` | detects a flush of the server, with tracking |
 //! | `write_check` | checks that writes work |
@@ -90,7 +89,6 @@ mod channel;
 mod error;
 mod invalidation_transport;
 mod key;
-mod scan;
 mod scripts;
 mod shard;
 mod store;

@@ -77,7 +77,7 @@ async fn query_member(member: &Member) -> Result<ClusterSnapshot, RedisError> {
 async fn query_host(state: &State, host: &Host) -> Result<ClusterSnapshot, RedisError> {
     let target = state.shared.config.target(&Address::Tcp(host.clone()));
     let replies = timeout(state.shared.config.connect_timeout, async {
-        let name = state.shared.config.client_name(ConnectionRole::Discovery);
+        let name = state.shared.config.connection_name(ConnectionRole::Discovery);
         let connection = Connection::open(&target, &name).await?;
         let queries = queries();
         let replies = join_all(queries.iter().map(|query| connection.caller().call(query))).await;

@@ -65,7 +65,7 @@ const CODES: [(&str, &str); 16] = [
 ];
 
 /// The commands that errors may name.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "asking",
     "client|id",
     "client|setname",
@@ -85,6 +85,7 @@ const COMMANDS: [&str; 23] = [
     "publish",
     "readonly",
     "role",
+    "scan",
     "select",
     "set",
     "subscribe",

@@ -55,7 +55,7 @@ impl Sentinel {
     }
 
     async fn connect(&self, sentinel: &Host) -> Result<Connection, RedisError> {
-        let name = self.config.client_name(ConnectionRole::Sentinel);
+        let name = self.config.connection_name(ConnectionRole::Sentinel);
         Connection::open(&self.config.sentinel_target(sentinel), &name).await
     }
 

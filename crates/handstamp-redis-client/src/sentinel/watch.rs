@@ -41,7 +41,7 @@ impl Sentinel {
     }
 
     async fn listen(&self, sentinel: &Host) -> Result<Watched, RedisError> {
-        let name = self.config.client_name(ConnectionRole::Sentinel);
+        let name = self.config.connection_name(ConnectionRole::Sentinel);
         let target = self.config.sentinel_target(sentinel);
         match Listener::open(&target, &name, &EVENTS, false).await {
             Ok(listener) => Ok(Watched::ByEvents(listener)),

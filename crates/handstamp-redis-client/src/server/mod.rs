@@ -89,7 +89,7 @@ impl Server {
         let supervisor = Supervisor {
             config: config.clone(),
             endpoint: endpoint.clone(),
-            client_name: config.client_name(role),
+            client_name: config.connection_name(role),
             state: state.clone(),
             counters: counters.clone(),
             probe_requests: Arc::clone(&probe_requests),

@@ -6,14 +6,15 @@ use crate::{Command, RedisError, Reply};
 ///
 /// They fail with [`RedisError::NotReplicated`] when too few replicas have the write in time, though it was carried out.
 impl Server {
-    /// [`call`](Self::call), once so many replicas have the write. The commands behind it on the same connection wait, too.
+    /// [`call`](Self::call), and waits until this number of replicas has the write. The commands behind it on the same connection
+    /// wait, too.
     pub(crate) async fn call_and_wait(&self, command: &Command, replicas: u32) -> Result<Reply, RedisError> {
         let connection = self.counters.borrow().connections;
         let reply = self.call(command).await?;
         self.wait_for_replicas(connection, replicas).await.map(|()| reply)
     }
 
-    /// [`call_asking`](Self::call_asking), once so many replicas have the write.
+    /// [`call_asking`](Self::call_asking), and waits until this number of replicas has the write.
     pub(crate) async fn call_asking_and_wait(
         &self,
         command: &Command,
@@ -24,7 +25,7 @@ impl Server {
         self.wait_for_replicas(connection, replicas).await.map(|()| reply)
     }
 
-    /// Waits until so many replicas have the writes of this connection. Concurrent writes share a `WAIT`: while the server waits,
+    /// Waits until this number of replicas has the writes of this connection. Concurrent writes share a `WAIT`: while the server waits,
     /// it does nothing else for this connection.
     async fn wait_for_replicas(&self, connection: u64, replicas: u32) -> Result<(), RedisError> {
         let wait = || async {

@@ -21,7 +21,7 @@ impl Server {
         let ConnectionState::Up(LiveConnection { caller, target, .. }) = self.state.borrow().clone() else {
             return Err(RedisError::unresponsive());
         };
-        let name = self.config.client_name(ConnectionRole::Invalidations);
+        let name = self.config.connection_name(ConnectionRole::Invalidations);
         let channels = [channel];
         let listener = Listener::open(&target, &name, &channels, self.config.tracking);
         // Queried again: when the connection was made, the server may have been too busy to send its `INFO`.

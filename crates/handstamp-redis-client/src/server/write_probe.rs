@@ -33,7 +33,7 @@ impl WriteProbe {
         if let Some(idle) = idle.filter(|idle| idle.losses == losses && !idle.connection.has_ended()) {
             return Ok(Self::over(server, idle));
         }
-        let name = server.config.client_name(ConnectionRole::WriteChecks);
+        let name = server.config.connection_name(ConnectionRole::WriteChecks);
         // Boxed, because making a connection is a large future, and a rare one.
         match Box::pin(server.endpoint.open(server.config.protocol(), &name, &server.roles)).await {
             Ok((connection, _)) => Ok(Self::over(server, IdleConnection { connection, losses })),

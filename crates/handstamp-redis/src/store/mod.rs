@@ -1,22 +1,23 @@
+//! [`RedisStore`]: records here, its servers in `topology`, scans in `scan`.
+
+mod scan;
+mod topology;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Entry, RecordError, Revision};
-use handstamp_core::time::Timestamp;
 use handstamp_redis_client::{Client, Command, RedisError, Reply};
 use handstamp_store::{
-    CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, ScanCursor, ScanPage, Shard, Shards,
-    Store, StoreError, Stored, TombstoneOutcome, Topology, TouchOutcome,
+    CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, StoreError, Stored, TombstoneOutcome,
+    TouchOutcome,
 };
 
 use crate::error::store_error;
 use crate::key::record_key;
-use crate::scan::{page, scan_keys};
 use crate::scripts::Scripts;
-use crate::shard::{shard, shard_id};
-use crate::write_check::check_writes;
 use crate::{Channel, CircuitBreakers};
 
 /// Keeps records in Redis. Clones are the same store.
@@ -245,50 +246,6 @@ impl Records for RedisStore {
 
     fn report_forged(&self, key: &SessionKey) {
         self.client.report_unexpected_reply(&self.redis_key(key));
-    }
-}
-
-impl Topology for RedisStore {
-    fn shards(&self) -> Shards {
-        Shards::numbered(self.client.watch_shards())
-    }
-
-    fn shard_of(&self, key: &SessionKey) -> Shard {
-        shard(self.client.shard_of(|| self.redis_key(key)))
-    }
-
-    fn server_of(&self, shard: Shard) -> Option<String> {
-        self.client.server_name(shard_id(shard))
-    }
-
-    async fn ping_primary(&self, shard: Shard) -> Result<(), StoreError> {
-        self.client.ping(shard_id(shard)).await.map_err(store_error)
-    }
-
-    async fn check_writes(&self, shard: Shard) -> Result<(), StoreError> {
-        let (client, channel) = (&self.client, &self.notify_channel);
-        match check_writes(client, &self.scripts, &self.namespace, shard_id(shard), channel).await {
-            // Writes are useless until enough replicas are there, so the check fails as a rejected write would.
-            Err(error @ RedisError::NotReplicated) => Err(StoreError::rejected(error)),
-            checked => checked.map_err(store_error),
-        }
-    }
-
-    async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
-        let time = self.client.time(shard_id(shard)).await.map_err(store_error)?;
-        Ok(u64::try_from(time.as_millis()).ok().map(Timestamp::from_millis))
-    }
-
-    async fn close(&self) {
-        self.client.close().await;
-    }
-}
-
-impl Store for RedisStore {
-    async fn scan(&self, shard: Shard, cursor: &ScanCursor) -> Result<ScanPage, StoreError> {
-        let scanned = scan_keys(&self.client, &self.namespace, shard_id(shard), cursor).await;
-        let (keys, next) = scanned.map_err(store_error)?;
-        page(self, keys, next).await
     }
 }
 

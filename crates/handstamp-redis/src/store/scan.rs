@@ -1,20 +1,29 @@
-//! Scans of a shard's records.
-
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_redis_client::{Client, Command, RedisError, Reply, ShardId};
-use handstamp_store::{Records, ScanCursor, ScanPage, StoreError};
+use handstamp_store::{Records, ScanCursor, ScanPage, Shard, Store, StoreError};
 
-use crate::RedisStore;
+use super::RedisStore;
+use crate::error::store_error;
 use crate::key::session_key;
+use crate::shard::shard_id;
+
+impl Store for RedisStore {
+    async fn scan(&self, shard: Shard, cursor: &ScanCursor) -> Result<ScanPage, StoreError> {
+        let scanned = scan_keys(&self.client, &self.namespace, shard_id(shard), cursor).await;
+        let (keys, next) = scanned.map_err(store_error)?;
+        let loads = keys.iter().map(async |key| match self.load(key).await {
+            // One value that is no record must not end the scan.
+            Err(StoreError::Record(_)) => Ok(None),
+            loaded => loaded,
+        });
+        Ok(ScanPage::new(try_join_all(loads).await?.into_iter().flatten().collect(), next))
+    }
+}
 
 /// One `SCAN` command, and the keys of the sessions that it returns.
-///
-/// # Errors
-///
-/// When the command fails.
-pub(crate) async fn scan_keys(
+async fn scan_keys(
     client: &Client,
     namespace: &Namespace,
     shard: ShardId,
@@ -36,24 +45,6 @@ pub(crate) async fn scan_keys(
     };
     let next = (next != END).then(|| ScanCursor::new(next));
     Ok((keys.into_iter().filter_map(key).collect(), next))
-}
-
-/// The page of these keys.
-///
-/// # Errors
-///
-/// When one of the loads fails.
-pub(crate) async fn page(
-    store: &RedisStore,
-    keys: Vec<SessionKey>,
-    next: Option<ScanCursor>,
-) -> Result<ScanPage, StoreError> {
-    let loads = keys.iter().map(async |key| match store.load(key).await {
-        // One value that is no record must not end the scan.
-        Err(StoreError::Record(_)) => Ok(None),
-        loaded => loaded,
-    });
-    Ok(ScanPage::new(try_join_all(loads).await?.into_iter().flatten().collect(), next))
 }
 
 /// The cursor of the server at the beginning and at the end.
