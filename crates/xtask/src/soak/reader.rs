@@ -57,8 +57,8 @@ fn other_failure(line: &str) -> Option<String> {
     if let Some(violations) = line.strip_prefix("Violations: ").filter(|count| *count != "0") {
         return Some(format!("(violations: {violations})"));
     }
-    if line.starts_with("Not well ") {
-        return Some("(nodes that are not well)".to_owned());
+    if line.starts_with("Not healthy ") {
+        return Some("(unhealthy nodes)".to_owned());
     }
     if line.starts_with("thread 'main' ") {
         let (_, place) = line.split_once(" panicked at ")?;
@@ -113,7 +113,7 @@ mod tests {
             ("error: could not compile", "(exit status: 101)"),
             ("Violations: 3", "(violations: 3)"),
             ("Violations: 0", "(exit status: 101)"),
-            ("Not well 60s after the last fault: nodes [1]", "(nodes that are not well)"),
+            ("Not healthy 60s after the last fault: nodes [1]", "(unhealthy nodes)"),
             ("thread 'main' (15541) panicked at src/slots.rs:101:39:", "(panic at src/slots.rs:101:39)"),
             (
                 "  process didn't exit successfully: `/x/deps/e2e-1adf1d31a8ffceea --quiet` (signal: 6, SIGABRT: process abort signal)",
@@ -130,6 +130,14 @@ mod tests {
         let died = "process didn't exit successfully: `/x/deps/e2e-1a` (signal: 9, SIGKILL: kill)";
         let expected = ["a", "(e2e died of signal 9, SIGKILL: kill)"];
         assert_eq!(failures(101, &["test a ... FAILED", died]), expected);
+    }
+
+    /// The reader looks for these beginnings in the output of the history checker.
+    #[test]
+    fn the_history_checker_prints_what_is_looked_for() {
+        let main = include_str!("../../../../tests/torture/main.rs");
+        let report = include_str!("../../../../tests/torture/report/mod.rs");
+        assert!(main.contains("\"Not healthy ") && report.contains("Violations: {}"));
     }
 
     #[test]
