@@ -9,7 +9,7 @@ use crate::visitors::Visitors;
 async fn k1_a_late_write_to_an_anonymous_session_does_not_undo_a_login() {
     let holds = Holds::default();
     let nodes = Visitors::start(&holds).await;
-    let gate = Gate::before(nodes.addresses(), holds).await;
+    let gate = Gate::in_front_of(nodes.addresses(), holds).await;
     let browser = Chromium::start(&gate).await;
     let tabs = [browser.tab("/plain").await, browser.tab("/plain").await];
     for place in [Place::Request, Place::Handler] {
@@ -33,11 +33,11 @@ async fn late_write(gate: &Gate, [tab, slow]: &[Tab; 2], place: Place, logs_out_
     assert!(gate.last("/flash").set_cookie.is_some(), "the visitor has a session");
     let held = gate.hold(place, "/flash");
     let flash = slow.send(&Call::post("/flash", 1)).await;
-    held.until_there(1).await;
+    held.until_held(1).await;
     if logs_out_first {
         assert_eq!(tab.call(&Call::post("/logout", 0)).await.status, 204);
     }
     tab.log_in("ada", 0).await;
     drop(held);
-    slow.answer(flash).await.status
+    slow.response(flash).await.status
 }

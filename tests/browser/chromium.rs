@@ -40,7 +40,7 @@ impl Chromium {
         Tab::open(self.driver.clone(), &format!("{}{path}", self.origin)).await
     }
 
-    /// Ends the browser in order. A dropped one is killed.
+    /// Quits the browser. Without this call it is killed when dropped.
     pub(crate) async fn quit(self) {
         self.driver.quit().await;
     }
@@ -48,9 +48,9 @@ impl Chromium {
 
 const ARGUMENTS: [&str; 6] = [
     "--headless=new",
-    // The sandbox refuses root, and needs privileges that containers do not grant. The only pages are those of the tests.
+    // The sandbox does not work as root, and needs privileges that containers do not have. Only pages of the tests are opened.
     "--no-sandbox",
-    // Containers have little of it.
+    // Containers have little shared memory.
     "--disable-dev-shm-usage",
     "--disable-gpu",
     // Nothing but loopback: neither the browser's own services nor a proxy can be reached.

@@ -20,11 +20,11 @@ use tokio::task::JoinHandle;
 
 use crate::hold::{Held, Holds, Place};
 
-/// The site, for the browser: a load balancer before the nodes that holds requests and responses on demand.
+/// The site that the browser uses: a load balancer in front of the nodes, which can hold requests and responses.
 #[derive(Debug)]
 pub(crate) struct Gate {
     origin: String,
-    way: Way,
+    upstream: Upstream,
     server: JoinHandle<()>,
 }
 
@@ -36,32 +36,35 @@ pub(crate) struct Passed {
     pub(crate) set_cookie: Option<String>,
 }
 
-/// The way to the nodes.
+/// The connection to the nodes.
 #[derive(Clone, Debug)]
-struct Way {
+struct Upstream {
     client: Client<HttpConnector, Body>,
     /// The addresses of the nodes: `address:port`.
     nodes: Arc<[String]>,
-    /// Requests that name no node take turns.
+    /// Round-robin counter for requests without a node.
     turn: Arc<AtomicUsize>,
     holds: Holds,
     passed: Arc<Mutex<Vec<Passed>>>,
 }
 
 impl Gate {
-    /// Starts a gate before these nodes, as soon as all of them are healthy.
-    pub(crate) async fn before(nodes: impl IntoIterator<Item = String>, holds: Holds) -> Self {
+    /// Starts a gate in front of these nodes, as soon as all of them are healthy.
+    pub(crate) async fn in_front_of(nodes: impl IntoIterator<Item = String>, holds: Holds) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let (turn, passed) = (Arc::default(), Arc::default());
-        let way = Way { client, nodes: nodes.into_iter().collect(), turn, holds, passed };
-        for node in 0..way.nodes.len() {
-            until("the node is well", async || way.ask(node, "/health", "").await == StatusCode::OK).await;
+        let upstream = Upstream { client, nodes: nodes.into_iter().collect(), turn, holds, passed };
+        for node in 0..upstream.nodes.len() {
+            until("the node is healthy", async || {
+                upstream.request(node, "/health", "").await == StatusCode::OK
+            })
+            .await;
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
-        let app = Router::new().fallback(carry).with_state(way.clone());
+        let app = Router::new().fallback(forward).with_state(upstream.clone());
         let server = tokio::spawn(async { axum::serve(listener, app).await.expect("the gate serves") });
-        Self { origin, way, server }
+        Self { origin, upstream, server }
     }
 
     /// The origin that the browser sees.
@@ -71,28 +74,28 @@ impl Gate {
 
     /// The numbers of the nodes.
     pub(crate) fn nodes(&self) -> Range<usize> {
-        0..self.way.nodes.len()
+        0..self.upstream.nodes.len()
     }
 
-    /// Holds every request for this path that reaches the place from now on.
+    /// Starts to hold requests for this path at this place.
     pub(crate) fn hold(&self, place: Place, path: &str) -> Held {
-        self.way.holds.hold(place, path)
+        self.upstream.holds.hold(place, path)
     }
 
     /// The last response to a request for this path.
     pub(crate) fn last(&self, path: &str) -> Passed {
-        let passed = self.way.passed.lock();
+        let passed = self.upstream.passed.lock();
         passed.iter().rfind(|passed| passed.path == path).cloned().expect("a response")
     }
 
     /// Waits until every node rejects every cookie that the browser has received.
     pub(crate) async fn until_no_cookie_logs_in(&self) {
-        let passed = self.way.passed.lock().clone();
+        let passed = self.upstream.passed.lock().clone();
         let cookies = passed.iter().filter_map(|passed| passed.set_cookie.as_deref()?.split(';').next());
         for cookie in cookies.filter(|cookie| !cookie.ends_with('=')) {
             for node in self.nodes() {
                 until("an old cookie is rejected", async || {
-                    self.way.ask(node, "/me", cookie).await == StatusCode::UNAUTHORIZED
+                    self.upstream.request(node, "/me", cookie).await == StatusCode::UNAUTHORIZED
                 })
                 .await;
             }
@@ -106,12 +109,12 @@ impl Drop for Gate {
     }
 }
 
-impl Way {
-    /// The status of a request that a node receives directly.
-    async fn ask(&self, node: usize, path: &str, cookie: &str) -> StatusCode {
+impl Upstream {
+    /// Sends a request directly to a node, and returns the status.
+    async fn request(&self, node: usize, path: &str, cookie: &str) -> StatusCode {
         let request = Request::get(format!("http://{}{path}", self.nodes[node])).header(COOKIE, cookie);
         let request = request.body(Body::empty()).expect("a request");
-        self.client.request(request).await.expect("an answer").status()
+        self.client.request(request).await.expect("a response").status()
     }
 
     fn node_for(&self, headers: &HeaderMap) -> &str {
@@ -121,13 +124,13 @@ impl Way {
     }
 }
 
-async fn carry(State(way): State<Way>, mut request: Request) -> Response {
+async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Response {
     let path = request.uri().path().to_owned();
-    way.holds.pass(Place::Request, &path).await;
-    let uri = format!("http://{}{}", way.node_for(request.headers()), request.uri());
+    upstream.holds.pass(Place::Request, &path).await;
+    let uri = format!("http://{}{}", upstream.node_for(request.headers()), request.uri());
     *request.uri_mut() = uri.parse().expect("a URI");
-    if way.holds.is_held(Place::Body, &path) {
-        let (path, holds) = (path.clone(), way.holds.clone());
+    if upstream.holds.is_held(Place::Body, &path) {
+        let (path, holds) = (path.clone(), upstream.holds.clone());
         request = request.map(|body| {
             Body::from_stream(stream::once(async move {
                 holds.pass(Place::Body, &path).await;
@@ -135,13 +138,13 @@ async fn carry(State(way): State<Way>, mut request: Request) -> Response {
             }))
         });
     }
-    let response = way.client.request(request).await.expect("an answer of the node");
-    way.holds.pass(Place::Response, &path).await;
+    let response = upstream.client.request(request).await.expect("a response of the node");
+    upstream.holds.pass(Place::Response, &path).await;
     let set_cookie =
         response.headers().get(SET_COOKIE).map(|value| value.to_str().expect("ASCII").to_owned());
-    way.passed.lock().push(Passed { path, status: response.status(), set_cookie });
+    upstream.passed.lock().push(Passed { path, status: response.status(), set_cookie });
     response.map(Body::new)
 }
 
-/// The header by which a request names its node.
+/// The header with the number of the node for a request.
 pub(crate) const NODE: &str = "x-node";

@@ -18,7 +18,7 @@ pub(crate) enum Place {
     Response,
 }
 
-/// The holds in force. Clones share them.
+/// The active holds. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holds(Arc<Mutex<Vec<Arc<Hold>>>>);
 
@@ -38,7 +38,7 @@ pub(crate) struct Held {
 }
 
 impl Holds {
-    /// Holds every request for this path that reaches the place from now on.
+    /// Starts to hold requests for this path at this place.
     pub(crate) fn hold(&self, place: Place, path: &str) -> Held {
         let (arrived, permits) = (AtomicUsize::new(0), Semaphore::new(0));
         let hold = Arc::new(Hold { place, path: path.to_owned(), arrived, permits });
@@ -54,7 +54,7 @@ impl Holds {
     pub(crate) async fn pass(&self, place: Place, path: &str) {
         let Some(hold) = self.find(place, path) else { return };
         hold.arrived.fetch_add(1, Ordering::SeqCst);
-        // An error: the hold is over.
+        // An error means that the hold has ended.
         if let Ok(permit) = hold.permits.acquire().await {
             permit.forget();
         }
@@ -67,7 +67,7 @@ impl Holds {
 
 impl Held {
     /// Waits until `count` requests are held.
-    pub(crate) async fn until_there(&self, count: usize) {
+    pub(crate) async fn until_held(&self, count: usize) {
         let Hold { place, path, arrived, .. } = &*self.hold;
         until(&format!("{count} held: {place:?} {path}"), async || arrived.load(Ordering::SeqCst) >= count)
             .await;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use handstamp_testkit::{NodeProcess, RedisServer, random_secret, reference_node, until};
 
-/// Reference nodes on a Redis of their own.
+/// Reference nodes with their own Redis.
 #[derive(Debug)]
 pub(crate) struct Nodes {
     redis: RedisServer,
@@ -53,7 +53,7 @@ pub(crate) fn settings(redis: &RedisServer) -> BTreeMap<&'static str, String> {
     [
         ("REDIS_URL", redis.url()),
         ("SESSION_SECRET", random_secret()),
-        // A busy machine is slow.
+        // Long, because a busy machine is slow.
         ("SESSION_LOAD_BUDGET", "30s".to_owned()),
         ("SESSION_SAVE_BUDGET", "30s".to_owned()),
         ("SESSION_INSECURE_PLAIN_HTTP", "true".to_owned()),

@@ -30,7 +30,7 @@ pub(crate) struct Sent(u64);
 
 /// The response as the page sees it.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Answer {
+pub(crate) struct PageResponse {
     pub(crate) status: u16,
     body: String,
 }
@@ -76,29 +76,29 @@ impl Tab {
     }
 
     /// Waits for a response. By then, the browser has stored or removed its cookies.
-    pub(crate) async fn answer(&self, Sent(sent): Sent) -> Answer {
-        let answer = self.run("async", WAIT, json!([sent])).await;
-        serde_json::from_value(answer.clone()).unwrap_or_else(|_| panic!("the request failed: {answer}"))
+    pub(crate) async fn response(&self, Sent(sent): Sent) -> PageResponse {
+        let response = self.run("async", WAIT, json!([sent])).await;
+        serde_json::from_value(response.clone()).unwrap_or_else(|_| panic!("the request failed: {response}"))
     }
 
-    pub(crate) async fn call(&self, call: &Call) -> Answer {
+    pub(crate) async fn call(&self, call: &Call) -> PageResponse {
         let sent = self.send(call).await;
-        self.answer(sent).await
+        self.response(sent).await
     }
 
     pub(crate) async fn log_in(&self, name: &str, node: usize) {
-        let answer = self.call(&Call::login(name, node)).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        let response = self.call(&Call::login(name, node)).await;
+        assert_eq!(response.status, 200, "{response:?}");
     }
 
     /// The user that a node reports.
     pub(crate) async fn user(&self, node: usize) -> Option<String> {
         let me = Call { method: "GET", ..Call::post("/me", node) };
-        let answer = self.call(&me).await;
-        match answer.status {
-            200 => Some(serde_json::from_str::<Me>(&answer.body).expect("a user").username),
+        let response = self.call(&me).await;
+        match response.status {
+            200 => Some(serde_json::from_str::<Me>(&response.body).expect("a user").username),
             401 => None,
-            _ => panic!("{answer:?}"),
+            _ => panic!("{response:?}"),
         }
     }
 
@@ -118,7 +118,7 @@ impl Tab {
     }
 
     /// The number of responses to requests for this path that the page has received.
-    pub(crate) async fn answers(&self, path: &str) -> u64 {
+    pub(crate) async fn responses(&self, path: &str) -> u64 {
         let count = self.run("sync", "return window.counts[arguments[0]] ?? 0", json!([path]));
         count.await.as_u64().expect("a number")
     }
@@ -151,23 +151,23 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 const SEND: &str = "
     const [id, path, options] = arguments;
-    window.answers ??= {};
-    window.answers[id] = fetch(path, options).then(
-        async (answer) => ({ status: answer.status, body: await answer.text() }),
+    window.responses ??= {};
+    window.responses[id] = fetch(path, options).then(
+        async (response) => ({ status: response.status, body: await response.text() }),
     ).catch(String);
 ";
 
 const WAIT: &str = "
     const [id, done] = arguments;
-    window.answers[id].then(done);
+    window.responses[id].then(done);
 ";
 
 const COUNT_RESPONSES: &str = "
     const { fetch } = window;
     window.counts = {};
     window.fetch = async (path, options) => {
-        const answer = await fetch(path, options);
+        const response = await fetch(path, options);
         window.counts[path] = (window.counts[path] ?? 0) + 1;
-        return answer;
+        return response;
     };
 ";

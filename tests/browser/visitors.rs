@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::hold::{Holds, Place};
 use crate::nodes::settings;
 
-/// Two nodes of an application with sessions for anonymous visitors, too. The reference node has none.
+/// Two nodes of an application that also has sessions for anonymous visitors, unlike the reference node.
 #[derive(Debug)]
 pub(crate) struct Visitors {
     addresses: Vec<String>,
@@ -73,7 +73,7 @@ fn app(sessions: &Sessions, holds: Holds) -> Router {
         .route("/plain", get(async || "ok"))
 }
 
-/// Writes to the session of any visitor, as flash messages and CSRF tokens do.
+/// Writes to the session of any visitor, like flash messages and CSRF tokens.
 async fn flash(State(holds): State<Holds>, session: Session<Visitor>) {
     holds.pass(Place::Handler, "/flash").await;
     session.update(|visitor| visitor.flashes += 1);

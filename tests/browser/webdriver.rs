@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// A session of the [WebDriver protocol](https://www.w3.org/TR/webdriver2/): commands in JSON over HTTP.
 ///
-/// The crates that speak it change the build of everything else: thirtyfour turns on features of `serde_json` and `tracing` for the
+/// Crates for this protocol would change the build of everything else: thirtyfour turns on features of `serde_json` and `tracing` for the
 /// whole workspace, and fantoccini brings older versions of `http`, `cookie` and `thiserror`. These tests need nine commands.
 #[derive(Clone, Debug)]
 pub(crate) struct WebDriver {
@@ -18,9 +18,9 @@ impl WebDriver {
     ///
     /// # Errors
     ///
-    /// When the driver does not reply, or refuses, with its reason.
+    /// When the driver does not reply, or returns an error.
     pub(crate) async fn start(url: &str, capabilities: Value) -> Result<Self, String> {
-        // A script has PATIENCE, and its failure is reported by the driver. Settings of a proxy are for other hosts.
+        // The driver reports scripts that exceed PATIENCE. Proxy settings are for other hosts.
         let client = Client::builder().no_proxy().timeout(PATIENCE * 2).build().expect("a client");
         let parameters = json!({ "capabilities": { "alwaysMatch": capabilities } });
         let started = reply(client.post(format!("{url}/session")).json(&parameters)).await?;

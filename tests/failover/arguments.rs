@@ -1,13 +1,13 @@
 use crate::faults::{Fault, Topology};
 
-/// What to do, as the command line says.
+/// The parsed command line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Arguments {
     pub(crate) topology: Topology,
     pub(crate) faults: Vec<Fault>,
 }
 
-/// Reads the command line. An error means that it is not understood.
+/// Parses the command line. An error means that it is invalid.
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, ()> {
     let (mut topology, mut faults) = (Topology::Cluster, None);
     let mut words = words.into_iter();
@@ -34,15 +34,15 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments
 pub(crate) const USAGE: &str = "\
 usage: failover [--topology cluster|sentinel] [--faults FAULT,...]
 
-  --topology    what the sessions lie in (default: cluster)
-  --faults      what happens to it (default: all that can), one after the other, each to a new one:
-                kill      a primary ends at once
-                freeze    a primary stands still for 10 s
-                graceful  a replica takes over, as before maintenance
+  --topology    the servers that store the sessions (default: cluster)
+  --faults      the faults to inject (default: all), one after the other, each into new servers:
+                kill      a primary is killed
+                freeze    a primary is suspended for 10 s
+                graceful  a manual failover
                 reshard   100 slots with sessions move to another primary, slot by slot (cluster only)
-                migrate   the same in one go, where the server knows how (cluster only)
-                replica   a replica ends at once (cluster only)
-                silence   the network between clients and a primary carries nothing for 5 s (cluster only)
+                migrate   the same atomically, if the server supports it (cluster only)
+                replica   a replica is killed (cluster only)
+                silence   the network between clients and a primary forwards nothing for 5 s (cluster only)
 ";
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn invalid_command_lines_are_rejected() {
         for line in
             ["--topology", "--topology ring", "--faults x", "--help", "--topology sentinel --faults reshard"]
         {

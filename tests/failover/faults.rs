@@ -1,26 +1,26 @@
-/// What the sessions lie in.
+/// The servers that store the sessions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Topology {
     Cluster,
     Sentinel,
 }
 
-/// What happens to it.
+/// A fault of the servers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
-    /// A primary ends at once.
+    /// A primary is killed.
     Kill,
-    /// A primary stands still for a while.
+    /// A primary is suspended for a while.
     Freeze,
-    /// A replica takes over from a primary while both are well.
+    /// A manual failover.
     Graceful,
-    /// Slots with sessions move, one after the other.
+    /// Slots with sessions move, slot by slot.
     Reshard,
-    /// Slots with sessions move in one go.
+    /// Slots with sessions move atomically.
     Migrate,
-    /// A replica ends at once.
+    /// A replica is killed.
     Replica,
-    /// Clients and a primary do not hear of each other for a while.
+    /// The network between clients and a primary forwards nothing for a while.
     Silence,
 }
 
@@ -36,7 +36,7 @@ impl Topology {
         }
     }
 
-    /// What can happen to it.
+    /// The possible faults.
     pub(crate) const fn faults(self) -> &'static [Fault] {
         match self {
             Self::Cluster => &FAULTS,
@@ -62,17 +62,17 @@ impl Fault {
         }
     }
 
-    /// Whether Redis has to name another primary before anybody can go on.
+    /// Whether another primary has to be elected.
     pub(crate) const fn elects(self) -> bool {
         matches!(self, Self::Kill | Self::Freeze | Self::Graceful)
     }
 
-    /// Whether the victim cannot be reached for a while, whatever we do.
+    /// Whether the victim is unavoidably unavailable for a while.
     pub(crate) const fn is_outage(self) -> bool {
         self.elects() || matches!(self, Self::Silence)
     }
 
-    /// Whether servers that fail may take writes with them which they have acknowledged.
+    /// Whether the failing server may lose acknowledged writes.
     pub(crate) const fn may_lose(self) -> bool {
         matches!(self, Self::Kill | Self::Freeze)
     }

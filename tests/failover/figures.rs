@@ -7,37 +7,37 @@ use crate::gaps::{longest, percentile};
 use crate::life::{End, Moment, numbers};
 use crate::measurement::{Measurement, Session};
 use crate::reader::Read;
-use crate::writer::Answer;
+use crate::writer::Outcome;
 
-/// What a fault has cost.
+/// The cost of a fault.
 #[derive(Clone, Debug)]
 pub(crate) struct Figures {
     pub(crate) fault: Fault,
-    /// How long Redis itself was away: until it had another primary, or the fault was over.
+    /// How long Redis itself was unavailable: until it had another primary, or until the end of the fault.
     pub(crate) redis: Option<Duration>,
     pub(crate) hiccups: [Duration; 2],
     pub(crate) redirections: Option<[u64; 2]>,
-    pub(crate) victim: Part,
-    pub(crate) others: Part,
+    pub(crate) victim: Group,
+    pub(crate) others: Group,
     pub(crate) losses: Losses,
-    /// When the first and the last that was lost had been acknowledged, in milliseconds after the fault.
+    /// When the first and the last lost write had been acknowledged, in milliseconds after the fault.
     pub(crate) lost_between: Option<(f64, f64)>,
 }
 
-/// What it has cost a part of the sessions.
+/// The cost for a group of sessions.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Part {
+pub(crate) struct Group {
     pub(crate) operations: usize,
     pub(crate) surprises: BTreeMap<String, usize>,
     pub(crate) errors: BTreeMap<String, usize>,
     /// The longest time without a success, before the fault and after.
     pub(crate) calm: Duration,
     pub(crate) unavailable: Duration,
-    /// How long after the fault the last of them had its first success after its first error.
+    /// How long after the fault the last session recovered: its first success after its first error.
     pub(crate) recovered: Duration,
-    /// The same of the first of them.
+    /// The same for the first session.
     pub(crate) first_recovered: Option<Duration>,
-    /// Of successes after the fault.
+    /// The 99th percentile of latencies of successes after the fault.
     pub(crate) p99: Duration,
     pub(crate) reads: usize,
     pub(crate) cached: usize,
@@ -52,9 +52,9 @@ pub(crate) struct Part {
 
 impl Figures {
     pub(crate) fn of(measured: &Measurement) -> Self {
-        let part = |victim| {
+        let group = |victim| {
             let sessions = measured.sessions.iter().filter(|session| session.victim == victim);
-            Part::of(&sessions.collect::<Vec<_>>(), measured.fault_at, measured.until)
+            Group::of(&sessions.collect::<Vec<_>>(), measured.fault_at, measured.until)
         };
         let lives = measured.sessions.iter().flat_map(|session| session.lives.iter().zip(&session.found));
         let losses: Losses =
@@ -64,8 +64,8 @@ impl Figures {
             redis: if measured.fault.elects() { measured.elected } else { measured.lasted },
             hiccups: measured.hiccups,
             redirections: measured.redirections,
-            victim: part(true),
-            others: part(false),
+            victim: group(true),
+            others: group(false),
             lost_between: losses.first.zip(losses.last).map(|(first, last)| {
                 let after = |at: Moment| (at.as_secs_f64() - measured.fault_at.as_secs_f64()) * 1e3;
                 (after(first), after(last))
@@ -75,19 +75,19 @@ impl Figures {
     }
 }
 
-impl Part {
+impl Group {
     fn of(sessions: &[&Session], fault_at: Moment, until: Moment) -> Self {
-        let mut part = Self::default();
+        let mut group = Self::default();
         let mut latencies = Vec::new();
         for session in sessions {
-            part.add_operations(session, fault_at, until, &mut latencies);
-            part.add_reads(session, fault_at, until);
-            part.saves += session.lives.iter().map(|life| life.acknowledged.len()).sum::<usize>();
-            part.deletes +=
+            group.add_operations(session, fault_at, until, &mut latencies);
+            group.add_reads(session, fault_at, until);
+            group.saves += session.lives.iter().map(|life| life.acknowledged.len()).sum::<usize>();
+            group.deletes +=
                 session.lives.iter().filter(|life| matches!(life.end, End::Acknowledged(_))).count();
         }
-        part.p99 = percentile(latencies, 99);
-        part
+        group.p99 = percentile(latencies, 99);
+        group
     }
 
     fn add_operations(
@@ -101,12 +101,12 @@ impl Part {
         let mut successes = Vec::new();
         let mut failed = false;
         for operation in &session.operations {
-            if let Answer::Error(kind) = &operation.answer {
+            if let Outcome::Error(kind) = &operation.outcome {
                 *self.errors.entry(kind.clone()).or_default() += 1;
                 failed |= operation.end >= fault_at;
                 continue;
             }
-            if let Answer::Surprise(kind) = operation.answer {
+            if let Outcome::Surprise(kind) = operation.outcome {
                 *self.surprises.entry(kind.to_owned()).or_default() += 1;
             }
             successes.push(operation.end);
@@ -132,22 +132,22 @@ impl Part {
             self.slow_reads += usize::from(took > SLOW);
             self.slowest_read = self.slowest_read.max(took);
             self.stale += usize::from(is_outdated(session, read));
-            if let Err(kind) = &read.answer {
+            if let Err(kind) = &read.result {
                 *self.read_errors.entry(kind.clone()).or_default() += 1;
             }
         }
-        let successes = session.reads.iter().filter(|read| read.answer.is_ok()).map(|read| read.end);
+        let successes = session.reads.iter().filter(|read| read.result.is_ok()).map(|read| read.end);
         self.unreadable = self.unreadable.max(longest(successes, fault_at, until));
     }
 }
 
 fn is_outdated(session: &Session, read: &Read) -> bool {
-    let Ok(answer) = &read.answer else { return false };
-    let answer = answer.as_ref().map(|record| numbers(record.payload.clone()));
+    let Ok(found) = &read.result else { return false };
+    let shown = found.as_ref().map(|record| numbers(record.payload.clone()));
     let found = session.found[read.life].as_deref();
-    is_stale(&session.lives[read.life], found, read.start, answer.as_deref())
+    is_stale(&session.lives[read.life], found, read.start, shown.as_deref())
 }
 
 const SLOW: Duration = Duration::from_millis(10);
-/// By then everybody has begun.
+/// All readers and writers have started by then.
 const STARTED: Moment = Moment::from_secs(1);

@@ -1,7 +1,7 @@
 use crate::life::Moment;
 
-/// The longest time between the end of one success and the end of the next, where the next came after `from`. What
-/// never came counts as having come at `until`.
+/// The longest time between the ends of two consecutive successes, the second one after `from`. Without another success, `until`
+/// counts as one.
 pub(crate) fn longest(successes: impl IntoIterator<Item = Moment>, from: Moment, until: Moment) -> Moment {
     let (mut last, mut longest) = (Moment::ZERO, Moment::ZERO);
     for success in successes.into_iter().filter(|success| *success <= until).chain([until]) {
@@ -13,7 +13,7 @@ pub(crate) fn longest(successes: impl IntoIterator<Item = Moment>, from: Moment,
     longest
 }
 
-/// The value that is exceeded by so few.
+/// The value at this percentile.
 pub(crate) fn percentile(mut values: Vec<Moment>, percent: usize) -> Moment {
     values.sort_unstable();
     let place = (values.len() * percent / 100).min(values.len().saturating_sub(1));
@@ -33,19 +33,23 @@ mod tests {
     #[test]
     fn a_gap_lasts_from_one_success_to_the_next() {
         assert_eq!(check(&[100, 300, 500, 1_700, 1_900], 450, 2_000), 1_200);
-        assert_eq!(check(&[100, 900, 1_000, 1_300], 950, 1_400), 300, "what was over before does not count");
-        assert_eq!(check(&[100, 900], 500, 950), 800, "nor is it cut where it was begun");
+        assert_eq!(
+            check(&[100, 900, 1_000, 1_300], 950, 1_400),
+            300,
+            "a gap that ended before does not count"
+        );
+        assert_eq!(check(&[100, 900], 500, 950), 800, "a gap that began before counts as a whole");
     }
 
     #[test]
-    fn what_does_not_end_lasts_to_the_end() {
+    fn a_gap_without_an_end_lasts_to_the_end() {
         assert_eq!(check(&[100, 200], 150, 5_000), 4_800);
         assert_eq!(check(&[], 100, 300), 300);
         assert_eq!(check(&[100, 9_000], 150, 300), 200);
     }
 
     #[test]
-    fn few_exceed_a_percentile() {
+    fn percentiles_are_computed() {
         let values: Vec<_> = (1..=200).rev().map(Moment::from_millis).collect();
         assert_eq!(percentile(values, 99), Moment::from_millis(199));
         assert_eq!(percentile(Vec::new(), 99), Moment::ZERO);

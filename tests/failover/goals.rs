@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::figures::Figures;
 use crate::writer;
 
-/// What should be, and whether it is.
+/// A goal, and whether it is met.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Goal {
     pub(crate) name: &'static str,
@@ -39,6 +39,6 @@ pub(crate) fn of(figures: &Figures) -> Vec<Goal> {
     goals
 }
 
-/// What is ordinary between two operations, beside the time that lies between their starts.
+/// Tolerance for the time between two operations, in addition to their interval.
 const PAUSES: Duration = Duration::from_millis(50);
 const DELAY: Duration = Duration::from_millis(500);

@@ -3,12 +3,12 @@ use std::ops::RangeInclusive;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_redis::record_key;
 
-/// The key under which a session lies in Redis.
+/// The Redis key of a session.
 pub(crate) fn name(key: &SessionKey) -> String {
     record_key(&Namespace::new(NAMESPACE).expect("a valid name"), key)
 }
 
-/// A new key that lies in these slots, or outside of them.
+/// A new key whose slot is one of these, or none of them.
 pub(crate) fn generate(slots: &RangeInclusive<u16>, inside: bool) -> SessionKey {
     loop {
         let key = SessionKey::from_bytes(std::array::from_fn(|_| fastrand::u8(..)));
@@ -40,12 +40,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_those_of_redis() {
+    fn slots_agree_with_redis() {
         assert_eq!(["123456789", "foo", "bar:{foo}:baz"].map(slot_of), [12_739, 12_182, 12_182]);
     }
 
     #[test]
-    fn keys_lie_where_they_should() {
+    fn keys_are_generated_for_slots() {
         let slots = 1_000..=1_099;
         assert!(slots.contains(&slot_of(&name(&generate(&slots, true)))));
         assert!(!slots.contains(&slot_of(&name(&generate(&slots, false)))));

@@ -6,13 +6,13 @@ use handstamp_core::id::SessionKey;
 /// Time since the nodes were started.
 pub(crate) type Moment = Duration;
 
-/// One session, from its creation to its end, as the writer knows it.
+/// The life of a session, from its creation to its end, as the writer knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
     pub(crate) key: SessionKey,
-    /// Whether it lies in the victim's part.
+    /// Whether the victim serves it.
     pub(crate) victim: bool,
-    /// Of each write that was acknowledged: its number and when.
+    /// The number and the time of each acknowledged write.
     pub(crate) acknowledged: Vec<(u32, Moment)>,
     /// The numbers in the last record that the writer knew.
     pub(crate) known: Vec<u32>,
@@ -23,12 +23,12 @@ pub(crate) struct Life {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum End {
     Never,
-    /// Redis said so.
+    /// The delete was acknowledged.
     Acknowledged(Moment),
-    /// There was no answer: the node will see to it.
-    Promised,
-    /// It was found to be gone without anybody's doing.
-    Vanished,
+    /// There was no reply: the node repeats the delete.
+    Pending,
+    /// It does not exist, although it was not deleted.
+    NotFound,
 }
 
 impl Life {
@@ -37,14 +37,14 @@ impl Life {
     }
 }
 
-/// The numbers of the writes that a record builds upon, as its payload.
+/// The payload of a record: the numbers of all writes that it includes.
 pub(crate) fn payload(numbers: &[u32]) -> Bytes {
     let mut bytes = Vec::with_capacity(size_of_val(numbers));
     numbers.iter().for_each(|number| bytes.put_u32(*number));
     bytes.into()
 }
 
-/// Those numbers again.
+/// The numbers in a payload.
 pub(crate) fn numbers(mut payload: Bytes) -> Vec<u32> {
     let mut numbers = Vec::with_capacity(payload.len() / size_of::<u32>());
     while payload.remaining() >= size_of::<u32>() {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_survive_the_round_trip() {
+    fn numbers_round_trip() {
         assert_eq!(numbers(payload(&[0, 7, 1_000_000])), [0, 7, 1_000_000]);
         assert!(numbers(Bytes::new()).is_empty());
     }

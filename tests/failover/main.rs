@@ -1,43 +1,42 @@
-//! The failover report: what a fault of Redis costs the sessions that it hits, and what it costs all others.
+//! The failover report: the cost of a fault of Redis for the affected sessions, and for all others.
 //!
 //! ```text
 //! cargo xtask failover > report.md
 //! cargo xtask failover --topology sentinel --faults kill,freeze
 //! ```
 //!
-//! For each fault there is a new Redis: a cluster of three primaries and three replicas (node time-out 2 s, no full
-//! coverage required) or three servers with three Sentinels (down after 1 s). Two nodes, each with its own connections, use it
-//! on a runtime of two threads:
+//! Every fault is injected into new servers: a cluster of three primaries and three replicas (node timeout 2 s, full coverage not
+//! required), or three servers with three Sentinels (down after 1 s). Two nodes use them, each with its own connections, on a
+//! runtime of two threads:
 //!
-//! - The *writer* does something with each of 200 sessions every 200 ms: a load past the cache, a save in the place of
-//!   the revision it knows, and now and then a delete, which is followed by the create of another session.
-//! - The *reader* reads each of them every 100 ms as a request does: from its cache, or else from Redis. Now and then it asks
-//!   for the session's deleted predecessor.
+//! - The *writer* executes an operation on each of 200 sessions every 200 ms: a load that bypasses the cache, a save that replaces
+//!   the known revision, and sometimes a delete, followed by the creation of another session.
+//! - The *reader* reads each session every 100 ms, like a request: from its cache, or else from Redis. Sometimes it reads the
+//!   deleted predecessor of the session.
 //!
-//! A third of the sessions lie in the *victim's* part of the slots: the primary that the fault is about, or the slots that
-//! move. The rest are the *others*. With Sentinel all are victims.
+//! A third of the sessions belong to the *victim*: the primary that the fault affects, or the slots that move. The rest are the
+//! *others*. With Sentinel, all sessions belong to the victim.
 //!
 //! # What is measured
 //!
-//! - *Unavailable*: the longest time of a session between the end of one success and the end of the next, from the fault
-//!   on; the longest of all sessions. Nothing is subtracted: when all is well this is the 200 ms between two operations and a
-//!   little. *Calm* is the same before the fault. *Hiccup* is by how much the runtime of the nodes was late at most, and in
-//!   brackets, a thread that does nothing: that is the noise of the machine. The goal for the others allows for it, and for
-//!   50 ms.
-//! - *Redis*: from the fault until most of the nodes that live (or of the Sentinels) name another primary, asked every
-//!   10 ms. Where nobody is elected, how long the fault lasts.
-//! - *Lost*: every save writes the numbers of all saves that it builds upon. When the dust has settled, an acknowledged
-//!   save whose number is not in the record was lost. It counts as *replicated* if it had been acknowledged more than 300 ms
-//!   before the fault. An acknowledged delete whose session is there is *back*.
-//! - *Stale*: an answer of the reader without a save that was acknowledged more than 2 s (`max_staleness`) before the question,
-//!   and that was not lost; or with a session that was deleted so long before and did not come back.
-//! - *Slow*: an answer of the reader that took longer than 10 ms.
+//! - *Unavailable*: the longest time between the ends of two consecutive successes of a session since the fault, and the maximum of
+//!   all sessions. Nothing is subtracted, so without a fault this is a little more than the 200 ms between two operations. *Calm* is
+//!   the same before the fault. *Hiccup* is the longest delay of the nodes' runtime, and in parentheses that of an idle thread,
+//!   which is the noise of the machine. The goal for the others has a tolerance for it, and for another 50 ms.
+//! - *Redis*: from the fault until most of the running nodes (or Sentinels), polled every 10 ms, report another primary; without an
+//!   election, the duration of the fault.
+//! - *Lost*: every save contains the numbers of all saves before it. An acknowledged save whose number is not in the final record
+//!   was lost. It counts as *replicated* if it had been acknowledged more than 300 ms before the fault. A session that exists after
+//!   an acknowledged delete is *back*.
+//! - *Stale*: a read without a save that was acknowledged more than 2 s (`max_staleness`) before, and was not lost; or a read of a
+//!   session that was deleted more than 2 s before, and is not back.
+//! - *Slow*: a read that took longer than 10 ms.
 //!
-//! A graceful failover with Sentinels is a coordinated one where the server knows that (Valkey 9): others promote a
-//! replica while the old primary still acknowledges writes.
+//! A graceful failover with Sentinels is a coordinated one if the server supports that (Valkey 9). Otherwise a replica is promoted
+//! while the old primary still acknowledges writes.
 //!
-//! With `RUST_LOG`, the log of both nodes goes to standard error. Exit codes: 0 when every goal was met, 1 when one was not, 2
-//! when the command line was not understood.
+//! With `RUST_LOG`, the log of both nodes goes to standard error. Exit codes: 0 if every goal was met, 1 if one was not, 2 if the
+//! command line is invalid.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "this is a test")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "this is a command-line tool")]

@@ -9,7 +9,7 @@ use handstamp_testkit::random_secret;
 
 use crate::keys::NAMESPACE;
 
-/// A node with connections of its own, on the current runtime.
+/// A node with its own connections, on the current runtime.
 pub(crate) async fn start(url: &str, name: &str) -> ClusteredStore {
     let namespace = Namespace::new(NAMESPACE).expect("a namespace");
     let config = RedisConfig::new(url.parse().expect("a URL"));
@@ -28,7 +28,7 @@ pub(crate) fn keys() -> KeyRing {
     KeyRing::new(namespace, &[secret]).expect("a key ring")
 }
 
-/// An error in a word or two.
+/// A short name for an error.
 pub(crate) fn kind(error: &StoreError) -> String {
     let cause = match error {
         StoreError::TimedOut => return "budget".to_owned(),

@@ -6,42 +6,39 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::stage::SERVICE;
 
-/// Asks servers who the primary is, on connections of its own.
+/// Polls servers for the current primary, on its own connections.
 pub(crate) struct Observer {
     voters: Vec<Connection>,
-    question: Question,
+    query: Query,
 }
 
-/// What is asked, and the answer that there was before.
+/// A query for the primary, with its reply before the fault.
 #[derive(Clone, Debug)]
-pub(crate) enum Question {
-    /// Of nodes of a cluster: the id of the one that has a slot.
+pub(crate) enum Query {
+    /// To nodes of a cluster: the id of the owner of a slot.
     OwnerOfSlot(u16, String),
-    /// Of Sentinels.
+    /// To Sentinels.
     PortOfPrimary(u16),
 }
 
 impl Observer {
-    pub(crate) fn new<'s>(servers: impl IntoIterator<Item = &'s RedisServer>, question: Question) -> Self {
+    pub(crate) fn new<'s>(servers: impl IntoIterator<Item = &'s RedisServer>, query: Query) -> Self {
         let connect = |server: &RedisServer| {
             let client = Client::open(server.url()).expect("the URL of a server");
-            client.get_connection().expect("a server that answers")
+            client.get_connection().expect("a running server")
         };
-        Self { voters: servers.into_iter().map(connect).collect(), question }
+        Self { voters: servers.into_iter().map(connect).collect(), query }
     }
 
-    /// Resolves when most of them name another than before, with the time.
+    /// Resolves when most servers report another primary than before, with the time.
     pub(crate) async fn elected(mut self) -> Instant {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             ticks.tick().await;
-            let question = &self.question;
-            let votes = self
-                .voters
-                .iter_mut()
-                .filter_map(|voter| question.is_answered_anew(voter))
-                .filter(|new| *new);
+            let query = &self.query;
+            let votes =
+                self.voters.iter_mut().filter_map(|voter| query.has_changed(voter)).filter(|new| *new);
             if votes.count() * 2 > self.voters.len() {
                 return Instant::now();
             }
@@ -49,8 +46,8 @@ impl Observer {
     }
 }
 
-impl Question {
-    fn is_answered_anew(&self, voter: &mut Connection) -> Option<bool> {
+impl Query {
+    fn has_changed(&self, voter: &mut Connection) -> Option<bool> {
         match self {
             Self::OwnerOfSlot(slot, old) => {
                 let slots: Value = Cmd::new().arg("CLUSTER").arg("SLOTS").query(voter).ok()?;

@@ -5,7 +5,7 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-/// By how much whoever awaits this was late at most, until the other end of `stop` is dropped.
+/// The longest delay of a timer on this runtime, until the other end of `stop` is dropped.
 pub(crate) async fn longest(mut stop: watch::Receiver<()>) -> Duration {
     let mut longest = Duration::ZERO;
     loop {
@@ -17,7 +17,7 @@ pub(crate) async fn longest(mut stop: watch::Receiver<()>) -> Duration {
     }
 }
 
-/// The same of a thread that does nothing else: nobody's fault but the machine's.
+/// The same on an otherwise idle thread: the delay caused by the machine.
 pub(crate) fn longest_of_machine(stop: watch::Receiver<()>) -> JoinHandle<Duration> {
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
     thread::spawn(move || runtime.block_on(longest(stop)))

@@ -11,21 +11,21 @@ use crate::nodes::kind;
 use crate::run::Pace;
 use crate::writer::decode;
 
-/// What the reader was told.
+/// The result of a read.
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
-    /// Which of the lives of the session it asked for.
+    /// The index of the session among its successors.
     pub(crate) life: usize,
     pub(crate) start: Moment,
     pub(crate) end: Moment,
     pub(crate) cached: bool,
-    pub(crate) answer: Result<Option<Arc<Record>>, String>,
+    pub(crate) result: Result<Option<Arc<Record>>, String>,
 }
 
-/// The lives that there have been so far.
+/// The keys of the sessions so far.
 pub(crate) type Keys = Arc<Mutex<Vec<SessionKey>>>;
 
-/// Reads as a request does, at that pace.
+/// Reads like a request, at this pace.
 pub(crate) async fn run(node: Arc<ClusteredStore>, keys: Keys, pace: Pace) -> Vec<Read> {
     let mut ticks = pace.ticks(EVERY);
     let mut reads = Vec::new();
@@ -48,12 +48,12 @@ pub(crate) async fn run(node: Arc<ClusteredStore>, keys: Keys, pace: Pace) -> Ve
             Some(lookup) => Ok(lookup),
             None => node.load(&key, decode).await,
         };
-        let answer = found.map(Option::from).map_err(|error| kind(&error));
-        reads.push(Read { life, start, end: pace.now(), cached: is_cached, answer });
+        let result = found.map(Option::from).map_err(|error| kind(&error));
+        reads.push(Read { life, start, end: pace.now(), cached: is_cached, result });
     }
     reads
 }
 
 const EVERY: Duration = Duration::from_millis(100);
-/// So often the one before is asked for.
+/// Every fourth read is for the previous session.
 const PAST_EVERY: usize = 4;

@@ -16,7 +16,7 @@ use crate::stage::Stage;
 use crate::writer::{self, Writer};
 use crate::{keys, nodes, pauses, reader};
 
-/// When things are done.
+/// The schedule of a reader or writer.
 #[derive(Clone)]
 pub(crate) struct Pace {
     began: Instant,
@@ -33,7 +33,7 @@ impl Pace {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// What takes longer leaves out ticks and does not catch up.
+    /// Ticks that are missed are skipped.
     pub(crate) fn ticks(&self, every: Duration) -> Interval {
         let mut ticks = interval_at(self.began + self.offset, every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -41,7 +41,7 @@ impl Pace {
     }
 }
 
-/// Has a fault happen under load. Returns nothing if it cannot.
+/// Injects a fault under load. Returns `None` if the server does not support it.
 pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
     let mut stage = Stage::set_up(topology, fault).await;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -51,17 +51,17 @@ pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
     let machine = pauses::longest_of_machine(stopped.clone());
     let hiccup = runtime.spawn(pauses::longest(stopped));
     let observer = stage.observer().map(|observer| tokio::spawn(observer.elected()));
-    let outcome = match stage.strike().await {
+    let outcome = match stage.inject().await {
         Some(fault_at) => {
-            let struck = Instant::now();
-            let ended = stage.outlast().await;
+            let injected = Instant::now();
+            let ended = stage.end_fault().await;
             sleep(ended.map_or(AFTER, |_| AFTERWARDS)).await;
             let elected = match observer {
                 Some(observer) => timeout(ELECTION_LIMIT, observer).await.ok(),
                 None => None,
             };
             let elected = elected.map(|elected| elected.expect("the observer does not panic"));
-            Some((fault_at, elected, ended.or_else(|| (struck - fault_at > AFTER).then_some(struck))))
+            Some((fault_at, elected, ended.or_else(|| (injected - fault_at > AFTER).then_some(injected))))
         }
         None => None,
     };
@@ -72,7 +72,7 @@ pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
     let mut sessions = load.end().await;
     let figures = if let Some((fault_at, elected, ended)) = outcome {
         let redirections = stage.redirections();
-        stage.settle().await;
+        stage.until_healthy().await;
         sleep(SETTLING).await;
         find_all(&stage, &mut sessions);
         let measurement = Measurement {
@@ -89,12 +89,12 @@ pub(crate) async fn run(topology: Topology, fault: Fault) -> Option<Figures> {
     } else {
         None
     };
-    // Dropping it would wait, which may not be done here.
+    // Dropping the runtime would block, which is not allowed in async code.
     runtime.shutdown_background();
     figures
 }
 
-/// The two nodes, and what they do.
+/// The two nodes, and the load on them.
 struct Load {
     pace: Pace,
     nodes: [Arc<handstamp_store::ClusteredStore>; 2],
@@ -126,7 +126,7 @@ impl Load {
             let writer = Writer::new(writing.clone(), new_key(), inside);
             let reader = runtime.spawn(reader::run(reading.clone(), seen.clone(), pace.clone()));
             let on_lives = move |lives: &[crate::life::Life]| {
-                // Not before it was created: that it was not there would be remembered.
+                // Only after its creation, because an absence would be cached.
                 let created = lives.iter().filter(|life| !life.acknowledged.is_empty());
                 *seen.lock() = created.map(|life| life.key).collect();
             };
@@ -144,7 +144,7 @@ impl Load {
             let reads = reader.await.expect("a reader does not panic");
             sessions.push(Session { victim, operations, lives, reads, found: Vec::new() });
         }
-        // What is still to be ended gets its chance.
+        // Time for pending deletes.
         sleep(SETTLING).await;
         for node in self.nodes {
             node.shutdown().await;
@@ -161,7 +161,7 @@ fn find_all(stage: &Stage, sessions: &mut [Session]) {
         session.found = found
             .map(|(bytes, life)| {
                 let entry = Entry::read(life.key, bytes?.into()).expect("an entry");
-                match sealer.open(&entry).expect("an entry of ours") {
+                match sealer.open(&entry).expect("an authentic entry") {
                     Opened::Record(record, _) => Some(numbers(record.payload)),
                     Opened::Tombstone(_) => None,
                 }
@@ -172,7 +172,7 @@ fn find_all(stage: &Stage, sessions: &mut [Session]) {
 
 const SESSIONS: u32 = 200;
 const WARM_UP: Duration = Duration::from_secs(5);
-/// How long to look on after a fault, or after the end of one that has one.
+/// How long the load continues after a fault without an end, and after the end of a fault.
 const AFTER: Duration = Duration::from_secs(8);
 const AFTERWARDS: Duration = Duration::from_secs(5);
 const ELECTION_LIMIT: Duration = Duration::from_secs(20);

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::faults::{Fault, Topology};
 use crate::keys::SLOTS;
-use crate::observer::{Observer, Question};
+use crate::observer::{Observer, Query};
 
-/// The Redis that a fault happens to.
+/// The servers that a fault is injected into.
 pub(crate) struct Stage {
     redis: Redis,
     fault: Fault,
@@ -48,7 +48,7 @@ impl Stage {
         }
     }
 
-    /// The slots that the fault is about.
+    /// The slots that the fault affects.
     pub(crate) fn victim(&self) -> RangeInclusive<u16> {
         match (&self.redis, self.fault) {
             (Redis::Sentinel(_), _) => 0..=SLOTS - 1,
@@ -57,28 +57,28 @@ impl Stage {
         }
     }
 
-    /// Who will tell of another primary, if there is to be one.
+    /// Observes the election of another primary, if the fault causes one.
     pub(crate) fn observer(&self) -> Option<Observer> {
         if !self.fault.elects() {
             return None;
         }
         Some(match &self.redis {
             Redis::Cluster(cluster) => {
-                // A node that does not answer has no say.
+                // A node that does not reply has no vote.
                 let living =
                     (0..cluster.len()).filter(|node| *node != VICTIM || self.fault == Fault::Graceful);
-                let question = Question::OwnerOfSlot(0, cluster.id(VICTIM).to_owned());
-                Observer::new(living.map(|node| cluster.node(node)), question)
+                let query = Query::OwnerOfSlot(0, cluster.id(VICTIM).to_owned());
+                Observer::new(living.map(|node| cluster.node(node)), query)
             }
             Redis::Sentinel(sentinel) => {
-                let question = Question::PortOfPrimary(sentinel.servers()[sentinel.primary()].port());
-                Observer::new(sentinel.sentinels(), question)
+                let query = Query::PortOfPrimary(sentinel.servers()[sentinel.primary()].port());
+                Observer::new(sentinel.sentinels(), query)
             }
         })
     }
 
-    /// Has it happen, to its end. Returns when it began, or nothing if the server does not know how.
-    pub(crate) async fn strike(&mut self) -> Option<Instant> {
+    /// Injects the fault. Returns when it began, or `None` if the server does not support it.
+    pub(crate) async fn inject(&mut self) -> Option<Instant> {
         let before = Instant::now();
         match (&mut self.redis, self.fault) {
             (Redis::Cluster(cluster), Fault::Kill) => cluster.kill(VICTIM),
@@ -100,7 +100,7 @@ impl Stage {
             (Redis::Sentinel(sentinel), Fault::Freeze) => sentinel.pause(sentinel.primary()),
             (Redis::Sentinel(sentinel), _) => {
                 let first = &sentinel.sentinels()[0];
-                // Valkey 9 can wait until the replica has everything.
+                // Valkey 9 can wait until the replica has all writes.
                 if first.try_command(&["SENTINEL", "FAILOVER", SERVICE, "COORDINATED"]).is_err() {
                     first.command(&["SENTINEL", "FAILOVER", SERVICE]);
                 }
@@ -110,8 +110,8 @@ impl Stage {
         Some(Instant::now())
     }
 
-    /// Waits until it is over, and ends it. Returns when that was, where it has an end of its own.
-    pub(crate) async fn outlast(&mut self) -> Option<Instant> {
+    /// Waits for the duration of the fault, and ends it. Returns the time, or `None` if the fault has no end.
+    pub(crate) async fn end_fault(&mut self) -> Option<Instant> {
         match (&self.redis, self.fault) {
             (Redis::Cluster(cluster), Fault::Freeze) => {
                 sleep(FROZEN).await;
@@ -124,22 +124,22 @@ impl Stage {
             (Redis::Sentinel(sentinel), Fault::Freeze) => {
                 sleep(FROZEN).await;
                 let frozen = sentinel.servers().iter().position(|server| !server.is_running());
-                sentinel.resume(frozen.expect("one was stopped"));
+                sentinel.resume(frozen.expect("a suspended server"));
             }
             _ => return None,
         }
         Some(Instant::now())
     }
 
-    /// Waits until all that is left is well again.
-    pub(crate) async fn settle(&self) {
+    /// Waits until the remaining servers are healthy.
+    pub(crate) async fn until_healthy(&self) {
         match &self.redis {
             Redis::Cluster(cluster) => cluster.until_ok().await,
             Redis::Sentinel(sentinel) => sentinel.until_ok().await,
         }
     }
 
-    /// How often the nodes of a cluster that answer have sent somebody elsewhere for a key that is moving, and that has moved.
+    /// The number of `ASK` and `MOVED` redirections of the running nodes of a cluster.
     pub(crate) fn redirections(&self) -> Option<[u64; 2]> {
         let Redis::Cluster(cluster) = &self.redis else { return None };
         let mut sums = [0; 2];
@@ -154,16 +154,17 @@ impl Stage {
         Some(sums)
     }
 
-    /// What lies under these names.
+    /// The values of these keys.
     pub(crate) fn find(&self, names: &[String]) -> Vec<Option<Vec<u8>>> {
         match &self.redis {
             Redis::Cluster(cluster) => {
                 let primaries = cluster.primaries();
                 let get = |name: &String| {
-                    let mut answers =
+                    let mut replies =
                         primaries.iter().map(|primary| cluster.try_command(*primary, &["GET", name]));
-                    // The others say that they do not have it.
-                    let found = answers.find_map(RedisResult::ok).expect("somebody has the slot");
+                    // The others reply with a redirection.
+                    let found =
+                        replies.find_map(RedisResult::ok).expect("the value from the owner of the slot");
                     bytes(found)
                 };
                 names.iter().map(get).collect()
@@ -180,7 +181,7 @@ fn bytes(value: Value) -> Option<Vec<u8>> {
     from_redis_value(value).expect("bytes or nothing")
 }
 
-/// Some slots at a time, each held in both phases: while its keys are still where they were, and when they have moved.
+/// Moves some slots at a time, with a pause before and after their keys are moved.
 async fn reshard(cluster: &RedisCluster) {
     let slots: Vec<u16> = MOVED.collect();
     for batch in slots.chunks(AT_A_TIME) {
@@ -198,7 +199,7 @@ async fn reshard(cluster: &RedisCluster) {
     }
 }
 
-/// The first primary, another, and the replica of the first.
+/// The first primary, another one, and the replica of the first.
 const VICTIM: usize = 0;
 const TARGET: usize = 1;
 const REPLICA: usize = 3;
@@ -208,5 +209,5 @@ const AT_A_TIME: usize = 10;
 const HELD: Duration = Duration::from_millis(400);
 const FROZEN: Duration = Duration::from_secs(10);
 const SILENT: Duration = Duration::from_secs(5);
-/// What the Sentinels call the servers.
+/// The service name of the servers.
 pub(crate) const SERVICE: &str = "mymaster";

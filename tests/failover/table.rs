@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::faults::Topology;
-use crate::figures::{Figures, Part};
+use crate::figures::{Figures, Group};
 use crate::goals;
 
-/// Writes the report.
+/// Prints the report.
 pub(crate) fn print(topology: Topology, rows: &[Figures]) {
     let name = topology.name();
     println!("\n### {name}: how long (ms)\n");
@@ -27,7 +27,7 @@ pub(crate) fn print(topology: Topology, rows: &[Figures]) {
     println!("\n### {name}: operations and errors\n");
     let head = [
         "fault",
-        "part",
+        "group",
         "operations",
         "surprises",
         "errors",
@@ -80,17 +80,17 @@ fn durations(figures: &Figures) -> Vec<String> {
 }
 
 fn errors(figures: &Figures) -> Vec<Vec<String>> {
-    let row = |name: &str, part: &Part| {
+    let row = |name: &str, group: &Group| {
         vec![
             figures.fault.name().to_owned(),
             name.to_owned(),
-            part.operations.to_string(),
-            counts(&part.surprises),
-            counts(&part.errors),
-            format!("{} ({})", part.reads, part.cached),
-            counts(&part.read_errors),
-            part.slow_reads.to_string(),
-            millis(part.slowest_read),
+            group.operations.to_string(),
+            counts(&group.surprises),
+            counts(&group.errors),
+            format!("{} ({})", group.reads, group.cached),
+            counts(&group.read_errors),
+            group.slow_reads.to_string(),
+            millis(group.slowest_read),
         ]
     };
     let mut rows = vec![row("victim", &figures.victim)];

@@ -12,29 +12,29 @@ use crate::life::{End, Life, Moment, numbers, payload};
 use crate::nodes::kind;
 use crate::run::Pace;
 
-/// What the writer asked of Redis.
+/// A command of the writer.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
     pub(crate) start: Moment,
     pub(crate) end: Moment,
-    pub(crate) answer: Answer,
+    pub(crate) outcome: Outcome,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Answer {
+pub(crate) enum Outcome {
     Expected,
-    /// An answer, but not one that there should be if no write were ever lost.
+    /// A result that is impossible if no write is ever lost.
     Surprise(&'static str),
     Error(String),
 }
 
-/// What the writer knows of the session at present.
+/// The writer's knowledge of the session.
 enum Knowledge {
-    /// There is to be a new one.
+    /// A new session has to be created.
     Wanted(Box<Record>),
     Known(Arc<Record>),
-    /// There is one, but what it is like is not known.
-    Doubtful,
+    /// It exists, but its record is unknown.
+    Unknown,
 }
 
 pub(crate) struct Writer {
@@ -56,7 +56,7 @@ impl Writer {
         }
     }
 
-    /// Does one thing after the other, at that pace. `on_new` learns of the keys of new sessions, and makes them.
+    /// Executes operations at this pace. `new_key` generates the keys of new sessions, and `on_life` receives all sessions so far.
     pub(crate) async fn run(
         mut self,
         pace: Pace,
@@ -72,8 +72,8 @@ impl Writer {
                 break;
             }
             let start = pace.now();
-            let answer = self.act(count, &pace).await;
-            self.operations.push(Operation { start, end: pace.now(), answer });
+            let outcome = self.act(count, &pace).await;
+            self.operations.push(Operation { start, end: pace.now(), outcome });
             if let Knowledge::Known(record) = &self.knowledge {
                 let known = numbers(record.payload.clone());
                 self.life().known = known;
@@ -89,7 +89,7 @@ impl Writer {
         (self.operations, self.lives)
     }
 
-    async fn act(&mut self, count: u32, pace: &Pace) -> Answer {
+    async fn act(&mut self, count: u32, pace: &Pace) -> Outcome {
         let acted = match &self.knowledge {
             Knowledge::Wanted(record) => self.create(Record::clone(record), pace).await,
             Knowledge::Known(record) if count.is_multiple_of(DELETE_EVERY) => {
@@ -97,25 +97,25 @@ impl Writer {
                 self.delete(&key, pace).await
             }
             Knowledge::Known(record) if count % 2 == 1 => self.save(record.clone(), pace).await,
-            Knowledge::Known(_) | Knowledge::Doubtful => self.load().await,
+            Knowledge::Known(_) | Knowledge::Unknown => self.load().await,
         };
-        acted.unwrap_or_else(|error| Answer::Error(kind(&error)))
+        acted.unwrap_or_else(|error| Outcome::Error(kind(&error)))
     }
 
-    async fn create(&mut self, record: Record, pace: &Pace) -> Result<Answer, StoreError> {
+    async fn create(&mut self, record: Record, pace: &Pace) -> Result<Outcome, StoreError> {
         let entry = entry(record);
         let value = entry.value.clone();
         match self.node.writes().create(&value, TTL, entry).await? {
             CreateOutcome::Created => {
                 self.life().acknowledged.push((0, pace.now()));
                 self.knowledge = Knowledge::Known(value);
-                Ok(Answer::Expected)
+                Ok(Outcome::Expected)
             }
-            CreateOutcome::Exists => Ok(Answer::Surprise("exists")),
+            CreateOutcome::Exists => Ok(Outcome::Surprise("exists")),
         }
     }
 
-    async fn save(&mut self, old: Arc<Record>, pace: &Pace) -> Result<Answer, StoreError> {
+    async fn save(&mut self, old: Arc<Record>, pace: &Pace) -> Result<Outcome, StoreError> {
         let number = self.next_number;
         self.next_number += 1;
         let mut known = numbers(old.payload.clone());
@@ -123,50 +123,50 @@ impl Writer {
         let revision = old.revision.next().expect("random numbers");
         let entry = entry(Record { revision, payload: payload(&known), ..Record::clone(&old) });
         let new = entry.value.clone();
-        self.knowledge = Knowledge::Doubtful;
+        self.knowledge = Knowledge::Unknown;
         match self.node.writes().save(&new, old.revision, TTL, entry).await? {
             SaveOutcome::Saved => {
                 self.life().acknowledged.push((number, pace.now()));
                 self.knowledge = Knowledge::Known(new);
-                Ok(Answer::Expected)
+                Ok(Outcome::Expected)
             }
-            SaveOutcome::Conflict => Ok(Answer::Surprise("conflict")),
+            SaveOutcome::Conflict => Ok(Outcome::Surprise("conflict")),
             SaveOutcome::Moved | SaveOutcome::Gone => {
-                self.life().end = End::Vanished;
-                Ok(Answer::Surprise("gone"))
+                self.life().end = End::NotFound;
+                Ok(Outcome::Surprise("gone"))
             }
         }
     }
 
-    async fn delete(&mut self, key: &SessionKey, pace: &Pace) -> Result<Answer, StoreError> {
-        self.life().end = End::Promised;
+    async fn delete(&mut self, key: &SessionKey, pace: &Pace) -> Result<Outcome, StoreError> {
+        self.life().end = End::Pending;
         self.node.writes().end(key).await?;
         self.life().end = End::Acknowledged(pace.now());
-        Ok(Answer::Expected)
+        Ok(Outcome::Expected)
     }
 
-    async fn load(&mut self) -> Result<Answer, StoreError> {
+    async fn load(&mut self) -> Result<Outcome, StoreError> {
         let key = self.life().key;
         match self.node.load_fresh(&key, decode).await? {
             Lookup::Found(record) => {
                 let known = std::mem::replace(&mut self.knowledge, Knowledge::Known(record.clone()));
                 let same = !matches!(known, Knowledge::Known(known) if known.revision != record.revision);
-                Ok(if same { Answer::Expected } else { Answer::Surprise("another revision") })
+                Ok(if same { Outcome::Expected } else { Outcome::Surprise("another revision") })
             }
             Lookup::Absent | Lookup::Ended | Lookup::Moved => {
-                self.life().end = End::Vanished;
-                Ok(Answer::Surprise("absent"))
+                self.life().end = End::NotFound;
+                Ok(Outcome::Surprise("absent"))
             }
-            Lookup::Unreadable => Ok(Answer::Surprise("unreadable")),
+            Lookup::Unreadable => Ok(Outcome::Surprise("unreadable")),
         }
     }
 
     fn life(&mut self) -> &mut Life {
-        self.lives.last_mut().expect("there is always one")
+        self.lives.last_mut().expect("the list is never empty")
     }
 }
 
-/// Sessions are cached as the records that they are.
+/// Sessions are cached as their records.
 pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Record>, StoreError> {
     let left = loaded.remaining.unwrap_or_default();
     Ok(Decoded::Session { entry: entry(loaded.record), left })
@@ -197,7 +197,7 @@ fn new_record(key: SessionKey) -> Record {
     }
 }
 
-/// How often the writer does something with each session.
+/// The time between two operations of the writer on a session.
 pub(crate) const EVERY: Duration = Duration::from_millis(200);
 const DELETE_EVERY: u32 = 40;
 const TTL: Duration = Duration::from_secs(3_600);

@@ -1,10 +1,10 @@
-/// What to do, as the command line says.
+/// The parsed command line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Arguments {
     pub(crate) nodes: usize,
 }
 
-/// Reads the command line. `None` if it makes no sense.
+/// Parses the command line. `None` if it is invalid.
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Option<Arguments> {
     let words: Vec<String> = words.into_iter().collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -19,7 +19,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Option<Arguments
 pub(crate) const USAGE: &str = "\
 usage: stalls [--nodes N]
 
-  --nodes    how many nodes share the server (default: 100)
+  --nodes    the number of nodes on the server (default: 100)
 ";
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use crate::reader::{Reader, Reads};
 use crate::server::Server;
 
-/// Nodes that read the sessions in their cache, for as long as this lives.
+/// Nodes that read cached sessions until this value is dropped.
 pub(crate) struct Fleet {
     nodes: Vec<Arc<ClusteredStore>>,
     reads: Arc<Reads>,
@@ -31,7 +31,7 @@ impl Fleet {
         let mut nodes = Vec::new();
         for number in 0..count {
             nodes.push(Arc::new(start_node(server, &ring, number)));
-            // What nodes do regularly they do one after the other.
+            // Spreads the periodic work of the nodes over time.
             sleep(Duration::from_millis(500) / u32::try_from(count).expect("a small number")).await;
         }
         join_all(nodes.iter().map(|node| node.wait_until_ready())).await;
@@ -57,7 +57,7 @@ impl Fleet {
         self.nodes.iter().map(|node| node.bus_stats().clears).sum()
     }
 
-    /// Reads a second.
+    /// Reads per second.
     pub(crate) fn rate(&self) -> usize {
         self.nodes.len() * READERS * 1_000 / usize::try_from(PAUSE.as_millis()).expect("a small number")
     }
@@ -68,7 +68,7 @@ fn start_node(server: &Server, ring: &KeyRing, number: usize) -> ClusteredStore 
     let namespace = ring.namespace().clone();
     let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
     let name = NodeId::new(&format!("node-{number}")).expect("a name");
-    // Nothing goes out of date meanwhile.
+    // So long that no entry becomes stale meanwhile.
     let settings = NodeSettings::default().cache_ttl(DAY);
     ClusteredStore::start(store, bus, ring, name, Arc::new(SystemClock), settings)
 }
@@ -82,8 +82,8 @@ async fn create(node: &ClusteredStore) -> handstamp_core::id::SessionKey {
     record.key
 }
 
-/// Sessions are their payload here.
-#[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
+/// Sessions are cached as their payload.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is given by the store")]
 pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Bytes>, StoreError> {
     let left = loaded.remaining.unwrap_or_default();
     Ok(Decoded::Session { entry: entry(&loaded.record), left })
@@ -97,10 +97,10 @@ fn secret() -> String {
     (0..64).map(|_| fastrand::alphanumeric()).collect()
 }
 
-/// In the cache of every node.
+/// The number of sessions in the cache of every node.
 pub(crate) const SESSIONS: usize = 100;
-/// Requests of a node at a time.
+/// The number of concurrent requests of a node.
 const READERS: usize = 4;
-/// Between two reads of one of them.
+/// The pause between two reads of a reader.
 const PAUSE: Duration = Duration::from_millis(20);
 const DAY: Duration = Duration::from_secs(86_400);

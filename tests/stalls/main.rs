@@ -1,19 +1,19 @@
-//! A fleet of nodes on one Redis that stands still now and then, as during a fork for a snapshot: what does each stall cost,
-//! and how long until all is as before?
+//! The cost of short stalls of Redis, as during a fork for a snapshot, for a fleet of nodes: the load that each stall causes, and the
+//! time until the fleet is calm again.
 //!
 //! ```text
 //! cargo xtask stalls --nodes 100
 //! ```
 //!
-//! The nodes are in this process, each with its own cache, connections and subscription; Redis is a process that is stopped
-//! and continued by signals. Every node reads sessions that lie in its cache, some hundred times a second. The report counts:
+//! The nodes are in this process, each with its own cache, connections and subscription; Redis is a process that is suspended and
+//! resumed by signals. Every node reads cached sessions, some hundred times a second. The report counts:
 //!
 //! - *Loads*: commands that read a session, from the beginning of the stall until the fleet is calm. Without a stall there are
 //!   none.
-//! - *Clears*: nodes whose cache was emptied.
-//! - *Connections*: those that were made anew.
-//! - *Read errors*: reads that neither the cache nor the store could answer.
-//! - *Calm after*: the time from the end of the stall until no read of any node misses the cache any more.
+//! - *Clears*: nodes whose cache was cleared.
+//! - *Connections*: new connections.
+//! - *Read errors*: reads that neither the cache nor the store could serve.
+//! - *Calm after*: the time from the end of the stall until reads no longer miss the cache on any node.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "this is a measurement")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "this is a command-line tool")]
@@ -52,5 +52,5 @@ async fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// In seconds. The first is none, for comparison.
+/// The lengths of the stalls in seconds. Zero is for comparison.
 const STALLS: [f64; 6] = [0.0, 0.3, 0.5, 1.0, 2.0, 3.0];

@@ -10,14 +10,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::fleet::decode;
 
-/// Reads sessions of one node, as requests do: from the cache, else from the store, and in an outage what the cache held.
+/// Reads sessions of one node, like requests: from the cache, or else from the store; in an outage also stale entries.
 pub(crate) struct Reader {
     pub(crate) node: Arc<ClusteredStore>,
     pub(crate) keys: Arc<[SessionKey]>,
     pub(crate) reads: Arc<Reads>,
 }
 
-/// How the reads of all nodes went.
+/// Counters of the reads of all nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
     errors: AtomicU64,
@@ -26,7 +26,7 @@ pub(crate) struct Reads {
 
 impl Reader {
     pub(crate) async fn run(self, pause: Duration) {
-        // All of them once, and then whichever.
+        // Each session once, then random ones.
         for key in &*self.keys {
             self.read(key).await;
         }
@@ -75,6 +75,6 @@ impl Reads {
     }
 }
 
-/// As nodes do by default.
+/// The default of nodes.
 const SERVED_IN_AN_OUTAGE: Duration = Duration::from_secs(30);
 const CALM: Duration = Duration::from_secs(4);

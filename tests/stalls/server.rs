@@ -1,7 +1,7 @@
 use handstamp_testkit::RedisServer;
 use handstamp_testkit::redis::{Value, from_redis_value};
 
-/// The server that stands still.
+/// The server that stalls.
 pub(crate) struct Server(RedisServer);
 
 impl Server {
@@ -21,12 +21,12 @@ impl Server {
         self.0.resume();
     }
 
-    /// How many sessions have been read so far.
+    /// The number of loads so far.
     pub(crate) fn loads(&self) -> u64 {
         self.0.command_counts().get("pttl").copied().unwrap_or_default()
     }
 
-    /// How many connections have been made so far, that of this question not counted.
+    /// The number of connections so far, without that of this query.
     pub(crate) fn connections(&self) -> u64 {
         let info: Value = self.0.command(&["INFO", "stats"]);
         let info: String = from_redis_value(info).expect("text");

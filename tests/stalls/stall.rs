@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use crate::fleet::Fleet;
 use crate::server::Server;
 
-/// What one stall has cost.
+/// The cost of one stall.
 pub(crate) struct Stall {
     length: Duration,
     loads: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Stall {
 }
 
 impl Stall {
-    /// The head of the table that these are the rows of.
+    /// The header of the table.
     pub(crate) const HEAD: &str = "| stall (s) | loads | clears | connections | read errors | calm after (s) |\n\
                                    |---|---|---|---|---|---|";
 
@@ -29,7 +29,7 @@ impl Stall {
             server.resume();
         }
         let over = Instant::now();
-        // Trust may end only now, because the last fence was in time.
+        // The last fence may expire only now.
         sleep(MAX_STALENESS).await;
         fleet.reads().until_calm().await;
         let calm_after =
@@ -39,7 +39,7 @@ impl Stall {
             length,
             loads: loads - before[0],
             clears: clears - before[1],
-            // One of them asked for the counts.
+            // Without those of the queries for the counts.
             connections: (connections - before[2]).saturating_sub(2),
             errors: errors - before[3],
             calm_after,
@@ -59,5 +59,5 @@ impl fmt::Display for Stall {
     }
 }
 
-/// That of nodes by default.
+/// The default of nodes.
 const MAX_STALENESS: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! The files for deployment hold together. There is no Docker where tests run, so they are read instead.
+//! The files for deployment are consistent. They are only parsed, because Docker is not available where the tests run.
 
 #![expect(clippy::unwrap_used, reason = "these are tests, and their helpers are part of them")]
 
@@ -14,13 +14,13 @@ fn the_compose_file_follows_the_compose_specification() {
     assert_eq!(problems(&compose), [""; 0]);
     assert_eq!(compose.get("version"), None, "`version` is obsolete");
 
-    // The schema does find mistakes.
+    // The schema detects mistakes.
     compose["services"]["redis"]["volume"] = json!(["redis-data:/data"]);
     assert_eq!(problems(&compose).len(), 1);
 }
 
 #[test]
-fn there_are_three_nodes_that_differ_in_their_id_only() {
+fn the_three_nodes_differ_only_in_their_id() {
     let mut nodes = nodes(&compose());
     let mut ids = BTreeSet::new();
     for (name, node) in &mut nodes {
@@ -33,7 +33,7 @@ fn there_are_three_nodes_that_differ_in_their_id_only() {
 }
 
 #[test]
-fn nodes_find_redis_and_wait_for_it() {
+fn nodes_have_the_address_of_redis_and_wait_for_it() {
     for (name, node) in nodes(&compose()) {
         assert_eq!(node["build"], ".", "{name}");
         assert_eq!(node["environment"]["PORT"], 3000, "{name}");
@@ -53,7 +53,7 @@ fn nothing_starts_without_a_secret() {
 }
 
 #[test]
-fn redis_keeps_its_sessions() {
+fn redis_persists_sessions() {
     let compose = compose();
     let redis = &compose["services"]["redis"];
     let command: Vec<_> = redis["command"].as_array().unwrap().iter().collect();
@@ -66,7 +66,7 @@ fn redis_keeps_its_sessions() {
 }
 
 #[test]
-fn only_nginx_can_be_reached_from_outside_and_it_knows_exactly_the_nodes() {
+fn only_nginx_has_a_published_port_and_its_upstreams_are_the_nodes() {
     let compose = compose();
     for (name, service) in compose["services"].as_object().unwrap() {
         assert_eq!(service.get("ports").is_some(), name == "nginx", "{name}");
@@ -76,8 +76,8 @@ fn only_nginx_can_be_reached_from_outside_and_it_knows_exactly_the_nodes() {
     assert_eq!(nginx["volumes"], json!(["./nginx.conf:/etc/nginx/nginx.conf:ro"]));
 
     let nodes: BTreeSet<_> = nodes(&compose).into_iter().map(|(name, _)| name).collect();
-    let waits_for: BTreeSet<_> = nginx["depends_on"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(waits_for, nodes);
+    let dependencies: BTreeSet<_> = nginx["depends_on"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(dependencies, nodes);
 
     let conf = read("nginx.conf");
     assert!(conf.contains("listen 80;"));
@@ -91,7 +91,7 @@ fn only_nginx_can_be_reached_from_outside_and_it_knows_exactly_the_nodes() {
 }
 
 #[test]
-fn the_dockerfile_copies_what_is_there_and_builds_the_node() {
+fn the_dockerfile_copies_existing_files_and_builds_the_node() {
     let dockerfile = read("Dockerfile");
     let mut copied = BTreeSet::new();
     for line in dockerfile.lines().filter_map(|line| line.strip_prefix("COPY ")) {
@@ -100,16 +100,16 @@ fn the_dockerfile_copies_what_is_there_and_builds_the_node() {
             ["--from=build", program, _] => assert_eq!(*program, "/usr/local/bin/cluster-node"),
             [files @ .., "./"] => copied.extend(files),
             [folder, same] if folder == same => copied.extend([folder]),
-            _ => panic!("What does this copy? {line}"),
+            _ => panic!("an unexpected COPY: {line}"),
         }
     }
     for path in &copied {
         assert!(top().join(path).exists(), "{path}");
     }
     let ignored = read(".dockerignore");
-    let let_in: BTreeSet<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
-    assert_eq!(let_in, copied);
-    // Cargo wants to see every member of the workspace, whichever is built.
+    let included: BTreeSet<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    assert_eq!(included, copied);
+    // Cargo needs every member of the workspace.
     for folder in ["crates", "examples", "tests"] {
         assert!(copied.contains(folder), "{folder}");
     }
@@ -120,7 +120,7 @@ fn the_dockerfile_copies_what_is_there_and_builds_the_node() {
     assert!(dockerfile.contains("EXPOSE 3000"));
 }
 
-/// What the schema has against a Compose file.
+/// The violations of the schema in a Compose file.
 fn problems(compose: &Value) -> Vec<String> {
     let schema: Value = serde_json::from_str(include_str!("data/compose-spec.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
