@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::fleet::{Fleet, NODES};
 use crate::servers::FaultEffect;
 
-/// The kinds of faults. [`Servers::kinds`] returns those of a topology.
+/// The kinds of faults. `Servers::kinds` returns those of a topology.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Kind {
     KillNode,

@@ -132,12 +132,12 @@ impl<T: SessionData, E> SessionLayer<T, E> {
     /// It makes the responses
     ///
     /// - that the layer sends in place of the handler's, because the changes of the request could not be saved;
-    /// - that a handler returns for a [`SessionError`] or a [`SessionRejection`](crate::SessionRejection), as it is or with
-    ///   [`to_response`](SessionError::to_response): because the session could not be loaded, or [`commit`](crate::Session::commit)
+    /// - that a handler returns for a [`SessionError`](crate::SessionError) or a [`SessionRejection`](crate::SessionRejection), as it is or with
+    ///   [`to_response`](crate::SessionError::to_response): because the session could not be loaded, or [`commit`](crate::Session::commit)
     ///   failed. A handler that makes a response of its own from the error keeps it.
     ///
     /// To each the layer adds `Cache-Control: no-store`, a `Retry-After` where it helps and there is none, the error in the
-    /// [extensions](http::Response::extensions), and, in place of a status of success, that of [`SessionError::status`],
+    /// [extensions](http::Response::extensions), and, in place of a status of success, that of [`SessionError::status`](crate::SessionError::status),
     /// [`gone_status`](Self::gone_status) or [`conflict_status`](Self::conflict_status). A redirection stays.
     #[must_use]
     pub fn error_response<F>(self, error_response: F) -> SessionLayer<T, F> {
