@@ -18,7 +18,7 @@ pub struct Facts {
 pub enum SessionState {
     /// The session.
     Live,
-    /// There is no such session, and no trace of one.
+    /// There is no session, and no trace of an earlier one.
     #[default]
     Absent,
     /// The session has recently ended.

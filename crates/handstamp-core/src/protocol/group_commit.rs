@@ -1,6 +1,6 @@
 //! How the requests of a node that write to the same session take turns.
 //!
-//! The first request leads the [`Queue`] of a session; those that come while it is at the store join the queue. The leader works in
+//! The first request leads the [`Queue`] of a session; later requests join the queue while it is at the store. The leader works in
 //! rounds, in the order in which the requests have joined: consecutive saves are one group and are saved at once; an exclusive turn
 //! belongs to one request alone. When a round is over, the next one has the requests that have joined since.
 //!
@@ -20,7 +20,7 @@
 
 use std::collections::VecDeque;
 
-/// The requests of a node that write to one session, apart from those that the leader has taken. `S` is a save, `X` a request for an
+/// The requests of a node that write to one session, without the round of the leader. `S` is a save, `X` a request for an
 /// exclusive turn.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Queue<S, X> {
@@ -110,7 +110,7 @@ impl<S, X> Default for Queue<S, X> {
 pub struct GroupCommit<S> {
     /// Never empty.
     group: Vec<S>,
-    /// Those that are saved alone afterwards.
+    /// The saves that are saved alone after that.
     alone: VecDeque<S>,
     attempt: u32,
 }

@@ -74,7 +74,7 @@ pub enum EndOutcome {
     Ended,
     /// The session had ended before, less than half a minute ago.
     HadEnded,
-    /// There is no such session, and no trace of one.
+    /// There is neither a record nor a tombstone.
     Absent,
 }
 

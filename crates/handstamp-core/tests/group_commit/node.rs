@@ -46,7 +46,7 @@ pub(crate) enum Fault {
 pub(crate) struct Node {
     queue: Queue<u8, u8>,
     pub(crate) leaders: Vec<Leader>,
-    /// Those that have joined.
+    /// The requests that have joined.
     pub(crate) requests: Vec<Request>,
     /// The requests that hold an exclusive turn.
     pub(crate) turns: Vec<u8>,
@@ -288,7 +288,7 @@ impl Node {
     }
 }
 
-/// Those that are not complete.
+/// Collects the saves that are not complete.
 fn drop_saves(step: Step<u8, Failed>, dropped: &mut Vec<u8>) {
     let mut step = step;
     loop {

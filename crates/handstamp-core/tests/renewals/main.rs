@@ -1,6 +1,6 @@
 //! A model of renewals, logouts and late requests, checked in every state that it can reach.
 //!
-//! It consists of one store, one visitor with one cookie jar, and an attacker who may have planted the visitor's first id. A request
+//! It consists of one store, one visitor with one cookie jar, and an attacker that may have planted the visitor's first id. A request
 //! carries the id that is in the jar when it begins, and takes a series of steps at the store. The code of the nodes decides which
 //! step is next: [`plan`](handstamp_core::plan::plan), and the machines of [`handstamp_core::protocol`]. Responses arrive at any
 //! time and in any order. Each request is on a node of its own, without a cache, without memory of deletes, and without other

@@ -309,5 +309,5 @@ impl From<Cause<NoReply>> for Failure {
     }
 }
 
-/// Distinguishes the revisions of records that have caught up from those that requests save.
+/// Distinguishes the revisions of records that have caught up from the revisions that requests save.
 const CAUGHT_UP: u8 = 16;

@@ -33,7 +33,7 @@ impl<T> Change<T> {
 ///
 /// # Errors
 ///
-/// When one of them panics, and those of [`make_all`].
+/// When a change panics, and the errors of [`make_all`].
 pub(super) fn changed<T: SessionData>(data: &T, changes: &[Change<T>]) -> Result<T, SessionError> {
     guarded(|| {
         let mut data = data.clone();

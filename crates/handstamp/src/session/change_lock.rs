@@ -24,7 +24,7 @@ impl ChangeLock {
         let this = thread::current().id();
         let mut holder = self.holder.lock();
         while let Some(thread) = *holder {
-            refuse(thread == this);
+            forbid(thread == this);
             self.released.wait(&mut holder);
         }
         *holder = Some(this);
@@ -34,8 +34,8 @@ impl ChangeLock {
     /// # Panics
     ///
     /// When this thread holds the lock.
-    pub(super) fn refuse_inside_of_change(&self) {
-        refuse(self.is_held_by_this_thread());
+    pub(super) fn forbid_inside_of_change(&self) {
+        forbid(self.is_held_by_this_thread());
     }
 
     /// Whether this thread holds the lock.
@@ -55,7 +55,7 @@ impl Drop for ChangeGuard<'_> {
     clippy::panic,
     reason = "the application is at fault, and would otherwise lose one of the changes, or wait for itself"
 )]
-fn refuse(is_inside_of_change: bool) {
+fn forbid(is_inside_of_change: bool) {
     if is_inside_of_change {
         panic!("a change to a session was made inside of another change to the same session");
     }

@@ -66,7 +66,7 @@ impl<T: SessionData> RequestSession<T> {
     /// Commits everything that is pending. A commit that has begun is finished even if this future is dropped.
     pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), SessionError> {
         // The task would wait for the change, and the change for the task.
-        self.refuse_inside_of_change();
+        self.forbid_inside_of_change();
         let batch = self.with_loaded(|session| {
             session.commits_in_progress += 1;
             session.batch

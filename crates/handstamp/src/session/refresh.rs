@@ -14,7 +14,7 @@ use crate::{SessionData, SessionError};
 impl<T: SessionData> RequestSession<T> {
     /// Reads the session from the store, past the local cache. If it has changed, makes the pending changes again on what is found.
     pub(crate) async fn refresh(&self, purpose: Use) -> Result<(), SessionError> {
-        self.refuse_inside_of_change();
+        self.forbid_inside_of_change();
         let _turn = self.commit_lock.lock().await;
         if let Presented::Ambiguous(_) = self.presented {
             // Which of the cookies counts has to be known first.

@@ -66,8 +66,8 @@ impl<T: SessionData> RequestSession<T> {
     }
 
     /// Panics inside of a change.
-    pub(super) fn refuse_inside_of_change(&self) {
-        self.change_lock.refuse_inside_of_change();
+    pub(super) fn forbid_inside_of_change(&self) {
+        self.change_lock.forbid_inside_of_change();
     }
 
     /// Makes a change while no other thread makes one.
@@ -103,7 +103,7 @@ impl<T: SessionData> RequestSession<T> {
 ///
 /// # Errors
 ///
-/// When one of them panics, those of [`make_all`], and when they were made for another subject than that of `base`.
+/// When a change panics, when the changes were made for another subject than that of `base`, and the errors of [`make_all`].
 fn remade<T: SessionData>(
     base: &T,
     changes: &[Change<T>],

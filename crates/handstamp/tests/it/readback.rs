@@ -47,7 +47,7 @@ async fn k3_1_data_with_addresses_in_tagged_types_is_the_same_everywhere() {
     #[serde(tag = "kind")]
     enum Tagged {
         #[default]
-        Nobody,
+        Anonymous,
         User {
             from: Option<IpAddr>,
         },
@@ -58,7 +58,7 @@ async fn k3_1_data_with_addresses_in_tagged_types_is_the_same_everywhere() {
     #[serde(untagged)]
     enum Untagged {
         #[default]
-        Nobody,
+        Anonymous,
         User {
             from: IpAddr,
         },

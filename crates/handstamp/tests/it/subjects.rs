@@ -14,7 +14,7 @@ fn routes() -> Router {
     Router::new()
         .route("/login", post(log_in))
         .route(
-            "/logout-to-nobody",
+            "/remove-subject",
             post(async |session: Session<User>| session.update(|user| user.name = None)),
         )
         .route("/login-each", post(log_in_each))
@@ -43,7 +43,7 @@ async fn log_in_each(session: Session<User>, names: String) -> String {
 
 async fn me(session: Session<User>) -> String {
     let user = session.get();
-    format!("{} {}", user.name.as_deref().unwrap_or("nobody"), user.visits)
+    format!("{} {}", user.name.as_deref().unwrap_or("anonymous"), user.visits)
 }
 
 async fn take(session: Session<User>) -> axum::response::Response {
@@ -94,7 +94,7 @@ async fn one_subject_gets_nothing_of_another_and_the_handler_sees_that() {
     assert_eq!(browser.post("/login", "bob").await.body, "0");
     assert_ne!(browser.session(), before);
     assert_eq!(browser.get("/me").await.body, "bob 0");
-    assert_eq!(ada.clone().get("/me").await.body, "nobody 0", "the session of the other has ended");
+    assert_eq!(ada.clone().get("/me").await.body, "anonymous 0", "the session of the other has ended");
 }
 
 /// A middleware logs in the remembered user, and the handler another one.
@@ -108,11 +108,11 @@ async fn k1_the_second_user_in_one_request_gets_nothing_of_the_first() {
         ("ada - bob bob", 200),
         ("- ada - bob", 100),
     ] {
-        for begins_as in ["nobody", "nobody with a session", "carol"] {
+        for begins_as in ["anonymous", "anonymous with a session", "carol"] {
             let cluster = Cluster::new();
             let (node, mut browser) = visited(&cluster).await;
             match begins_as {
-                "nobody" => browser = node.browser(),
+                "anonymous" => browser = node.browser(),
                 "carol" => assert_eq!(browser.post("/login", "carol").await.status, StatusCode::OK),
                 _ => {}
             }
@@ -124,7 +124,7 @@ async fn k1_the_second_user_in_one_request_gets_nothing_of_the_first() {
             );
             let last = names.rsplit(' ').next().unwrap();
             assert_eq!(browser.get("/me").await.body, format!("{last} {visits}"), "{begins_as}: {names}");
-            assert_eq!(before.clone().get("/me").await.body, "nobody 0", "{begins_as}: {names}");
+            assert_eq!(before.clone().get("/me").await.body, "anonymous 0", "{begins_as}: {names}");
         }
     }
 }
@@ -154,9 +154,9 @@ async fn a_subject_that_leaves_keeps_the_session_and_its_id() {
     let (_node, mut browser) = visited(&cluster).await;
     assert_eq!(browser.post("/login", "ada").await.status, StatusCode::OK);
     let before = browser.session();
-    assert_eq!(browser.post("/logout-to-nobody", "").await.set_cookie(), None);
+    assert_eq!(browser.post("/remove-subject", "").await.set_cookie(), None);
     assert_eq!(browser.session(), before);
-    assert_eq!(browser.get("/me").await.body, "nobody 1");
+    assert_eq!(browser.get("/me").await.body, "anonymous 1");
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,14 +166,14 @@ async fn after_the_response_a_subject_can_leave_and_none_can_come() {
     let socket = browser.take_session().await;
     socket.update(|user| user.name = Some("ada".to_owned()));
     assert!(matches!(socket.commit().await, Err(SessionError::ResponseAlreadySent)));
-    assert_eq!(browser.get("/me").await.body, "nobody 1");
+    assert_eq!(browser.get("/me").await.body, "anonymous 1");
     assert_eq!(browser.post("/login", "ada").await.status, StatusCode::OK);
     let socket = browser.take_session().await;
     socket.update(|user| user.name = Some("bob".to_owned()));
     assert!(matches!(socket.commit().await, Err(SessionError::ResponseAlreadySent)));
     socket.update(|user| user.name = None);
     socket.commit().await.unwrap();
-    assert_eq!(browser.get("/me").await.body, "nobody 1");
+    assert_eq!(browser.get("/me").await.body, "anonymous 1");
 }
 
 /// A change that was made for one subject is not made on the data of another.
@@ -184,12 +184,12 @@ async fn changes_are_replayed_only_for_the_subject_that_the_handler_saw() {
     assert_eq!(browser.post("/login", "ada").await.status, StatusCode::OK);
     let late = browser.take_session().await;
     late.update(|user| user.visits += 100);
-    assert_eq!(browser.post("/logout-to-nobody", "").await.status, StatusCode::OK);
+    assert_eq!(browser.post("/remove-subject", "").await.status, StatusCode::OK);
     assert!(matches!(late.commit().await, Err(SessionError::Gone)));
     let elsewhere = browser.on(&cluster.node_for::<User>(routes()).await).take_session().await;
     elsewhere.update(|user| user.visits += 100);
     assert!(elsewhere.commit().await.is_ok(), "it has seen a session without a subject");
-    assert_eq!(browser.on(&node).get("/me").await.body, "nobody 101");
+    assert_eq!(browser.on(&node).get("/me").await.body, "anonymous 101");
 }
 
 /// A change that is a login only on the data that another request has saved meanwhile.
@@ -213,7 +213,7 @@ async fn a_replay_that_logs_in_renews_the_session() {
     assert_eq!((response.status, visited.status), (StatusCode::OK, StatusCode::OK));
     assert_ne!(browser.session(), before);
     assert_eq!(browser.get("/me").await.body, "ada 2");
-    assert_eq!(other.get("/me").await.body, "nobody 0", "the old id is of no use");
+    assert_eq!(other.get("/me").await.body, "anonymous 0", "the old id is of no use");
 }
 
 /// Two changes that log in one user after the other only on the data that another request has saved meanwhile.
@@ -246,7 +246,7 @@ async fn k1_a_replay_that_replaces_one_user_by_another_is_gone() {
         let (response, visited) = tokio::join!(browser.post("/second", way), other.post("/visit", ""));
         assert_eq!(visited.status, StatusCode::OK);
         assert_eq!((response.status, response.set_cookie()), (StatusCode::UNAUTHORIZED, None), "{way}");
-        assert_eq!(other.get("/me").await.body, "nobody 2", "{way}");
+        assert_eq!(other.get("/me").await.body, "anonymous 2", "{way}");
     }
 }
 
@@ -274,7 +274,7 @@ async fn k1_changes_for_a_user_whose_login_fails_are_discarded() {
     assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
     assert_eq!(browser.post("/go-on", "").await.body, "401 Unauthorized");
     until("the node has detected it", async || node.sessions.is_healthy()).await;
-    assert_eq!(browser.get("/me").await.body, "nobody 1");
+    assert_eq!(browser.get("/me").await.body, "anonymous 1");
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,7 +36,7 @@ pub(super) struct Commit<T: SessionData> {
     pub(super) shared: Arc<Shared<T>>,
     pub(super) step: StoreStep,
     pub(super) cookie_step: CookieStep,
-    /// Whether the changes are a login: then a renewal begins the absolute lifetime anew.
+    /// Whether the changes are a login: then a renewal restarts the absolute lifetime.
     pub(super) logs_in: bool,
     /// Whether the response can still set a cookie.
     pub(super) can_set_cookie: bool,

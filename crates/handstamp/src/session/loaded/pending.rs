@@ -10,15 +10,16 @@ pub(super) struct Pending<T> {
     pub(super) basis: Basis,
     pub(super) renew: Renew,
     pub(super) changes: Vec<Change<T>>,
-    /// Those of the data, from change to change, if there are changes.
+    /// The subjects of the data from change to change, if there are changes.
     pub(super) subjects: Option<Subjects>,
 }
 
 /// What the changes are made on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Basis {
+    /// The data of the origin.
     Origin,
-    /// The default value: they are those of another subject's session, which replaces the origin.
+    /// The default value: the session of another subject replaces the origin.
     OtherSubject,
     /// The default value: the origin is to end, loaded or not.
     Destroyed,
@@ -29,7 +30,7 @@ pub(super) enum Basis {
 pub(in crate::session) enum Renew {
     No,
     Id,
-    /// And its absolute lifetime begins anew.
+    /// And its absolute lifetime restarts.
     IdAndLifetime,
 }
 
