@@ -1,26 +1,26 @@
 use std::time::Duration;
 
-/// Waiting times between attempts to reach a server: 50 milliseconds at first, then each twice the one before, up to a
-/// quarter of a second, less a random part of up to a half.
+/// Pauses between attempts to reach a server: 50 milliseconds at first, doubled each time up to 250 milliseconds, less a random part of up
+/// to a half.
 ///
-/// The limit is low: an attempt costs the server little, and sessions wait for the next one.
+/// The limit is low, because an attempt costs the server little, and requests wait for it.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     next: Duration,
 }
 
 impl Backoff {
-    /// From the beginning.
+    /// A back-off with the shortest pause.
     #[must_use]
     pub const fn new() -> Self {
         Self { next: FIRST }
     }
 
-    /// How long to wait before the next attempt.
+    /// The pause before the next attempt.
     pub fn next_wait(&mut self) -> Duration {
         let full = self.next;
         self.next = (full * 2).min(LONGEST);
-        // Nodes that lost the same server do not come back in step. Without a random number they might.
+        // The jitter keeps nodes that lost the same server from reconnecting at the same time. Without a random number there is none.
         let random = getrandom::u32().unwrap_or(u32::MAX);
         full / 2 + (full / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_a_limit() {
+    fn pauses_grow_to_a_limit() {
         let mut backoff = Backoff::new();
         for full in [50, 100, 200, 250, 250] {
             let wait = backoff.next_wait();

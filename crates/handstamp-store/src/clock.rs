@@ -3,10 +3,9 @@ use std::time::{Instant, SystemTime};
 
 use handstamp_core::time::Timestamp;
 
-/// Where the time comes from.
+/// A source of time. Tests use a clock of their own, such as [`ManualClock`](crate::ManualClock).
 ///
-/// There are two kinds: the monotonic one, for how long something has lasted on this node, and the wall clock,
-/// for deadlines that all nodes share. Tests bring their own.
+/// The monotonic time measures durations on one node. The wall-clock time is for deadlines that all nodes share.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The monotonic time.
     fn now(&self) -> Instant;
@@ -15,7 +14,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn timestamp(&self) -> Timestamp;
 }
 
-/// The clocks of the machine. The monotonic one stands still where tokio's time is paused.
+/// The clocks of the operating system. The monotonic time stops while tokio's time is paused.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -24,7 +23,7 @@ impl Clock for SystemClock {
         tokio::time::Instant::now().into_std()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
+    #[expect(clippy::disallowed_methods, reason = "this is the source of time")]
     fn timestamp(&self) -> Timestamp {
         SystemTime::now().into()
     }

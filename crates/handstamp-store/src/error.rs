@@ -10,7 +10,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// Any error, as the cause of errors of many requests.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
-/// The store could not do what it was asked to, or cannot tell whether it did.
+/// A call of the store failed, or its outcome is unknown.
 ///
 /// A session that is absent, or has another revision, is an outcome and never an error; an error never means "absent".
 #[derive(Clone, Debug)]

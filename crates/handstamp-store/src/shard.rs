@@ -2,16 +2,16 @@ use std::collections::BTreeSet;
 
 use tokio::sync::watch;
 
-/// One of the parts that a store consists of, each of which fails, recovers and tells of its own changes by itself: a
-/// primary of a cluster, with the sessions that lie there.
+/// A part of a store that fails and recovers independently, and publishes the invalidations of its own sessions: a primary of a cluster,
+/// for example.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Shard(u32);
 
 impl Shard {
-    /// The one shard of a store that consists of one.
+    /// The shard of a store that has one.
     pub const ONLY: Self = Self(0);
 
-    /// The shard of this number. Numbers are the store's own affair; no two shards that it ever had share one.
+    /// The shard with this number. The store assigns the numbers, and never uses one for another shard again.
     #[must_use]
     pub const fn new(number: u32) -> Self {
         Self(number)
@@ -24,7 +24,7 @@ impl Shard {
     }
 }
 
-/// The shards of a store: those there are, and what becomes of them.
+/// The shards of a store, as they come and go.
 #[derive(Clone, Debug)]
 pub struct Shards(Source);
 
@@ -36,25 +36,25 @@ enum Source {
 }
 
 impl Shards {
-    /// Those of a store that consists of [one](Shard::ONLY), for ever.
+    /// The [shard](Shard::ONLY) of a store that always has one.
     #[must_use]
     pub const fn only() -> Self {
         Self(Source::Only)
     }
 
-    /// Those that the other end says.
+    /// The shards that the sender sends.
     #[must_use]
     pub const fn watched(shards: watch::Receiver<BTreeSet<Shard>>) -> Self {
         Self(Source::Watched(shards))
     }
 
-    /// The shards of these [numbers](Shard::number), as they change.
+    /// The shards with the [numbers](Shard::number) that the sender sends.
     #[must_use]
     pub const fn numbered(numbers: watch::Receiver<BTreeSet<u32>>) -> Self {
         Self(Source::Numbered(numbers))
     }
 
-    /// Those there are at present. There may be none, as long as the store has not been reached.
+    /// The present shards. There may be none until the store has been reached.
     #[must_use]
     pub fn current(&mut self) -> BTreeSet<Shard> {
         match &mut self.0 {
@@ -66,7 +66,7 @@ impl Shards {
         }
     }
 
-    /// Resolves when there are others than when they were last looked at.
+    /// Resolves when the shards differ from those that [`current`](Self::current) last returned.
     ///
     /// # Cancel safety
     ///
@@ -80,7 +80,7 @@ impl Shards {
         if changed {
             return;
         }
-        // Nothing will change any more.
+        // They cannot change any more.
         std::future::pending::<()>().await;
     }
 }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn changes_are_told_until_there_can_be_none() {
+    async fn changes_are_reported_as_long_as_there_is_a_sender() {
         let (sender, receiver) = watch::channel(BTreeSet::new());
         let mut shards = Shards::watched(receiver);
         assert!(shards.current().is_empty());

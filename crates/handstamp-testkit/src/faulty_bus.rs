@@ -84,7 +84,7 @@ async fn rejected(mut faults: watch::Receiver<Mode>) -> BusError {
     let is_rejecting = faults.wait_for(|mode| *mode == Mode::Rejecting).await.is_ok();
     // Otherwise the mode cannot change any more.
     if is_rejecting {
-        BusError::new("this bus was told to reject subscriptions")
+        BusError::new("commanded to reject subscriptions")
     } else {
         std::future::pending().await
     }
@@ -97,7 +97,7 @@ impl<B: Bus> Bus for FaultyBus<B> {
         let faults = self.faults.0.subscribe();
         unstalled(faults.clone()).await;
         if *faults.borrow() == Mode::Rejecting {
-            return Err(BusError::new("this bus was told to reject subscriptions"));
+            return Err(BusError::new("commanded to reject subscriptions"));
         }
         Ok(FaultySubscription {
             inner: self.inner.subscribe(shard).await?,

@@ -8,7 +8,6 @@ use handstamp_core::cache::{LoadId, SingleFlight};
 use handstamp_core::id::SessionKey;
 
 use super::cached::Cached;
-use super::session_cache::SessionCache;
 
 /// The loads in progress. A load runs as long as a request awaits it, and is cancelled with its last waiter.
 pub(super) type InFlightLoads = SingleFlight<RunningLoad>;
@@ -23,19 +22,19 @@ pub(super) type LoadResult = Result<Cached, Arc<dyn Any + Send + Sync>>;
 
 /// Removes a load from the loads in progress when it ends or is cancelled.
 pub(super) struct FinishGuard {
-    cache: Arc<SessionCache>,
+    loads: Arc<InFlightLoads>,
     pub(super) key: SessionKey,
     id: LoadId,
 }
 
 impl FinishGuard {
-    pub(super) fn new(cache: &Arc<SessionCache>, key: &SessionKey, id: LoadId) -> Self {
-        Self { cache: cache.clone(), key: *key, id }
+    pub(super) fn new(loads: &Arc<InFlightLoads>, key: &SessionKey, id: LoadId) -> Self {
+        Self { loads: loads.clone(), key: *key, id }
     }
 }
 
 impl Drop for FinishGuard {
     fn drop(&mut self) {
-        self.cache.loads.finish(&self.key, self.id);
+        self.loads.finish(&self.key, self.id);
     }
 }

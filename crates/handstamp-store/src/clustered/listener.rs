@@ -147,7 +147,7 @@ impl<B: Bus> Listener<B> {
         }
     }
 
-    /// Listens on this subscription, and on those that replace it, until an error.
+    /// Listens on this subscription, and on its replacements, until an error.
     async fn listen(&self, first: LiveSubscription<B::Subscription>, reachable: bool) -> BusError {
         let (mut live, mut reachable) = (first, reachable);
         loop {

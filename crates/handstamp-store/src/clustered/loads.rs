@@ -56,7 +56,7 @@ impl Node {
         };
         let generation = self.sessions.sessions.freshness(self.store.shard_of(key)).generation();
         let load = self.sessions.loads.join(key, generation, join, |id| {
-            let guard = FinishGuard::new(&self.sessions, key, id);
+            let guard = FinishGuard::new(&self.sessions.loads, key, id);
             let load: LoadFuture = Box::pin(run_load(self.clone(), guard, decode));
             let load = load.shared();
             ((now, load.downgrade()), load)
@@ -114,9 +114,13 @@ impl Node {
             let _ = ticket.complete(None, cached.clone(), 0, self.expiry(key, now, ABSENT_TTL));
             return Ok((cached, FillOutcome::Fresh));
         }
-        let (source, reply) = match self.query_replica(key, source, now).await {
-            None => (Source::Primary, self.query_primary(key).await),
+        let from_replica = match source {
+            Source::AnyReplica => self.query_replica(key, now).await,
+            Source::Primary => None,
+        };
+        let (source, reply) = match from_replica {
             Some(loaded) => (Source::AnyReplica, Ok(StoredReply::Record(loaded))),
+            None => (Source::Primary, self.query_primary(key).await),
         };
         let fill = self.decode_reply(reply, now, decode).await?;
         let expiry = self.expiry(key, now, fill.left);

@@ -90,7 +90,7 @@ impl WriteScope<'_> {
         })
     }
 
-    /// Deletes a session that this node has just created and nobody knows of. If that fails, its record expires with its time to live.
+    /// Deletes a session that this node has just created, and that no browser knows. If that fails, its record expires with its time to live.
     pub async fn undo_create(self, key: &SessionKey) {
         if let Ok(tombstone) = tombstone(*key, None) {
             let _ = self.delete(&self.node.shard_of(key), &tombstone, DeleteScope::All).await;

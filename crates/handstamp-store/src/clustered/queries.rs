@@ -5,7 +5,6 @@ use std::time::Instant;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::{Entry, Opened, RecordError, Tombstone};
 
-use super::loads::Source;
 use super::node::Node;
 use super::retry::retry_lost_reply;
 use super::stored_reply::{Loaded, StoredReply};
@@ -28,14 +27,9 @@ impl Node {
         }
     }
 
-    /// The record that a replica has, if it may be queried. Absence and tombstones are left to the primary.
-    pub(super) async fn query_replica(
-        &self,
-        key: &SessionKey,
-        source: Source,
-        now: Instant,
-    ) -> Option<Loaded> {
-        let changes = self.sessions.recent_changes.as_ref().filter(|_| source == Source::AnyReplica)?;
+    /// The record that a replica has, if this node knows of no recent change. Absence and tombstones are left to the primary.
+    pub(super) async fn query_replica(&self, key: &SessionKey, now: Instant) -> Option<Loaded> {
+        let changes = self.sessions.recent_changes.as_ref()?;
         if changes.may_contain(key, now) {
             return None;
         }

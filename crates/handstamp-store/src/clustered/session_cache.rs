@@ -17,7 +17,7 @@ use crate::{Clock, Shard};
 /// The sessions that a node has cached, with the loads in progress and the recent changes, which depend on the same invalidations.
 pub(super) struct SessionCache {
     pub(super) sessions: ShardedCache<Cached>,
-    pub(super) loads: InFlightLoads,
+    pub(super) loads: Arc<InFlightLoads>,
     /// Only where sessions are loaded from replicas.
     pub(super) recent_changes: Option<RecentChanges>,
     clock: Arc<dyn Clock>,
@@ -28,7 +28,7 @@ impl SessionCache {
         let capacity = Capacity { sessions: settings.cache_max_entries, bytes: settings.cache_max_bytes };
         Self {
             sessions: ShardedCache::new(capacity, clock.clone(), settings.max_staleness),
-            loads: InFlightLoads::default(),
+            loads: Arc::default(),
             recent_changes: reads_from_replicas.then(|| RecentChanges::new(clock.now())),
             clock,
         }

@@ -8,7 +8,7 @@ use super::write_scope::WriteScope;
 use crate::Shard;
 
 impl Node {
-    /// Repeats the pending deletes of a shard, until all of those that are sent together fail. Begins at position `from`, and returns
+    /// Repeats the pending deletes of a shard, and stops when all deletes that are sent together fail. Begins at position `from`, and returns
     /// where to begin the next time, so that deletes that always fail do not block the others.
     pub(super) async fn send_pending_deletes(&self, shard: Shard, from: usize) -> usize {
         let mut pending = self.deletes.pending(|key| self.store.shard_of(key) == shard);

@@ -240,15 +240,15 @@ impl Fault {
 }
 
 fn failure() -> StoreError {
-    StoreError::unavailable("this store was told to fail")
+    StoreError::unavailable("commanded to fail")
 }
 
 fn rejection() -> StoreError {
-    StoreError::rejected("this store was told to reject the call")
+    StoreError::rejected("commanded to reject the call")
 }
 
 fn lost_reply() -> StoreError {
-    StoreError::unavailable("this store was told to lose the reply")
+    StoreError::unavailable("commanded to lose the reply")
 }
 
 impl fmt::Debug for Inner {

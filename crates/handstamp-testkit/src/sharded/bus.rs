@@ -6,7 +6,7 @@ use handstamp_store::{Bus, BusError, BusEvent, Bytes, FenceOutcome, Shard, Subsc
 
 use super::layout::{ShardLayout, part};
 
-/// Several buses as those of the shards of one store.
+/// Several buses as the buses of the shards of one store.
 #[derive(Debug)]
 pub struct ShardedBus<B> {
     layout: ShardLayout,

@@ -32,7 +32,7 @@ impl<S> Clone for ShardedStore<S> {
 }
 
 impl<S: Store> StoreWrapper for ShardedStore<S> {
-    /// The parts differ in nothing that is asked of this one.
+    /// The first part. The others reply the same to calls without a key or a shard.
     fn inner(&self) -> &dyn DynStore {
         self.inner_for_shard(self.layout.first()).0
     }
