@@ -1,4 +1,4 @@
-//! What may be served from the cache, and what may not.
+//! What is served from the cache.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_second_read_asks_nobody() {
+async fn a_second_read_sends_no_command() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
@@ -27,7 +27,7 @@ async fn a_second_read_asks_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn not_there_is_remembered_for_a_moment() {
+async fn absence_is_cached_briefly() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let never = record();
@@ -37,7 +37,7 @@ async fn not_there_is_remembered_for_a_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_saved_or_ended_on_one_node_is_so_on_all() {
+async fn a_save_or_logout_on_one_node_reaches_all() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let first = one.create().await;
@@ -45,15 +45,15 @@ async fn what_is_saved_or_ended_on_one_node_is_so_on_all() {
 
     let second = changed(&first, "second");
     assert_eq!(one.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
-    until("two hears of the save", async || two.read(&first.key).await.unwrap() == found("second")).await;
+    until("two has received the save", async || two.read(&first.key).await.unwrap() == found("second")).await;
 
     assert!(one.end(&first).await.unwrap());
     assert_eq!(one.read(&first.key).await.unwrap(), Lookup::Ended);
-    until("two hears of the end", async || two.read(&first.key).await.unwrap() == Lookup::Ended).await;
+    until("two has received the delete", async || two.read(&first.key).await.unwrap() == Lookup::Ended).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn ones_own_messages_do_not_empty_the_cache() {
+async fn own_messages_do_not_evict_own_writes() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let first = node.create().await;
@@ -64,24 +64,24 @@ async fn ones_own_messages_do_not_empty_the_cache() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fill_that_raced_with_the_end_of_its_session_is_not_believed() {
+async fn a_fill_that_raced_with_a_logout_is_not_cached() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     let mut held = two.faults.hold_next_load();
     let (read, ()) = tokio::join!(two.read(&record.key), async {
         held.reached().await;
-        let heard = two.clustered.bus_stats().received;
+        let received = two.clustered.bus_stats().received;
         assert!(one.end(&record).await.unwrap());
-        until("two hears of the end", async || two.clustered.bus_stats().received > heard).await;
+        until("two has received the delete", async || two.clustered.bus_stats().received > received).await;
         held.release();
     });
-    assert_eq!(read.unwrap(), Lookup::Ended, "the store was asked again");
+    assert_eq!(read.unwrap(), Lookup::Ended, "it was loaded again");
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fill_that_raced_with_a_save_gives_what_was_saved() {
+async fn a_fill_that_raced_with_a_save_returns_the_saved_record() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let first = one.create().await;
@@ -90,14 +90,14 @@ async fn a_fill_that_raced_with_a_save_gives_what_was_saved() {
     let (read, ()) = tokio::join!(two.read(&first.key), async {
         held.reached().await;
         assert_eq!(one.save(&second, first.revision).await.unwrap(), SaveOutcome::Saved);
-        until("two hears of the save", async || two.clustered.bus_stats().received > 0).await;
+        until("two has received the save", async || two.clustered.bus_stats().received > 0).await;
         held.release();
     });
     assert_eq!(read.unwrap(), found("second"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fill_that_raced_with_a_flush_is_not_cached() {
+async fn a_fill_that_raced_with_a_clear_is_not_cached() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
@@ -108,11 +108,11 @@ async fn a_fill_that_raced_with_a_flush_is_not_cached() {
         held.release();
     });
     assert_eq!(read.unwrap(), found("first"));
-    assert_eq!(two.faults.calls(), 2, "the store was asked again");
+    assert_eq!(two.faults.calls(), 2, "it was loaded again");
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_the_cache_says_what_it_last_knew_and_for_how_long() {
+async fn in_an_outage_stale_entries_are_served_within_the_limit() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let (ended, record) = (node.create().await, node.create().await);
@@ -123,7 +123,7 @@ async fn in_an_outage_the_cache_says_what_it_last_knew_and_for_how_long() {
     sleep(MAX_STALENESS).await;
     assert_eq!(node.lookup(&record.key), None, "nothing can be proved any more");
     assert_eq!(node.outdated(&record.key, limit), Some(found("first")));
-    assert_eq!(node.outdated(&ended.key, limit), None, "somebody tried to end it here");
+    assert_eq!(node.outdated(&ended.key, limit), None, "a logout was attempted on this node");
     sleep(limit - MAX_STALENESS).await;
     assert_eq!(node.outdated(&record.key, limit), None);
     assert_eq!(node.outdated(&record.key, limit * 2), Some(found("first")));
@@ -132,7 +132,7 @@ async fn in_an_outage_the_cache_says_what_it_last_knew_and_for_how_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_past_its_absolute_deadline_is_not_there() {
+async fn a_record_past_its_absolute_deadline_is_absent() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let expired = Record { expires_at: SystemClock.timestamp(), ..record() };

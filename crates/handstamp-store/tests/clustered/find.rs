@@ -56,7 +56,7 @@ impl StoreWrapper for WithoutScan {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_cannot_scan_says_so() {
+async fn without_scans_a_session_cannot_be_found() {
     let cluster = Cluster::new();
     let node = start(WithoutScan(cluster.store.clone()), cluster.bus.clone()).await;
     let record = node.create().await;

@@ -1,4 +1,4 @@
-//! Many who want the same at the same time.
+//! Concurrent loads.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::*;
 
-/// The herd on a cold node.
+/// A thundering herd on a node with an empty cache.
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_who_want_the_same_session_share_one_load() {
+async fn ten_thousand_requests_for_a_session_share_one_load() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -28,7 +28,7 @@ async fn ten_thousand_who_want_the_same_session_share_one_load() {
     assert_eq!(node.faults.calls(), calls + 1);
 }
 
-/// The process was suspended while a load was in progress: its reply has been waiting for as long as that.
+/// The process was suspended while a load was in progress: its reply is as old as that.
 #[tokio::test(start_paused = true)]
 async fn a_load_that_is_older_than_its_budget_is_not_shared() {
     let cluster = Cluster::new();
@@ -48,9 +48,9 @@ async fn a_load_that_is_older_than_its_budget_is_not_shared() {
     assert_eq!(first.unwrap(), Lookup::Absent, "its reply is older than what the node knows by now");
 }
 
-/// After a flush everybody comes at once: not all of them at the store.
+/// After a clear, all requests load at the same time: not all of them at the store.
 #[tokio::test(start_paused = true)]
-async fn loads_of_many_sessions_take_turns() {
+async fn concurrent_loads_of_many_sessions_are_limited() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     node.faults.hang();
@@ -58,7 +58,7 @@ async fn loads_of_many_sessions_take_turns() {
     let keys: Vec<_> = (0..1_000).map(|_| record().key).collect();
     let loads = join_all(keys.iter().map(|key| node.load(key)));
     let look = async {
-        until("there are many at the store", async || node.faults.calls() - calls >= 256).await;
+        until("many are at the store", async || node.faults.calls() - calls >= 256).await;
         sleep(Duration::from_millis(20)).await;
         assert_eq!(node.faults.calls() - calls, 256);
         node.faults.work();
@@ -69,7 +69,7 @@ async fn loads_of_many_sessions_take_turns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_who_share_a_load_share_its_error() {
+async fn requests_that_share_a_load_share_its_error() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -82,14 +82,14 @@ async fn all_who_share_a_load_share_its_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_after_a_logout_does_not_share_a_load_from_before_it() {
+async fn a_request_after_a_logout_does_not_share_an_earlier_load() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
     node.clustered.clear_local_cache();
     let mut held = node.faults.hold_next_load();
     let early = async {
-        // It has its answer, from before the logout, and asks again because it hears of that.
+        // Its reply is from before the logout, so it loads again after the invalidation.
         assert_eq!(node.load(&record.key).await.unwrap(), Lookup::Ended);
     };
     let late = async {
@@ -102,7 +102,7 @@ async fn who_comes_after_a_logout_does_not_share_a_load_from_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_ends_with_the_last_who_waits_for_it() {
+async fn a_load_ends_with_its_last_waiter() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -116,7 +116,7 @@ async fn a_load_ends_with_the_last_who_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fresh_load_never_shares_what_was_asked_before() {
+async fn a_fresh_load_shares_no_earlier_load() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let first = one.create().await;
@@ -135,14 +135,14 @@ async fn a_fresh_load_never_shares_what_was_asked_before() {
 
 /// K3.2
 #[tokio::test(start_paused = true)]
-async fn k3_2_a_panic_while_decoding_is_an_error_for_all_who_share_the_load() {
+async fn k3_2_a_panic_while_decoding_is_an_error_for_all_waiters() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
     node.clustered.clear_local_cache();
-    let decode = |_| -> Result<Decoded<()>, StoreError> { panic!("told to panic") };
+    let decode = |_| -> Result<Decoded<()>, StoreError> { panic!("commanded to panic") };
     let loads = join_all((0..3).map(|_| node.clustered.load(&record.key, decode)));
-    for loaded in timeout(Duration::from_secs(1), loads).await.expect("all are answered") {
+    for loaded in timeout(Duration::from_secs(1), loads).await.expect("all loads end") {
         assert!(matches!(loaded, Err(StoreError::Panicked)), "{loaded:?}");
     }
     assert_eq!(node.load(&record.key).await.unwrap(), found("first"), "the next load begins anew");
@@ -150,7 +150,7 @@ async fn k3_2_a_panic_while_decoding_is_an_error_for_all_who_share_the_load() {
 
 /// K3.3
 #[tokio::test(start_paused = true)]
-async fn k3_3_a_record_that_cannot_be_read_is_not_loaded_again_and_again() {
+async fn k3_3_an_unreadable_record_is_not_loaded_repeatedly() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -175,9 +175,9 @@ async fn k3_3_a_record_that_cannot_be_read_is_not_loaded_again_and_again() {
     until("it is read again", async || node.read(&record.key).await.unwrap() == found("second")).await;
 }
 
-/// The store has lost a save, or an older record was put there: its seal is good.
+/// The store has lost a save, or an older record was put back: its seal is valid.
 #[tokio::test(start_paused = true)]
-async fn s83_an_older_record_than_the_node_knows_is_asked_for_again_and_counted() {
+async fn s83_a_record_older_than_the_cached_one_is_loaded_again_and_counted() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let first = node.create().await;

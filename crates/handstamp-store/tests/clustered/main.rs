@@ -4,14 +4,14 @@
 
 mod cache;
 mod caches;
-mod coordinator;
-mod ended;
 mod find;
+mod listener;
 mod loads;
-mod moves;
+mod renewals;
+mod repeated_deletes;
 mod replicas;
 mod seals;
 mod shards;
-mod slow;
+mod slow_replies;
 mod support;
 mod writes;

@@ -1,4 +1,4 @@
-//! A replica that has fallen behind is asked only where that does no harm.
+//! A replica that lags behind is read only where that does no harm.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ struct Node {
 }
 
 impl Node {
-    /// One that has not heard of anything for long.
+    /// A node that knows of no recent change.
     async fn start(primary: &MemoryStore, bus: &MemoryBus) -> Self {
         let replica = Replica::default();
         let store = FaultyStore::new(primary.clone()).0.with_replica(replica.clone());
@@ -43,7 +43,7 @@ impl Node {
     }
 }
 
-/// The replica has the first revision of a record and the primary the second, which this node has not heard of.
+/// The replica has the first revision of a record, and the primary the second, which this node does not know of.
 async fn fixture() -> (Node, Record, MemoryStore) {
     let bus = MemoryBus::new();
     let primary = MemoryStore::new(bus.clone());
@@ -54,21 +54,21 @@ async fn fixture() -> (Node, Record, MemoryStore) {
     let saved = primary.save(&sealed(&second), first.revision, TTL, Bytes::new()).await.unwrap();
     assert_eq!(saved, SaveOutcome::Saved);
     node.replica.put(sealed(&first));
-    // What that was could not be read, so it may have been anything.
+    // The message could not be read, so any session may have changed.
     sleep(LONG).await;
     (node, second, primary)
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_not_changed_lately_is_read_from_a_replica() {
+async fn an_unchanged_session_is_read_from_a_replica() {
     let (node, record, _primary) = fixture().await;
     assert_eq!(node.load(&record.key).await, found("first"));
     let fresh = node.clustered.load_fresh(&record.key, decode);
-    assert_eq!(payload(fresh.await.unwrap()), found("second"), "who wants to know asks the primary");
+    assert_eq!(payload(fresh.await.unwrap()), found("second"), "a fresh load uses the primary");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_changed_lately_is_not() {
+async fn a_recently_changed_session_is_read_from_the_primary() {
     let (node, record, _primary) = fixture().await;
     node.clustered.invalidate_everywhere(&record.key).await.unwrap();
     assert_eq!(node.load(&record.key).await, found("second"));
@@ -78,7 +78,7 @@ async fn what_has_changed_lately_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_this_node_wrote_is_not() {
+async fn a_session_that_this_node_wrote_is_read_from_the_primary() {
     let (node, record, _primary) = fixture().await;
     let third = changed(&record, "third");
     let value = entry(&third);
@@ -89,25 +89,25 @@ async fn what_this_node_wrote_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_gap_nothing_is() {
+async fn after_a_gap_sessions_are_read_from_the_primary() {
     let (node, record, _primary) = fixture().await;
     node.bus_faults.disconnect();
-    until("the node invalidations", async || !node.clustered.is_subscribed()).await;
+    until("the node has no subscription", async || !node.clustered.is_subscribed()).await;
     node.bus_faults.work();
-    until("the node listens again", async || node.clustered.is_subscribed()).await;
+    until("the node is subscribed again", async || node.clustered.is_subscribed()).await;
     assert_eq!(node.load(&record.key).await, found("second"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_older_than_what_is_known_is_not_believed() {
+async fn a_reply_older_than_the_cached_record_is_not_used() {
     let (node, record, _primary) = fixture().await;
     let first = node.replica.take(&record.key).unwrap();
     assert_eq!(node.load(&record.key).await, found("second"), "that there is nothing the primary says");
     node.replica.put(first);
-    // It is out of date, and still known.
+    // It has expired from the cache, but its revision is still known.
     sleep(NodeSettings::default().cache_ttl).await;
     assert_eq!(node.load(&record.key).await, found("second"));
 }
 
-/// Longer than anything is remembered.
+/// Longer than changes are remembered.
 const LONG: Duration = Duration::from_secs(MAX_STALENESS.as_secs() * 5);

@@ -34,7 +34,7 @@ async fn load(node: &ClusteredStore, record: &Record) -> Result<Lookup<Bytes>, S
     node.load_fresh(&record.key, decode).await.map(payload)
 }
 
-/// How the record in the store is sealed, as a node with these secrets sees it.
+/// The record in the store, opened with these secrets.
 async fn opened(cluster: &Cluster, secrets: &[&str], record: &Record) -> Result<Opened, RecordError> {
     let stored = cluster.store.load(&record.key).await.unwrap().unwrap();
     Sealer::new(&keys(secrets)).open(&stored.entry)
@@ -54,7 +54,7 @@ async fn k7_3_a_rotation_of_secrets_ends_no_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn k7_3_a_record_under_an_unknown_secret_is_an_error_and_is_shown() {
+async fn k7_3_a_record_under_an_unknown_secret_is_an_error_and_is_reported() {
     let cluster = Cluster::new();
     let record = create(&node(&cluster, &["old"]).await).await;
     let without = node(&cluster, &["new"]).await;
@@ -90,7 +90,7 @@ async fn a_reseal_loses_no_save_and_creates_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn k7_3_what_no_node_has_sealed_is_never_handed_out() {
+async fn k7_3_a_record_that_no_node_has_sealed_is_never_returned() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let (victim, planted) = (record(), record());
@@ -119,7 +119,7 @@ async fn k7_1_a_record_of_a_later_version_is_an_error() {
     assert!(node.end(&record).await.unwrap(), "a logout works all the same");
 }
 
-/// The age of the key is for the layer, which has the record sealed anew.
+/// The layer needs the age of the key to reseal the record.
 #[tokio::test(start_paused = true)]
 async fn the_age_of_the_key_reaches_the_decoder() {
     let cluster = Cluster::new();
@@ -134,9 +134,9 @@ async fn the_age_of_the_key_reaches_the_decoder() {
     }
 }
 
-/// The pending delete would end the session that the cookie is issued for.
+/// The pending delete would end the session under the new cookie.
 #[tokio::test(start_paused = true)]
-async fn k1_2_a_session_that_is_to_be_ended_is_not_confirmed() {
+async fn k1_2_a_session_with_a_pending_delete_is_not_confirmed() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -149,7 +149,7 @@ async fn k1_2_a_session_that_is_to_be_ended_is_not_confirmed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_confirmation_is_no_use_of_the_session() {
+async fn a_confirmation_does_not_count_as_use() {
     let cluster = Cluster::new();
     let record = create(&node(&cluster, &["old"]).await).await;
     let during = node(&cluster, &["new", "old"]).await;

@@ -26,7 +26,7 @@ pub(crate) struct Cluster {
     pub(crate) bus: MemoryBus,
 }
 
-/// A node, and what commands the faults of its store and bus.
+/// A node, with the controls of the faults of its store and bus.
 pub(crate) struct TestNode<F = Faults, E = BusFaults> {
     pub(crate) clustered: ClusteredStore,
     pub(crate) faults: F,
@@ -92,7 +92,7 @@ pub(crate) async fn start(store: impl Store, bus: impl Bus) -> TestNode<(), ()> 
     TestNode { clustered, faults: (), bus_faults: () }
 }
 
-/// The clock of a machine whose wall clock is wrong by so many milliseconds. Clones are the same clock.
+/// A clock whose wall-clock time is wrong by a number of milliseconds. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Skewed(Arc<AtomicI64>);
 
@@ -127,7 +127,7 @@ impl<F, E> TestNode<F, E> {
         self.clustered.load(key, decode).await.map(payload)
     }
 
-    /// What a request reads: the cache if it may, else the store.
+    /// What a request reads: from the cache if possible, else from the store.
     pub(crate) async fn read(&self, key: &SessionKey) -> Result<Lookup<Bytes>, StoreError> {
         match self.lookup(key) {
             Some(lookup) => Ok(lookup),
@@ -135,7 +135,7 @@ impl<F, E> TestNode<F, E> {
         }
     }
 
-    /// What may be read while the store cannot be asked.
+    /// What may be read during an outage.
     pub(crate) fn outdated(&self, key: &SessionKey, limit: Duration) -> Option<Lookup<Bytes>> {
         self.clustered.lookup_stale::<Bytes>(key, SystemClock.now(), limit).map(payload)
     }
@@ -192,12 +192,12 @@ pub(crate) fn messenger(node: &str, secret: &str) -> InvalidationCodec {
     InvalidationCodec::new(&ring(secret), node_id(node))
 }
 
-/// The record as it is stored.
+/// The record, sealed.
 pub(crate) fn sealed(record: &Record) -> Entry {
     Sealer::new(&ring(SECRET)).seal(record).unwrap()
 }
 
-/// Sessions are their payload here.
+/// A decoded session is its payload.
 #[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
 pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Bytes>, StoreError> {
     let deadline = loaded.record.expires_at.since(SystemClock.timestamp());
@@ -226,7 +226,7 @@ pub(crate) fn found(payload: &'static str) -> Lookup<Bytes> {
     Lookup::Found(payload.into())
 }
 
-/// As everything here, it is of this day.
+/// A record of today.
 pub(crate) fn record() -> Record {
     let now = SystemClock.timestamp();
     Record {
@@ -252,30 +252,31 @@ pub(crate) fn ended(record: &Record) -> Tombstone {
     Tombstone { key: record.key, revision: Revision::first().unwrap(), successor: None, same_subject: false }
 }
 
-/// The tombstone as it is stored.
-pub(crate) fn buried(tombstone: &Tombstone) -> Entry {
+/// The tombstone, sealed.
+pub(crate) fn sealed_tombstone(tombstone: &Tombstone) -> Entry {
     Sealer::new(&ring(SECRET)).seal_tombstone(tombstone)
 }
 
-/// Ends the session straight in the store, with a invalidation that no node can read.
+/// Ends the session directly in the store, with an invalidation that no node can read.
 pub(crate) async fn end_in(store: &MemoryStore, record: &Record) {
-    let deleted = store.delete(&buried(&ended(record)), TTL, DeleteScope::All, "not heard".into()).await;
+    let deleted =
+        store.delete(&sealed_tombstone(&ended(record)), TTL, DeleteScope::All, "unreadable".into()).await;
     assert_eq!(deleted.unwrap(), DeleteOutcome::Deleted);
 }
 
-/// Replaces what the store has there, without a message.
+/// Replaces an entry of the store, without an invalidation.
 pub(crate) async fn put(store: &MemoryStore, entry: &Entry) {
     store.forget(entry.key());
     assert_eq!(store.create(entry, TTL).await.unwrap(), CreateOutcome::Created);
 }
 
-/// As if another server had taken over that has this there.
+/// As if another server with this entry had taken over.
 pub(crate) async fn take_over(cluster: &Cluster, node: &TestNode, entry: &Entry) {
     node.bus_faults.disconnect();
-    until("the node invalidations", async || !node.clustered.is_subscribed()).await;
+    until("the node has no subscription", async || !node.clustered.is_subscribed()).await;
     put(&cluster.store, entry).await;
     node.bus_faults.work();
-    until("the node listens again", async || node.clustered.is_subscribed()).await;
+    until("the node is subscribed again", async || node.clustered.is_subscribed()).await;
 }
 
 /// Whether the store has a record of the session, and not only a tombstone.

@@ -1,4 +1,4 @@
-//! What a write leaves behind, and one whose answer is lost.
+//! Writes, and lost replies.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn a_write_of_unknown_outcome_leaves_nothing_in_the_cache() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_could_not_be_ended_is_over_here_and_ended_later() {
+async fn a_session_with_a_failed_logout_is_not_served_and_ended_later() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
@@ -57,12 +57,12 @@ async fn a_session_that_could_not_be_ended_is_over_here_and_ended_later() {
     let later = changed(&record, "later");
     assert_eq!(one.save(&later, record.revision).await.unwrap(), SaveOutcome::Gone);
     assert_eq!(one.clustered.writes().touch(&record.key, TTL).await.unwrap(), TouchOutcome::Gone);
-    until("the store is told", async || !is_in(&cluster.store, &record).await).await;
-    until("two hears of it", async || two.read(&record.key).await.unwrap() == Lookup::Ended).await;
+    until("the store has the delete", async || !is_in(&cluster.store, &record).await).await;
+    until("two has received it", async || two.read(&record.key).await.unwrap() == Lookup::Ended).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn retiring_drops_the_copy() {
+async fn moving_a_session_drops_its_copy() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let first = node.create().await;
@@ -75,7 +75,7 @@ async fn retiring_drops_the_copy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_to_be_ended_cannot_be_moved_away() {
+async fn a_session_with_a_pending_delete_cannot_be_moved() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -87,7 +87,7 @@ async fn a_session_that_is_to_be_ended_cannot_be_moved_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_whose_answer_was_lost_is_asked_for_again() {
+async fn a_write_whose_reply_was_lost_is_retried() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     node.faults.lose_replies(1);
@@ -101,9 +101,9 @@ async fn a_write_whose_answer_was_lost_is_asked_for_again() {
     assert_eq!(node.replace_with_tombstone(&second, &other).await.unwrap(), TombstoneOutcome::Replaced);
 }
 
-/// The save was done, and another has changed the record again since: to make it once more would be once too often.
+/// The save was carried out, and another request has saved the record since: to save it again would apply it twice.
 #[tokio::test(start_paused = true)]
-async fn a_save_whose_answer_was_lost_is_not_taken_for_one_that_was_not_done() {
+async fn a_save_whose_reply_was_lost_does_not_count_as_not_done() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let first = one.create().await;
@@ -112,7 +112,7 @@ async fn a_save_whose_answer_was_lost_is_not_taken_for_one_that_was_not_done() {
     one.faults.lose_replies(1);
     let save = one.save(&second, first.revision);
     let overtaken = async {
-        until("it is done", async || {
+        until("it is carried out", async || {
             cluster.store.load(&first.key).await.unwrap().unwrap().entry.revision() == second.revision
         })
         .await;
@@ -123,9 +123,9 @@ async fn a_save_whose_answer_was_lost_is_not_taken_for_one_that_was_not_done() {
     assert!(matches!(saved, Err(StoreError::Unavailable(_))), "{saved:?}");
 }
 
-/// Nobody knows its id, so nobody has to be kept from it: what waits to be ended is for those who logged out.
+/// No browser knows its id, so the delete need not be remembered.
 #[tokio::test(start_paused = true)]
-async fn a_session_that_could_not_be_created_is_not_ended_later() {
+async fn an_undone_create_leaves_no_pending_delete() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = record();
@@ -142,12 +142,12 @@ async fn a_session_that_could_not_be_created_is_not_ended_later() {
 
 /// K8.3, F13: the logout of a dead cookie.
 #[tokio::test(start_paused = true)]
-async fn k8_3_a_delete_of_nothing_is_told_to_no_node() {
+async fn k8_3_a_delete_of_an_absent_session_is_not_published() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     assert!(one.end(&record).await.unwrap());
-    until("two hears of it", async || two.clustered.bus_stats().received == 1).await;
+    until("two has received it", async || two.clustered.bus_stats().received == 1).await;
     let calls = [&one, &two].map(|node| node.faults.calls());
     for _ in 0..1_000 {
         assert!(!one.end(&record).await.unwrap());
@@ -158,14 +158,14 @@ async fn k8_3_a_delete_of_nothing_is_told_to_no_node() {
     assert_eq!(two.clustered.bus_stats().received, 1);
 }
 
-/// Somebody has removed the record by hand. Other nodes may hold a copy, too.
+/// The record was removed by hand. Other nodes may have a copy, too.
 #[tokio::test(start_paused = true)]
-async fn a_delete_of_what_has_vanished_is_told_to_every_node() {
+async fn a_delete_of_a_cached_session_that_was_removed_by_hand_is_published() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
     cluster.store.forget(&record.key);
     assert!(!one.end(&record).await.unwrap());
-    until("two hears of it", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
+    until("two has received it", async || two.read(&record.key).await.unwrap() == Lookup::Absent).await;
 }

@@ -94,7 +94,10 @@ async fn k5_4_where_the_store_refuses_to_tell_the_time_all_goes_on() {
         assert!(health.body.starts_with(expected), "{}", health.body);
         assert_eq!(wrong.browser().get("/health/ready").await.status, StatusCode::OK);
         let warnings = log.lines(Level::WARN, "handstamp_store");
-        assert!(matches!(&warnings[..], [one] if one.contains("told to reject the call")), "{warnings:?}");
+        assert!(
+            matches!(&warnings[..], [one] if one.contains("commanded to reject the call")),
+            "{warnings:?}"
+        );
 
         wrong.faults.reject_time(false);
         until("the time is known", async || wrong.sessions.is_time_known()).await;

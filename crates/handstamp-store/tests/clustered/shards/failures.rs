@@ -1,4 +1,4 @@
-//! What befalls one shard costs the sessions of the others nothing.
+//! A failing shard does not affect the sessions of the others.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use tokio::time::{Instant, sleep};
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_hangs_costs_the_others_no_time() {
+async fn a_hanging_shard_does_not_delay_the_others() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let [_, cached] = node.create_two().await;
     let [loaded, saved] = [node.keep(record_in(1, 2)).await, node.keep(record_in(1, 4)).await];
     node.clustered.evict(&loaded.key);
     node.faults[0].hang();
-    // More than there may be at the shard.
+    // More than the shard may have at the same time.
     let waiting = keys_in(0, 1_000);
     let waiting = join_all(waiting.iter().map(|key| node.load(key)));
     let calls = node.faults[0].calls();
     let others = async {
-        until("there are many at the shard", async || node.faults[0].calls() - calls == 256).await;
+        until("many are at the shard", async || node.faults[0].calls() - calls == 256).await;
         // Time stands still unless everybody waits for it.
         let started = Instant::now();
         assert_eq!(node.lookup(&cached.key), Some(found("first")));
@@ -37,9 +37,9 @@ async fn a_shard_that_hangs_costs_the_others_no_time() {
     assert!(waited.iter().all(|loaded| matches!(loaded, Err(StoreError::TimedOut))), "they were to wait");
 }
 
-/// K5.4: the time of one shard is enough, and that of a shard that hangs is not waited for.
+/// K5.4: the time of one shard is enough; a hanging shard is not waited for.
 #[tokio::test(start_paused = true)]
-async fn k5_4_one_shard_tells_the_time() {
+async fn k5_4_the_time_of_one_shard_is_enough() {
     let cluster = ShardedCluster::new();
     let node = cluster.begin("one", NodeSettings::default());
     node.faults[0].hang();
@@ -53,7 +53,7 @@ async fn k5_4_one_shard_tells_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_from_the_others_stays_cached_while_a_shard_hangs() {
+async fn sessions_of_other_shards_stay_cached_while_a_shard_hangs() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let records = node.create_two().await;
@@ -65,7 +65,7 @@ async fn what_comes_from_the_others_stays_cached_while_a_shard_hangs() {
         assert_eq!(node.lookup(&records[1].key), Some(found("first")));
         sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(node.lookup(&records[0].key), None, "of this nobody knows any more");
+    assert_eq!(node.lookup(&records[0].key), None, "the node has no recent fence of this shard");
     assert_eq!(node.faults[1].calls(), calls);
     node.faults[0].work();
     node.until_status(&records, [true; 5]).await;
@@ -73,7 +73,7 @@ async fn what_comes_from_the_others_stays_cached_while_a_shard_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_not_heard_is_read_through_and_the_others_are_not() {
+async fn only_the_shard_without_fences_is_read_through() {
     let cluster = ShardedCluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let records = one.create_two().await;
@@ -98,7 +98,7 @@ async fn a_shard_that_is_not_heard_is_read_through_and_the_others_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_from_a_shard_whose_messages_were_lost_is_not_served() {
+async fn sessions_of_a_shard_whose_messages_were_lost_are_not_served() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let records = node.create_two().await;
@@ -116,7 +116,7 @@ async fn what_came_from_a_shard_whose_messages_were_lost_is_not_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn copies_for_an_outage_last_as_long_as_they_may_for_each_shard() {
+async fn stale_copies_are_limited_by_the_fences_of_each_shard() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let records = node.create_two().await;

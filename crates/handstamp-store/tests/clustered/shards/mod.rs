@@ -1,9 +1,9 @@
 //! A store of several shards.
 
 mod failures;
+mod messages;
 mod moves;
 mod status;
-mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl ShardedCluster {
         self.node_with(name, NodeSettings::default()).await
     }
 
-    /// A node that waits long for a load.
+    /// A node with a large load budget.
     async fn patient_node(&self, name: &str) -> ShardedNode {
         self.node_with(name, NodeSettings::default().load_budget(Duration::from_secs(600))).await
     }
@@ -51,7 +51,7 @@ impl ShardedCluster {
         node
     }
 
-    /// A node that may not have reached anything yet.
+    /// A node that may not have reached the store yet.
     fn begin(&self, name: &str, settings: NodeSettings) -> ShardedNode {
         let ([store_0, store_1], faults) = pairs(self.stores.clone().map(FaultyStore::new));
         let ([bus_0, bus_1], bus_faults) = pairs(self.buses.clone().map(FaultyBus::new));
@@ -66,7 +66,7 @@ impl ShardedCluster {
         TestNode { clustered, faults, bus_faults }
     }
 
-    /// Moves a session to the second shard. Others whose keys begin with the same byte are left behind.
+    /// Moves a session to the second shard. Others whose keys begin with the same byte are not copied.
     async fn move_to_second(&self, record: &Record) {
         self.copy_to_second(record).await;
         self.layout.give(&record.key, SHARDS[1]);
@@ -83,20 +83,20 @@ fn pairs<A, B>([(a_0, b_0), (a_1, b_1)]: [(A, B); 2]) -> ([A; 2], [B; 2]) {
     ([a_0, a_1], [b_0, b_1])
 }
 
-/// A session that lies in this shard at first, and whose key begins with this byte or the one after.
+/// A session that is in this shard at first, and whose key begins with this byte or the next one.
 fn record_in(shard: usize, byte: u8) -> Record {
     let mut key = *record().key.as_bytes();
     key[0] = byte / 2 * 2 + u8::try_from(shard).unwrap();
     Record { key: SessionKey::from_bytes(key), ..record() }
 }
 
-/// As many keys that lie in this shard at first.
+/// Keys that are in this shard at first.
 fn keys_in(shard: usize, count: usize) -> Vec<SessionKey> {
     (0..count).map(|_| record_in(shard, 0).key).collect()
 }
 
 impl ShardedNode {
-    /// A session in each shard, both of which this node has in its cache.
+    /// A session in each shard, both in the cache of this node.
     async fn create_two(&self) -> [Record; 2] {
         let records = [self.keep(record_in(0, 0)).await, self.keep(record_in(1, 0)).await];
         for record in &records {
@@ -109,7 +109,7 @@ impl ShardedNode {
         self.clustered.bus_stats().clears
     }
 
-    /// Running, healthy, healthy in part, healthy for the one session and the other.
+    /// Subscribed, healthy, partly healthy, reachable for the first session and for the second one.
     fn status(&self, [one, other]: &[Record; 2]) -> [bool; 5] {
         let node = &self.clustered;
         [

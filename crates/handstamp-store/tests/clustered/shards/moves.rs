@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn what_came_from_a_shard_that_lost_sessions_is_forgotten() {
+async fn the_cache_of_a_shard_that_lost_sessions_is_cleared() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let records = node.create_two().await;
@@ -24,13 +24,13 @@ async fn what_came_from_a_shard_that_lost_sessions_is_forgotten() {
     assert_eq!(node.clustered.cached_sessions(), 1);
     assert_eq!(node.read(&neighbour.key).await.unwrap(), found("first"));
     sleep(MAX_STALENESS).await;
-    assert_eq!(node.lookup(&neighbour.key), Some(found("first")), "it was only told once");
+    assert_eq!(node.lookup(&neighbour.key), Some(found("first")), "the loss is reported once");
     assert_eq!(node.clears(), clears + 1);
     assert_eq!(node.faults[1].calls(), calls);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fill_from_before_a_shard_lost_sessions_is_not_believed() {
+async fn a_fill_from_before_a_shard_lost_sessions_is_not_cached() {
     let cluster = ShardedCluster::new();
     let node = cluster.patient_node("one").await;
     let [moved, _] = node.create_two().await;
@@ -40,19 +40,19 @@ async fn a_fill_from_before_a_shard_lost_sessions_is_not_believed() {
         held.reached().await;
         cluster.move_to_second(&moved).await;
         let second = sealed(&changed(&moved, "second"));
-        let saved = cluster.stores[1].save(&second, moved.revision, TTL, "not heard".into());
+        let saved = cluster.stores[1].save(&second, moved.revision, TTL, "unreadable".into());
         assert_eq!(saved.await.unwrap(), SaveOutcome::Saved);
         let clears = node.clears();
-        until("the loss is told", async || node.clears() > clears).await;
+        until("the loss is reported", async || node.clears() > clears).await;
         held.release();
     });
-    assert_eq!(loaded.unwrap(), found("second"), "it was asked for again, where it lies now");
+    assert_eq!(loaded.unwrap(), found("second"), "it was loaded again, from its new shard");
     assert_eq!(node.read(&moved.key).await.unwrap(), found("second"));
 }
 
-/// Whichever shard it was asked for at first, it depends on what is heard from the one that it came from.
+/// The invalidations of the shard that it was loaded from count, whichever shard had it when the load began.
 #[tokio::test(start_paused = true)]
-async fn a_session_that_moves_while_it_is_loaded_depends_on_where_it_moved_to() {
+async fn a_session_that_changes_its_shard_during_a_load_depends_on_the_new_shard() {
     let cluster = ShardedCluster::new();
     let node = cluster.patient_node("one").await;
     let [moved, _] = node.create_two().await;
@@ -62,7 +62,7 @@ async fn a_session_that_moves_while_it_is_loaded_depends_on_where_it_moved_to() 
         held.reached().await;
         cluster.move_to_second(&moved).await;
         let clears = node.clears();
-        until("the loss is told", async || node.clears() > clears).await;
+        until("the loss is reported", async || node.clears() > clears).await;
         held.release();
     });
     assert_eq!(loaded.unwrap(), found("first"));
@@ -70,7 +70,7 @@ async fn a_session_that_moves_while_it_is_loaded_depends_on_where_it_moved_to() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_moves_while_its_load_waits_for_its_turn_depends_on_where_it_moved_to() {
+async fn a_session_that_changes_its_shard_before_its_load_depends_on_the_new_shard() {
     let cluster = ShardedCluster::new();
     let node = cluster.patient_node("one").await;
     let moved = node.keep(record_in(0, 8)).await;
@@ -80,24 +80,24 @@ async fn a_session_that_moves_while_its_load_waits_for_its_turn_depends_on_where
     let first = join_all(first.iter().map(|key| node.load(key)));
     let calls = node.faults[0].calls();
     let waiting = async {
-        until("there are many at the shard", async || node.faults[0].calls() - calls == 256).await;
+        until("many are at the shard", async || node.faults[0].calls() - calls == 256).await;
         node.load(&moved.key).await
     };
     let (_, loaded, ()) = tokio::join!(first, waiting, async {
-        until("there are many at the shard", async || node.faults[0].calls() - calls == 256).await;
+        until("many are at the shard", async || node.faults[0].calls() - calls == 256).await;
         sleep(MAX_STALENESS).await;
         cluster.move_to_second(&moved).await;
         let clears = node.clears();
-        until("the loss is told", async || node.clears() > clears).await;
+        until("the loss is reported", async || node.clears() > clears).await;
         node.faults[0].work();
     });
     assert_eq!(loaded.unwrap(), found("first"));
     assert_ended_in_time_without_messages(&cluster, &node, &moved).await;
 }
 
-/// The shard tells of the loss before the node knows who has the session now: the load finds out.
+/// The shard reports the loss before the node knows the new shard of the session: the load finds out.
 #[tokio::test(start_paused = true)]
-async fn a_load_that_is_redirected_depends_on_where_it_is_redirected_to() {
+async fn a_redirected_load_depends_on_the_new_shard() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let [moved, _] = node.create_two().await;
@@ -109,7 +109,7 @@ async fn a_load_that_is_redirected_depends_on_where_it_is_redirected_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_save_that_is_redirected_depends_on_where_it_is_redirected_to() {
+async fn a_redirected_save_depends_on_the_new_shard() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let [moved, _] = node.create_two().await;
@@ -121,7 +121,7 @@ async fn a_save_that_is_redirected_depends_on_where_it_is_redirected_to() {
     assert_ended_in_time_without_messages(&cluster, &node, &moved).await;
 }
 
-/// The second shard goes deaf, and this session, which lies there, is ended. The node may serve it for `MAX_STALENESS`.
+/// The second shard loses its connection, and this session, which is there, is ended. The node may serve it for `MAX_STALENESS`.
 async fn assert_ended_in_time_without_messages(
     cluster: &ShardedCluster,
     node: &ShardedNode,
@@ -134,7 +134,7 @@ async fn assert_ended_in_time_without_messages(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_moved_is_cached_again_and_depends_on_where_it_lies_now() {
+async fn a_session_that_has_changed_its_shard_is_cached_again_and_depends_on_the_new_shard() {
     let cluster = ShardedCluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let [moved, _] = one.create_two().await;
@@ -144,7 +144,7 @@ async fn a_session_that_moved_is_cached_again_and_depends_on_where_it_lies_now()
     for node in [&one, &two] {
         assert_eq!(node.lookup(&moved.key), None);
         assert_eq!(node.load(&moved.key).await.unwrap(), found("first"));
-        // What is heard or not heard of the other shard does not matter to it any more.
+        // The subscription to the other shard does not matter to it any more.
         node.bus_faults[0].disconnect();
     }
     sleep(MAX_STALENESS * 2).await;
@@ -153,7 +153,7 @@ async fn a_session_that_moved_is_cached_again_and_depends_on_where_it_lies_now()
     assert_eq!(two.faults[1].calls(), calls, "it is in the cache");
     let second = changed(&moved, "second");
     assert_eq!(one.save(&second, moved.revision).await.unwrap(), SaveOutcome::Saved);
-    until("two hears of it", async || two.read(&moved.key).await.unwrap() == found("second")).await;
+    until("two has received it", async || two.read(&moved.key).await.unwrap() == found("second")).await;
     assert!(one.end(&moved).await.unwrap());
-    until("two hears of the end", async || two.read(&moved.key).await.unwrap() == Lookup::Ended).await;
+    until("two has received the delete", async || two.read(&moved.key).await.unwrap() == Lookup::Ended).await;
 }

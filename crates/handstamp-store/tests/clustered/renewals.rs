@@ -1,4 +1,4 @@
-//! Sessions that have moved to another id, and logouts with an id from before.
+//! Sessions that have moved to another id, and logouts with a former id.
 
 use std::time::Duration;
 
@@ -21,15 +21,15 @@ async fn renewed(node: &TestNode) -> [Record; 2] {
     [before, after]
 }
 
-/// In the middle of a move, when the records under both ids are there.
+/// In the middle of a move: both ids have a record.
 async fn renewing(node: &TestNode) -> [Record; 2] {
     let before = node.create().await;
     let after = node.keep(Record { predecessor: Some(before.key), ..record() }).await;
     [before, after]
 }
 
-/// All ids of a session that has moved so often, one after the other.
-async fn moved_so_often(node: &TestNode, count: usize) -> Vec<Record> {
+/// All records of a session that has moved `count` times, in order.
+async fn moved_times(node: &TestNode, count: usize) -> Vec<Record> {
     let mut records = vec![node.create().await];
     for _ in 0..count {
         let next = node.create().await;
@@ -50,7 +50,7 @@ async fn successor_in(store: &MemoryStore, record: &Record) -> Option<SessionKey
 }
 
 #[tokio::test(start_paused = true)]
-async fn k2_a_logout_with_the_id_from_before_a_renewal_ends_the_session() {
+async fn k2_a_logout_with_the_former_id_ends_the_renewed_session() {
     let cluster = Cluster::new();
     let nodes = [cluster.node("one").await, cluster.node("two").await];
     for (here, there) in [(0, 1), (1, 0)] {
@@ -59,7 +59,7 @@ async fn k2_a_logout_with_the_id_from_before_a_renewal_ends_the_session() {
         assert!(nodes[here].end(&before).await.unwrap());
         assert!(cluster.store.is_empty());
         assert_eq!(nodes[here].read(&after.key).await.unwrap(), Lookup::Ended);
-        until("the other hears of it", async || {
+        until("the other node has received it", async || {
             nodes[there].read(&after.key).await.unwrap() == Lookup::Ended
         })
         .await;
@@ -73,7 +73,7 @@ async fn k2_a_logout_with_the_id_from_before_a_renewal_ends_the_session() {
 async fn a_logout_follows_at_most_eight_moves() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
-    let records = moved_so_often(&node, 9).await;
+    let records = moved_times(&node, 9).await;
     let error = node.end(&records[0]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(is_in(&cluster.store, &records[9]).await);
@@ -90,7 +90,7 @@ async fn a_hop_that_fails_makes_the_successor_pending() {
     for _ in 0..2 {
         let calls = node.faults.calls();
         assert!(node.end(&before).await.is_err());
-        assert!(node.faults.calls() > calls, "it is not answered from memory");
+        assert!(node.faults.calls() > calls, "the delete is sent");
         assert_eq!(node.read(&after.key).await.unwrap(), Lookup::Ended, "it is over here at once");
     }
     assert!(is_in(&cluster.store, &after).await);
@@ -99,7 +99,7 @@ async fn a_hop_that_fails_makes_the_successor_pending() {
     assert!(!node.end(&before).await.unwrap());
 }
 
-/// The primary dies before a replica has the tombstone, and a logout fails in between.
+/// The primary fails before a replica has the tombstone, and a logout fails in between.
 #[tokio::test(start_paused = true)]
 async fn a_logout_whose_first_hop_fails_ends_the_successor_that_the_node_knows() {
     let cluster = Cluster::new();
@@ -165,7 +165,7 @@ async fn a_session_that_moves_during_its_logout_is_followed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retirement_is_repeated_as_a_retirement() {
+async fn a_move_is_repeated_as_a_move() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let [before, after] = renewed(&node).await;
@@ -179,11 +179,11 @@ async fn a_retirement_is_repeated_as_a_retirement() {
 
 /// A failover brings the session back under its old id, and a logout finds it there.
 #[tokio::test(start_paused = true)]
-async fn a_retirement_that_is_repeated_after_a_logout_ends_the_successor() {
+async fn a_move_that_is_repeated_after_a_logout_ends_the_successor() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let [before, after] = renewed(&node).await;
-    take_over(&cluster, &node, &buried(&ended(&before))).await;
+    take_over(&cluster, &node, &sealed_tombstone(&ended(&before))).await;
     until("the successor is ended", async || !is_in(&cluster.store, &after).await).await;
     assert_eq!(node.read(&after.key).await.unwrap(), Lookup::Ended);
 }
@@ -204,7 +204,7 @@ async fn a_logout_at_the_node_that_has_moved_the_session_needs_no_tombstone() {
     assert!(cluster.store.is_empty());
 }
 
-/// The visitor has logged out, and is logged in again after a renewal that this node has not heard of.
+/// The visitor has logged out, and has logged in again with a renewal on another node.
 #[tokio::test(start_paused = true)]
 async fn a_confirmed_logout_is_repeated_without_following() {
     let cluster = Cluster::new();
@@ -212,22 +212,22 @@ async fn a_confirmed_logout_is_repeated_without_following() {
     let [before, after] = [node.create().await, node.create().await];
     assert!(node.end(&before).await.unwrap());
     let calls = node.faults.calls();
-    take_over(&cluster, &node, &buried(&moved(&before, after.key))).await;
+    take_over(&cluster, &node, &sealed_tombstone(&moved(&before, after.key))).await;
     until("the delete is repeated", async || node.faults.calls() > calls).await;
     sleep(MAX_STALENESS).await;
     assert_eq!(node.load(&after.key).await.unwrap(), found("first"));
 }
 
-/// It has been confirmed before.
+/// It was confirmed before.
 #[tokio::test(start_paused = true)]
-async fn a_confirmed_logout_is_repeated_without_following_though_an_attempt_fails() {
+async fn a_confirmed_logout_is_repeated_without_following_after_a_failed_attempt() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let [before, after] = [node.create().await, node.create().await];
     assert!(node.end(&before).await.unwrap());
     node.faults.fail_deletes_of([before.key]);
     let calls = node.faults.calls();
-    take_over(&cluster, &node, &buried(&moved(&before, after.key))).await;
+    take_over(&cluster, &node, &sealed_tombstone(&moved(&before, after.key))).await;
     until("the delete is repeated", async || node.faults.calls() > calls).await;
     node.faults.fail_deletes_of([]);
     sleep(MAX_STALENESS * 2).await;
@@ -244,12 +244,12 @@ async fn an_unconfirmed_logout_follows_the_session_that_has_moved() {
     assert_eq!(two.replace_with_tombstone(&before, &after).await.unwrap(), TombstoneOutcome::Replaced);
     one.faults.work();
     until("it is ended", async || cluster.store.is_empty()).await;
-    until("two hears of it", async || two.read(&after.key).await.unwrap() == Lookup::Ended).await;
+    until("two has received it", async || two.read(&after.key).await.unwrap() == Lookup::Ended).await;
 }
 
-/// An erasure says nothing of where the session is now.
+/// An erased record does not show where the session is now.
 #[tokio::test(start_paused = true)]
-async fn an_erasure_does_not_confirm_a_logout() {
+async fn an_erased_record_does_not_confirm_a_logout() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let [before, after] = renewing(&two).await;
@@ -262,12 +262,12 @@ async fn an_erasure_does_not_confirm_a_logout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forged_tombstone_leads_nowhere() {
+async fn a_forged_tombstone_is_not_followed() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let [victim, own, other] = [node.create().await, node.create().await, node.create().await];
     // An authentic tombstone of another session.
-    let bytes = buried(&moved(&other, victim.key)).bytes().clone();
+    let bytes = sealed_tombstone(&moved(&other, victim.key)).bytes().clone();
     put(&cluster.store, &Entry::read(own.key, bytes).unwrap()).await;
     assert!(!node.end(&own).await.unwrap());
     assert_eq!(node.read(&own.key).await.unwrap(), Lookup::Ended);
@@ -287,7 +287,7 @@ async fn a_tombstone_of_an_unknown_secret_is_an_error() {
     assert!(node.clustered.is_missing_secret());
 }
 
-/// The node cannot tell where the session is now, but it serves it no longer.
+/// The node cannot read where the session has moved to, but does not serve it any more.
 #[tokio::test(start_paused = true)]
 async fn a_tombstone_of_an_unknown_secret_ends_the_session_here() {
     let cluster = Cluster::new();
@@ -295,7 +295,7 @@ async fn a_tombstone_of_an_unknown_secret_ends_the_session_here() {
     let [before, after] = [node.create().await, node.create().await];
     let tombstone = Sealer::new(&keys(&["unknown"])).seal_tombstone(&moved(&before, after.key));
     put(&cluster.store, &tombstone).await;
-    assert_eq!(node.lookup(&before.key), Some(found("first")), "it has heard of nothing");
+    assert_eq!(node.lookup(&before.key), Some(found("first")), "it has received no invalidation");
     assert!(node.end(&before).await.is_err());
     assert_ne!(node.lookup(&before.key), Some(found("first")));
 }
@@ -305,7 +305,7 @@ async fn k7_3_a_tombstone_of_a_later_version_is_followed() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let [before, after] = [node.create().await, node.create().await];
-    let tombstone = buried(&moved(&before, after.key));
+    let tombstone = sealed_tombstone(&moved(&before, after.key));
     let later = LaterVersion::new("handstamp", &seeded_secret(SECRET));
     let bytes = later.with_flags(&before.key, tombstone.bytes(), 1);
     put(&cluster.store, &Entry::read(before.key, bytes.into()).unwrap()).await;
@@ -323,9 +323,9 @@ async fn a_tombstone_of_an_old_secret_is_followed() {
     assert!(cluster.store.is_empty());
 }
 
-/// One node knows it, the other one asks the store.
+/// One node remembers it, the other one loads the tombstone.
 #[tokio::test(start_paused = true)]
-async fn a_save_or_touch_of_a_session_that_has_ended_or_moved_says_so() {
+async fn a_save_or_touch_reports_that_a_session_has_ended_or_moved() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let (ended, [moved, _]) = (one.create().await, renewed(&one).await);
@@ -343,7 +343,7 @@ async fn a_save_or_touch_of_a_session_that_has_ended_or_moved_says_so() {
     }
 }
 
-/// One node knows it, the other one asks the store.
+/// One node remembers it, the other one loads the tombstone.
 #[tokio::test(start_paused = true)]
 async fn a_session_moves_once() {
     let cluster = Cluster::new();
@@ -357,7 +357,7 @@ async fn a_session_moves_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tombstones_last_for_half_a_minute() {
+async fn tombstones_live_for_half_a_minute() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let (ended, [before, after], [unconfirmed, _]) =
@@ -380,9 +380,9 @@ async fn tombstones_last_for_half_a_minute() {
     }
 }
 
-/// Its reply was late, and it is sent again.
+/// Its reply was lost, and it is sent again.
 #[tokio::test(start_paused = true)]
-async fn what_was_taken_back_is_not_created_by_a_second_attempt() {
+async fn an_undone_create_is_not_repeated() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -395,9 +395,9 @@ async fn what_was_taken_back_is_not_created_by_a_second_attempt() {
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
-/// S85: a request with an old id counts once it cannot have been in flight any more, on the node that has renewed the session as well.
+/// S85: a request with a former id counts once it cannot have been in flight during the renewal, also on the node that has renewed the session.
 #[tokio::test(start_paused = true)]
-async fn s85_requests_with_an_id_from_before_are_counted_and_end_the_session_where_that_is_wanted() {
+async fn s85_requests_with_a_former_id_are_counted_and_end_the_session_if_configured() {
     for (end_on_reuse, same_subject) in [(false, true), (true, true), (true, false)] {
         let cluster = Cluster::new();
         let settings = || NodeSettings::default().end_on_reuse(end_on_reuse);

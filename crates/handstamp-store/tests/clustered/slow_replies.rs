@@ -1,4 +1,4 @@
-//! A store whose replies take long, or say nothing.
+//! A store whose replies are slow or prove nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use tracing::Level;
 
 use crate::support::*;
 
-/// A bus on which a fence takes so long, and the end of a subscription comes so soon.
+/// A bus with slow fences and short subscriptions.
 struct SlowBus {
     inner: MemoryBus,
     reply: Duration,
@@ -30,11 +30,11 @@ struct SlowSubscription<S> {
     busy: Arc<AtomicBool>,
 }
 
-/// What becomes of the bus of a node.
+/// What the bus of a node has done.
 #[derive(Clone, Default)]
 struct Seen {
     subscriptions: Arc<AtomicUsize>,
-    /// Fences prove nothing at present.
+    /// Whether fences are pending.
     busy: Arc<AtomicBool>,
 }
 
@@ -66,7 +66,7 @@ fn ending_node(
     TestNode { clustered, faults, bus_faults: seen }
 }
 
-/// Budgets of somebody whose store is far away.
+/// Budgets for a distant store.
 fn patient() -> NodeSettings {
     NodeSettings::default()
         .load_budget(Duration::from_secs(5))
@@ -74,13 +74,13 @@ fn patient() -> NodeSettings {
         .cache_ttl(TTL)
 }
 
-/// K6.1: what a request may wait for is waited for everywhere else, too; and proofs that take long count.
+/// K6.1: fences and checks have the same limits as requests, and slow ones count.
 #[tokio::test(start_paused = true)]
 async fn k6_1_slow_replies_within_the_budgets_are_cached() {
     for (fence, reply) in [(300, 300), (600, 600), (900, 900), (1_200, 1_200), (100, 1_200), (1_200, 100)] {
         let [fence, reply] = [fence, reply].map(Duration::from_millis);
         let node = node(fence, reply, patient());
-        until("it is well", async || node.clustered.is_subscribed() && node.clustered.is_healthy()).await;
+        until("it is healthy", async || node.clustered.is_subscribed() && node.clustered.is_healthy()).await;
         until("writes are known to work", async || node.clustered.is_partly_writable()).await;
         let record = node.create().await;
         until("it is cached", async || node.lookup(&record.key).is_some()).await;
@@ -101,7 +101,7 @@ async fn k6_1_slow_replies_within_the_budgets_are_cached() {
 async fn k6_1_replies_slower_than_max_staleness_are_served_from_the_store() {
     let slow = Duration::from_secs(3);
     let node = node(slow, slow, patient());
-    until("it is well", async || node.clustered.is_subscribed() && node.clustered.is_healthy()).await;
+    until("it is healthy", async || node.clustered.is_subscribed() && node.clustered.is_healthy()).await;
     let record = node.create().await;
     let until = Instant::now() + Duration::from_secs(60);
     while Instant::now() < until {
@@ -112,12 +112,12 @@ async fn k6_1_replies_slower_than_max_staleness_are_served_from_the_store() {
     assert_eq!(node.bus_faults.subscriptions(), 1, "one subscription is enough");
 }
 
-/// K6.2: a server that says that it cannot say anything at present has lost nothing.
+/// K6.2: a server whose fences are pending has lost no message.
 #[tokio::test(start_paused = true)]
-async fn k6_2_a_pending_proof_takes_trust_away_and_not_the_cache() {
+async fn k6_2_while_fences_are_pending_the_cache_is_not_served_but_kept() {
     let quick = Duration::from_millis(1);
     let node = node(quick, quick, patient());
-    until("it is well", async || node.clustered.is_subscribed() && node.clustered.is_healthy()).await;
+    until("it is healthy", async || node.clustered.is_subscribed() && node.clustered.is_healthy()).await;
     let record = node.create().await;
     until("it is cached", async || node.lookup(&record.key).is_some()).await;
     let clears = node.clustered.bus_stats().clears;
@@ -127,13 +127,13 @@ async fn k6_2_a_pending_proof_takes_trust_away_and_not_the_cache() {
     sleep(Duration::from_secs(60)).await;
     assert!(node.clustered.is_subscribed());
     node.bus_faults.busy.store(false, Ordering::SeqCst);
-    until("it is trusted again", async || node.lookup(&record.key).is_some()).await;
+    until("it is served again", async || node.lookup(&record.key).is_some()).await;
     assert_eq!((node.clustered.bus_stats().clears, node.bus_faults.subscriptions()), (clears, 1));
 }
 
-/// A subscription that ends as soon as it has begun, again and again, fills no log, and is not made anew at once.
+/// Subscriptions that end at once do not flood the log, and are not repeated without a pause.
 #[tokio::test(start_paused = true)]
-async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
+async fn k6_4_short_subscriptions_are_logged_once_a_minute() {
     let (log, _guard) = Log::capture();
     let quick = Duration::from_millis(1);
     let node = ending_node(quick, quick, Duration::from_millis(50), NodeSettings::default());
@@ -150,9 +150,9 @@ async fn k6_4_subscriptions_that_end_at_once_are_logged_once_a_minute() {
     assert!(!warnings[1].contains("more=0"), "{warnings:?}");
 }
 
-/// One that lasted is a matter of its own.
+/// A subscription that lasted for seconds is not throttled with them.
 #[tokio::test(start_paused = true)]
-async fn k6_4_every_subscription_that_lasted_is_logged() {
+async fn k6_4_the_end_of_a_long_subscription_is_always_logged() {
     let (log, _guard) = Log::capture();
     let quick = Duration::from_millis(1);
     let node = ending_node(quick, quick, Duration::from_secs(5), NodeSettings::default());
@@ -182,8 +182,8 @@ impl Bus for SlowBus {
 impl<S: Subscription> Subscription for SlowSubscription<S> {
     async fn next(&mut self) -> Result<BusEvent, BusError> {
         tokio::select! {
-            heard = self.inner.next() => heard,
-            () = tokio::time::sleep_until(self.end) => Err(BusError::new("told to end")),
+            event = self.inner.next() => event,
+            () = tokio::time::sleep_until(self.end) => Err(BusError::new("commanded to end")),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Who tells whom: messages for all shards or one, and what ended while a shard was away.
+//! Messages for all shards or one, and deletes that are pending while a shard cannot be reached.
 
 use handstamp_core::record::Record;
 use handstamp_store::{Bus, Lookup, NodeSettings, Shard, Subscription};
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn clearing_is_told_by_every_shard() {
+async fn a_clear_is_published_by_every_shard() {
     let cluster = ShardedCluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let records = one.create_two().await;
@@ -17,14 +17,14 @@ async fn clearing_is_told_by_every_shard() {
     }
     assert_eq!(two.clustered.cached_sessions(), 2);
     one.clustered.clear_all_caches().await.unwrap();
-    until("two hears of it", async || two.clustered.cached_sessions() == 0).await;
+    until("two has received it", async || two.clustered.cached_sessions() == 0).await;
     for record in &records {
         assert_eq!(two.lookup(&record.key), None);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_a_session_shall_be_forgotten_is_told_by_its_shard() {
+async fn an_eviction_is_published_by_the_shard_of_the_session() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let records = node.create_two().await;
@@ -39,7 +39,7 @@ async fn that_a_session_shall_be_forgotten_is_told_by_its_shard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_back_is_told_what_ended_and_does_not_wait_for_the_others() {
+async fn pending_deletes_of_a_shard_do_not_wait_for_other_shards() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let [of_many, ended] = node.create_two().await;
@@ -48,14 +48,14 @@ async fn a_shard_that_is_back_is_told_what_ended_and_does_not_wait_for_the_other
     assert!(node.end(&ended).await.is_err());
     assert!(!cluster.stores[1].is_empty());
     node.faults[1].work();
-    until("the shard is told", async || cluster.stores[1].is_empty()).await;
+    until("the shard has the delete", async || cluster.stores[1].is_empty()).await;
     assert!(!cluster.stores[0].is_empty());
     node.faults[0].work();
-    until("the other one too", async || cluster.stores[0].is_empty()).await;
+    until("the other one has it, too", async || cluster.stores[0].is_empty()).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_end_every_shard_that_is_there_is_told_what_ended() {
+async fn a_shutdown_sends_pending_deletes_to_every_reachable_shard() {
     let cluster = ShardedCluster::new();
     for shard in [0, 1] {
         let node = cluster.node("one").await;
@@ -76,13 +76,13 @@ async fn at_the_end_every_shard_that_is_there_is_told_what_ended() {
 
 /// The second shard takes over the sessions of the first without having received the delete.
 #[tokio::test(start_paused = true)]
-async fn what_ends_in_a_shard_while_another_takes_its_place_is_ended_there_too() {
+async fn a_pending_delete_is_sent_to_the_shard_that_takes_over() {
     for (is_gone, reply_is_lost) in [(true, false), (true, true), (false, false)] {
         let cluster = ShardedCluster::new();
         let node = cluster.patient_node("one").await;
         let [ended, _] = node.create_two().await;
         cluster.copy_to_second(&ended).await;
-        // Nothing is heard from the new one.
+        // There is no subscription to the new one.
         node.bus_faults[1].reject();
         until("it is noticed", async || !node.clustered.is_subscribed()).await;
         let mut held = node.faults[0].hold_next_delete();
@@ -107,7 +107,7 @@ async fn what_ends_in_a_shard_while_another_takes_its_place_is_ended_there_too()
 
 /// The same, after the delete was confirmed.
 #[tokio::test(start_paused = true)]
-async fn what_has_ended_in_a_shard_that_is_gone_is_ended_in_the_one_in_its_place_too() {
+async fn a_confirmed_delete_is_repeated_in_the_shard_that_takes_over() {
     let cluster = ShardedCluster::new();
     let node = cluster.node("one").await;
     let [ended, _] = node.create_two().await;
@@ -120,8 +120,8 @@ async fn what_has_ended_in_a_shard_that_is_gone_is_ended_in_the_one_in_its_place
     until("it is ended", async || !is_in(&cluster.stores[1], &ended).await).await;
 }
 
-/// A shard does not answer any more, and this session of it is ended meanwhile, and so are a thousand others: many more
-/// than are told at once.
+/// A shard does not reply any more. Meanwhile this session of it is ended, and a thousand others: many more than are sent at the same
+/// time.
 async fn end_many_of(node: &ShardedNode, shard: usize, record: &Record) {
     node.faults[shard].fail();
     for key in keys_in(shard, 1_000).into_iter().chain([record.key]) {

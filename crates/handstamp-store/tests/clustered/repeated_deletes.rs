@@ -1,4 +1,4 @@
-//! A replica that takes its primary's place may not have heard that a session was ended.
+//! A replica that takes over may not have received a delete.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{
     Cluster, MAX_STALENESS, TestNode, end_in, found, is_in, moved, put, record, sealed, take_over,
 };
 
-/// After another server has taken over, the session is over on this node at once, and soon in the store.
+/// After a failover, this node does not serve the session, and the store soon has not got it either.
 async fn is_ended_again(cluster: &Cluster, node: &TestNode, record: &Record) {
     is_over_again(cluster, node, record, Lookup::Ended).await;
 }
@@ -24,7 +24,7 @@ async fn is_over_again(cluster: &Cluster, node: &TestNode, record: &Record, expe
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_logged_out_is_logged_out_again() {
+async fn a_logout_is_repeated_after_a_failover() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -33,7 +33,7 @@ async fn what_was_logged_out_is_logged_out_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_moved_to_a_new_id_is_ended_again() {
+async fn a_former_id_is_deleted_again_after_a_failover() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -46,7 +46,7 @@ async fn what_has_moved_to_a_new_id_is_ended_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_ended_long_ago_is_left_alone() {
+async fn an_old_logout_is_not_repeated() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -63,7 +63,7 @@ async fn what_ended_long_ago_is_left_alone() {
 
 /// K8.2, S93: one client with one dead cookie.
 #[tokio::test(start_paused = true)]
-async fn k8_2_a_flood_of_logouts_displaces_no_other() {
+async fn k8_2_a_flood_of_logouts_displaces_no_other_delete() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let (record, dead) = (node.create().await, node.create().await);
@@ -75,9 +75,9 @@ async fn k8_2_a_flood_of_logouts_displaces_no_other() {
     is_ended_again(&cluster, &node, &record).await;
 }
 
-/// K8.2: the primary carried it out, and its reply was lost. Asked again, it knows the tombstone.
+/// K8.2: the primary carried it out, and its reply was lost. The repeated delete finds the tombstone.
 #[tokio::test(start_paused = true)]
-async fn k8_2_a_logout_whose_first_reply_was_lost_is_repeated_too() {
+async fn k8_2_a_logout_whose_first_reply_was_lost_is_repeated() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -86,21 +86,21 @@ async fn k8_2_a_logout_whose_first_reply_was_lost_is_repeated_too() {
     is_ended_again(&cluster, &node, &record).await;
 }
 
-/// The session was logged out on another node just before. This node has acknowledged a logout of it, too, and keeps to that.
+/// The session was ended on another node just before. This node has confirmed a logout, too, and repeats it.
 #[tokio::test(start_paused = true)]
-async fn what_another_node_has_ended_is_over_here_too_after_a_failover() {
+async fn a_logout_of_an_already_ended_session_is_repeated_after_a_failover() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     assert!(one.end(&record).await.unwrap());
-    until("two knows", async || two.read(&record.key).await.unwrap() == Lookup::Ended).await;
+    until("two has received it", async || two.read(&record.key).await.unwrap() == Lookup::Ended).await;
     assert!(!two.end(&record).await.unwrap());
     is_ended_again(&cluster, &two, &record).await;
 }
 
-/// K8.2: with more logouts after it than an outage may leave unacknowledged.
+/// K8.2: with more logouts after it than may be unconfirmed in an outage.
 #[tokio::test(start_paused = true)]
-async fn k8_2_after_many_logouts_each_is_repeated() {
+async fn k8_2_each_of_many_logouts_is_repeated() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -112,13 +112,13 @@ async fn k8_2_after_many_logouts_each_is_repeated() {
     is_ended_again(&cluster, &node, &record).await;
 }
 
-/// As in a cluster where one slot has no server.
+/// As in a cluster in which one slot has no server.
 #[tokio::test(start_paused = true)]
-async fn deletes_that_fail_by_themselves_do_not_block_others() {
+async fn deletes_that_always_fail_do_not_block_others() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let ended = node.create().await;
-    // Many more than are sent at once.
+    // Many more than are sent at the same time.
     let failing: Vec<_> = (0..1_000).map(|_| record().key).collect();
     node.faults.fail_deletes_of(failing.iter().copied().chain([ended.key]));
     for key in &failing {
@@ -129,7 +129,7 @@ async fn deletes_that_fail_by_themselves_do_not_block_others() {
     until("it is ended", async || cluster.store.is_empty()).await;
 }
 
-/// A server stands still for longer than deletes are remembered, and carries out what it has received meanwhile.
+/// A server stalls for longer than deletes are remembered, and then carries out what it has received.
 #[tokio::test(start_paused = true)]
 async fn a_logout_that_is_confirmed_late_is_remembered_from_then_on() {
     let cluster = Cluster::new();
@@ -147,7 +147,7 @@ async fn a_logout_that_is_confirmed_late_is_remembered_from_then_on() {
 
 /// One server takes over, and deletes the session again without a reply. Then another one takes over.
 #[tokio::test(start_paused = true)]
-async fn what_was_deleted_again_without_a_reply_is_remembered_from_then_on() {
+async fn a_repeated_delete_without_a_reply_is_remembered_from_then_on() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -159,7 +159,7 @@ async fn what_was_deleted_again_without_a_reply_is_remembered_from_then_on() {
     is_ended_again(&cluster, &node, &record).await;
 }
 
-/// K8.2, S93: a client with any number of dead cookies, while the store is away.
+/// K8.2, S93: a client with any number of dead cookies during an outage.
 #[tokio::test(start_paused = true)]
 async fn k8_2_a_flood_of_logouts_in_an_outage_leaves_room_for_others() {
     let cluster = Cluster::new();
@@ -177,20 +177,20 @@ async fn k8_2_a_flood_of_logouts_in_an_outage_leaves_room_for_others() {
 
 /// Another server has taken over, and subscriptions to it fail while commands reach it.
 #[tokio::test(start_paused = true)]
-async fn what_was_logged_out_is_logged_out_again_without_a_subscription() {
+async fn a_logout_is_repeated_without_a_subscription() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
     assert!(node.end(&record).await.unwrap());
     node.faults.fail();
     node.bus_faults.reject();
-    until("the node invalidations", async || !node.clustered.is_subscribed()).await;
+    until("the node has no subscription", async || !node.clustered.is_subscribed()).await;
     put(&cluster.store, &sealed(&record)).await;
     node.faults.work();
     until("it is ended", async || cluster.store.is_empty()).await;
 }
 
-/// What the node has deleted counts for nothing once it may be another server that replies.
+/// A confirmed delete does not count once another server may have taken over.
 #[tokio::test(start_paused = true)]
 async fn without_a_subscription_a_second_logout_is_sent() {
     let cluster = Cluster::new();
@@ -198,16 +198,16 @@ async fn without_a_subscription_a_second_logout_is_sent() {
     let record = node.create().await;
     assert!(node.end(&record).await.unwrap());
     node.bus_faults.reject();
-    until("the node invalidations", async || !node.clustered.is_subscribed()).await;
+    until("the node has no subscription", async || !node.clustered.is_subscribed()).await;
     sleep(MAX_STALENESS).await;
     put(&cluster.store, &sealed(&record)).await;
     assert!(node.end(&record).await.unwrap());
     assert!(cluster.store.is_empty());
 }
 
-/// Nobody has logged out before.
+/// There was no logout before.
 #[tokio::test(start_paused = true)]
-async fn a_logout_with_an_id_that_was_replaced_is_sent() {
+async fn a_logout_with_a_former_id_is_sent() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let [before, after] = [node.create().await, node.create().await];
@@ -218,7 +218,7 @@ async fn a_logout_with_an_id_that_was_replaced_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_old_server_confirms_late_is_sent_to_the_new_one() {
+async fn a_delete_that_the_former_server_confirms_late_is_sent_to_the_new_one() {
     let cluster = Cluster::new();
     let patient = NodeSettings::default().save_budget(Duration::from_secs(600));
     let node = cluster.node_with("one", patient).await;

@@ -1,4 +1,4 @@
-//! What a node hears of the others, and what it does when it hears nothing.
+//! What a node receives from the others, and what it does without a live subscription.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tracing::Level;
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
-async fn without_messages_a_node_goes_on_for_max_staleness_at_most() {
+async fn without_fences_the_cache_is_served_for_at_most_max_staleness() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
@@ -29,46 +29,46 @@ async fn without_messages_a_node_goes_on_for_max_staleness_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_cached_before_a_gap_is_not_served_after_it() {
+async fn an_entry_from_before_a_gap_is_not_served_after_it() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
     two.bus_faults.disconnect();
-    until("two invalidations", async || !two.clustered.is_subscribed()).await;
-    // Straight in the store, without a message: what is lost in a gap.
+    until("two has no subscription", async || !two.clustered.is_subscribed()).await;
+    // Directly in the store, without a message, as if it was lost in the gap.
     end_in(&cluster.store, &record).await;
     two.bus_faults.work();
-    until("two listens again", async || two.clustered.is_subscribed()).await;
+    until("two is subscribed again", async || two.clustered.is_subscribed()).await;
     assert_eq!(two.clustered.cached_sessions(), 0);
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fill_from_before_the_subscription_was_live_is_not_believed() {
+async fn a_fill_from_before_the_subscription_is_not_cached() {
     let cluster = Cluster::new();
     let patient = NodeSettings::default().load_budget(Duration::from_secs(10));
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", patient).await);
     let record = one.create().await;
     two.bus_faults.disconnect();
-    until("two invalidations", async || !two.clustered.is_subscribed()).await;
-    // An attempt to subscribe anew takes as long as a load may, and has begun already.
+    until("two has no subscription", async || !two.clustered.is_subscribed()).await;
+    // An attempt to subscribe takes as long as a load may, and has already begun.
     sleep(patient.load_budget / 2).await;
     let mut held = two.faults.hold_next_load();
     let (read, ()) = tokio::join!(two.load(&record.key), async {
         held.reached().await;
-        // Straight in the store, without a message: what is lost in a gap.
+        // Directly in the store, without a message, as if it was lost in the gap.
         end_in(&cluster.store, &record).await;
         two.bus_faults.work();
-        until("two listens again", async || two.clustered.is_subscribed()).await;
+        until("two is subscribed again", async || two.clustered.is_subscribed()).await;
         held.release();
     });
-    assert_eq!(read.unwrap(), Lookup::Ended, "the store was asked again");
+    assert_eq!(read.unwrap(), Lookup::Ended, "it was loaded again");
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_whose_store_does_not_answer_reads_through() {
+async fn a_node_whose_store_does_not_reply_reads_through() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -79,38 +79,38 @@ async fn a_node_whose_store_does_not_answer_reads_through() {
     assert_eq!(node.lookup(&record.key), None);
     assert!(matches!(node.load(&record.key).await, Err(StoreError::Unavailable(_))));
     node.faults.work();
-    until("the store is back", async || node.clustered.is_healthy()).await;
+    until("the store is reachable", async || node.clustered.is_healthy()).await;
     assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
 }
 
-/// It may listen to one server and write to another.
+/// The node may be subscribed to one server, and send commands to another one.
 #[tokio::test(start_paused = true)]
-async fn a_node_that_begins_while_the_store_does_not_answer_reads_through() {
+async fn a_node_that_starts_while_the_store_does_not_reply_reads_through() {
     let cluster = Cluster::new();
     let (store, faults) = FaultyStore::new(cluster.store.clone());
     faults.fail();
     let node = cluster.node_on(store, faults, "one", NodeSettings::default());
-    until("it listens", async || node.clustered.is_subscribed()).await;
+    until("it is subscribed", async || node.clustered.is_subscribed()).await;
     node.faults.work();
     let record = node.create().await;
     assert_eq!(node.lookup(&record.key), None);
-    until("the store answers", async || node.lookup(&record.key) == Some(found("first"))).await;
+    until("the store replies", async || node.lookup(&record.key) == Some(found("first"))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn clearing_reaches_every_node() {
+async fn a_clear_reaches_every_node() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     two.read(&record.key).await.unwrap();
     two.clustered.clear_all_caches().await.unwrap();
     assert_eq!(two.clustered.cached_sessions(), 0);
-    until("one hears of it", async || one.clustered.cached_sessions() == 0).await;
+    until("one has received it", async || one.clustered.cached_sessions() == 0).await;
     assert_eq!(one.read(&record.key).await.unwrap(), found("first"), "the session is as it was");
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_session_can_be_forgotten_on_every_node() {
+async fn one_session_can_be_evicted_on_every_node() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let (forgotten, kept) = (one.create().await, one.create().await);
@@ -118,12 +118,12 @@ async fn one_session_can_be_forgotten_on_every_node() {
     assert_eq!((one.lookup(&forgotten.key), one.lookup(&kept.key)), (None, Some(found("first"))));
     one.read(&forgotten.key).await.unwrap();
     two.clustered.invalidate_everywhere(&forgotten.key).await.unwrap();
-    until("one hears of it", async || one.lookup(&forgotten.key).is_none()).await;
+    until("one has received it", async || one.lookup(&forgotten.key).is_none()).await;
     assert_eq!(one.lookup(&kept.key), Some(found("first")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_ours_is_counted_and_ignored() {
+async fn forged_and_malformed_messages_are_counted_and_ignored() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let record = node.create().await;
@@ -137,7 +137,7 @@ async fn what_is_not_ours_is_counted_and_ignored() {
     assert_eq!(node.lookup(&record.key), Some(found("first")));
 }
 
-/// K9, F10. A node of ours may have a key that this one does not have yet; but anybody can claim that.
+/// K9, F10. Another node may have a key that this one does not have yet; but anyone can send such a message.
 #[tokio::test(start_paused = true)]
 async fn k9_f10_messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
     let cluster = Cluster::new();
@@ -153,7 +153,7 @@ async fn k9_f10_messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
     assert_eq!(node.clustered.bus_stats().clears, clears + 1);
     assert_eq!(node.clustered.cached_sessions(), 0);
     let record = node.create().await;
-    // A flood of ten minutes: at 0, 1, 3, 7, 15, 31 and 63 seconds, and then once a minute.
+    // In a flood of ten minutes: at 0, 1, 3, 7, 15, 31 and 63 seconds, and then once a minute.
     for _ in 0..6_000 {
         sleep(Duration::from_millis(100)).await;
         cluster.bus.publish(Shard::ONLY, message.clone()).await.unwrap();
@@ -162,12 +162,12 @@ async fn k9_f10_messages_under_unknown_keys_clear_the_cache_ever_more_rarely() {
     let granted = node.clustered.bus_stats().clears - clears;
     assert!((10..=20).contains(&granted), "{granted}");
     assert_eq!(node.read(&record.key).await.unwrap(), found("first"));
-    assert_eq!(node.lookup(&record.key), Some(found("first")), "in between the cache is trusted");
+    assert_eq!(node.lookup(&record.key), Some(found("first")), "between clears the cache is served");
 }
 
-/// K11: nothing told of a node whose secret differs from that of the others.
+/// K11: the log reports a node whose secret differs from that of the others.
 #[tokio::test(start_paused = true)]
-async fn k11_a_node_with_another_secret_is_warned_of_once_a_minute() {
+async fn k11_a_node_with_another_secret_is_logged_once_a_minute() {
     let (log, _guard) = Log::capture();
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
@@ -197,7 +197,7 @@ async fn k11_a_node_with_another_secret_is_warned_of_once_a_minute() {
 
 /// K9, F10, S73
 #[tokio::test(start_paused = true)]
-async fn k9_f10_a_clear_that_is_sent_again_clears_nothing() {
+async fn k9_f10_a_repeated_clear_is_not_applied() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let other = messenger("two", SECRET);
@@ -241,7 +241,7 @@ async fn k11_after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
 
 /// K6.2: a stall of the server, such as a fork for a snapshot. No message is lost, so nothing has to be loaded again.
 #[tokio::test(start_paused = true)]
-async fn k6_2_a_stall_takes_trust_away_and_not_the_cache() {
+async fn k6_2_during_a_stall_the_cache_is_not_served_but_kept() {
     let cluster = Cluster::new();
     let lasting = NodeSettings::default().cache_ttl(TTL);
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", lasting).await);
@@ -254,18 +254,18 @@ async fn k6_2_a_stall_takes_trust_away_and_not_the_cache() {
         two.bus_faults.stall();
         two.faults.hang();
         sleep(stall).await;
-        let trusted = two.lookup(&records[0].key).is_some();
-        assert_eq!(trusted, stall < MAX_STALENESS, "after {stall:?}");
+        let is_served = two.lookup(&records[0].key).is_some();
+        assert_eq!(is_served, stall < MAX_STALENESS, "after {stall:?}");
         two.bus_faults.work();
         two.faults.work();
-        until("it is trusted again", async || two.lookup(&records[0].key) == Some(found("first"))).await;
-        until("it is well", async || two.clustered.is_subscribed() && two.clustered.is_healthy()).await;
+        until("it is served again", async || two.lookup(&records[0].key) == Some(found("first"))).await;
+        until("it is healthy", async || two.clustered.is_subscribed() && two.clustered.is_healthy()).await;
     }
     two.bus_faults.stall();
     assert!(one.end(&records[0]).await.unwrap());
     sleep(Duration::from_secs(3)).await;
     two.bus_faults.work();
-    until("it is trusted again", async || two.lookup(&records[1].key) == Some(found("first"))).await;
+    until("it is served again", async || two.lookup(&records[1].key) == Some(found("first"))).await;
     assert_ne!(
         two.lookup(&records[0].key),
         Some(found("first")),
@@ -274,14 +274,14 @@ async fn k6_2_a_stall_takes_trust_away_and_not_the_cache() {
     assert_eq!(two.clustered.bus_stats().clears, clears);
 }
 
-/// K6.2: a connection that is dead, while the server replies on others.
+/// K6.2: a dead connection, while the server replies on others.
 #[tokio::test(start_paused = true)]
 async fn k6_2_a_dead_subscription_is_replaced() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node("one").await, cluster.node("two").await);
     let record = one.create().await;
     assert_eq!(two.read(&record.key).await.unwrap(), found("first"));
-    // The subscriptions that there are have lost their other end. New ones work.
+    // The present subscriptions are dead. New ones work.
     two.bus_faults.disconnect();
     let clears = two.clustered.bus_stats().clears;
     until("a late fence is noticed", async || !two.clustered.is_subscribed()).await;
@@ -293,7 +293,6 @@ async fn k6_2_a_dead_subscription_is_replaced() {
     assert_eq!(two.read(&record.key).await.unwrap(), Lookup::Ended);
 }
 
-/// Deliverable 4
 #[tokio::test(start_paused = true)]
 async fn a_store_that_rejects_writes_is_not_healthy() {
     let cluster = Cluster::new();
@@ -316,10 +315,10 @@ async fn a_store_that_rejects_writes_is_not_healthy() {
     faults.reject_writes();
     let late = cluster.node_on(store, faults, "late", NodeSettings::default());
     late.clustered.wait_until_ready().await;
-    assert!(!late.clustered.is_healthy(), "known as soon as it has settled");
+    assert!(!late.clustered.is_healthy(), "it is known when the node is ready");
 }
 
-/// K11: a store that replies to all but writes.
+/// K11: a store that does not reply to writes.
 #[tokio::test(start_paused = true)]
 async fn k11_a_store_that_does_not_reply_to_writes_is_not_healthy() {
     let (log, _guard) = Log::capture();
@@ -333,15 +332,15 @@ async fn k11_a_store_that_does_not_reply_to_writes_is_not_healthy() {
     until("the store is reached", async || late.clustered.is_reachable()).await;
     assert!(
         !late.clustered.is_healthy() && late.clustered.has_never_been_writable(),
-        "that is not known yet"
+        "writes have not worked yet"
     );
-    // As long as it has been so.
+    // For as long as that lasts.
     for _ in 0..1_000 {
         sleep(Duration::from_millis(20)).await;
         assert!(node.clustered.is_reachable() && !node.clustered.is_healthy());
         assert!(late.clustered.is_reachable() && late.clustered.has_never_been_writable());
     }
-    assert!(!node.clustered.has_never_been_writable(), "it has, before");
+    assert!(!node.clustered.has_never_been_writable(), "a write has worked before");
     let lines = log.lines(Level::WARN, "handstamp_store");
     assert_eq!(lines.len(), 2, "one for each node: {lines:?}");
     assert!(lines.iter().all(|line| line.contains("does not reply to writes")), "{lines:?}");
@@ -354,7 +353,7 @@ async fn k11_a_store_that_does_not_reply_to_writes_is_not_healthy() {
 
 /// K11: the reply to a single check may be lost with its connection.
 #[tokio::test(start_paused = true)]
-async fn k11_one_check_without_a_reply_is_no_fault() {
+async fn k11_one_check_without_a_reply_is_not_reported() {
     let cluster = Cluster::new();
     let node = cluster.node("one").await;
     let well_for = async |tenths| {
@@ -363,7 +362,7 @@ async fn k11_one_check_without_a_reply_is_no_fault() {
             assert!(node.clustered.is_healthy());
         }
     };
-    // Checks come at regular intervals, and this does not.
+    // The pauses vary, because checks are made at regular intervals.
     for pause in 10..40 {
         node.faults.hang_in_writes();
         // Longer than a check waits, and not until the next one begins.
@@ -389,16 +388,16 @@ async fn k5_4_nodes_go_by_the_clock_of_the_store() {
     assert!(!node.clustered.is_clock_skewed());
 }
 
-/// K5.4: clocks go wrong, and are put right, while a node runs.
+/// K5.4: a clock becomes wrong, and is corrected, while a node runs.
 #[tokio::test(start_paused = true)]
-async fn k5_4_clocks_are_compared_again_and_again() {
+async fn k5_4_clocks_are_compared_repeatedly() {
     let cluster = Cluster::new();
     let clock = Skewed::by(0);
     let node = cluster.node_with_clock("one", clock.clone()).await;
     for (offset, is_off) in [(3_600_000, true), (0, false), (-3_600_000, true)] {
         assert_eq!(node.clustered.is_clock_skewed(), !is_off);
         clock.set(offset);
-        // Several times as long as it takes until the store is asked again.
+        // Several times the interval of the queries.
         let noticed = eventually("it is noticed", PATIENCE * 5, async || {
             if node.clustered.is_clock_skewed() == is_off { Ok(()) } else { Err("not yet") }
         });
@@ -427,5 +426,5 @@ async fn dropping_a_node_ends_its_task() {
     );
     node.wait_until_ready().await;
     drop(node);
-    until("nobody holds the clock", async || Arc::strong_count(&clock) == 1).await;
+    until("the clock is released", async || Arc::strong_count(&clock) == 1).await;
 }
