@@ -67,7 +67,7 @@ pub(crate) const SUITES: [Suite; 13] = [
         "testkit",
         "cargo test --workspace --all-features --test cluster --test node --test sentinel --test tls",
     ),
-    suite("redis", "cargo test --workspace --all-features --test redis"),
+    suite("redis", "cargo test --workspace --all-features --test client --test redis"),
     suite("e2e", "cargo test --workspace --all-features --test e2e"),
     suite("balancer", "cargo test --workspace --all-features --test balancer"),
     suite("browser", "cargo test --workspace --all-features --test browser"),
@@ -80,7 +80,7 @@ pub(crate) const SUITES: [Suite; 13] = [
     },
     Suite {
         server: Server::Newest,
-        ..suite("redis-valkey", "cargo test --workspace --all-features --test redis")
+        ..suite("redis-valkey", "cargo test --workspace --all-features --test client --test redis")
     },
     suite(
         "torture-one",

@@ -5,7 +5,6 @@
 mod circuits;
 mod cluster;
 mod conformance;
-mod connection_names;
 mod fake;
 mod handshakes;
 mod harness;
