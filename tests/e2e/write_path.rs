@@ -59,7 +59,7 @@ fn faults() -> Vec<Fault> {
         Fault {
             begin: |server| set(server, "min-replicas-to-write", "1"),
             end: |server| set(server, "min-replicas-to-write", "0"),
-            logged: "NOREPLICAS: it has too few replicas to take writes (min-replicas-to-write)",
+            logged: "NOREPLICAS: it has too few replicas to accept writes (min-replicas-to-write)",
             reported: rejected(),
         },
         Fault {

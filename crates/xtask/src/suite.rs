@@ -58,7 +58,7 @@ pub(crate) const SUITES: [Suite; 13] = [
         ..suite(
             "unit",
             "cargo test --workspace --all-features --lib --bins --test conformance --test group_commit --test model --test renewals --test it \
-             --test clustered --test deployment --test documents",
+             --test clustered --test deployment --test documents --test words",
         )
     },
     Suite { starts_servers: false, ..suite("api", "cargo test --workspace --all-features --test api") },
