@@ -30,7 +30,7 @@ use crate::{Origin, SessionData, Sessions};
 ///
 /// | Route | Answers |
 /// |---|---|
-/// | `GET /health` | 200 when the store can be reached and takes writes, and the coordinator runs, else 503; see below |
+/// | `GET /health` | 200 when the store can be reached and accepts writes, and the coordinator runs, else 503; see below |
 /// | `GET /health/live` | 200 as long as the process serves |
 /// | `GET /health/ready` | 200, but 503 in an outage that the [policy](crate::OutagePolicy) does not cover, as long as the store has never taken writes, and from [`Sessions::drain`] on |
 /// | `POST /logout` | 204, or 303 to a path of yours; 503 when the session could not be ended; 403 across origins |

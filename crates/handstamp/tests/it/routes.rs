@@ -105,7 +105,7 @@ async fn k11_health_tells_of_writes_that_are_rejected() {
     assert_eq!(browser.me().await.unwrap(), "ada 0");
     assert_eq!(browser.get("/health/ready").await.status, StatusCode::OK);
     node.faults.work();
-    until("it takes writes", async || browser.get("/health").await.status == StatusCode::OK).await;
+    until("it accepts writes", async || browser.get("/health").await.status == StatusCode::OK).await;
 }
 
 /// K11: whatever is in its cache, a node that has been shut down serves no session.
