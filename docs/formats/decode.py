@@ -2,8 +2,8 @@
 
 Usage: python3 decode.py vectors.json
 
-Every vector is read, compared with the content that it is said to have, and changed in every bit, which has to be noticed. Those
-that are to be rejected have to be for the reason that they are said to be.
+Every vector is decoded and compared with its given content. A change of any bit has to be detected. The vectors under `rejected`
+have to be rejected for the given reason.
 """
 
 import base64
@@ -32,8 +32,8 @@ MESSAGES = {1: "SessionDeleted", 2: "SessionInvalidated", 3: "CacheClear", 4: "S
 NONE = bytes(32)
 
 
-class Refused(Exception):
-    """Why bytes are not used: one of the words of docs/formats.md."""
+class Rejected(Exception):
+    """The reason of a rejection, as in docs/formats.md."""
 
 
 def len16(text):
@@ -64,7 +64,7 @@ class Secret:
 
 def require(condition, reason="malformed"):
     if not condition:
-        raise Refused(reason)
+        raise Rejected(reason)
 
 
 def check(key, message, tag):
@@ -75,7 +75,7 @@ def text(value):
     try:
         return value.decode()
     except UnicodeDecodeError:
-        raise Refused("malformed") from None
+        raise Rejected("malformed") from None
 
 
 class Reader:
@@ -140,13 +140,13 @@ def read_fields(section, known):
 def read_entry(data, key, secret):
     """A record or a tombstone."""
     reader = Reader(data)
-    head = Reader(reader.take(76))
-    magic, version, flags = head.take(2), head.number(1), head.number(1)
+    header = Reader(reader.take(76))
+    magic, version, flags = header.take(2), header.number(1), header.number(1)
     require(magic in (b"hs", b"ht") and version != 0)
     require(version == 1, "unknown version")
-    content = {"revision": head.take(16).hex()}
-    handle, relative = head.take(16), head.take(32)
-    open_len, closed_len = head.number(4), head.number(4)
+    content = {"revision": header.take(16).hex()}
+    handle, relative = header.take(16), header.take(32)
+    open_len, closed_len = header.number(4), header.number(4)
     require(reader.number(1) == 1, "unknown seal")
     key_id = reader.take(4)
     sections = [reader.take(open_len), reader.take(closed_len)]
@@ -211,7 +211,7 @@ def every_bit_counts(read, data):
         changed[bit // 8] ^= 1 << bit % 8
         try:
             read(bytes(changed))
-        except Refused:
+        except Rejected:
             continue
         raise AssertionError(f"bit {bit} may be changed")
 
@@ -219,8 +219,8 @@ def every_bit_counts(read, data):
 def is_rejected(read, value, vector):
     try:
         read(value)
-    except Refused as refused:
-        assert str(refused) == vector["reason"], f"{vector['about']}: {refused}, not {vector['reason']}"
+    except Rejected as rejection:
+        assert str(rejection) == vector["reason"], f"{vector['about']}: {rejection}, not {vector['reason']}"
         return
     raise AssertionError(f"{vector['about']}: not rejected")
 

@@ -9,7 +9,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::handlers::{login, me, visits};
 use crate::page::Page;
 
-/// What this application keeps in a session.
+/// The data of a session.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct UserSession {
     pub(crate) username: Option<String>,
@@ -22,7 +22,7 @@ impl SessionData for UserSession {
     }
 }
 
-/// What handlers know of the node they run on.
+/// The node, as handlers see it.
 #[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) name: Arc<str>,
@@ -41,13 +41,13 @@ pub(crate) fn app(sessions: &Sessions, others: &[u16]) -> Router {
         .merge(SessionRoutes::<UserSession>::new(sessions))
         .layer(SessionLayer::<UserSession>::new(sessions))
         .route("/plain", get(async || "ok"))
-        // Another site's page must not log a visitor in either, as somebody else.
+        // A page of another site must not log a visitor in, for example under the name of an attacker.
         .layer(csrf_layer(sessions))
 }
 
 fn csrf_layer(sessions: &Sessions) -> CsrfLayer {
     sessions.trusted_origins().iter().fold(CsrfLayer::new(), |layer, origin| {
-        // It was accepted once, when the origin was parsed.
+        // Cannot fail: the origin was validated when the configuration was read.
         layer.clone().add_trusted_origin(origin.as_str()).unwrap_or(layer)
     })
 }

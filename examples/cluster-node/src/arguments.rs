@@ -1,13 +1,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// What to start: an address for each node.
+/// The command line: an address for each node.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Arguments {
     pub(crate) addresses: Vec<SocketAddr>,
 }
 
-/// Reads the command line and `PORT`. One node listens everywhere, on that port; several listen on loopback, on
-/// the ports after it.
+/// Parses the command line and `PORT`. One node listens on all addresses, on that port; several listen on loopback, on the ports
+/// after it.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = String>,
     port: Option<String>,
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn one_node_listens_everywhere_and_several_on_loopback() {
+    fn one_node_listens_on_all_addresses_and_several_on_loopback() {
         assert_eq!(check(&[], None).unwrap(), "0.0.0.0:3000");
         assert_eq!(check(&[], Some("8080")).unwrap(), "0.0.0.0:8080");
         assert_eq!(check(&["--nodes", "3"], None).unwrap(), "127.0.0.1:3001 127.0.0.1:3002 127.0.0.1:3003");
@@ -73,7 +73,7 @@ mod tests {
     /// F16: an error repeated a secret that had been put into the wrong variable.
     #[test]
     fn k11_f16_a_long_port_is_not_repeated() {
-        let refusal = check(&[], Some("a-value-of-17-chs")).unwrap_err();
-        assert_eq!(refusal, "PORT: a value of 17 characters is not a port from 0 to 65535");
+        let error = check(&[], Some("a-value-of-17-chs")).unwrap_err();
+        assert_eq!(error, "PORT: a value of 17 characters is not a port from 0 to 65535");
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{Node, UserSession};
 
-/// `POST /login`: the visitor is whoever they say. A real application asks for a password here.
+/// `POST /login`: any name is accepted. A real application verifies a password here.
 pub(crate) async fn login(
     State(node): State<Node>,
     LogIn(session): LogIn<UserSession>,
@@ -22,7 +22,7 @@ pub(crate) async fn login(
     Json(response)
 }
 
-/// `GET /me`: who is logged in.
+/// `GET /me`: the user that is logged in.
 pub(crate) async fn me(
     State(node): State<Node>,
     session: Session<UserSession>,
@@ -32,8 +32,8 @@ pub(crate) async fn me(
     Ok(Json(Me { username, visits: user.visits, node: node.name.to_string() }))
 }
 
-/// `POST /visits`: counts one more visit, after a while if so asked. The number in the answer is final: of many visits at
-/// once, on whatever nodes, no two are told the same.
+/// `POST /visits`: increments the number of visits, with `hold_ms` after a pause. The visit is committed before the response, so
+/// concurrent visits on any nodes get different numbers.
 pub(crate) async fn visits(
     State(node): State<Node>,
     session: Session<UserSession>,
@@ -99,8 +99,8 @@ impl<S: Send + Sync> FromRequest<S> for Login {
         };
         let username = login.username.trim();
         if username.is_empty() || username.chars().count() > MAX_USERNAME_LEN {
-            let complaint = format!("a username has 1 to {MAX_USERNAME_LEN} characters\n");
-            return Err((StatusCode::UNPROCESSABLE_ENTITY, complaint).into_response());
+            let message = format!("a username has 1 to {MAX_USERNAME_LEN} characters\n");
+            return Err((StatusCode::UNPROCESSABLE_ENTITY, message).into_response());
         }
         Ok(Self { username: username.to_owned() })
     }

@@ -1,7 +1,7 @@
-//! The reference node: what the README runs, what docker-compose deploys, what the end-to-end tests drive.
+//! The reference node, which the README runs, docker-compose deploys, and the end-to-end tests use.
 //!
 //! ```text
-//! cluster-node              one node on PORT (default 3000): on Redis with REDIS_URL, else with a store of its own
+//! cluster-node              one node on PORT (default 3000): on Redis with REDIS_URL, else with its own store
 //! cluster-node --nodes 3    three nodes in this process on ports 3001 to 3003, on Redis or on a shared store
 //! ```
 //!
@@ -21,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // The client library warns of every connection that ends; handstamp says so of those that matter.
+    // fred warns about every connection that ends; handstamp itself logs those that matter.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,fred=error"));
     let on_terminal = std::io::stdout().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(on_terminal).init();
@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "whoever asks for help wants it there")]
+#[expect(clippy::print_stdout, reason = "the help text belongs on standard output")]
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     if std::env::args().nth(1).is_some_and(|argument| argument == "--help" || argument == "-h") {
         println!("{}", arguments::USAGE);

@@ -12,11 +12,11 @@ use crate::shutdown::Stop;
 pub(crate) struct Node {
     pub(crate) sessions: Sessions,
     listener: TcpListener,
-    /// The ports of the nodes beside it, for its page to link to.
+    /// The ports of the other nodes, to which its page links.
     others: Vec<u16>,
 }
 
-/// Starts a node for each address. One stands alone; several share Redis, or a store in this process.
+/// Starts a node for each address. Several nodes share Redis, or a store in this process.
 pub(crate) async fn start(arguments: &Arguments) -> Result<Vec<Node>, Box<dyn std::error::Error>> {
     let config = config_from_env();
     let [address] = arguments.addresses[..] else { return start_several(config, &arguments.addresses).await };
@@ -35,7 +35,7 @@ impl Node {
         Ok(Self { sessions, listener, others })
     }
 
-    /// Serves until told to stop, then finishes the requests that are under way, and closes the runtime.
+    /// Serves until the stop signal, then finishes the requests in progress, and shuts down.
     pub(crate) async fn serve(self, stop: Stop) -> std::io::Result<()> {
         let Self { sessions, listener, others } = self;
         let app = app(&sessions, &others);
@@ -51,7 +51,7 @@ async fn start_several(
     addresses: &[SocketAddr],
 ) -> Result<Vec<Node>, Box<dyn std::error::Error>> {
     let on_redis = config.uses_redis();
-    // In this process the nodes share a secret even if there is none in the environment.
+    // Without a secret in the environment, the nodes of this process share a random one.
     let config = if on_redis { config } else { config.secret_or_random() };
     let bus = MemoryBus::new();
     let store = MemoryStore::new(bus.clone());
@@ -68,7 +68,7 @@ async fn start_several(
     Ok(nodes)
 }
 
-/// This node is made to be tried out and tested over plain http. Behind https, say
+/// Unlike handstamp, this node allows plain HTTP by default, so that it is easy to try out. Behind HTTPS, set
 /// `SESSION_INSECURE_PLAIN_HTTP=false`.
 fn config_from_env() -> Config {
     let config = Config::from_env();

@@ -3,18 +3,18 @@ const state = document.querySelector("#state");
 
 async function show(note) {
   try {
-    const answer = await fetch("/me");
-    if (answer.ok) {
-      const me = await answer.json();
+    const response = await fetch("/me");
+    if (response.ok) {
+      const me = await response.json();
       state.textContent = `${me.node} says: you are ${me.username}. Visits so far: ${me.visits}.`;
-    } else if (answer.status === 401) {
-      state.textContent = "Not logged in: this node answers 401.";
+    } else if (response.status === 401) {
+      state.textContent = "Not logged in: this node returns 401.";
     } else {
-      state.textContent = `This node cannot tell who you are: it answers ${answer.status}.`;
+      state.textContent = `This node cannot load your session: it returns ${response.status}.`;
     }
-    state.className = answer.ok ? "in" : "out";
+    state.className = response.ok ? "in" : "out";
   } catch {
-    state.textContent = "This node does not answer.";
+    state.textContent = "This node does not respond.";
     state.className = "out";
   }
   if (note) state.textContent += ` ${note}`;
@@ -22,8 +22,8 @@ async function show(note) {
 
 async function post(path, body) {
   const headers = body ? { "content-type": "application/json" } : {};
-  const answer = await fetch(path, { method: "POST", headers, body: body && JSON.stringify(body) });
-  await show(answer.ok ? "" : `(${path} answered ${answer.status}.)`);
+  const response = await fetch(path, { method: "POST", headers, body: body && JSON.stringify(body) });
+  await show(response.ok ? "" : `(${path} returned ${response.status}.)`);
 }
 
 document.querySelector("#login").addEventListener("submit", (event) => {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
-/// `GET /`: log in, see which node answered, count visits, log out, and watch the nodes beside this one.
+/// `GET /`: a page to log in, see the serving node, count visits, log out, and watch the other nodes.
 #[derive(Clone)]
 pub(crate) struct Page(Arc<str>);
 
@@ -29,7 +29,7 @@ impl IntoResponse for Page {
     }
 }
 
-/// A node's name may be any visible ASCII.
+/// The name of a node may contain any visible ASCII characters.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -37,9 +37,9 @@ fn escape(text: &str) -> String {
 const TEMPLATE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The page's own script by its hash, its own requests, and the pages of the nodes beside it as frames.
+/// Allows the script of the page by its hash, requests to its own origin, and the pages of the other nodes as frames.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; \
-                      script-src 'sha256-jaGkn/l8GUMaV5pfF0x9kDYSCND3bJEsPnepxhtGSbU='; frame-src http://localhost:* http://127.0.0.1:*; \
+                      script-src 'sha256-RSvxbSI4FqgbO2giQSD/5fOmdYCCHYo/IoOQDCXRo00='; frame-src http://localhost:* http://127.0.0.1:*; \
                       frame-ancestors http://localhost:* http://127.0.0.1:*; base-uri 'none'; form-action 'self'";
 
 #[cfg(test)]
@@ -57,10 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_the_node_cannot_break_out() {
+    fn the_name_of_the_node_is_escaped() {
         let Page(html) = Page::new("<script>\"&", &[3002, 3003]);
         assert!(html.contains("&lt;script&gt;&quot;&amp;"));
         assert!(html.contains("data-others=\"3002 3003\""));
-        assert!(!html.contains("{{"), "everything is filled in");
+        assert!(!html.contains("{{"), "all placeholders are replaced");
     }
 }

@@ -4,33 +4,33 @@ use handstamp::Sessions;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// Tells servers when to stop.
+/// Signals servers to stop.
 #[derive(Clone)]
 pub(crate) struct Stop(watch::Receiver<Phase>);
 
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 enum Phase {
     Serving,
-    /// Requests under way are finished.
+    /// Requests in progress are finished.
     Finishing,
-    /// Nobody wants to wait for them any more.
+    /// They are not finished.
     AtOnce,
 }
 
-/// On SIGTERM the nodes declare themselves not ready at once, and stop accepting connections half a second later:
-/// a load balancer has time to look elsewhere. On SIGINT, from a terminal, they stop accepting at once. Whoever asks
-/// twice does not want to wait for requests under way either.
-pub(crate) fn on_signal(runtimes: Vec<Sessions>) -> Stop {
+/// On SIGTERM the nodes report at once that they are not ready, and stop accepting connections half a second later, so that a load
+/// balancer can switch to other nodes. On SIGINT, from a terminal, they stop accepting at once. A second signal also stops the
+/// requests in progress.
+pub(crate) fn on_signal(nodes: Vec<Sessions>) -> Stop {
     let (sender, receiver) = watch::channel(Phase::Serving);
     tokio::spawn(async move {
-        let invalidation = signal().await;
+        let notice = signal().await;
         tracing::info!("shutting down");
-        runtimes.iter().for_each(Sessions::drain);
-        sleep(invalidation).await;
+        nodes.iter().for_each(Sessions::drain);
+        sleep(notice).await;
         sender.send_replace(Phase::Finishing);
         tokio::select! {
             _ = signal() => sender.send_replace(Phase::AtOnce),
-            // The servers watch as long as they live.
+            // Resolves when all servers have ended.
             () = sender.closed() => return,
         };
         sender.closed().await;
@@ -44,8 +44,8 @@ impl Stop {
         self.reached(Phase::Finishing).await;
     }
 
-    /// Runs `server` to its end, but not for long once it has been told to stop: a client that never finishes
-    /// its request must not keep the process alive.
+    /// Runs `server` to its end, but at most for the grace period after the stop signal: a client that never finishes its request
+    /// must not keep the process alive.
     pub(crate) async fn with_grace(
         &self,
         server: impl IntoFuture<Output = std::io::Result<()>>,
@@ -72,7 +72,7 @@ impl Stop {
     }
 }
 
-/// Waits for a signal, and says how long to go on accepting connections.
+/// Waits for a signal. Returns how long to continue to accept connections.
 #[cfg(unix)]
 async fn signal() -> Duration {
     use tokio::signal::unix::{SignalKind, signal};
@@ -83,7 +83,7 @@ async fn signal() -> Duration {
     };
     tokio::select! {
         _ = interrupt.recv() => Duration::ZERO,
-        _ = terminate.recv() => INVALIDATION,
+        _ = terminate.recv() => NOTICE,
     }
 }
 
@@ -93,5 +93,5 @@ async fn signal() -> Duration {
     Duration::ZERO
 }
 
-const INVALIDATION: Duration = Duration::from_millis(500);
+const NOTICE: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(20);
