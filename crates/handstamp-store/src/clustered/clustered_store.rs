@@ -100,13 +100,13 @@ impl ClusteredStore {
     /// The number of sessions in the cache of this node.
     #[must_use]
     pub fn cached_sessions(&self) -> usize {
-        self.node.sessions.sessions.entries.len()
+        self.node.cache.sessions.entries.len()
     }
 
     /// What the local cache has done so far.
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
-        self.node.sessions.sessions.entries.stats()
+        self.node.cache.sessions.entries.stats()
     }
 
     /// The messages that this node has received over the bus so far.

@@ -45,7 +45,7 @@ impl WriteScope<'_> {
         if node.is_delete_confirmed(&key) {
             return logout.next(Ended::Yes(EndOutcome::HadEnded), known_successor);
         }
-        let was_cached = node.sessions.sessions.entries.contains(&key);
+        let was_cached = node.cache.sessions.entries.contains(&key);
         let sent_to = SentTo::new(node.shard_of(&key));
         let tombstone = tombstone(key, None);
         let delete = |scope| self.delete_for_logout(tombstone.clone(), &sent_to.state, was_cached, scope);

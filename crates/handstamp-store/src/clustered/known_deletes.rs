@@ -28,7 +28,7 @@ impl Node {
     /// Whether a logout need not be sent: the server has confirmed the delete, and no other server has taken over since.
     pub(super) fn is_delete_confirmed(&self, key: &SessionKey) -> bool {
         let (shard, now) = (self.store.shard_of(key), self.clock.now());
-        self.sessions.sessions.freshness(shard).is_fresh(now) && self.deletes.is_confirmed(key, shard, now)
+        self.cache.sessions.freshness(shard).is_fresh(now) && self.deletes.is_confirmed(key, shard, now)
     }
 
     /// Remembers a delete. `was_cached`: whether the cache had a copy of the session, so that it existed.
@@ -67,7 +67,7 @@ impl Node {
 
     /// Caches that the session has ended. Since no id is ever used again, that stays true.
     pub(super) fn cache_ended(&self, key: &SessionKey) {
-        let cache = &self.sessions.sessions;
+        let cache = &self.cache.sessions;
         let freshness = cache.freshness(self.store.shard_of(key));
         let expiry = self.expiry(key, self.clock.now(), ABSENT_TTL);
         let _ = cache.entries.begin_fill(key, &freshness).complete(None, Cached::Ended, 0, expiry);

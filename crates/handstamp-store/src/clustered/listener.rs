@@ -43,7 +43,7 @@ impl<B: Bus> Listener<B> {
         status: Arc<watch::Sender<Status>>,
     ) -> Self {
         let monitor = Monitor::new(node.clone(), shard, status);
-        // Entries that are loaded from here on may be served after the first fence.
+        // Creates the freshness of the shard, so that the first fence counts for what is loaded from here on.
         node.caches.distrust(shard);
         let short_subscriptions = Throttle::new(WARNING_INTERVAL);
         Self { shard: node.shard(shard), node, bus, monitor, short_subscriptions }
@@ -95,7 +95,7 @@ impl<B: Bus> Listener<B> {
                     );
                 }
             }
-            // Messages may be missed from here on. What is loaded until the next subscription is live will not be served from the cache either.
+            // Messages may be missed from here on. What is loaded before the next subscription is not served from the cache either.
             self.node.caches.distrust(self.shard.shard);
             self.monitor.set_subscribed(false);
             self.monitor.check().await;

@@ -54,9 +54,9 @@ impl Node {
             let age = now.saturating_duration_since(*started_at);
             if age < self.settings.load_budget { load.as_ref()?.upgrade() } else { None }
         };
-        let generation = self.sessions.sessions.freshness(self.store.shard_of(key)).generation();
-        let load = self.sessions.loads.join(key, generation, join, |id| {
-            let guard = FinishGuard::new(&self.sessions.loads, key, id);
+        let generation = self.cache.sessions.freshness(self.store.shard_of(key)).generation();
+        let load = self.cache.loads.join(key, generation, join, |id| {
+            let guard = FinishGuard::new(&self.cache.loads, key, id);
             let load: LoadFuture = Box::pin(run_load(self.clone(), guard, decode));
             let load = load.shared();
             ((now, load.downgrade()), load)
@@ -104,7 +104,7 @@ impl Node {
         E: From<StoreError>,
         F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
-        let (shard, cache) = (self.shard_of(key), &self.sessions.sessions);
+        let (shard, cache) = (self.shard_of(key), &self.cache.sessions);
         let freshness = cache.freshness(shard.shard);
         let ticket = cache.entries.begin_fill(key, &freshness);
         // After the ticket: a delete that begins from here on spoils it.

@@ -25,8 +25,8 @@ pub(super) struct Node {
     pub(super) store: Box<dyn DynStore>,
     pub(super) bus: Arc<dyn DynBus>,
     pub(super) shards: ShardStates,
-    pub(super) sessions: Arc<SessionCache>,
-    /// All caches, with that of the sessions.
+    pub(super) cache: Arc<SessionCache>,
+    /// All caches of the node, including that of the sessions.
     pub(super) caches: Caches,
     pub(super) deletes: Deletes,
     pub(super) codec: InvalidationCodec,
@@ -51,15 +51,15 @@ impl Node {
         clock: Arc<dyn Clock>,
         settings: NodeSettings,
     ) -> Self {
-        let sessions = Arc::new(SessionCache::new(&settings, store.reads_from_replicas(), clock.clone()));
+        let cache = Arc::new(SessionCache::new(&settings, store.reads_from_replicas(), clock.clone()));
         let caches = Caches::default();
-        let session_cache: Arc<dyn ManagedCache> = sessions.clone();
+        let session_cache: Arc<dyn ManagedCache> = cache.clone();
         caches.add(Arc::downgrade(&session_cache));
         Self {
             store: Box::new(store),
             bus,
             shards: ShardStates::default(),
-            sessions,
+            cache,
             caches,
             deletes: Deletes::default(),
             codec: InvalidationCodec::new(keys, node_id),
@@ -82,7 +82,7 @@ impl Node {
 
     /// Keeps the cached copy of `key` for an outage only, because a write may have changed the session or not.
     pub(super) fn mark_stale(&self, key: &SessionKey) {
-        self.sessions.mark_stale(key);
+        self.cache.mark_stale(key);
     }
 
     /// Drops what all caches have.

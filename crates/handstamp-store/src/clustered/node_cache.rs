@@ -42,11 +42,14 @@ impl<V> CacheFill<V> {
 
 impl ClusteredStore {
     /// Adds a cache to this node. It shares the subscriptions and fences of the node: it receives the same invalidations, and serves
-    /// its entries only while the node can prove that every invalidation has arrived. It lasts until its last clone is dropped.
+    /// its entries only while the node can prove that every invalidation has arrived, beginning with the next fence. It lasts until its last
+    /// clone is dropped.
     #[must_use]
     pub fn add_cache<V: Clone + Send + Sync + 'static>(&self, capacity: Capacity) -> NodeCache<V> {
         let (clock, max_staleness) = (self.node.clock.clone(), self.node.settings.max_staleness);
         let cache = Arc::new(ShardedCache::new(capacity, clock, max_staleness));
+        // Fences count for a shard from here on.
+        self.node.store.shards().current().into_iter().for_each(|shard| drop(cache.freshness(shard)));
         let managed: Arc<dyn ManagedCache> = cache.clone();
         self.node.caches.add(Arc::downgrade(&managed));
         NodeCache { node: self.node.clone(), cache }

@@ -29,7 +29,7 @@ impl Node {
 
     /// The record that a replica has, if this node knows of no recent change. Absence and tombstones are left to the primary.
     pub(super) async fn query_replica(&self, key: &SessionKey, now: Instant) -> Option<Loaded> {
-        let changes = self.sessions.recent_changes.as_ref()?;
+        let changes = self.cache.recent_changes.as_ref()?;
         if changes.may_contain(key, now) {
             return None;
         }

@@ -18,7 +18,7 @@ impl ClusteredStore {
     /// served: then [`load`](Self::load).
     #[must_use]
     pub fn lookup<V: Any + Send + Sync>(&self, key: &SessionKey, now: Instant) -> Option<Lookup<Arc<V>>> {
-        self.node.sessions.sessions.entries.get(key, now)?.into_lookup()
+        self.node.cache.sessions.entries.get(key, now)?.into_lookup()
     }
 
     /// What the local cache had of `key` when the node last had a proof that every invalidation had arrived, if that was no longer than
@@ -33,7 +33,7 @@ impl ClusteredStore {
         if self.node.check_open().is_err() {
             return None;
         }
-        self.node.sessions.sessions.entries.get_stale(key, now, limit)?.into_lookup()
+        self.node.cache.sessions.entries.get_stale(key, now, limit)?.into_lookup()
     }
 
     /// Loads `key` from the store into the local cache. Concurrent loads of the same session are one load.
@@ -100,6 +100,6 @@ impl ClusteredStore {
     /// Whether this node had a proof, no longer than `limit` ago, that every invalidation of at least one shard had arrived.
     #[must_use]
     pub fn fenced_within(&self, limit: Duration) -> bool {
-        self.node.sessions.sessions.was_fresh(self.node.clock.now(), limit)
+        self.node.cache.sessions.was_fresh(self.node.clock.now(), limit)
     }
 }

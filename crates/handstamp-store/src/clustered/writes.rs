@@ -27,8 +27,8 @@ impl WriteScope<'_> {
         let node = self.node;
         let sealed = node.sealer.seal(record)?;
         let shard = node.shard_of(&record.key);
-        let freshness = node.sessions.sessions.freshness(shard.shard);
-        let ticket = node.sessions.sessions.entries.begin_fill(&record.key, &freshness);
+        let freshness = node.cache.sessions.freshness(shard.shard);
+        let ticket = node.cache.sessions.entries.begin_fill(&record.key, &freshness);
         let expiry = node.expiry(&record.key, node.clock.now(), ttl);
         let create = || node.store.create(&sealed, ttl);
         let outcome = self.write(&shard, create, |outcome| *outcome == CreateOutcome::Created).await?;
@@ -55,8 +55,8 @@ impl WriteScope<'_> {
         let node = self.node;
         let sealed = node.sealer.seal(record)?;
         let shard = node.shard_of(&record.key);
-        let freshness = node.sessions.sessions.freshness(shard.shard);
-        let ticket = node.sessions.sessions.entries.begin_fill(&record.key, &freshness);
+        let freshness = node.cache.sessions.freshness(shard.shard);
+        let ticket = node.cache.sessions.entries.begin_fill(&record.key, &freshness);
         // After the ticket: a delete that begins from here on spoils it.
         if let Some(gone) = node.known_gone(&record.key) {
             return Ok(gone.into());
