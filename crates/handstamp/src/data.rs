@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use handstamp_core::record::Encoding;
 use handstamp_store::BoxError;
 
-/// What an application keeps in a session.
+/// The data of an application's sessions.
 ///
 /// ```
 /// use handstamp::SessionData;
@@ -23,36 +23,36 @@ use handstamp_store::BoxError;
 /// }
 /// ```
 ///
-/// The default value is what a visitor without a session has. Data is stored as MessagePack with field names,
-/// so fields can be added (give them `#[serde(default)]`) and removed without further ado. When a field changes
-/// its meaning, count [`SCHEMA`](Self::SCHEMA) up and implement [`migrate`](Self::migrate).
+/// A visitor without a session has the default value. Data is stored as MessagePack with field names, so fields can be added (with
+/// `#[serde(default)]`) and removed. When a field changes its meaning, increment [`SCHEMA`](Self::SCHEMA) and implement
+/// [`migrate`](Self::migrate).
 pub trait SessionData: Clone + Default + DeserializeOwned + Send + Serialize + Sync + 'static {
-    /// The schema version that this type stands for.
+    /// The schema version of this type.
     ///
-    /// During a deploy, nodes meet data of a newer schema than theirs. They read it if it can be decoded, and
-    /// never overwrite it: a request that tries is answered with 503.
+    /// During a deploy, nodes load data of a newer schema than theirs. They read it if it can be decoded, and never overwrite it: a request that
+    /// changes it gets 503.
     const SCHEMA: u16 = 1;
 
-    /// Whose session this is: a user id, of at most 65,535 bytes. `None` while nobody is logged in.
+    /// The owner of the session: a user id, of at most 65,535 bytes. `None` if no user is logged in.
     ///
-    /// The id of a user must never change, because the sessions of a subject are found by it. Where it is an e-mail address, and the user gets
-    /// another one, the sessions on other devices stay with the old address.
+    /// The id of a user must never change, because the sessions of a subject are found by it. If it is an e-mail address, and the user gets
+    /// another address, the sessions on other devices stay with the old one.
     ///
-    /// What a change does to the subject decides what becomes of the session:
+    /// A change of the subject changes the session:
     ///
     /// - from `None` to a subject: a login. The session gets a new id, and its absolute lifetime begins anew;
-    /// - from one subject to another: the change is made on the default value instead, in a session of its own, and the former session ends. If
+    /// - from one subject to another: the change is applied to the default value instead, in a session of its own, and the former session ends. If
     ///   the former subject exists only in this request's changes, those are dropped;
     /// - from a subject to `None`: nothing else. The session keeps its id and the rest of its data.
     fn subject(&self) -> Option<&str> {
         None
     }
 
-    /// The memory that the data takes beside its own size, in bytes, as far as can be told from the length of its encoding: the
-    /// local cache keeps within its budget by this.
+    /// An estimate of the memory on the heap that the data takes, in bytes, from the length of its encoding: the local cache uses it to stay within
+    /// its budget.
     ///
-    /// By default it is three times that length, which is enough for strings, numbers, and lists of them. Two kinds of data
-    /// take many times as much, and need a `heap_size` of their own:
+    /// By default it is three times that length, which is enough for strings, numbers, and lists of them. Two kinds of data take many times as
+    /// much, and need a `heap_size` of their own:
     ///
     /// - lists of structs whose encoding leaves fields out (`skip_serializing_if`): each element takes the memory of all fields;
     /// - maps of maps, such as a `serde_json::Value` with many small objects: up to thirty times the length.
@@ -76,7 +76,7 @@ pub trait SessionData: Clone + Default + DeserializeOwned + Send + Serialize + S
     ///
     /// impl SessionData for Cart {
     ///     fn heap_size(&self, encoded_len: usize) -> usize {
-    ///         // The elements themselves, and what their strings take at most.
+    ///         // The elements themselves, and an upper bound for their strings.
     ///         self.items.capacity() * size_of::<Item>() + encoded_len
     ///     }
     /// }
@@ -88,11 +88,11 @@ pub trait SessionData: Clone + Default + DeserializeOwned + Send + Serialize + S
         encoded_len.saturating_mul(3)
     }
 
-    /// Reads data of an older schema. By default it is decoded as if it were today's.
+    /// Reads data of an older schema. By default it is decoded as if it had the current schema.
     ///
     /// # Errors
     ///
-    /// When it cannot be read. The visitor is then treated as one without a session.
+    /// When it cannot be decoded. The visitor is then treated as one without a session.
     fn migrate(old: StoredPayload<'_>) -> Result<Self, BoxError> {
         old.decode()
     }
@@ -111,17 +111,17 @@ impl<'a> StoredPayload<'a> {
         Self { schema, encoding, payload }
     }
 
-    /// The schema version that it was stored with.
+    /// The schema version of the data.
     #[must_use]
     pub const fn schema(&self) -> u16 {
         self.schema
     }
 
-    /// The data as a `D`, which is usually a copy of what the type was then.
+    /// Decodes the data as a `D`, which is usually a copy of the type as it was at that version.
     ///
     /// # Errors
     ///
-    /// When it does not decode as that.
+    /// When the data is no `D`.
     pub fn decode<D: DeserializeOwned>(&self) -> Result<D, BoxError> {
         decode(self.encoding, self.payload)
     }
@@ -151,13 +151,13 @@ pub(crate) fn encode<D: Serialize>(encoding: Encoding, data: &D) -> Result<Vec<u
 pub(crate) fn decode<D: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Result<D, BoxError> {
     match encoding {
         Encoding::MessagePack => {
-            // Human-readable: in tagged, untagged and flattened types, serde cannot read the other form back.
+            // Human-readable, because serde cannot decode the other form in tagged, untagged and flattened types.
             let mut deserializer = rmp_serde::Deserializer::from_read_ref(payload).with_human_readable();
             deserializer.set_max_depth(MAX_DEPTH);
-            D::deserialize(&mut deserializer).map_err(|error| Box::new(Unfit::of_message_pack(&error)).into())
+            D::deserialize(&mut deserializer).map_err(|error| Box::new(DecodeError::of_message_pack(&error)).into())
         }
         Encoding::Json => {
-            serde_json::from_slice(payload).map_err(|error| Box::new(Unfit::of_json(&error)).into())
+            serde_json::from_slice(payload).map_err(|error| Box::new(DecodeError::of_json(&error)).into())
         }
         other => Err(unsupported(other)),
     }
@@ -168,20 +168,20 @@ fn unsupported(encoding: Encoding) -> BoxError {
     format!("payloads encoded as {encoding:?} are not supported").into()
 }
 
-/// Stored data does not fit the type. What does not, and where, would quote the data.
+/// The stored data cannot be decoded. A more detailed error would quote the data.
 #[derive(Debug, thiserror::Error)]
-enum Unfit {
-    #[error("it ends too early")]
+enum DecodeError {
+    #[error("the data ends too early")]
     CutOff,
-    #[error("it is nested too deeply")]
+    #[error("the data is nested too deeply")]
     TooDeep,
-    #[error("it is in another encoding, or damaged")]
+    #[error("the data is in another encoding, or damaged")]
     Malformed,
-    #[error("it does not fit the type")]
+    #[error("the data has another type")]
     OtherType,
 }
 
-impl Unfit {
+impl DecodeError {
     const fn of_message_pack(error: &rmp_serde::decode::Error) -> Self {
         use rmp_serde::decode::Error;
         match error {
@@ -201,7 +201,7 @@ impl Unfit {
     }
 }
 
-/// As deep as JSON may be nested. Each level takes stack, and stored bytes are not to be trusted with that.
+/// The same limit as for JSON. Each level takes stack, and stored bytes are not trusted.
 const MAX_DEPTH: usize = 128;
 
 #[cfg(test)]
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_may_come_and_go() {
+    fn fields_can_be_added_and_removed() {
         #[derive(Serialize)]
         struct Before {
             items: Vec<String>,
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_an_error_however_deep_it_is_nested() {
+    fn deeply_nested_garbage_is_an_error() {
         let nested = vec![0x91; 100_000];
         let brackets = "[".repeat(100_000);
         assert!(decode::<serde_json::Value>(Encoding::MessagePack, &nested).is_err());

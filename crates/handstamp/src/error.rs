@@ -7,22 +7,22 @@ use handstamp_core::record::RecordError;
 use handstamp_store::{SharedError, StoreError};
 use http::StatusCode;
 
-/// Why a session could not be read, or what the handler asked for could not be done.
+/// Why a session could not be loaded or saved.
 ///
-/// When the layer answers with an error of its own, it puts this into the response's extensions, for outer layers to
-/// log or to make a nicer page of.
+/// When the layer or an extractor responds with an error, the error is in the [extensions](http::Response::extensions) of the response, so that
+/// outer layers can log it. [`SessionLayer::error_response`](crate::SessionLayer::error_response) makes error pages of it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The task that wrote the session died: encoding or changing the data panicked, or the runtime was shut down. Or the handler
-    /// panicked, or its request was given up, so that its changes are incomplete or cannot be made again.
+    /// The commit was aborted: encoding or changing the data panicked, or the runtime was shut down. Or the handler panicked, or its request was
+    /// cancelled, so that its changes are incomplete or cannot be replayed.
     Aborted,
-    /// Other requests kept changing the session, until there was no time left. Nothing was changed.
+    /// Other requests kept changing the session until the save budget was used up. Nothing was changed.
     Conflict,
-    /// The session has ended, while the request was under way or just before, so its changes were not kept.
+    /// The session has ended, during the request or just before it, so its changes were not saved.
     Gone,
-    /// The session has moved to another id, with a login for example, while the request was under way or just before, so its changes
-    /// were not kept. The browser has the cookie of the new id, or is about to get it.
+    /// The session has moved to another id, with a login for example, during the request or just before it, so its changes were not saved. The
+    /// browser has the cookie of the new id, or is about to get it.
     Moved,
     /// A newer version of the application has stored the data. It must not be overwritten.
     NewerSchema {
@@ -31,15 +31,13 @@ pub enum SessionError {
         /// The schema version of this node.
         known: u16,
     },
-    /// The operating system gave no random bytes for an id or a revision.
+    /// The random generator of the operating system failed.
     Random(RandomError),
     /// The store failed.
     Store(StoreError),
-    /// The answer has left, or the request was given up, and no cookie can be sent any more: no session can be created or renewed
-    /// now.
+    /// The response has been sent, or the request was cancelled, so no cookie can be set: no session can be created or renewed any more.
     ResponseAlreadySent,
-    /// The request has more cookies than are examined, 180 of them and 16 KiB, and a session cookie among those that were
-    /// not.
+    /// The request has more cookies than are examined, 180 cookies and 16 KiB, and a session cookie among the others.
     TooManyCookies,
     /// The data is larger than allowed.
     TooLarge {
@@ -55,8 +53,11 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// The status of the response: 431 where there are too many cookies, 503 where trying again may help, 409 for a conflict and where the
-    /// session has moved, 401 where it has ended, 500 where the application is at fault.
+    /// The status of the response: 401 if the session has ended, 409 for a conflict and if the session has moved, 431 for too many cookies, 503
+    /// if trying again may help, 500 otherwise.
+    ///
+    /// [`gone_status`](crate::SessionLayer::gone_status) and [`conflict_status`](crate::SessionLayer::conflict_status) replace 401 and 409 in
+    /// responses.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
@@ -73,15 +74,15 @@ impl SessionError {
         }
     }
 
-    /// How long a client should wait before it tries again; `None` where that would not help.
+    /// How long a client should wait before it tries again; `None` if that would not help.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let may_help = matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT);
         may_help.then_some(Duration::from_secs(1))
     }
 
-    /// Whether there is a record that this node must neither use nor overwrite, and another may: a newer version has written it, or it is
-    /// sealed under a secret that this node does not have.
+    /// Whether there is a record that only other nodes can use and overwrite: a newer version has written it, or it is sealed under a secret that
+    /// this node does not have.
     pub(crate) const fn is_of_another_node(&self) -> bool {
         matches!(
             self,
@@ -90,7 +91,7 @@ impl SessionError {
         )
     }
 
-    /// Whether the store is to blame, so that the policy for outages applies.
+    /// Whether the policy for outages applies.
     pub(crate) const fn is_outage(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_outage())
     }
@@ -99,23 +100,23 @@ impl SessionError {
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Aborted => f.write_str("the session could not be written"),
-            Self::Conflict => f.write_str("the session was changed by other requests again and again"),
-            Self::Gone => f.write_str("the session has ended meanwhile"),
-            Self::Moved => f.write_str("the session has moved to another id meanwhile"),
+            Self::Aborted => f.write_str("the session could not be saved"),
+            Self::Conflict => f.write_str("other requests kept changing the session"),
+            Self::Gone => f.write_str("the session has ended in the meantime"),
+            Self::Moved => f.write_str("the session has moved to another id in the meantime"),
             Self::NewerSchema { stored, known } => {
-                write!(f, "the session's data has schema {stored}, this node knows {known}")
+                write!(f, "the session's data has schema {stored}, and this node knows schemas up to {known}")
             }
             Self::Random(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::ResponseAlreadySent => {
-                f.write_str("there is no response any more that could give the browser a session")
+                f.write_str("the response has been sent, so no session can be created or renewed")
             }
             Self::TooManyCookies => {
-                f.write_str("the request has too many cookies to find its session cookie")
+                f.write_str("the request has too many cookies: its session cookie is not among the first 180 and 16 KiB")
             }
             Self::TooLarge { size, limit } => {
-                write!(f, "the session's data takes {size} bytes, at most {limit} are allowed")
+                write!(f, "the session's data has {size} bytes, and SESSION_MAX_SIZE allows {limit}")
             }
             Self::Undecodable(_) => f.write_str("the session's data cannot be decoded"),
             Self::Unencodable(_) => f.write_str("the session's data cannot be encoded"),

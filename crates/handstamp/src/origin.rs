@@ -3,8 +3,8 @@ use std::str::FromStr;
 use http::Uri;
 use tower_http::csrf::CsrfLayer;
 
-/// Where the pages of a site come from, as browsers write it in the header `Origin`: `https://shop.example`, with a
-/// port only if it is not the usual one.
+/// The origin of the pages of a site, as browsers write it in the header `Origin`: `https://shop.example`, with a port only if it is not the
+/// default one.
 ///
 /// ```
 /// use handstamp::Origin;
@@ -18,16 +18,16 @@ pub struct Origin(String);
 /// The text is not the origin of a web page. The message does not repeat it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "an origin is written as https://host or https://host:port, without a path, in ASCII (xn--...), and without the \
-     ports 443 of https and 80 of http, which browsers leave out"
+    "an origin must be https://host or https://host:port, without a path, in ASCII (xn--...), and without the default ports 443 of https and 80 of \
+     http, which browsers leave out"
 )]
 pub struct InvalidOrigin;
 
-/// The layer that admits requests from these origins and from the own site.
+/// The layer that accepts requests from these origins and from the site itself.
 #[cfg(feature = "axum")]
 pub(crate) fn csrf_layer(origins: &[Origin]) -> CsrfLayer {
     origins.iter().fold(CsrfLayer::new(), |layer, Origin(origin)| {
-        // It was accepted once, when the origin was parsed.
+        // This cannot fail, because it succeeded when the origin was parsed.
         layer.clone().add_trusted_origin(origin).unwrap_or(layer)
     })
 }
@@ -47,12 +47,12 @@ impl FromStr for Origin {
         drop(CsrfLayer::new().add_trusted_origin(text).map_err(|_| InvalidOrigin)?);
         let uri: Uri = text.parse().map_err(|_| InvalidOrigin)?;
         let authority = uri.authority().ok_or(InvalidOrigin)?;
-        let usual_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
         let leading_zero =
             authority.port().is_some_and(|port| port.as_str().len() > 1 && port.as_str().starts_with('0'));
-        // Browsers send none of these, and the header is compared byte by byte.
+        // Browsers never send these forms, and the header is compared byte by byte.
         if authority.as_str().contains('@')
-            || authority.port_u16() == Some(usual_port)
+            || authority.port_u16() == Some(default_port)
             || leading_zero
             || text.ends_with(':')
         {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn k10_origins_are_read_as_browsers_write_them() {
+    fn k10_origins_are_parsed_as_browsers_write_them() {
         for (text, expected) in [
             ("https://shop.example", "https://shop.example"),
             ("HTTPS://Shop.Example:8443", "https://shop.example:8443"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn k10_what_no_browser_sends_is_refused() {
+    fn k10_forms_that_browsers_never_send_are_rejected() {
         for text in [
             "",
             "null",

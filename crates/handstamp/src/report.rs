@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use crate::SessionError;
 use crate::session::Unreadable;
 
-/// Log lines that requests cause: at most one a second of each kind, with the number of those that are left out.
+/// Log lines that requests cause: at most one a second of each kind, with the number of suppressed lines.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     failures: Mutex<Failures>,
@@ -16,18 +16,18 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A session could not be written.
+    /// A session could not be saved.
     pub(crate) fn failure(&self, error: &SessionError, now: Instant) {
         let cause = cause_of(error);
         if let Some(more) = self.failures.lock().admit(cause, now) {
-            tracing::error!(error = error as &dyn Error, more, "a session could not be written");
+            tracing::error!(error = error as &dyn Error, more, "a session could not be saved");
         }
     }
 
-    /// A record cannot be read by any node. The cause may quote what is stored, so it is not shown.
+    /// A record cannot be decoded by any node. The cause may quote the stored data, so it is not logged.
     pub(crate) fn unreadable(&self, unreadable: &Unreadable, now: Instant) {
         if let Some(more) = self.unreadable.admit(now) {
-            tracing::error!(error = %unreadable, more, "a visitor is treated as one without a session");
+            tracing::error!(error = %unreadable, more, "a record cannot be decoded: its visitor is treated as one without a session");
         }
     }
 
@@ -36,31 +36,31 @@ impl Report {
         if let Some(more) = self.lost_changes.admit(now) {
             tracing::error!(
                 more,
-                "a session was changed after the response had been sent, without a commit: the change is lost"
+                "a session was changed after the response had been sent, and not committed: the change is lost"
             );
         }
     }
 }
 
-/// Failures that have the same cause, as in an outage, are one line a minute, also when several causes alternate.
+/// Failures with the same cause, as in an outage, are one line a minute, also when several causes alternate.
 #[derive(Debug, Default)]
 struct Failures {
-    /// The causes of the lines of the last minute, and when these were logged. The last one is the latest.
-    told: Vec<(String, Instant)>,
+    /// The causes that were logged in the last minute, and when, in order.
+    logged: Vec<(String, Instant)>,
     suppressed: u64,
 }
 
 impl Failures {
     fn admit(&mut self, cause: String, now: Instant) -> Option<u64> {
         let age = |at: Instant| now.saturating_duration_since(at);
-        self.told.retain(|(_, at)| age(*at) < SAME_CAUSE_PAUSE);
-        let is_too_soon = self.told.last().is_some_and(|(_, at)| age(*at) < OTHER_CAUSE_PAUSE);
-        let is_told = self.told.iter().any(|(told, _)| *told == cause);
-        if is_too_soon || is_told || self.told.len() >= MOST_CAUSES {
+        self.logged.retain(|(_, at)| age(*at) < SAME_CAUSE_PAUSE);
+        let is_too_soon = self.logged.last().is_some_and(|(_, at)| age(*at) < OTHER_CAUSE_PAUSE);
+        let is_logged = self.logged.iter().any(|(logged, _)| *logged == cause);
+        if is_too_soon || is_logged || self.logged.len() >= MOST_CAUSES {
             self.suppressed += 1;
             return None;
         }
-        self.told.push((cause, now));
+        self.logged.push((cause, now));
         Some(std::mem::take(&mut self.suppressed))
     }
 }
@@ -73,7 +73,7 @@ fn cause_of(error: &dyn Error) -> String {
 const SAME_CAUSE_PAUSE: Duration = Duration::from_secs(60);
 const OTHER_CAUSE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Lines in a minute, whatever the causes contain.
+/// The maximum number of lines a minute, since causes may contain anything.
 const MOST_CAUSES: usize = 16;
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(admit("no memory", 1), None);
         assert_eq!(admit("no memory", 59), None);
         assert_eq!(admit("no memory", 60), Some(2));
-        assert_eq!(admit("a replica", 60), None, "there is one line a second at most");
+        assert_eq!(admit("a replica", 60), None, "there is at most one line a second");
         assert_eq!(admit("a replica", 61), Some(1));
         assert_eq!(admit("no memory", 62), None, "causes that alternate are one line a minute each");
         assert_eq!(admit("a replica", 63), None);

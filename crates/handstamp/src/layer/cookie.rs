@@ -7,7 +7,7 @@ use handstamp_core::id::{Namespace, SessionId};
 use handstamp_core::keys::KeyRing;
 use http::{HeaderMap, HeaderValue, header};
 
-/// The session cookie of a layer: what it is called, what it carries, how it is set and removed.
+/// The session cookie of a layer: its name, its attributes, its signature.
 #[derive(Clone)]
 pub(crate) struct SessionCookie {
     signer: CookieSigner,
@@ -17,27 +17,27 @@ pub(crate) struct SessionCookie {
     plain_http: bool,
 }
 
-/// Whether browsers send the cookie along with requests that another site leads to.
+/// Whether browsers send the cookie with requests that come from another site.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SameSite {
-    /// When the visitor follows a link, but not with posts or embedded content.
+    /// When the visitor follows a link, but not with form posts or in embedded content.
     #[default]
     Lax,
-    /// Never. A visitor who follows a link from elsewhere arrives without a session.
+    /// Never. A visitor who follows a link from another site arrives without a session.
     Strict,
     /// Always: for pages that other sites embed, and for logins that end with a post from another site, such as
     /// OpenID Connect with `response_mode=form_post`.
     ///
-    /// Every site can then make requests in the visitor's name. SessionRoutes that change something need a protection of their
-    /// own, such as `tower_http::csrf`. The routes of this crate have it.
+    /// Every site can then make requests in the visitor's name. Routes that change something need a protection of their own, such as
+    /// `tower_http::csrf`. The routes of this crate have it.
     None,
 }
 
 /// The text cannot be the name of a session cookie.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "a session cookie's name is 1 to 64 letters, digits, `_` or `-`; the prefix `__Host-` comes by itself"
+    "a session cookie's name is 1 to 64 letters, digits, `_` or `-`; the prefix `__Host-` is added automatically"
 )]
 pub struct InvalidCookieName;
 
@@ -47,7 +47,7 @@ impl SessionCookie {
         Self { signer, same_site: SameSite::default(), partitioned: false, persistent: false, plain_http }
     }
 
-    /// Not partitioned, which takes [`SameSite::None`].
+    /// This ends partitioning, which requires [`SameSite::None`].
     pub(super) fn set_same_site(&mut self, same_site: SameSite) {
         (self.same_site, self.partitioned) = (same_site, false);
         self.warn_if_not_possible();
@@ -80,19 +80,18 @@ impl SessionCookie {
         self.signer.find(headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes))
     }
 
-    /// The header that gives the browser the id of a session that ends after `left` at the latest.
+    /// The header that sets the cookie, for a session that ends after `left` at the latest.
     pub(crate) fn set(&self, id: &SessionId, left: Duration) -> HeaderValue {
         let mut cookie = self.cookie(self.signer.sign(id));
         if self.persistent {
-            // Zero would remove it.
+            // Zero would remove the cookie.
             let max_age = left.min(MAX_AGE).as_secs().max(1);
             cookie.set_max_age(i64::try_from(max_age).ok().map(cookie::time::Duration::seconds));
         }
         header(&cookie)
     }
 
-    /// The header that makes the browser forget the cookie. All attributes are those of
-    /// [`set`](Self::set), or browsers would not take it for the same cookie.
+    /// The header that removes the cookie. Its attributes are those of [`set`](Self::set), or browsers would consider it another cookie.
     pub(crate) fn removal(&self) -> HeaderValue {
         let mut cookie = self.cookie(String::new());
         cookie.make_removal();
@@ -117,7 +116,7 @@ impl SessionCookie {
     fn warn_if_not_possible(&self) {
         if self.plain_http && self.same_site == SameSite::None {
             tracing::warn!(
-                "the cookie {} is sent with SameSite=Lax: over plain http browsers reject SameSite=None and Partitioned",
+                "the cookie {} is sent with SameSite=Lax, because browsers reject SameSite=None and Partitioned over plain http",
                 self.name()
             );
         }
@@ -143,15 +142,15 @@ fn header(cookie: &Cookie<'_>) -> HeaderValue {
     header
 }
 
-/// 400 days: browsers shorten longer ages to this.
+/// 400 days: browsers reduce longer ages to this.
 const MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 
-/// With the prefix `__Host-`, browsers take the cookie over https from this very host only, so that no other
-/// host of the domain can plant one. They do not take it over plain http at all.
+/// With the prefix `__Host-`, browsers accept the cookie over https and from this host only, so that no other host of the domain can plant
+/// one. They do not accept it over plain http at all.
 ///
-/// Over plain http all applications on localhost share one jar, whatever their ports: there the name begins with the
-/// namespace, or they would log each other's visitors out. A cookie's name may contain all characters of a namespace but
-/// the colon, and a namespace no tilde.
+/// Over plain http, all applications on localhost share one cookie jar, on all ports: there the name begins with the namespace, or they
+/// would log each other's visitors out. The name of a cookie may contain all characters of a namespace but the colon, and a namespace has no
+/// tilde.
 fn full_name(name: &str, namespace: &Namespace, plain_http: bool) -> String {
     if plain_http {
         format!("{}-{name}", namespace.as_str().replace(':', "~"))

@@ -9,7 +9,7 @@ use crate::{SessionData, SessionError};
 
 /// Keeps a session alive while its request is in progress, however long that takes.
 ///
-/// A timer is made when a handler has to wait: most responses need none.
+/// The timer is created when a handler has to wait: most requests need none.
 #[derive(Default)]
 pub(super) struct KeepAlive {
     step: Step,
@@ -21,15 +21,15 @@ enum Step {
     // ## Idle => Waiting       if the session can be kept alive
     #[default]
     Idle,
-    // ## Waiting => Counting   when it is time for a touch
-    // ## Waiting => Idle       when it is not
+    // ## Waiting => Touching   when a touch is due
+    // ## Waiting => Idle       otherwise
     Waiting(Pin<Box<Sleep>>),
-    // ## Counting => Idle      when the store has replied
-    Counting(Touch),
+    // ## Touching => Idle      when the store has replied
+    Touching(Touch),
 }
 
 impl KeepAlive {
-    /// To be called whenever the handler has to wait.
+    /// Called whenever the handler has to wait.
     pub(super) fn poll<T: SessionData>(
         &mut self,
         request_session: &Arc<RequestSession<T>>,
@@ -39,7 +39,7 @@ impl KeepAlive {
             self.step = match &mut self.step {
                 Step::Idle => {
                     let Some(wait) = request_session.wait_before_use(self.last) else { return };
-                    // The handler may be polled elsewhere than on the runtime.
+                    // The handler may be polled outside of the runtime.
                     let _runtime = request_session.shared().enter_runtime();
                     Step::Waiting(Box::pin(sleep_until(Instant::now() + wait)))
                 }
@@ -48,13 +48,13 @@ impl KeepAlive {
                         return;
                     }
                     if let Some(touch) = request_session.count_use() {
-                        Step::Counting(touch)
+                        Step::Touching(touch)
                     } else {
                         self.last = LastUse::Done;
                         Step::Idle
                     }
                 }
-                Step::Counting(touch) => {
+                Step::Touching(touch) => {
                     let Poll::Ready(counted) = Pin::new(touch).poll(cx) else { return };
                     self.last = match (counted, self.last) {
                         (Ok(Ok(()) | Err(SessionError::Gone | SessionError::Moved)), _) => LastUse::Done,

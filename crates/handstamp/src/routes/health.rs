@@ -11,7 +11,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(sessions: Sessions, path:
     let ready = sessions.clone();
     Router::new()
         .route(path, get(async move || health(&sessions)))
-        .route(&format!("{path}/live"), get(async || answer(true, &Probe { status: "ok" })))
+        .route(&format!("{path}/live"), get(async || respond(true, &Probe { status: "ok" })))
         .route(&format!("{path}/ready"), get(async move || readiness(&ready)))
 }
 
@@ -32,7 +32,7 @@ fn health(sessions: &Sessions) -> Response {
     let (redis, coordinator_running) = (sessions.is_healthy(), sessions.is_subscribed());
     let status = match (redis, coordinator_running) {
         (true, true) if !sessions.is_time_known() => "degraded",
-        // Sessions go by the store's clock; but all else on this machine does not.
+        // Sessions go by the store's clock, but everything else on this machine does not.
         (true, true) if sessions.is_clock_skewed() || sessions.is_missing_secret() => "degraded",
         (true, true) => "ok",
         (true, false) => "degraded",
@@ -40,15 +40,15 @@ fn health(sessions: &Sessions) -> Response {
         (false, _) => "unhealthy",
     };
     let health = Health { status, redis, coordinator_running, cache_size: sessions.cached_sessions() };
-    answer(redis && coordinator_running, &health)
+    respond(redis && coordinator_running, &health)
 }
 
 fn readiness(sessions: &Sessions) -> Response {
     let ready = sessions.is_ready();
-    answer(ready, &Probe { status: if ready { "ok" } else { "unavailable" } })
+    respond(ready, &Probe { status: if ready { "ok" } else { "unavailable" } })
 }
 
-fn answer(good: bool, body: &impl Serialize) -> Response {
+fn respond(good: bool, body: &impl Serialize) -> Response {
     let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

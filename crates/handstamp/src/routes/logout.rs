@@ -9,8 +9,7 @@ use axum::routing::{MethodRouter, post};
 use crate::origin::csrf_layer;
 use crate::{Origin, Session, SessionData};
 
-/// `POST` only, and only from pages of the same origin or a trusted one: another site must not be able to log a visitor
-/// out.
+/// `POST` only, and only from pages of the same origin or a trusted one: another site must not be able to log visitors out.
 pub(super) fn route<T: SessionData, S: Clone + Send + Sync + 'static>(
     after: Option<LocalPath>,
     trusted: &[Origin],
@@ -18,7 +17,7 @@ pub(super) fn route<T: SessionData, S: Clone + Send + Sync + 'static>(
     post(async move |request: Request| logout::<T>(&request, after.as_ref())).layer(csrf_layer(trusted))
 }
 
-/// The layer ends the session before this answer leaves, and answers 503 in its place if it cannot.
+/// The layer ends the session before this response is sent, and responds with 503 instead if it cannot.
 fn logout<T: SessionData>(request: &Request, after: Option<&LocalPath>) -> Response {
     if let Err(rejection) = Session::<T>::destroy_in(request.extensions()) {
         return rejection.into_response();
@@ -31,7 +30,7 @@ fn logout<T: SessionData>(request: &Request, after: Option<&LocalPath>) -> Respo
     response
 }
 
-/// A path on this site, to send a browser to: it begins with one `/`, and no browser reads another host into it.
+/// A path on this site, as the target of a redirect: it begins with one `/`, and no browser takes a part of it for another host.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LocalPath(HeaderValue);
 
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_paths_of_this_site_are_taken() {
+    fn only_paths_of_this_site_are_accepted() {
         for path in ["/", "/bye", "/login?from=logout#top"] {
             assert!(path.parse::<LocalPath>().is_ok(), "{path:?}");
         }

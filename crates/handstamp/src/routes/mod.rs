@@ -1,4 +1,4 @@
-//! The routes that come with the library.
+//! The routes of the library.
 
 mod health;
 mod logout;
@@ -28,21 +28,21 @@ use crate::{Origin, SessionData, Sessions};
 /// # }
 /// ```
 ///
-/// | Route | Answers |
+/// | Route | Response |
 /// |---|---|
-/// | `GET /health` | 200 when the store can be reached and accepts writes, and the coordinator runs, else 503; see below |
+/// | `GET /health` | 200 if the store can be reached and accepts writes, and the coordinator runs, else 503; see below |
 /// | `GET /health/live` | 200 as long as the process serves |
-/// | `GET /health/ready` | 200, but 503 in an outage that the [policy](crate::OutagePolicy) does not cover, as long as the store has never taken writes, and from [`Sessions::drain`] on |
-/// | `POST /logout` | 204, or 303 to a path of yours; 503 when the session could not be ended; 403 across origins |
+/// | `GET /health/ready` | 200, but 503 in an outage that the [policy](crate::OutagePolicy) does not cover, as long as the store has never accepted a write, and after [`Sessions::drain`] |
+/// | `POST /logout` | 204, or 303 to a path of the application; 503 if the session could not be ended; 403 for requests from other origins |
 ///
-/// `/health` says `{"status": "ok", "redis": true, "coordinator_running": true, "cache_size": 7}`, with the status
-/// `degraded` when only the coordinator is down, so that every read asks the store, and `unhealthy` when the
-/// store cannot be reached or rejects writes. It is `degraded` with 200 when the clocks of this node and of the store differ by
-/// five seconds or more, when the store does not tell its time, and when a session was loaded within the last minute that is sealed under a
-/// secret that this node does not have. The log names the cause. No health route asks the store, so they may be probed as often as you like. Restart
-/// a process on `/health/live` only: a Redis that is away does not come back by restarting everything else.
+/// The body of `/health` is `{"status": "ok", "redis": true, "coordinator_running": true, "cache_size": 7}`. The status is `degraded` if only the
+/// coordinator is down, so that every read goes to the store, and `unhealthy` if the store cannot be reached or rejects writes. It is `degraded`
+/// with 200 if the clocks of this node and of the store differ by five seconds or more, if the time of the store is not known, and if a session
+/// was loaded within the last minute that is sealed under a secret which this node does not have. The cause is logged. The health routes do not
+/// query the store, so they may be probed as often as needed. Restart a process on `/health/live` only: restarting nodes does not end an outage
+/// of Redis.
 ///
-/// The logout route has to lie behind the [`SessionLayer`](crate::SessionLayer) of the same type.
+/// The logout route must be behind the [`SessionLayer`](crate::SessionLayer) of the same type.
 #[must_use]
 pub struct SessionRoutes<T> {
     sessions: Sessions,
@@ -54,7 +54,7 @@ pub struct SessionRoutes<T> {
 }
 
 impl<T: SessionData> SessionRoutes<T> {
-    /// The routes at their usual paths.
+    /// The routes at their default paths.
     pub fn new(sessions: &Sessions) -> Self {
         Self {
             sessions: sessions.clone(),
@@ -73,7 +73,7 @@ impl<T: SessionData> SessionRoutes<T> {
         self
     }
 
-    /// Leaves the health routes out: for a second type of session on one router, which needs a logout of its own only.
+    /// Leaves out the health routes: for a second type of session on one router, which only needs a logout of its own.
     pub fn without_health(mut self) -> Self {
         self.health = None;
         self
@@ -85,17 +85,17 @@ impl<T: SessionData> SessionRoutes<T> {
         self
     }
 
-    /// Sends browsers on to `path` after a logout, with 303, instead of answering 204.
+    /// Redirects browsers to `path` after a logout, with 303 instead of 204.
     pub fn redirect_after_logout(mut self, path: LocalPath) -> Self {
         self.redirect_after_logout = Some(path);
         self
     }
 
-    /// Lets pages of `origin` log visitors out too, besides the origins in `SESSION_TRUSTED_ORIGINS`. Can be called several
-    /// times. Default: only pages of the site that the request is sent to.
+    /// Allows pages of `origin` to log visitors out, in addition to the origins in `SESSION_TRUSTED_ORIGINS`. Can be called several times.
+    /// Default: only pages of the site that the request is sent to.
     ///
-    /// Needed where a proxy rewrites `Host`, so that it differs from the origin that visitors see, and where the pages
-    /// come from another host than the API.
+    /// This is needed if a proxy rewrites `Host`, so that it differs from the origin that visitors see, and if the pages come from another host
+    /// than the API.
     ///
     /// ```
     /// # use handstamp::{Config, SessionRoutes, Sessions};

@@ -1,8 +1,8 @@
-/// In the extensions of a response: what the request wanted of its session and has not committed is forgotten, except that it
-/// ends.
+/// In the extensions of a response: everything that the request has done to its session and has not committed is discarded, except for a
+/// logout.
 ///
-/// For middleware between the handlers and the [`SessionLayer`](crate::SessionLayer) that makes a response of something else
-/// than a handler's result, such as a panic or a timeout:
+/// For middleware between the handlers and the [`SessionLayer`](crate::SessionLayer) whose response is not that of a handler, such as after a
+/// panic or a timeout:
 ///
 /// ```
 /// use axum::http::StatusCode;

@@ -77,7 +77,7 @@ async fn statuses_hold_for_commits_of_the_handler_too() {
         let mut late = browser.on(&with_pages(&node, page));
         browser.on(&node).post("/logout", "").await;
         let answer = late.post(path, "").await;
-        check_page(&answer, StatusCode::GONE, "the session has ended meanwhile");
+        check_page(&answer, StatusCode::GONE, "the session has ended in the meantime");
     }
 }
 
