@@ -1,7 +1,7 @@
 //! What the layer adds to a bare Axum router when the session is in the local cache, in nanoseconds per request.
 //!
-//! `cargo xtask bench` runs it. Bare router and wrapped router take turns in blocks, so that whatever else the
-//! machine does hits both alike, and each block is compared with the bare one beside it.
+//! `cargo xtask bench` runs it. Blocks of requests to the bare and to the wrapped router alternate, so that other load on the machine
+//! affects both alike, and each block is compared with the adjacent bare one.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
@@ -42,7 +42,7 @@ fn main() -> std::io::Result<()> {
 
 /// Nanoseconds per request.
 async fn block(case: &Case, router: &mut Router) -> f64 {
-    // The coordinator gets its turn between blocks, and goes on proving that it listens.
+    // The coordinator runs between blocks, and sends its fences.
     tokio::time::sleep(Duration::from_millis(1)).await;
     let started = now();
     for _ in 0..REQUESTS_PER_BLOCK {

@@ -1,9 +1,9 @@
-//! The memory that sessions take in the local cache, beside what the cache thinks that they take.
+//! The memory that sessions take in the local cache, and the estimate of the cache.
 //!
-//! `cargo xtask bench` runs it. The figures are bytes that were asked of the allocator, without its own overhead.
+//! `cargo xtask bench` runs it. The figures are bytes that were requested from the allocator, without its own overhead.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
-#![allow(clippy::unwrap_used, reason = "a benchmark has nobody to report to")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 mod payloads;
 
@@ -36,7 +36,7 @@ impl payloads::Measure for InTheCache {
     }
 }
 
-/// What sessions with this data take on a node that reads them for the first time.
+/// Measures the memory of sessions with this data on a node that reads them for the first time.
 async fn measure<T: SessionData>(name: &str, data: fn() -> T) {
     let bus = MemoryBus::new();
     let store = MemoryStore::new(bus.clone());

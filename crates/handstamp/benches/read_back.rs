@@ -1,10 +1,10 @@
-//! What it costs that every save decodes what it has encoded, before the store is asked.
+//! The cost of decoding the encoded data before every save.
 //!
-//! `cargo xtask bench` runs it. Requests that save a session in memory and decodings take turns in blocks, so that whatever
-//! else the machine does hits both alike.
+//! `cargo xtask bench` runs it. Blocks of requests that save a session in memory and blocks of decodings alternate, so that other load
+//! on the machine affects both alike.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
-#![allow(clippy::unwrap_used, reason = "a benchmark has nobody to report to")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 mod payloads;
 
@@ -61,7 +61,7 @@ impl payloads::Measure for ReadBack {
     }
 }
 
-/// As the layer does it.
+/// As in the layer.
 fn encode<T: SessionData>(data: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
@@ -69,7 +69,7 @@ fn encode<T: SessionData>(data: &T) -> Vec<u8> {
     bytes
 }
 
-/// As the layer does it.
+/// As in the layer.
 fn decode<T: SessionData>(bytes: &[u8]) -> T {
     T::deserialize(&mut rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable()).unwrap()
 }

@@ -1,10 +1,10 @@
-//! What requests take that read a cached session, load one, save one, and give one a new id.
+//! The time and the allocations of requests that read a cached session, load one, save one, and renew one.
 //!
-//! `cargo xtask bench` runs it, with the sessions in memory and in Redis. The cases take turns in blocks, so that whatever else the machine
-//! does hits all alike. Allocations are those of the task that handles the request.
+//! `cargo xtask bench` runs it, with the sessions in memory and in Redis. Blocks of the cases alternate, so that other load on the
+//! machine affects all alike. Allocations are those of the task that handles the request.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
-#![allow(clippy::unwrap_used, reason = "a benchmark has nobody to report to")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -30,7 +30,7 @@ struct User {
 
 impl SessionData for User {}
 
-/// Requests of one kind, each with the cookie that the last one has got.
+/// Requests of one kind, each with the cookie of the response before.
 struct Case {
     name: &'static str,
     path: &'static str,
@@ -62,7 +62,7 @@ async fn measure(store: &str, config: Config) {
     ];
     for _ in 0..BLOCKS {
         for case in &mut cases {
-            // The coordinator gets its turn between blocks, and goes on proving that it listens.
+            // The coordinator runs between blocks, and sends its fences.
             tokio::time::sleep(Duration::from_millis(5)).await;
             let mut time = Duration::ZERO;
             for _ in 0..ROUNDS {
@@ -70,7 +70,7 @@ async fn measure(store: &str, config: Config) {
                 case.send().await;
                 time += begun.elapsed();
                 if case.path == "/renew" {
-                    // What a renewal leaves for the background is done before the next one.
+                    // The background work of a renewal is done before the next request.
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
             }

@@ -154,7 +154,8 @@ pub(crate) fn decode<D: DeserializeOwned>(encoding: Encoding, payload: &[u8]) ->
             // Human-readable, because serde cannot decode the other form in tagged, untagged and flattened types.
             let mut deserializer = rmp_serde::Deserializer::from_read_ref(payload).with_human_readable();
             deserializer.set_max_depth(MAX_DEPTH);
-            D::deserialize(&mut deserializer).map_err(|error| Box::new(DecodeError::of_message_pack(&error)).into())
+            D::deserialize(&mut deserializer)
+                .map_err(|error| Box::new(DecodeError::of_message_pack(&error)).into())
         }
         Encoding::Json => {
             serde_json::from_slice(payload).map_err(|error| Box::new(DecodeError::of_json(&error)).into())

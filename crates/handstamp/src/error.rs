@@ -112,9 +112,9 @@ impl fmt::Display for SessionError {
             Self::ResponseAlreadySent => {
                 f.write_str("the response has been sent, so no session can be created or renewed")
             }
-            Self::TooManyCookies => {
-                f.write_str("the request has too many cookies: its session cookie is not among the first 180 and 16 KiB")
-            }
+            Self::TooManyCookies => f.write_str(
+                "the request has too many cookies: its session cookie is not among the first 180 and 16 KiB",
+            ),
             Self::TooLarge { size, limit } => {
                 write!(f, "the session's data has {size} bytes, and SESSION_MAX_SIZE allows {limit}")
             }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use handstamp::{Config, Session, SessionData, SessionLayer, SessionRejection, Sessions};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -21,17 +21,12 @@ impl SessionData for Visitor {}
 
 type Page = Response<Full<Bytes>>;
 
-/// A service, not a handler: it finds its session in the extensions of the request.
+/// A Tower service, which gets its session from the extensions of the request.
 async fn home<B>(request: Request<B>) -> Result<Page, Infallible> {
-    let visits = count(&request).await;
-    Ok(visits.map_or_else(
-        |rejection| {
-            let mut page = Response::new(Full::from(rejection.to_string()));
-            *page.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-            page
-        },
-        |visits| Response::new(Full::from(format!("visit number {visits}\n"))),
-    ))
+    Ok(match count(&request).await {
+        Ok(visits) => Response::new(Full::from(format!("visit number {visits}\n"))),
+        Err(rejection) => rejection.to_response(),
+    })
 }
 
 async fn count<B>(request: &Request<B>) -> Result<u64, SessionRejection> {

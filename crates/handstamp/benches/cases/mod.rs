@@ -1,6 +1,6 @@
-//! The requests that are measured, each on a bare router and on one that the layer wraps.
+//! The measured requests, each on a bare router and on a wrapped one.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark has nobody to report to")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use axum::Router;
 use axum::body::Body;
@@ -27,7 +27,7 @@ pub(crate) struct Case {
     cookie: Option<HeaderValue>,
 }
 
-/// A bare router, and one of the same routes that the layer wraps.
+/// A bare router, and one with the same routes and the layer.
 pub(crate) struct Routers {
     pub(crate) bare: Router,
     pub(crate) wrapped: Router,
@@ -50,9 +50,9 @@ pub(crate) async fn prepare() -> (Sessions, Routers, Vec<Case>) {
     let case = |name, path, cookie| Case { name, path, cookie };
     let cases = vec![
         case("cached read", "/read", Some(cookie.clone())),
-        case("cookie, session not looked at", "/plain", Some(cookie)),
-        case("no cookie, session looked at", "/read", None),
-        case("no cookie, session not looked at", "/plain", None),
+        case("cookie, session not extracted", "/plain", Some(cookie)),
+        case("no cookie, session extracted", "/read", None),
+        case("no cookie, session not extracted", "/plain", None),
     ];
     (node, Routers { bare, wrapped }, cases)
 }

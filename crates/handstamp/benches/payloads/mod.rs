@@ -1,4 +1,4 @@
-//! The data that sessions hold in benchmarks: what applications keep, from little to much.
+//! The data of sessions in benchmarks, from small to large.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(crate) struct Item {
     gift: Option<String>,
 }
 
-/// As in applications that keep whatever they like.
+/// Data without a fixed type.
 #[derive(Clone, Default, Deserialize, Serialize)]
 pub(crate) struct Loose(pub(crate) BTreeMap<String, serde_json::Value>);
 

@@ -1,4 +1,4 @@
-//! A node's view of its cache.
+//! The local cache.
 
 use http::StatusCode;
 
@@ -6,7 +6,7 @@ use crate::support::{Cluster, config};
 use handstamp_testkit::until;
 
 #[tokio::test]
-async fn the_second_read_costs_the_store_nothing() {
+async fn a_second_read_costs_no_store_command() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node().await, cluster.node().await);
     let mut browser = one.browser();
@@ -26,7 +26,7 @@ async fn the_second_read_costs_the_store_nothing() {
 }
 
 #[tokio::test]
-async fn a_route_that_does_not_look_at_the_session_loads_nothing() {
+async fn a_route_that_does_not_extract_the_session_loads_nothing() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
@@ -39,7 +39,7 @@ async fn a_route_that_does_not_look_at_the_session_loads_nothing() {
 }
 
 #[tokio::test]
-async fn the_cache_is_bounded_and_can_be_done_without() {
+async fn the_cache_is_bounded_and_can_be_disabled() {
     let cluster = Cluster::new();
     let small = cluster.node_with(config().local_cache_max_size(3)).await;
     for name in ["a", "b", "c", "d", "e"] {
@@ -61,7 +61,7 @@ async fn the_cache_is_bounded_and_can_be_done_without() {
 }
 
 #[tokio::test]
-async fn copies_can_be_dropped_here_and_everywhere() {
+async fn copies_can_be_evicted_on_one_node_and_on_all() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node().await, cluster.node().await);
     let mut browser = one.browser();
@@ -93,7 +93,7 @@ async fn copies_can_be_dropped_here_and_everywhere() {
 }
 
 #[tokio::test]
-async fn a_node_tells_its_name_and_state() {
+async fn a_node_reports_its_name_and_state() {
     let cluster = Cluster::new();
     let node = cluster.node_with(config().node_id("berlin-7")).await;
     assert_eq!(node.sessions.node_id().as_str(), "berlin-7");
@@ -112,6 +112,6 @@ async fn two_applications_on_one_store_do_not_see_each_other() {
     browser.login("ada").await;
     for node in [&blog, &other_channel] {
         assert_eq!(browser.on(node).me().await, Err(StatusCode::UNAUTHORIZED));
-        assert_eq!(node.faults.calls(), 0, "its cookie is none of theirs");
+        assert_eq!(node.faults.calls(), 0, "its cookie is not valid there");
     }
 }

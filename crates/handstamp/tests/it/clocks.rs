@@ -1,4 +1,4 @@
-//! K5.4: clocks that are wrong, and a time that is not known.
+//! K5.4: wrong clocks, and an unknown time.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl Cluster {
         self.store.time(shard).await.unwrap().expect("a clock")
     }
 
-    /// Has the record say that the session begins a day from now.
+    /// Changes the record as if the session began a day from now.
     async fn put_ahead(&self, browser: &Browser, ttl: Duration) {
         let before = self.record(browser).await;
         let created_at = self.time().await.saturating_add(Duration::from_secs(86_400));
@@ -39,7 +39,7 @@ impl Cluster {
 }
 
 #[tokio::test(start_paused = true)]
-async fn k5_4_a_node_that_begins_in_an_outage_judges_nothing_by_its_own_clock() {
+async fn k5_4_a_node_that_starts_in_an_outage_does_not_trust_its_own_clock() {
     for offset in [-DAY, DAY] {
         let cluster = Cluster::new();
         let limits = config().session_timeout(10 * MINUTE).session_lifetime(60 * MINUTE);
@@ -61,7 +61,7 @@ async fn k5_4_a_node_that_begins_in_an_outage_judges_nothing_by_its_own_clock() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn k5_4_where_the_store_refuses_to_tell_the_time_all_goes_on() {
+async fn k5_4_if_the_store_rejects_time_queries_requests_work() {
     for offset in [-DAY, 0, DAY] {
         let (log, _guard) = Log::capture();
         let cluster = Cluster::new();
@@ -138,7 +138,7 @@ async fn k5_4_a_session_that_begins_in_the_future_ends_with_its_lifetime() {
     }
 }
 
-/// K5.4: the record is written anew while a request changes the session, or a stream holds it.
+/// K5.4: the record is rewritten while a request changes the session, or a stream holds it.
 #[tokio::test(start_paused = true)]
 async fn k5_4_a_session_that_begins_in_the_future_loses_no_change() {
     let cluster = Cluster::new();
@@ -159,7 +159,7 @@ async fn k5_4_a_session_that_begins_in_the_future_loses_no_change() {
     assert!(cluster.record(&browser).await.created_at < cluster.time().await);
 }
 
-/// K5.4, S84: of a time to live that was set under a longer idle timeout, the present one is what counts, once it is used.
+/// K5.4, S84: a time to live from a longer idle timeout is reduced to the current one when the session is used.
 #[tokio::test(start_paused = true)]
 async fn k5_4_an_idle_timeout_that_has_become_shorter_ends_sessions_that_are_not_used() {
     let cluster = Cluster::new();

@@ -1,4 +1,4 @@
-//! Settings, and what is said about wrong ones.
+//! Settings, and the errors of invalid ones.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use handstamp_testkit::Log;
 
 use crate::support::secret;
 
-/// What a node that has these variables says when it is started.
+/// Starts a node with these variables.
 async fn start(vars: &[(&str, &str)]) -> Result<Sessions, ConfigError> {
     let vars: HashMap<_, _> = vars.iter().copied().collect();
     Sessions::start(Config::from_vars(|name| vars.get(name).map(|&value| value.to_owned()))).await
 }
 
 #[tokio::test]
-async fn without_any_setting_there_is_a_node_to_try_out() {
+async fn without_settings_a_node_starts_in_memory() {
     let sessions = start(&[]).await.unwrap();
     assert!(sessions.is_healthy() && sessions.is_subscribed());
     start(&[("SESSION_SECRET", ""), ("REDIS_URL", " "), ("SESSION_TIMEOUT", "")]).await.unwrap();
@@ -50,7 +50,7 @@ async fn every_setting_is_read() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_named_in_one_error() {
+async fn all_problems_are_reported_in_one_error() {
     let error = start(&[
         ("SESSION_SECRET", "short"),
         ("NODE_ID", "two words"),
@@ -93,7 +93,7 @@ async fn all_that_is_wrong_is_named_in_one_error() {
 }
 
 #[tokio::test]
-async fn a_channel_names_the_namespace_unless_that_is_named_too() {
+async fn a_channel_sets_the_namespace_unless_that_is_set_too() {
     for channel in ["a b", "{shop}", &"x".repeat(65)] {
         let error = start(&[("SESSION_CHANNEL", channel)]).await.unwrap_err();
         assert_eq!(error.settings().collect::<Vec<_>>(), ["SESSION_CHANNEL"]);
@@ -105,7 +105,7 @@ async fn a_channel_names_the_namespace_unless_that_is_named_too() {
 
 /// F6: two programs with the same settings shared their sessions.
 #[tokio::test]
-async fn k9_f6_a_program_has_a_namespace_of_its_own_unless_the_settings_name_one() {
+async fn k9_f6_a_program_has_a_namespace_of_its_own_unless_the_settings_have_one() {
     for (vars, expected) in [
         (&[][..], "quickstart"),
         (&[("SESSION_NAMESPACE", "shop")], "shop"),
@@ -124,7 +124,7 @@ async fn k9_f6_a_program_has_a_namespace_of_its_own_unless_the_settings_name_one
 }
 
 #[tokio::test]
-async fn every_secret_of_a_list_is_checked_and_none_repeated() {
+async fn every_secret_of_a_list_is_validated_and_none_is_repeated() {
     let error =
         start(&[("SESSION_SECRET", &format!("{},tiny,changeme-changeme-changeme-changeme", secret()))]).await;
     let text = error.unwrap_err().to_string();
@@ -133,7 +133,7 @@ async fn every_secret_of_a_list_is_checked_and_none_repeated() {
 }
 
 #[tokio::test]
-async fn nothing_starts_on_redis_without_a_secret() {
+async fn no_node_starts_on_redis_without_a_secret() {
     for (name, servers) in [
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("REDIS_URL", "redis://user:pa55word@127.0.0.1:1"),
@@ -147,7 +147,7 @@ async fn nothing_starts_on_redis_without_a_secret() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_yet_is_refused_and_not_ignored() {
+async fn unsupported_settings_are_rejected() {
     for (name, value) in [("SESSION_ENCRYPT", "true"), ("SESSION_COMPRESS", "1")] {
         let error = start(&[(name, value)]).await.unwrap_err();
         assert_eq!(error.settings().collect::<Vec<_>>(), [name]);
@@ -157,7 +157,7 @@ async fn what_is_not_there_yet_is_refused_and_not_ignored() {
 
 /// K5.5: `30M` was read as two and a half years.
 #[tokio::test]
-async fn k5_months_and_years_are_refused_in_every_duration() {
+async fn k5_months_and_years_are_rejected_in_every_duration() {
     for name in [
         "SESSION_TIMEOUT",
         "SESSION_LIFETIME",
@@ -180,7 +180,7 @@ async fn k5_months_and_years_are_refused_in_every_duration() {
 }
 
 #[tokio::test]
-async fn k10_trusted_origins_are_checked() {
+async fn k10_trusted_origins_are_validated() {
     start(&[("SESSION_TRUSTED_ORIGINS", "https://shop.example, http://localhost:3000")]).await.unwrap();
     for origins in
         ["shop.example", "https://shop.example/", "https://a.example,,https://b.example", "*", "null"]
@@ -193,7 +193,7 @@ async fn k10_trusted_origins_are_checked() {
 
 /// K11: a quoted secret on one node of several was accepted as another secret.
 #[tokio::test]
-async fn k11_a_value_in_quotes_is_refused() {
+async fn k11_a_value_in_quotes_is_rejected() {
     let secret = secret();
     for (name, value) in [
         ("SESSION_SECRET", format!("\"{secret}\"")),
@@ -218,7 +218,7 @@ async fn k11_a_value_in_quotes_is_refused() {
 
 /// K11: a secret with a part of the line that it was copied from was accepted as another secret.
 #[tokio::test]
-async fn k11_a_secret_with_more_than_itself_is_refused() {
+async fn k11_a_secret_with_a_part_of_its_line_is_rejected() {
     let secret = secret();
     let refused = [
         (format!("\"{secret}"), "a quote"),
@@ -243,14 +243,14 @@ async fn k11_a_secret_with_more_than_itself_is_refused() {
         }
     }
     let inside = ["'#", "\"#", "#;=", ";#"].map(|inside| format!("{secret}{inside}{secret}"));
-    // As password managers make them.
+    // As password managers generate them.
     let at_the_ends = [format!("'{secret}!"), format!("{secret}%\""), format!("{secret}&;")];
     for value in inside.into_iter().chain(at_the_ends) {
         start(&[("SESSION_SECRET", &value)]).await.unwrap();
     }
 }
 
-/// F16: an error repeated a secret that had been put into the wrong variable.
+/// F16: an error repeated a secret in the wrong variable.
 #[tokio::test]
 async fn k11_f16_errors_do_not_repeat_long_values() {
     let long = "a-value-of-17-chs";
@@ -296,10 +296,10 @@ async fn k11_f16_errors_do_not_repeat_long_values() {
     assert!(error.contains("\"exactly 16 chars\" is not a duration"), "{error}");
 }
 
-/// K11: these were ignored silently.
+/// K11: these were silently ignored.
 #[cfg(feature = "redis")]
 #[tokio::test]
-async fn k11_host_and_port_without_a_url_are_refused() {
+async fn k11_host_and_port_without_a_url_are_rejected() {
     for vars in [
         &[("REDIS_HOST", "redis")][..],
         &[("REDIS_PORT", "6379")],
@@ -321,7 +321,7 @@ async fn k11_host_and_port_without_a_url_are_refused() {
 
 /// K11: Kubernetes sets these for services called redis and redis-node-1.
 #[tokio::test]
-async fn k11_the_variables_of_kubernetes_do_no_harm() {
+async fn k11_variables_of_kubernetes_are_ignored() {
     let (log, _guard) = Log::capture();
     start(&[
         ("REDIS_SERVICE_HOST", "10.0.0.1"),
@@ -337,10 +337,10 @@ async fn k11_the_variables_of_kubernetes_do_no_harm() {
     assert!(!log.text().contains("resemble"), "{}", log.text());
 }
 
-/// With a server to talk to, they are no reason not to start.
+/// The node starts, because it has a server.
 #[cfg(feature = "redis")]
 #[tokio::test]
-async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
+async fn k11_host_and_port_in_addition_to_a_url_cause_one_warning() {
     let (log, _guard) = Log::capture();
     let vars = [
         ("REDIS_HOST", "10.77.0.1"),
@@ -363,7 +363,7 @@ async fn k11_host_and_port_beside_a_url_are_warned_of_once() {
 }
 
 #[tokio::test]
-async fn the_bytes_of_the_local_cache_can_be_bounded() {
+async fn the_size_of_the_local_cache_can_be_limited() {
     let sessions = start(&[]).await.unwrap();
     assert!(format!("{sessions:?}").contains("cache_max_bytes: 67108864"), "{sessions:?}");
     let sessions = start(&[("LOCAL_CACHE_MAX_BYTES", "197632")]).await.unwrap();
@@ -373,7 +373,7 @@ async fn the_bytes_of_the_local_cache_can_be_bounded() {
 }
 
 #[tokio::test]
-async fn settings_of_the_cache_that_contradict_others_are_refused() {
+async fn contradicting_settings_of_the_cache_are_rejected() {
     for (setting, vars) in [
         ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "197631")][..]),
         ("LOCAL_CACHE_MAX_BYTES", &[("LOCAL_CACHE_MAX_BYTES", "4096"), ("SESSION_MAX_SIZE", "1025")]),
@@ -392,7 +392,7 @@ async fn settings_of_the_cache_that_contradict_others_are_refused() {
 
 #[cfg(not(feature = "redis"))]
 #[tokio::test]
-async fn without_the_feature_no_setting_of_redis_is_ignored() {
+async fn without_the_feature_settings_of_redis_are_rejected() {
     for (name, value) in [
         ("REDIS_URL", "redis://a"),
         ("REDIS_CLUSTER_NODES", "a:1"),
@@ -408,7 +408,7 @@ async fn without_the_feature_no_setting_of_redis_is_ignored() {
 
 #[cfg(feature = "redis")]
 #[tokio::test]
-async fn a_store_of_ones_own_takes_the_place_of_redis() {
+async fn another_store_replaces_redis() {
     let bus = MemoryBus::new();
     let config = Config::new()
         .session_secret(secret())

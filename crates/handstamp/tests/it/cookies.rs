@@ -6,17 +6,17 @@ use handstamp::{Config, SameSite, SessionLayer};
 use handstamp_testkit::{Log, random_secret};
 use http::{Request, StatusCode};
 
-use crate::support::{Answer, Cluster, Node, User, app, config};
+use crate::support::{ClientResponse, Cluster, Node, User, app, config};
 
 #[tokio::test]
-async fn by_default_the_cookie_is_as_closed_as_it_can_be() {
+async fn by_default_the_cookie_has_the_strictest_attributes() {
     let cluster = Cluster::new();
     let mut browser = cluster.node().await.browser();
-    let answer = browser.post("/visit", "").await;
+    let response = browser.post("/visit", "").await;
     let value = browser.session();
     assert_eq!(value.len(), 88);
     assert_eq!(
-        answer.set_cookie().unwrap(),
+        response.set_cookie().unwrap(),
         format!("__Host-id={value}; HttpOnly; SameSite=Lax; Secure; Path=/"),
     );
 }
@@ -26,8 +26,8 @@ async fn the_removal_has_the_same_attributes() {
     let cluster = Cluster::new();
     let mut browser = cluster.node().await.browser();
     browser.login("ada").await;
-    let answer = browser.post("/logout", "").await;
-    let removal = answer.set_cookie().unwrap();
+    let response = browser.post("/logout", "").await;
+    let removal = response.set_cookie().unwrap();
     assert!(
         removal.starts_with("__Host-id=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"),
         "{removal}"
@@ -36,16 +36,19 @@ async fn the_removal_has_the_same_attributes() {
 }
 
 #[tokio::test]
-async fn plain_http_has_to_be_asked_for() {
+async fn plain_http_has_to_be_enabled() {
     let cluster = Cluster::new();
     let node = cluster.node_with(config().session_insecure_plain_http(true)).await;
     let mut browser = node.browser();
-    let answer = browser.post("/visit", "").await;
+    let response = browser.post("/visit", "").await;
     let value = browser.cookie("handstamp-id").unwrap().to_owned();
-    assert_eq!(answer.set_cookie().unwrap(), format!("handstamp-id={value}; HttpOnly; SameSite=Lax; Path=/"));
+    assert_eq!(
+        response.set_cookie().unwrap(),
+        format!("handstamp-id={value}; HttpOnly; SameSite=Lax; Path=/")
+    );
 }
 
-/// K10: two applications on localhost logged each other out, as all ports of a host share one jar.
+/// K10: two applications on localhost logged each other out, because all ports of a host share one cookie jar.
 #[tokio::test]
 async fn k10_over_plain_http_the_name_comes_from_the_namespace() {
     let plain = || config().session_insecure_plain_http(true);
@@ -72,23 +75,23 @@ async fn name_and_same_site_can_be_chosen() {
     let layer =
         SessionLayer::<User>::new(&node.sessions).same_site(SameSite::Strict).cookie_name("shop").unwrap();
     let mut browser = Node { app: app(&node.sessions).layer(layer), ..node }.browser();
-    let answer = browser.post("/visit", "").await;
+    let response = browser.post("/visit", "").await;
     let value = browser.cookie("__Host-shop").unwrap();
     assert_eq!(
-        answer.set_cookie().unwrap(),
+        response.set_cookie().unwrap(),
         format!("__Host-shop={value}; HttpOnly; SameSite=Strict; Secure; Path=/"),
     );
 }
 
-/// The cookie that a visit gets from a layer, without its value.
+/// The cookie that a layer sets, without its value.
 async fn attributes(node: &Node, layer: SessionLayer<User>) -> String {
     let mut browser = Node { app: app(&node.sessions).layer(layer), ..node.clone() }.browser();
-    let answer = browser.post("/visit", "").await;
-    let (_, attributes) = answer.set_cookie().unwrap().split_once("; ").unwrap();
+    let response = browser.post("/visit", "").await;
+    let (_, attributes) = response.set_cookie().unwrap().split_once("; ").unwrap();
     attributes.to_owned()
 }
 
-/// K10: a login that ends with a post from another site came without its session.
+/// K10: a login that ends with a form post from another site had no session.
 #[tokio::test]
 async fn k10_other_sites_can_be_allowed_to_send_the_cookie() {
     let node = Cluster::new().node().await;
@@ -104,13 +107,13 @@ async fn k10_other_sites_can_be_allowed_to_send_the_cookie() {
     let partitioned = app(&node.sessions).layer(layer().partitioned());
     let mut browser = Node { app: partitioned, ..node.clone() }.browser();
     browser.login("ada").await;
-    let answer = browser.post("/logout", "").await;
-    let removal = answer.set_cookie().unwrap();
+    let response = browser.post("/logout", "").await;
+    let removal = response.set_cookie().unwrap();
     let expected = "__Host-id=; HttpOnly; SameSite=None; Partitioned; Secure; Path=/; Max-Age=0";
     assert!(removal.starts_with(expected), "{removal}");
 }
 
-/// A browser would reject the cookie, and every request would be a new visitor's.
+/// A browser would reject the cookie, and each request would create a new session.
 #[tokio::test]
 async fn k10_over_plain_http_the_cookie_stays_lax() {
     let node = Cluster::new().node_with(config().session_insecure_plain_http(true)).await;
@@ -136,11 +139,12 @@ async fn k10_a_cookie_can_last_as_long_as_its_session() {
     };
     let old = node(lasting(secret.clone(), week)).await;
     let mut browser = old.browser();
-    let max_age =
-        |answer: &Answer| answer.set_cookie().unwrap().rsplit_once("; Max-Age=").unwrap().1.to_owned();
+    let max_age = |response: &ClientResponse| {
+        response.set_cookie().unwrap().rsplit_once("; Max-Age=").unwrap().1.to_owned()
+    };
     assert_eq!(max_age(&browser.post("/login", "ada").await), "604800");
 
-    // A renewal leaves the deadline where it was, and so does a cookie under a new key.
+    // A renewal does not change the deadline, and neither does a cookie under a new key.
     cluster.clock.advance(Duration::from_secs(600));
     assert_eq!(max_age(&browser.post("/renew", "").await), "604200");
     let new = node(lasting(format!("{},{secret}", random_secret()), week)).await;
@@ -155,7 +159,7 @@ async fn k10_a_cookie_can_last_as_long_as_its_session() {
 }
 
 #[tokio::test]
-async fn impossible_names_are_refused() {
+async fn invalid_names_are_rejected() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     for name in ["", "__Host-id", "__Secure-id", "a b", "a;b", "a=b", "a\r\nb", "ä", &"x".repeat(65)] {
@@ -176,7 +180,7 @@ async fn the_cookie_is_sent_only_when_it_changes() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_as_long_for_everybody() {
+async fn all_cookies_have_the_same_length() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     for name in ["a", &"x".repeat(200)] {
@@ -187,7 +191,7 @@ async fn the_cookie_is_as_long_for_everybody() {
 }
 
 #[tokio::test]
-async fn only_a_valid_cookie_of_the_right_name_counts_and_the_store_never_hears_of_others() {
+async fn only_a_valid_cookie_of_the_right_name_reaches_the_store() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
@@ -213,14 +217,14 @@ async fn only_a_valid_cookie_of_the_right_name_counts_and_the_store_never_hears_
     }
     for header in ["x-session-id", "authorization"] {
         let request = Request::get(format!("/me?__Host-id={good}")).header(header, &good);
-        let answer = node.browser().send(request.body(Default::default()).unwrap()).await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{header}");
+        let response = node.browser().send(request.body(Default::default()).unwrap()).await;
+        assert_eq!(response.status, StatusCode::UNAUTHORIZED, "{header}");
     }
     assert_eq!(node.faults.calls(), calls);
 }
 
 #[tokio::test]
-async fn a_planted_second_cookie_achieves_nothing() {
+async fn a_planted_second_cookie_has_no_effect() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
@@ -244,9 +248,9 @@ async fn a_planted_second_cookie_achieves_nothing() {
     assert_eq!(me(&[other, good]).await, StatusCode::UNAUTHORIZED);
 }
 
-/// K10, F14: a logout that has not reached its session does not say that it has ended it.
+/// K10, F14: a logout that has not found its session does not report success.
 #[tokio::test]
-async fn k10_f14_a_session_behind_too_many_cookies_is_neither_nobody_nor_logged_out() {
+async fn k10_f14_a_session_behind_too_many_cookies_is_neither_anonymous_nor_logged_out() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut ada = node.browser();
@@ -271,12 +275,12 @@ async fn k10_f14_a_session_behind_too_many_cookies_is_neither_nobody_nor_logged_
     }
     assert_eq!(ada.me().await.unwrap(), "ada 0");
     let cookies = dead.concat() + &good;
-    assert_eq!(send("GET", "/me", &cookies).await, StatusCode::OK, "however many dead ones are there");
+    assert_eq!(send("GET", "/me", &cookies).await, StatusCode::OK, "whatever the number of invalid cookies");
     assert_eq!(send("POST", "/logout", &cookies).await, StatusCode::NO_CONTENT);
     assert_eq!(ada.me().await, Err(StatusCode::UNAUTHORIZED));
 }
 
-/// K3.3, K10: several cookies make no difference to the cache.
+/// K3.3, K10: several cookies do not bypass the cache.
 #[tokio::test]
 async fn k3_3_several_valid_cookies_are_read_from_the_cache() {
     let cluster = Cluster::new();
@@ -298,7 +302,7 @@ async fn k3_3_several_valid_cookies_are_read_from_the_cache() {
 }
 
 #[tokio::test]
-async fn keys_are_rotated_without_logging_anybody_out() {
+async fn key_rotations_log_no_visitor_out() {
     let cluster = Cluster::new();
     let [old, new] = [random_secret(), random_secret()];
     let [old, old_new, new_old, new] = [old.clone(), format!("{old},{new}"), format!("{new},{old}"), new]
@@ -314,22 +318,26 @@ async fn keys_are_rotated_without_logging_anybody_out() {
     assert_eq!(browser.session(), under_old, "nothing to re-issue yet");
 
     browser = browser.on(&after);
-    let answer = browser.get("/me").await;
-    assert_eq!((answer.status, &*answer.body), (StatusCode::OK, "ada 0"));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let response = browser.get("/me").await;
+    assert_eq!((response.status, &*response.body), (StatusCode::OK, "ada 0"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
     let under_new = browser.session();
     assert_ne!(under_new, under_old, "the cookie is re-issued under the new key");
-    assert_eq!(browser.on(&verify_first).me().await.unwrap(), "ada 0", "a node that is behind reads it too");
+    assert_eq!(
+        browser.on(&verify_first).me().await.unwrap(),
+        "ada 0",
+        "a node with the old settings accepts it too"
+    );
     assert_eq!(browser.on(&at_last).me().await.unwrap(), "ada 0");
 
     let mut stale = at_last.browser();
     stale.set_cookie("__Host-id", &under_old);
     assert_eq!(stale.me().await, Err(StatusCode::UNAUTHORIZED));
-    assert_eq!(cluster.store.len(), 1, "it is the same session all along");
+    assert_eq!(cluster.store.len(), 1, "it is still the same session");
 }
 
 #[tokio::test]
-async fn an_ended_session_is_not_re_issued() {
+async fn the_cookie_of_an_ended_session_is_not_re_issued() {
     let cluster = Cluster::new();
     let secret = random_secret();
     let old = cluster.node_with(config().session_secret(secret.clone())).await;
@@ -338,14 +346,14 @@ async fn an_ended_session_is_not_re_issued() {
     browser.login("ada").await;
     let mut stale = browser.on(&new);
     browser.post("/logout", "").await;
-    let answer = stale.get("/me").await;
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(answer.set_cookie(), None);
+    let response = stale.get("/me").await;
+    assert_eq!(response.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(response.set_cookie(), None);
 }
 
 /// A logout left the cookie of a retired key in the browser.
 #[tokio::test]
-async fn k10_a_logout_removes_a_cookie_that_was_refused() {
+async fn k10_a_logout_removes_a_rejected_cookie() {
     let cluster = Cluster::new();
     let old = cluster.node_with(config().session_secret(random_secret())).await;
     let new = cluster.node_with(config().session_secret(random_secret())).await;
@@ -353,10 +361,10 @@ async fn k10_a_logout_removes_a_cookie_that_was_refused() {
     browser.login("ada").await;
     let mut stale = browser.on(&new);
     assert_eq!(stale.get("/me").await.set_cookie(), None);
-    let answer = stale.post("/logout", "").await;
-    assert!(answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")), "{answer:?}");
-    assert_eq!(answer.header("clear-site-data"), Some("\"cache\""));
+    let response = stale.post("/logout", "").await;
+    assert!(response.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")), "{response:?}");
+    assert_eq!(response.header("clear-site-data"), Some("\"cache\""));
     assert_eq!(browser.me().await.unwrap(), "ada 0", "nothing else has ended");
-    let answer = new.browser().post("/logout", "").await;
-    assert_eq!(answer.set_cookie(), None, "there was no cookie to remove");
+    let response = new.browser().post("/logout", "").await;
+    assert_eq!(response.set_cookie(), None, "there was no cookie to remove");
 }

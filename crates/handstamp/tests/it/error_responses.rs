@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use tower_http::cors::CorsLayer;
 
-use crate::support::{Answer, Cluster, Node, User, app, logged_in};
+use crate::support::{ClientResponse, Cluster, Node, User, app, logged_in};
 
 /// A page that forgets its status, and allows caches to store it.
 fn page(error: &SessionError) -> Response {
@@ -42,11 +42,11 @@ async fn by_hand(mut parts: Parts) -> Response {
 }
 
 #[track_caller]
-fn check_page(answer: &Answer, status: StatusCode, text: &str) {
-    assert_eq!(answer.status, status);
-    assert_eq!(answer.body, format!("<p>{text}</p>"));
-    assert_eq!(answer.header("content-type"), Some("text/html"));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+fn check_page(response: &ClientResponse, status: StatusCode, text: &str) {
+    assert_eq!(response.status, status);
+    assert_eq!(response.body, format!("<p>{text}</p>"));
+    assert_eq!(response.header("content-type"), Some("text/html"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
 }
 
 #[tokio::test]
@@ -76,8 +76,8 @@ async fn statuses_hold_for_commits_of_the_handler_too() {
         let (node, browser) = logged_in(&cluster).await;
         let mut late = browser.on(&with_pages(&node, page));
         browser.on(&node).post("/logout", "").await;
-        let answer = late.post(path, "").await;
-        check_page(&answer, StatusCode::GONE, "the session has ended in the meantime");
+        let response = late.post(path, "").await;
+        check_page(&response, StatusCode::GONE, "the session has ended in the meantime");
     }
 }
 
@@ -88,9 +88,9 @@ async fn a_response_that_the_handler_makes_from_an_error_stays() {
     let mut browser = browser.on(&with_pages(&node, page));
     node.sessions.clear_local_cache();
     node.faults.fail();
-    let answer = browser.get("/by-hand").await;
+    let response = browser.get("/by-hand").await;
     assert_eq!(
-        (answer.status, &*answer.body),
+        (response.status, &*response.body),
         (StatusCode::BAD_GATEWAY, "the session store cannot be reached")
     );
 }
@@ -125,8 +125,8 @@ async fn a_page_is_made_by_the_layer_of_the_session() {
     let mut browser = browser.on(&Node { app, ..node.clone() });
     node.sessions.clear_local_cache();
     node.faults.fail();
-    let answer = browser.get("/me").await;
-    check_page(&answer, StatusCode::SERVICE_UNAVAILABLE, "the session store cannot be reached");
+    let response = browser.get("/me").await;
+    check_page(&response, StatusCode::SERVICE_UNAVAILABLE, "the session store cannot be reached");
 }
 
 #[tokio::test]

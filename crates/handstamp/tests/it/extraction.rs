@@ -1,4 +1,4 @@
-//! How handlers and services get at their session.
+//! How handlers and services get their session.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -19,9 +19,9 @@ async fn serve(cluster: &Cluster, router: Router) -> Node {
     Node { app, ..node }
 }
 
-/// F18: the response named a Rust type, and did not say that the order was wrong.
+/// F18: the response contained the name of a Rust type, and did not explain that the order was wrong.
 #[tokio::test]
-async fn k11_f18_without_the_layer_the_log_says_what_is_missing() {
+async fn k11_f18_a_missing_layer_is_logged() {
     #[derive(Clone, Default, Deserialize, Serialize)]
     struct Uncovered {}
     impl SessionData for Uncovered {}
@@ -35,13 +35,13 @@ async fn k11_f18_without_the_layer_the_log_says_what_is_missing() {
         .merge(SessionRoutes::<Uncovered>::new(&node.sessions));
     let mut browser = Node { app, ..node }.browser();
     for path in ["/", "/optional", "/fresh"] {
-        let answer = browser.get(path).await;
-        assert_eq!((answer.status, &*answer.body), (StatusCode::INTERNAL_SERVER_ERROR, ""), "{path}");
+        let response = browser.get(path).await;
+        assert_eq!((response.status, &*response.body), (StatusCode::INTERNAL_SERVER_ERROR, ""), "{path}");
     }
     assert_eq!(browser.post("/logout", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
     let line =
         "Uncovered> covers this route: a layer covers only routes that were added to the router before it";
-    // The throttle is shared with other tests, so that the line may take a second.
+    // The throttle is shared with other tests, so the line may be a second late.
     until("a line in the log", async || {
         browser.get("/").await;
         log.text().contains(line)
@@ -55,7 +55,7 @@ async fn k11_f18_without_the_layer_the_log_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn an_optional_session_is_there_when_it_exists() {
+async fn an_optional_session_is_some_if_it_is_stored() {
     async fn who(session: Option<Session<User>>) -> String {
         session.map_or("nobody".to_owned(), |session| session.get().name.clone().unwrap_or_default())
     }
@@ -69,14 +69,14 @@ async fn an_optional_session_is_there_when_it_exists() {
         }),
     );
     let mut browser = serve(&cluster, router).await.browser();
-    let answer = browser.get("/who").await;
-    assert_eq!((&*answer.body, answer.header("vary")), ("nobody", Some("cookie")));
+    let response = browser.get("/who").await;
+    assert_eq!((&*response.body, response.header("vary")), ("nobody", Some("cookie")));
     browser.post("/login", "").await;
     assert_eq!(browser.get("/who").await.body, "ada");
 }
 
 #[tokio::test]
-async fn a_session_tells_about_itself() {
+async fn a_session_has_metadata() {
     async fn about(session: Session<User>) -> String {
         let Some(handle) = session.public_id() else {
             return "none".to_owned();
@@ -100,7 +100,7 @@ async fn a_session_tells_about_itself() {
     let public_id = browser.get("/about").await.body;
     assert_eq!(public_id.len(), 22);
     browser.post("/renew", "").await;
-    assert_eq!(browser.get("/about").await.body, public_id, "renewing keeps the public name");
+    assert_eq!(browser.get("/about").await.body, public_id, "a renewal keeps the public id");
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ struct Cart {
 impl SessionData for Cart {}
 
 #[tokio::test]
-async fn two_layers_with_two_types_stand_on_one_router() {
+async fn two_layers_with_two_types_can_be_on_one_router() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let app = Router::new()
@@ -168,7 +168,7 @@ async fn two_layers_with_two_types_stand_on_one_router() {
     assert_eq!(browser.get("/both").await.body, "1 10");
     assert_eq!(cluster.store.len(), 2);
 
-    // A cookie of the one is none of the other, although the secret is the same.
+    // The cookie of one layer is not valid for the other, although the secret is the same.
     let mut swapped = node.browser();
     swapped.set_cookie("__Host-id", browser.cookie("__Host-cart").unwrap());
     swapped.set_cookie("__Host-cart", browser.cookie("__Host-id").unwrap());
@@ -178,7 +178,7 @@ async fn two_layers_with_two_types_stand_on_one_router() {
 /// K9, F6, S90: each layer would accept the other's sessions.
 #[tokio::test]
 #[should_panic(expected = "use the cookie __Host-id, and each would accept the other's sessions")]
-async fn k9_f6_a_cookie_cannot_stand_for_two_types() {
+async fn k9_f6_a_cookie_cannot_have_sessions_of_two_types() {
     let cluster = Cluster::new();
     let node = cluster.bare_node().await;
     let router = || Router::<()>::new().route("/", get(async || ()));
@@ -190,7 +190,7 @@ async fn k9_f6_a_cookie_cannot_stand_for_two_types() {
 
 /// The inner session has moved to its new id already: without the cookie it would be lost.
 #[tokio::test(start_paused = true)]
-async fn an_outer_layer_that_fails_does_not_take_the_cookie_of_an_inner_one() {
+async fn an_outer_layer_that_fails_keeps_the_cookie_of_an_inner_layer() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let app = Router::new()
@@ -209,7 +209,7 @@ async fn an_outer_layer_that_fails_does_not_take_the_cookie_of_an_inner_one() {
     let mut browser = node.browser();
     assert_eq!(browser.post("/both", "").await.status, StatusCode::OK);
     let before = browser.session();
-    // A renewal saves nothing under an old id.
+    // A renewal saves nothing under the old id.
     node.faults.always_conflict();
     assert_eq!(browser.post("/both", "").await.status, StatusCode::CONFLICT);
     assert_ne!(browser.session(), before);
@@ -217,7 +217,7 @@ async fn an_outer_layer_that_fails_does_not_take_the_cookie_of_an_inner_one() {
 }
 
 #[tokio::test]
-async fn set_and_update_and_clones_work_on_one_session() {
+async fn replace_and_update_and_clones_work_on_one_session() {
     let cluster = Cluster::new();
     let router = Router::new().route(
         "/",
@@ -235,7 +235,7 @@ async fn set_and_update_and_clones_work_on_one_session() {
 }
 
 #[tokio::test]
-async fn what_is_discarded_is_not_kept() {
+async fn discarded_changes_are_not_saved() {
     let cluster = Cluster::new();
     let router = Router::new()
         .route("/visit", post(async |session: Session<User>| session.update(|user| user.visits += 1)))
@@ -256,7 +256,7 @@ async fn what_is_discarded_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_handler_that_answers_with_an_error_keeps_its_changes() {
+async fn changes_are_saved_when_a_handler_responds_with_an_error() {
     let cluster = Cluster::new();
     let router = Router::new()
         .route(
@@ -273,7 +273,7 @@ async fn a_handler_that_answers_with_an_error_keeps_its_changes() {
 }
 
 #[tokio::test]
-async fn a_change_that_comes_too_late_is_lost_and_harms_nobody() {
+async fn a_change_after_the_response_is_lost() {
     let cluster = Cluster::new();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let router = Router::new()
@@ -299,7 +299,7 @@ async fn a_change_that_comes_too_late_is_lost_and_harms_nobody() {
 }
 
 #[tokio::test]
-async fn outer_layers_learn_why_the_layer_answered() {
+async fn outer_layers_find_the_error_in_the_extensions() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let app = Router::new()
@@ -311,13 +311,13 @@ async fn outer_layers_learn_why_the_layer_answered() {
         }));
     let node = Node { app, ..node };
     node.faults.fail();
-    let answer = node.browser().post("/", "").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.body, "the session store cannot be reached");
+    let response = node.browser().post("/", "").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.body, "the session store cannot be reached");
 }
 
 #[tokio::test]
-async fn too_much_data_is_refused_and_the_old_data_stays() {
+async fn too_much_data_is_rejected_and_the_old_data_stays() {
     let cluster = Cluster::new();
     let router = Router::new()
         .route(
@@ -329,12 +329,12 @@ async fn too_much_data_is_refused_and_the_old_data_stays() {
         .route("/", get(async |session: Session<User>| session.get().name.clone().unwrap_or_default()));
     let mut browser = serve(&cluster, router).await.browser();
     browser.post("/", "ada").await;
-    let answer = browser.post("/", &"x".repeat(70_000)).await;
-    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let response = browser.post("/", &"x".repeat(70_000)).await;
+    assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(browser.get("/").await.body, "ada");
 }
 
-/// K9, F6: two types can have one name.
+/// K9, F6: two types can have the same name.
 #[tokio::test]
 #[should_panic(expected = "use the cookie __Host-id, and each would accept the other's sessions")]
 async fn k9_f6_types_with_the_same_name_are_two_types() {

@@ -32,7 +32,7 @@ async fn extract<E: FromRequestParts<()>>(parts: &mut Parts) -> Result<E, Status
     E::from_request_parts(parts, &()).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// K5.6: a page that polls, with a handler that waits for news.
+/// K5.6: a page that polls, with a handler that waits.
 #[tokio::test(start_paused = true)]
 async fn k5_6_a_peek_that_waits_does_not_keep_a_session_alive() {
     for pause in [Duration::ZERO, SECOND / 2] {
@@ -74,7 +74,7 @@ async fn k5_6_an_extraction_that_counts_after_a_peek_keeps_the_session_alive() {
     }
 }
 
-/// K5.1: the session is about to end when the request arrives, and the handler extracts it after that.
+/// K5.1: the session would have ended between the arrival of the request and its extraction.
 #[tokio::test(start_paused = true)]
 async fn k5_1_a_session_in_the_cache_that_is_about_to_end_is_kept() {
     let config = config().session_timeout(60 * SECOND);
@@ -83,9 +83,9 @@ async fn k5_1_a_session_in_the_cache_that_is_about_to_end_is_kept() {
     assert_eq!(browser.get("/wait/extract").await.body, "ada 0");
 }
 
-/// K5.1: the store does not reply when the request first counts.
+/// K5.1: the store does not reply to the first touch.
 #[tokio::test(start_paused = true)]
-async fn k5_1_a_use_that_failed_is_repeated_soon() {
+async fn k5_1_a_failed_touch_is_repeated_soon() {
     let extract = get(async |mut parts: Parts| {
         sleep(60 * SECOND).await;
         let session = extract::<Session<User>>(&mut parts).await?;
@@ -99,15 +99,15 @@ async fn k5_1_a_use_that_failed_is_repeated_soon() {
             node.sessions.clear_local_cache();
         }
         node.faults.fail();
-        let (answer, ()) = tokio::join!(browser.get("/extract"), async {
+        let (response, ()) = tokio::join!(browser.get("/extract"), async {
             sleep(SECOND + SECOND / 2).await;
             node.faults.work();
         });
-        assert_eq!(answer.body, "ada", "cached: {cached}");
+        assert_eq!(response.body, "ada", "cached: {cached}");
     }
 }
 
-/// How often a handler that waits for ten minutes is polled, and how often the store is asked for it.
+/// How often a handler that waits for ten minutes is polled, and how many store commands it causes.
 async fn effort_for_a_session_that_ends(end: impl AsyncFn(&Node, &mut Browser)) -> [usize; 2] {
     let polls = Arc::new(AtomicUsize::new(0));
     let counted = polls.clone();
@@ -122,12 +122,12 @@ async fn effort_for_a_session_that_ends(end: impl AsyncFn(&Node, &mut Browser)) 
     let config = config().session_timeout(10 * SECOND);
     let (node, mut browser) = logged_in_to(config, "/wait", wait).await;
     let mut other = browser.clone();
-    let (answer, calls) = tokio::join!(browser.get("/wait"), async {
+    let (response, calls) = tokio::join!(browser.get("/wait"), async {
         sleep(SECOND).await;
         end(&node, &mut other).await;
         node.faults.calls()
     });
-    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(response.status, StatusCode::OK);
     [polls.load(Ordering::SeqCst), node.faults.calls() - calls]
 }
 
@@ -143,6 +143,6 @@ async fn k5_a_session_that_has_ended_is_not_kept_alive_any_longer() {
 #[tokio::test(start_paused = true)]
 async fn k5_a_session_that_cannot_be_kept_alive_costs_little() {
     let [polls, calls] = effort_for_a_session_that_ends(async |node, _| node.faults.reject_writes()).await;
-    // Once in a touch interval at most, of which ten minutes have 600.
+    // At most once in a touch interval, of which ten minutes have 600.
     assert!(polls < 300 && calls < 150, "{polls} polls, {calls} calls");
 }

@@ -1,4 +1,4 @@
-//! Records that a later version has written: fields that this one does not know.
+//! Records of a later version, with unknown fields.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn k7_3_fields_of_a_later_version_are_kept_by_saves_renewals_and_replays()
     })
     .await;
     let fields = stored_record(&cluster, &browser).await.unknown_fields;
-    // The copy in the cache has none of them, so this is a replay on the record in the store.
+    // The cached copy has no such fields, so this is a replay on the stored record.
     for path in ["/visit", "/visit", "/renew"] {
         assert_eq!(browser.post(path, "").await.status, StatusCode::OK);
         assert_eq!(stored_record(&cluster, &browser).await.unknown_fields, fields, "after {path}");
@@ -60,8 +60,12 @@ async fn k7_3_a_record_with_a_critical_field_is_neither_read_nor_overwritten() {
     let stored = async || handstamp::store::Records::load(&cluster.store, &key).await.unwrap().unwrap().entry;
     let before = stored().await;
     for path in ["/visit", "/renew", "/slow-visit"] {
-        let answer = browser.post(path, "").await;
-        assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None), "{path}");
+        let response = browser.post(path, "").await;
+        assert_eq!(
+            (response.status, response.set_cookie()),
+            (StatusCode::SERVICE_UNAVAILABLE, None),
+            "{path}"
+        );
     }
     assert_eq!(browser.me().await, Err(StatusCode::SERVICE_UNAVAILABLE));
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! K10: what the layer makes of a request.
+//! K10: how layers interpret requests.
 
 use axum::Router;
 use axum::body::Body;
@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::support::*;
 
-/// One is dead: it was planted, or is left over. The live one counts, wherever it stands.
+/// One is invalid: it was planted, or is stale. The other one counts, in any position.
 #[tokio::test]
 async fn k10_of_two_valid_cookies_the_one_whose_session_is_alive_counts() {
     let cluster = Cluster::new();
@@ -29,8 +29,8 @@ async fn k10_of_two_valid_cookies_the_one_whose_session_is_alive_counts() {
                 if !cached {
                     node.sessions.clear_local_cache();
                 }
-                let answer = node.browser().send(with(Request::get(path), pair)).await;
-                assert!(answer.body.starts_with("ada"), "{path}: {}", answer.body);
+                let response = node.browser().send(with(Request::get(path), pair)).await;
+                assert!(response.body.starts_with("ada"), "{path}: {}", response.body);
             }
         }
     }
@@ -42,7 +42,7 @@ async fn k10_of_two_valid_cookies_the_one_whose_session_is_alive_counts() {
     assert_eq!(ada.me().await, Err(StatusCode::UNAUTHORIZED));
 }
 
-/// Whose request it is cannot be said, and an error is not an answer to that.
+/// The owner of the request cannot be determined, but that is no error.
 #[tokio::test]
 async fn k10_two_valid_cookies_of_live_sessions_are_no_session() {
     let cluster = Cluster::new();
@@ -59,7 +59,7 @@ async fn k10_two_valid_cookies_of_live_sessions_are_no_session() {
 
 /// A layer on a nested router, and one on its parent.
 #[tokio::test]
-async fn k10_a_layer_inside_of_another_takes_its_session() {
+async fn k10_a_layer_inside_another_uses_its_session() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let layer = SessionLayer::<User>::new(&node.sessions);
@@ -74,14 +74,14 @@ async fn k10_a_layer_inside_of_another_takes_its_session() {
     let app = Router::new().nest("/nested", nested).layer(count).route("/", reads).layer(layer);
     let mut browser = Node { app, ..node }.browser();
     for expected in ["11", "22"] {
-        let answer = browser.post("/nested/visit", "").await;
-        assert!(answer.headers.get_all("set-cookie").iter().count() <= 1);
+        let response = browser.post("/nested/visit", "").await;
+        assert!(response.headers.get_all("set-cookie").iter().count() <= 1);
         assert_eq!(browser.get("/").await.body, expected);
     }
     assert_eq!(cluster.store.len(), 1);
 }
 
-/// F21, S95: nothing behind the layer that logs headers logs the credential.
+/// F21, S95: services behind the layer that log headers do not log the credential.
 #[tokio::test]
 async fn k10_the_cookies_of_a_request_are_marked_as_sensitive() {
     let cluster = Cluster::new();
@@ -99,9 +99,9 @@ async fn k10_the_cookies_of_a_request_are_marked_as_sensitive() {
     assert!(!shown.contains(&browser.session()));
 }
 
-/// A layer for another cookie stands between two for the same one, all of the same type.
+/// A layer for another cookie is between two layers for the same cookie, all of the same type.
 #[tokio::test]
-async fn k10_a_layer_takes_the_session_of_one_further_out() {
+async fn k10_a_layer_uses_the_session_of_an_outer_layer() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let outer = SessionLayer::<User>::new(&node.sessions);
@@ -123,9 +123,9 @@ async fn k10_a_layer_takes_the_session_of_one_further_out() {
         .layer(outer);
     let mut browser = Node { app, ..node }.browser();
     for expected in [["11", "10"], ["22", "20"]] {
-        let answer = browser.post("/visit", "").await;
+        let response = browser.post("/visit", "").await;
         assert_eq!(
-            answer.headers.get_all("set-cookie").iter().count(),
+            response.headers.get_all("set-cookie").iter().count(),
             if expected[0] == "11" { 2 } else { 0 }
         );
         assert_eq!([browser.get("/").await.body, browser.get("/other").await.body], expected);
@@ -135,7 +135,7 @@ async fn k10_a_layer_takes_the_session_of_one_further_out() {
 
 /// Layers for two cookies around layers for the same two, all of the same type: the session in use is that of the innermost one.
 #[tokio::test]
-async fn k10_two_layers_inside_of_the_same_two_make_no_other_session() {
+async fn k10_two_layers_inside_the_same_two_create_no_other_session() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let one = SessionLayer::<User>::new(&node.sessions);
@@ -153,16 +153,16 @@ async fn k10_two_layers_inside_of_the_same_two_make_no_other_session() {
     let app = both(router.route("/", reads));
     let mut browser = Node { app, ..node.clone() }.browser();
     for (path, expected) in [("/visit", "11"), ("/nested/visit", "22"), ("/visit", "33")] {
-        let answer = browser.post(path, "").await;
-        assert_eq!(answer.status, StatusCode::OK);
-        let cookies = answer.headers.get_all("set-cookie").iter().count();
+        let response = browser.post(path, "").await;
+        assert_eq!(response.status, StatusCode::OK);
+        let cookies = response.headers.get_all("set-cookie").iter().count();
         assert_eq!(cookies, usize::from(expected == "11"), "{path}");
         assert_eq!(browser.get("/").await.body, expected, "{path}");
     }
     assert_eq!(cluster.store.len(), 1);
     let router = Router::new().route("/visit", visit()).layer(three.clone()).layer(count).layer(three);
     let app = both(router.layer(one.clone())).layer(one);
-    let answer = Node { app, ..node }.browser().post("/visit", "").await;
-    assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 1, "a third cookie");
+    let response = Node { app, ..node }.browser().post("/visit", "").await;
+    assert_eq!(response.headers.get_all("set-cookie").iter().count(), 1, "a third cookie");
     assert_eq!(cluster.store.len(), 2);
 }

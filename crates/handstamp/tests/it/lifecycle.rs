@@ -17,22 +17,22 @@ async fn a_visitor_who_stores_nothing_leaves_nothing() {
         assert_eq!(browser.post("/logout", "").await.set_cookie(), None);
     }
     assert!(cluster.store.is_empty());
-    assert_eq!(node.faults.calls(), 0, "nobody asked the store either");
+    assert_eq!(node.faults.calls(), 0, "and there was no store command");
 }
 
 #[tokio::test]
-async fn the_first_change_makes_a_session() {
+async fn the_first_change_creates_a_session() {
     let cluster = Cluster::new();
     let mut browser = cluster.node().await.browser();
-    let answer = browser.post("/visit", "").await;
-    assert_eq!((answer.status, &*answer.body), (StatusCode::OK, "1"));
+    let response = browser.post("/visit", "").await;
+    assert_eq!((response.status, &*response.body), (StatusCode::OK, "1"));
     assert_eq!(browser.post("/visit", "").await.body, "2");
     assert_eq!(cluster.store.len(), 1);
-    assert_eq!(answer.set_cookie().is_some(), browser.post("/visit", "").await.set_cookie().is_none());
+    assert_eq!(response.set_cookie().is_some(), browser.post("/visit", "").await.set_cookie().is_none());
 }
 
 #[tokio::test]
-async fn what_one_node_saves_another_reads() {
+async fn one_node_reads_what_another_has_saved() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node().await, cluster.node().await);
     let mut browser = one.browser();
@@ -50,25 +50,25 @@ async fn logging_in_renews_the_id_and_keeps_the_data() {
     browser.login("ada").await;
     assert_ne!(browser.session(), before.session());
     assert_eq!(browser.me().await.unwrap(), "ada 1");
-    assert_eq!(before.clone().me().await, Err(StatusCode::UNAUTHORIZED), "the old id leads nowhere");
+    assert_eq!(before.clone().me().await, Err(StatusCode::UNAUTHORIZED), "the old id is of no use");
     assert_eq!(cluster.store.len(), 1);
 }
 
 #[tokio::test]
-async fn a_destroyed_session_is_over_and_its_cookie_removed() {
+async fn a_destroyed_session_has_ended_and_its_cookie_is_removed() {
     let cluster = Cluster::new();
     let mut browser = cluster.node().await.browser();
     browser.login("ada").await;
     let mut thief = browser.clone();
-    let answer = browser.post("/destroy", "").await;
-    assert_eq!(answer.status, StatusCode::OK);
+    let response = browser.post("/destroy", "").await;
+    assert_eq!(response.status, StatusCode::OK);
     assert_eq!(browser.cookie("__Host-id"), None);
     assert!(cluster.store.is_empty());
     assert_eq!(thief.me().await, Err(StatusCode::UNAUTHORIZED));
 }
 
 #[tokio::test]
-async fn an_id_that_is_gone_is_never_used_again() {
+async fn the_id_of_an_ended_session_is_never_used_again() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
@@ -88,7 +88,7 @@ async fn an_id_that_is_gone_is_never_used_again() {
 }
 
 #[tokio::test]
-async fn what_comes_after_the_end_belongs_to_a_new_session() {
+async fn changes_after_the_end_belong_to_a_new_session() {
     let cluster = Cluster::new();
     let mut browser = cluster.node().await.browser();
     browser.login("ada").await;
@@ -96,13 +96,13 @@ async fn what_comes_after_the_end_belongs_to_a_new_session() {
     let mut before = browser.clone();
     browser.post("/start-over", "").await;
     assert_ne!(browser.session(), before.session());
-    assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED), "nothing of the old data is left");
+    assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED), "the old data is dropped");
     assert_eq!(before.me().await, Err(StatusCode::UNAUTHORIZED));
     assert_eq!(cluster.store.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ends_while_a_request_writes_stays_ended() {
+async fn a_session_that_ends_during_a_write_stays_ended() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node().await, cluster.node().await);
     let mut browser = one.browser();
@@ -114,15 +114,15 @@ async fn a_session_that_ends_while_a_request_writes_stays_ended() {
             same.post("/logout", "").await
         },);
     assert_eq!(logout.status, StatusCode::NO_CONTENT);
-    for answer in [late, also_late] {
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "what it says was done is not");
-        assert_eq!(answer.set_cookie(), None);
+    for response in [late, also_late] {
+        assert_eq!(response.status, StatusCode::UNAUTHORIZED, "the change was not saved");
+        assert_eq!(response.set_cookie(), None);
     }
     assert!(cluster.store.is_empty());
 }
 
 #[tokio::test]
-async fn a_touched_or_read_session_that_ends_meanwhile_answers_as_it_read() {
+async fn a_request_that_only_reads_succeeds_if_its_session_ends_in_the_meantime() {
     let cluster = Cluster::new();
     let mut browser = cluster.node().await.browser();
     browser.login("ada").await;

@@ -1,4 +1,4 @@
-//! The layer, as an application sees it, on a store in memory.
+//! Tests of the public API, on a store in memory.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 

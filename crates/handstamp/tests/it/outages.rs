@@ -18,24 +18,24 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_read_that_fails_is_503_and_not_a_new_session() {
+async fn a_failed_read_is_503_and_not_a_new_session() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     node.sessions.clear_local_cache();
     node.faults.fail();
     let session = browser.session();
-    let answer = browser.get("/me").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(answer.set_cookie(), None);
-    assert_eq!(browser.get("/plain").await.status, StatusCode::OK, "who needs no session is served");
+    let response = browser.get("/me").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.header("retry-after"), Some("1"));
+    assert_eq!(response.set_cookie(), None);
+    assert_eq!(browser.get("/plain").await.status, StatusCode::OK, "other requests are not affected");
     node.faults.work();
     assert_eq!(browser.me().await.unwrap(), "ada 0");
     assert_eq!(browser.session(), session);
 }
 
 #[tokio::test]
-async fn an_optional_session_is_not_none_when_nobody_knows() {
+async fn an_optional_session_is_an_error_in_an_outage() {
     let cluster = Cluster::new();
     let (node, browser) = logged_in(&cluster).await;
     let app = Router::new()
@@ -48,7 +48,7 @@ async fn an_optional_session_is_not_none_when_nobody_knows() {
 }
 
 #[tokio::test]
-async fn a_write_that_fails_is_503_without_a_cookie() {
+async fn a_failed_write_is_503_without_a_cookie() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     node.faults.fail();
@@ -59,17 +59,17 @@ async fn a_write_that_fails_is_503_without_a_cookie() {
         (node.browser(), "/visit"),
         (node.browser(), "/login"),
     ] {
-        let answer = browser.post(path, "").await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
-        assert_eq!(answer.set_cookie(), None, "{path}");
+        let response = browser.post(path, "").await;
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(response.set_cookie(), None, "{path}");
     }
     node.faults.work();
-    assert_eq!(browser.me().await.unwrap(), "ada 0", "nothing of it was done");
+    assert_eq!(browser.me().await.unwrap(), "ada 0", "nothing was changed");
     assert_eq!(cluster.store.len(), 1);
 }
 
 #[tokio::test]
-async fn a_logout_that_fails_says_so_and_is_made_up_for() {
+async fn a_failed_logout_is_503_and_repeated() {
     let cluster = Cluster::new();
     let (node, browser) = logged_in(&cluster).await;
     for warm in [true, false] {
@@ -80,18 +80,18 @@ async fn a_logout_that_fails_says_so_and_is_made_up_for() {
         browser.login("ada").await;
         let mut thief = browser.clone();
         node.faults.fail();
-        let answer = browser.post("/logout", "").await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(browser.cookie("__Host-id"), None, "the browser forgets it all the same");
+        let response = browser.post("/logout", "").await;
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(browser.cookie("__Host-id"), None, "the cookie is removed all the same");
         node.faults.work();
-        assert_eq!(thief.me().await, Err(StatusCode::UNAUTHORIZED), "on this node it is over at once");
+        assert_eq!(thief.me().await, Err(StatusCode::UNAUTHORIZED), "it has ended on this node");
         until("the store is told", async || cluster.store.len() == 1).await;
     }
-    assert_eq!(browser.clone().me().await.unwrap(), "ada 0", "only who logged out is out");
+    assert_eq!(browser.clone().me().await.unwrap(), "ada 0", "other sessions are not affected");
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_longer_than_the_budget() {
+async fn no_request_waits_longer_than_its_budget() {
     let cluster = Cluster::new();
     let (node, browser) = logged_in_with(&cluster, with_default_budgets()).await;
     node.faults.hang();
@@ -101,15 +101,15 @@ async fn nobody_waits_longer_than_the_budget() {
         }
         let mut browser = if path == "/login" { node.browser() } else { browser.clone() };
         let started = Instant::now();
-        let answer = if method == "get" { browser.get(path).await } else { browser.post(path, "").await };
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        let response = if method == "get" { browser.get(path).await } else { browser.post(path, "").await };
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         let waited = started.elapsed();
         assert!(waited <= Duration::from_millis(budget), "{path} took {waited:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_request_asks_a_broken_store_once() {
+async fn one_request_queries_a_broken_store_once() {
     let cluster = Cluster::new();
     let (node, browser) = logged_in_with(&cluster, with_default_budgets()).await;
     let app = Router::new()
@@ -146,7 +146,7 @@ async fn stored_payload(cluster: &Cluster, browser: &Browser) -> Bytes {
 }
 
 #[tokio::test]
-async fn data_that_nobody_can_decode_locks_nobody_out_and_is_not_overwritten() {
+async fn undecodable_data_locks_no_visitor_out_and_is_not_overwritten() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let before = browser.clone();
@@ -166,9 +166,9 @@ async fn data_of_a_newer_schema_is_read_and_never_overwritten() {
     plant(&cluster, &node, &browser, 2, newer).await;
     assert_eq!(browser.me().await.unwrap(), "ada 7");
     for path in ["/visit", "/renew"] {
-        let answer = browser.post(path, "").await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
-        assert_eq!(answer.set_cookie(), None);
+        let response = browser.post(path, "").await;
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(response.set_cookie(), None);
     }
     assert_eq!(stored_payload(&cluster, &browser).await, newer);
     assert_eq!(cluster.store.len(), 1);
@@ -184,11 +184,11 @@ async fn data_of_a_newer_schema_that_does_not_decode_is_an_error_and_no_logout()
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     plant(&cluster, &node, &browser, 2, r#"{"names": ["ada"]}"#).await;
-    let answer = browser.get("/me").await;
-    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
+    let response = browser.get("/me").await;
+    assert_eq!((response.status, response.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
 }
 
-/// What became of `User`.
+/// The next schema of `User`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Member {
     names: Vec<String>,
@@ -225,9 +225,9 @@ async fn data_of_an_older_schema_is_migrated() {
     assert_eq!(stored_record(&cluster, &browser).await.schema, 2);
 }
 
-/// Those who wait for each other wait for the store all the same.
+/// Saves that wait for each other have the same budget.
 #[tokio::test(start_paused = true)]
-async fn all_who_write_to_one_session_hear_that_the_store_is_away() {
+async fn all_concurrent_writes_fail_if_the_store_cannot_be_reached() {
     let cluster = Cluster::new();
     let (node, browser) = logged_in_with(&cluster, with_default_budgets()).await;
     node.faults.hang();
@@ -237,14 +237,14 @@ async fn all_who_write_to_one_session_hear_that_the_store_is_away() {
         let mut browser = browser.clone();
         writes.spawn(async move { browser.post(path, "").await });
     }
-    for answer in writes.join_all().await {
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(answer.set_cookie(), None);
+    for response in writes.join_all().await {
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.set_cookie(), None);
     }
     assert!(started.elapsed() <= Duration::from_millis(510), "{:?}", started.elapsed());
 }
 
-/// K3.2: the panic counts as an error of decoding, and a session that a newer node has stored is not treated as none.
+/// K3.2: the panic counts as a decoding error, and a session of a newer node is not treated as absent.
 #[tokio::test]
 async fn k3_2_data_of_a_newer_schema_that_panics_is_an_error_and_no_logout() {
     #[derive(Clone, Default, Serialize)]
@@ -266,11 +266,11 @@ async fn k3_2_data_of_a_newer_schema_that_panics_is_an_error_and_no_logout() {
     let mut browser = node.browser();
     browser.post("/make", "").await;
     plant(&cluster, &node, &browser, 2, r#"{"added": 1}"#).await;
-    let answer = browser.get("/").await;
-    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
+    let response = browser.get("/").await;
+    assert_eq!((response.status, response.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
 }
 
-/// K3.2: such a session is larger than the cache, and is loaded each time.
+/// K3.2: the session is larger than the cache, and is loaded each time.
 #[tokio::test]
 async fn k3_2_the_largest_heap_size_does_not_overflow() {
     #[derive(Clone, Default, Deserialize, Serialize)]

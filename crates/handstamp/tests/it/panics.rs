@@ -40,13 +40,13 @@ async fn done(route: axum::routing::MethodRouter) -> (StatusCode, String) {
     let mut browser = node.browser();
     browser.post("/ten", "").await;
     let status = browser.post("/do", "").await.status;
-    // As every other node sees it.
+    // As other nodes see it.
     node.sessions.clear_local_cache();
     (status, browser.get("/coins").await.body)
 }
 
 #[tokio::test]
-async fn k4_1_a_panic_in_another_task_takes_nothing_back() {
+async fn k4_1_a_panic_in_another_task_discards_nothing() {
     let ended = done(post(async |session: Session<Purse>| {
         session.destroy();
         let clone = session.clone();
@@ -72,7 +72,7 @@ async fn k4_1_a_panic_in_another_task_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn k4_1_a_handler_that_panics_keeps_no_change() {
+async fn k4_1_changes_of_a_handler_that_panics_are_discarded() {
     async fn panics(session: Session<Purse>) {
         session.update(|purse| purse.coins += 100);
         session.renew();
@@ -81,9 +81,9 @@ async fn k4_1_a_handler_that_panics_keeps_no_change() {
     assert_eq!(done(post(panics)).await, (StatusCode::INTERNAL_SERVER_ERROR, "10".to_owned()));
 }
 
-/// The panic passes through the layer itself.
+/// The panic unwinds through the layer itself.
 #[tokio::test]
-async fn k4_3_a_panic_that_is_caught_outside_of_the_layer_keeps_nothing_wherever_the_session_is() {
+async fn k4_3_a_panic_that_is_caught_outside_the_layer_discards_all_changes() {
     async fn give_away(session: Session<Purse>) {
         session.update(|purse| purse.coins += 100);
     }
@@ -104,9 +104,9 @@ async fn k4_3_a_panic_that_is_caught_outside_of_the_layer_keeps_nothing_wherever
     assert_eq!(browser.get("/coins").await.body, "10");
 }
 
-/// A task has a handle of the session, and commits after the panic has passed through the layer.
+/// A task has a clone of the session, and commits after the panic has unwound through the layer.
 #[tokio::test]
-async fn k4_3_a_task_cannot_commit_what_a_handler_that_panicked_has_changed() {
+async fn k4_3_a_task_cannot_commit_the_changes_of_a_handler_that_panicked() {
     type Kept = Arc<Mutex<Option<Session<Purse>>>>;
     async fn panics(State((kept, keeps_handle)): State<(Kept, bool)>, session: Session<Purse>) {
         session.update(|purse| purse.coins += 100);
@@ -135,9 +135,9 @@ async fn k4_3_a_task_cannot_commit_what_a_handler_that_panicked_has_changed() {
     }
 }
 
-/// For middleware inside of the layer that makes a response of something else than a handler's result.
+/// For middleware inside the layer whose response is not that of a handler.
 #[tokio::test]
-async fn k4_3_a_marked_response_keeps_nothing() {
+async fn k4_3_a_marked_response_discards_all_changes() {
     async fn give_away(session: Session<Purse>) {
         session.update(|purse| purse.coins += 100);
     }
@@ -205,7 +205,7 @@ async fn k4_4_a_change_can_wait_for_another_thread_that_reads_its_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn k4_4_a_change_inside_of_a_change_panics() {
+async fn k4_4_a_change_inside_a_change_panics() {
     for act in [
         (|session: &Session<Purse>| session.update(|purse| purse.coins += 1)) as fn(&Session<Purse>),
         |session| session.replace(Purse { coins: 1 }),
@@ -259,9 +259,9 @@ async fn changes_of_one_request_in_many_threads_all_take_effect() {
     assert_eq!(many.await, (StatusCode::OK, "810".to_owned()));
 }
 
-/// While a commit is in progress, the handler changes more, by a change that panics when it is made again.
+/// During a commit, the handler makes another change, which panics when it is replayed.
 #[tokio::test(start_paused = true)]
-async fn k4_a_change_that_cannot_be_made_again_is_an_error_and_no_success() {
+async fn k4_a_change_that_cannot_be_replayed_is_an_error() {
     let cluster = Cluster::new();
     let node = cluster.bare_node().await;
     let faults = node.faults.clone();
@@ -274,7 +274,7 @@ async fn k4_a_change_that_cannot_be_made_again_is_an_error_and_no_success() {
             }
             session.update(move |purse| {
                 purse.coins += 100;
-                assert!(!again.swap(true, Ordering::SeqCst), "it was made once already");
+                assert!(!again.swap(true, Ordering::SeqCst), "this is a replay");
             });
         });
         committed.unwrap();
@@ -290,9 +290,9 @@ async fn k4_a_change_that_cannot_be_made_again_is_an_error_and_no_success() {
     assert_eq!(browser.get("/coins").await.body, "1");
 }
 
-/// K3.2, L13: data whose code panics, among saves that wait for each other.
+/// K3.2, L13: data whose code panics, in a group commit.
 #[tokio::test(flavor = "multi_thread")]
-async fn k3_2_data_that_panics_when_it_is_written_fails_its_own_save_only() {
+async fn k3_2_data_that_panics_when_it_is_encoded_fails_its_own_save_only() {
     #[derive(Clone, Debug, Default, Deserialize)]
     struct Fragile {
         visits: u32,
@@ -317,20 +317,20 @@ async fn k3_2_data_that_panics_when_it_is_written_fails_its_own_save_only() {
     browser.post("/visit", "").await;
     node.faults.delay(Duration::from_millis(20));
     let requests = ["/visit", "/break", "/visit", "/visit", "/break", "/visit"];
-    let answers = futures_util::future::join_all(requests.map(|path| {
+    let responses = futures_util::future::join_all(requests.map(|path| {
         let mut browser = browser.clone();
         async move { (path, browser.post(path, "").await.status) }
     }));
-    for (path, status) in answers.await {
+    for (path, status) in responses.await {
         let expected = if path == "/break" { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
         assert_eq!(status, expected, "{path}");
     }
     assert_eq!(browser.get("/").await.body, "5");
 }
 
-/// K3.2: a record that panics when it is read. All requests are answered, and the visitor is not locked out.
+/// K3.2: a record that panics when it is decoded. All requests get a response, and the visitor is not locked out.
 #[tokio::test(start_paused = true)]
-async fn k3_2_data_that_panics_when_it_is_read_counts_as_unreadable() {
+async fn k3_2_data_that_panics_when_it_is_decoded_counts_as_unreadable() {
     #[derive(Clone, Debug, Default, Serialize)]
     struct Trap {
         armed: bool,
@@ -360,11 +360,11 @@ async fn k3_2_data_that_panics_when_it_is_read_counts_as_unreadable() {
     change_stored(&cluster, &browser, |record| record.payload = b"\x81\xa5armed\xc3".as_slice().into()).await;
     let minute = Duration::from_secs(60);
     node.sessions.clear_local_cache();
-    let answers = futures_util::future::join_all((0..3).map(|_| {
+    let responses = futures_util::future::join_all((0..3).map(|_| {
         let mut browser = browser.clone();
         async move { browser.get("/").await.body }
     }));
-    assert_eq!(tokio::time::timeout(minute, answers).await.expect("all are answered"), ["true"; 3]);
+    assert_eq!(tokio::time::timeout(minute, responses).await.expect("all get a response"), ["true"; 3]);
     let calls = node.faults.calls();
     browser.get("/").await;
     assert_eq!(node.faults.calls(), calls, "K3.3: it is not loaded again at once");
@@ -372,7 +372,7 @@ async fn k3_2_data_that_panics_when_it_is_read_counts_as_unreadable() {
 
 /// K4.4: the commit would wait for the change, and the change for the commit.
 #[tokio::test]
-async fn k4_4_a_commit_or_a_renewal_inside_of_a_change_panics() {
+async fn k4_4_a_commit_or_a_renewal_inside_a_change_panics() {
     use futures_util::FutureExt;
 
     let inside: [fn(&Session<Purse>); 5] = [
@@ -394,7 +394,7 @@ async fn k4_4_a_commit_or_a_renewal_inside_of_a_change_panics() {
     }
 }
 
-/// What a session contained, and what was captured by a change, reads the session when it is dropped.
+/// The data of a session and the captures of a change read the session when they are dropped.
 #[derive(Clone, Default, Deserialize, Serialize)]
 struct Reader {
     visits: u64,
@@ -414,7 +414,7 @@ impl Drop for ReadOnDrop {
 }
 
 #[tokio::test]
-async fn k4_4_values_that_read_the_session_when_they_are_dropped_can() {
+async fn k4_4_values_can_read_the_session_when_they_are_dropped() {
     let dropped = Arc::new(AtomicUsize::new(0));
     let ways: [fn(&Session<Reader>); 4] = [
         |session| session.update(|reader| reader.on_drop = None),

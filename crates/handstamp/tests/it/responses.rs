@@ -10,7 +10,7 @@ use http::{HeaderName, StatusCode};
 use crate::support::{Cluster, Node, User, app, logged_in};
 
 #[tokio::test]
-async fn caches_are_told_what_depends_on_the_session() {
+async fn responses_that_depend_on_the_session_vary_by_cookie() {
     let cluster = Cluster::new();
     let mut browser = cluster.node().await.browser();
     assert_eq!(browser.get("/plain").await.header("vary"), None);
@@ -22,7 +22,7 @@ async fn caches_are_told_what_depends_on_the_session() {
 }
 
 #[tokio::test]
-async fn what_the_handler_says_to_caches_gives_way_or_stays() {
+async fn cache_headers_of_the_handler_are_replaced_or_kept() {
     async fn cacheable(session: Session<User>) -> ([(HeaderName, &'static str); 2], &'static str) {
         session.update(|user| user.visits += 1);
         ([(CACHE_CONTROL, "public, max-age=600"), (VARY, "accept-encoding, Cookie")], "")
@@ -31,14 +31,14 @@ async fn what_the_handler_says_to_caches_gives_way_or_stays() {
     let node = cluster.node().await;
     let router = Router::new().route("/", get(cacheable)).layer(SessionLayer::<User>::new(&node.sessions));
     let mut browser = Node { app: router, ..node }.browser();
-    let answer = browser.get("/").await;
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.headers.get_all("vary").iter().count(), 1, "it names the cookie already");
+    let response = browser.get("/").await;
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.headers.get_all("vary").iter().count(), 1, "it contains the cookie already");
 }
 
-/// F4, S88: caches that know these headers ignore `Cache-Control`, and would have handed out the session.
+/// F4, S88: caches that obey these headers ignore `Cache-Control`, and would have served the session cookie to other visitors.
 #[tokio::test]
-async fn k9_f4_nothing_allows_a_cache_to_keep_a_session_cookie() {
+async fn k9_f4_no_header_allows_a_cache_to_store_a_session_cookie() {
     const CACHEABLE: [(&str, &str); 9] = [
         ("cache-control", "public, max-age=600"),
         ("cdn-cache-control", "public, max-age=600"),
@@ -70,21 +70,21 @@ async fn k9_f4_nothing_allows_a_cache_to_keep_a_session_cookie() {
         .layer(SessionLayer::<User>::new(&node.sessions));
     let mut browser = Node { app: router, ..node }.browser();
     for (path, has_cookie) in [("/change", true), ("/change", false), ("/end", true)] {
-        let answer = browser.post(path, "").await;
-        assert_eq!(answer.set_cookie().is_some(), has_cookie);
+        let response = browser.post(path, "").await;
+        assert_eq!(response.set_cookie().is_some(), has_cookie);
         let left = |name: &str| {
-            CACHEABLE.iter().any(|(other, value)| *other == name && answer.header(name) == Some(*value))
+            CACHEABLE.iter().any(|(other, value)| *other == name && response.header(name) == Some(*value))
         };
         let left: Vec<_> = CACHEABLE.iter().map(|(name, _)| *name).filter(|name| left(name)).collect();
         assert_eq!(left.len(), if has_cookie { 0 } else { CACHEABLE.len() }, "{path}: {left:?}");
-        let no_store = answer.header("cache-control") == Some("no-store");
+        let no_store = response.header("cache-control") == Some("no-store");
         assert_eq!(no_store, has_cookie, "{path}");
     }
 }
 
 /// F9, S89: the back button showed pages of a session after its logout.
 #[tokio::test]
-async fn k9_f9_responses_made_from_a_session_are_private() {
+async fn k9_f9_responses_that_depend_on_a_session_are_private() {
     let node = Cluster::new().node().await;
     let routes = || {
         app(&node.sessions)
@@ -155,9 +155,9 @@ async fn k9_f9_the_end_of_a_session_clears_the_browsers_cache() {
     }
 }
 
-/// A session that only turns out to be over was ended by another request, which has said so.
+/// The session was ended by another request, whose response has cleared the cache.
 #[tokio::test(start_paused = true)]
-async fn k9_f9_a_session_that_is_gone_clears_nothing() {
+async fn k9_f9_a_session_that_has_ended_before_clears_nothing() {
     let cluster = Cluster::new();
     let (_node, mut browser) = logged_in(&cluster).await;
     let mut ending = browser.clone();
@@ -167,7 +167,7 @@ async fn k9_f9_a_session_that_is_gone_clears_nothing() {
     assert_eq!(ended.header("clear-site-data"), Some("\"cache\""));
 }
 
-/// K10: a script of another origin could not see why its request was refused.
+/// K10: a script of another origin could not read the status of an error response.
 #[tokio::test]
 async fn k10_a_response_in_place_of_the_handlers_keeps_the_headers_of_cors() {
     async fn change(session: Session<User>) -> impl IntoResponse {
@@ -188,13 +188,13 @@ async fn k10_a_response_in_place_of_the_handlers_keeps_the_headers_of_cors() {
     let mut browser = node.browser();
     browser.login("ada").await;
     node.faults.fail();
-    let answer = browser.post("/change", "").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example.com"));
-    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
-    assert_eq!(answer.header("access-control-expose-headers"), Some("retry-after"));
-    let vary: Vec<_> = answer.headers.get_all(VARY).iter().collect();
+    let response = browser.post("/change", "").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.header("access-control-allow-origin"), Some("https://app.example.com"));
+    assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(response.header("access-control-expose-headers"), Some("retry-after"));
+    let vary: Vec<_> = response.headers.get_all(VARY).iter().collect();
     assert_eq!(vary, ["origin", "cookie"]);
-    assert_eq!(answer.header("x-other"), None);
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("x-other"), None);
+    assert_eq!(response.header("cache-control"), Some("no-store"));
 }

@@ -1,4 +1,4 @@
-//! The routes that come with the library.
+//! The routes of the library.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use handstamp::{OutagePolicy, SessionLayer, SessionRoutes, Sessions};
 use handstamp_testkit::{FaultyStore, ShardLayout, ShardedBus, ShardedStore, until};
 use http::{Method, Request, StatusCode};
 
-use crate::support::{Answer, Browser, Cluster, Node, User, app, config};
+use crate::support::{Browser, ClientResponse, Cluster, Node, User, app, config};
 
 fn post(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
     let request = Request::post(path).header("host", "shop.example");
@@ -23,26 +23,26 @@ async fn health_is_one_json_object() {
     let node = cluster.node().await;
     let mut browser = node.browser();
     browser.login("ada").await;
-    let answer = browser.get("/health").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.body, r#"{"status":"ok","redis":true,"coordinator_running":true,"cache_size":1}"#);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.set_cookie(), None);
+    let response = browser.get("/health").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.body, r#"{"status":"ok","redis":true,"coordinator_running":true,"cache_size":1}"#);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.set_cookie(), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn health_tells_of_an_outage_and_of_its_end_and_asks_nobody() {
+async fn health_reports_an_outage_and_its_end_without_a_store_command() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
     node.faults.fail();
     until("the outage is noticed", async || browser.get("/health").await.status != StatusCode::OK).await;
     let calls = node.faults.calls();
-    let answer = browser.get("/health").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let response = browser.get("/health").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
-        answer.body,
+        response.body,
         r#"{"status":"unhealthy","redis":false,"coordinator_running":true,"cache_size":0}"#
     );
     assert_eq!(browser.get("/health/ready").await.status, StatusCode::OK, "cached sessions can be read");
@@ -57,7 +57,7 @@ async fn health_tells_of_an_outage_and_of_its_end_and_asks_nobody() {
 
 /// A node whose store consists of two shards.
 #[tokio::test(start_paused = true)]
-async fn health_is_degraded_while_a_part_of_the_store_is_away() {
+async fn health_is_degraded_while_a_shard_cannot_be_reached() {
     let layout = ShardLayout::new(2);
     let buses = [(); 2].map(|()| MemoryBus::new());
     let [one, other] = buses.clone().map(|bus| FaultyStore::new(MemoryStore::new(bus)));
@@ -67,11 +67,11 @@ async fn health_is_degraded_while_a_part_of_the_store_is_away() {
     let mut browser = Node { app: app(&sessions), sessions, faults: faults[0].clone() }.browser();
     let mut expect = async |status, redis: bool, ready| {
         until(status, async || browser.get("/health").await.body.contains(&format!("\"{status}\""))).await;
-        let answer = browser.get("/health").await;
+        let response = browser.get("/health").await;
         let expected =
             format!(r#"{{"status":"{status}","redis":{redis},"coordinator_running":true,"cache_size":0}}"#);
-        assert_eq!(answer.body, expected);
-        assert_eq!(answer.status == StatusCode::OK, redis);
+        assert_eq!(response.body, expected);
+        assert_eq!(response.status == StatusCode::OK, redis);
         assert_eq!(browser.get("/health/ready").await.status == StatusCode::OK, ready, "{status}");
         assert_eq!(browser.get("/health/live").await.status, StatusCode::OK);
     };
@@ -88,9 +88,9 @@ async fn health_is_degraded_while_a_part_of_the_store_is_away() {
     }
 }
 
-/// K11: sessions can be read, and a node that has taken writes before is ready for that.
+/// K11: sessions can be read, so a node that has written before is ready.
 #[tokio::test(start_paused = true)]
-async fn k11_health_tells_of_writes_that_are_rejected() {
+async fn k11_health_reports_rejected_writes() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
@@ -108,9 +108,9 @@ async fn k11_health_tells_of_writes_that_are_rejected() {
     until("it accepts writes", async || browser.get("/health").await.status == StatusCode::OK).await;
 }
 
-/// K11: whatever is in its cache, a node that has been shut down serves no session.
+/// K11: a node that has been shut down serves no session from its cache.
 #[tokio::test]
-async fn k11_after_a_shutdown_cached_reads_are_refused() {
+async fn k11_after_a_shutdown_cached_reads_are_rejected() {
     for outage in [OutagePolicy::Fail, OutagePolicy::ServeStale(Duration::from_secs(3_600))] {
         let cluster = Cluster::new();
         let node = cluster.node_with(config().session_outage(outage)).await;
@@ -128,7 +128,7 @@ async fn k11_after_a_shutdown_cached_reads_are_refused() {
 }
 
 #[tokio::test]
-async fn a_node_that_drains_works_and_is_not_ready() {
+async fn a_draining_node_works_and_is_not_ready() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = node.browser();
@@ -138,8 +138,8 @@ async fn a_node_that_drains_works_and_is_not_ready() {
     assert_eq!(browser.get("/health").await.status, StatusCode::OK);
     browser.login("ada").await;
     node.sessions.shutdown().await;
-    let answer = browser.get("/health").await;
-    assert!(answer.body.contains(r#""coordinator_running":false"#), "{}", answer.body);
+    let response = browser.get("/health").await;
+    assert!(response.body.contains(r#""coordinator_running":false"#), "{}", response.body);
 }
 
 async fn logged_in(node: &Node) -> Browser {
@@ -149,22 +149,22 @@ async fn logged_in(node: &Node) -> Browser {
 }
 
 #[tokio::test]
-async fn logging_out_ends_the_session_before_it_answers() {
+async fn a_logout_ends_the_session_before_it_responds() {
     let cluster = Cluster::new();
     let (one, two) = (cluster.node().await, cluster.node().await);
     let mut browser = logged_in(&one).await;
     let (mut here, mut there) = (browser.clone(), browser.on(&two));
     there.me().await.unwrap();
-    let Answer { status, headers, body } = browser.post("/logout", "").await;
+    let ClientResponse { status, headers, body } = browser.post("/logout", "").await;
     assert_eq!((status, &*body), (StatusCode::NO_CONTENT, ""));
     assert_eq!(headers["cache-control"], "no-store");
     assert!(cluster.store.is_empty());
     assert_eq!(here.me().await, Err(StatusCode::UNAUTHORIZED));
-    until("the other node hears of it", async || there.me().await == Err(StatusCode::UNAUTHORIZED)).await;
+    until("the invalidation arrives", async || there.me().await == Err(StatusCode::UNAUTHORIZED)).await;
 }
 
 #[tokio::test]
-async fn logging_out_takes_a_post() {
+async fn a_logout_is_a_post() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = logged_in(&node).await;
@@ -193,9 +193,9 @@ async fn another_site_cannot_log_a_visitor_out() {
     ] {
         let mut browser = logged_in(&node).await;
         let mut copy = browser.clone();
-        let answer = browser.send(post("/logout", headers)).await;
+        let response = browser.send(post("/logout", headers)).await;
         let expected = if allowed { StatusCode::NO_CONTENT } else { StatusCode::FORBIDDEN };
-        assert_eq!(answer.status, expected, "{headers:?}");
+        assert_eq!(response.status, expected, "{headers:?}");
         assert_eq!(copy.me().await.is_ok(), !allowed, "{headers:?}");
     }
 }
@@ -234,15 +234,15 @@ async fn k10_pages_of_trusted_origins_can_log_a_visitor_out() {
 }
 
 #[tokio::test]
-async fn logging_out_twice_does_no_harm() {
+async fn a_second_logout_has_no_effect() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let mut browser = logged_in(&node).await;
     let mut copy = browser.clone();
     browser.post("/logout", "").await;
-    let answer = copy.post("/logout", "").await;
-    assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
+    let response = copy.post("/logout", "").await;
+    assert_eq!(response.status, StatusCode::NO_CONTENT);
+    assert!(response.set_cookie().unwrap().contains("Max-Age=0"));
     assert_eq!(browser.post("/logout", "").await.set_cookie(), None);
 }
 
@@ -262,38 +262,38 @@ async fn the_routes_can_be_moved() {
     for path in ["/app/ops/health", "/app/ops/health/live", "/app/ops/health/ready"] {
         assert_eq!(browser.get(path).await.status, StatusCode::OK, "{path}");
     }
-    let answer = browser.post("/app/bye", "").await;
-    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, Some("/goodbye")));
+    let response = browser.post("/app/bye", "").await;
+    assert_eq!((response.status, response.header("location")), (StatusCode::SEE_OTHER, Some("/goodbye")));
     assert_eq!(browser.cookie("__Host-id"), None);
     assert_eq!(browser.get("/health").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn a_logout_route_outside_the_layer_does_not_pretend() {
+async fn a_logout_route_outside_the_layer_is_an_error() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let app = Router::from(SessionRoutes::<User>::new(&node.sessions));
-    let answer = Node { app, ..node }.browser().post("/logout", "").await;
-    assert_eq!((answer.status, &*answer.body), (StatusCode::INTERNAL_SERVER_ERROR, ""));
+    let response = Node { app, ..node }.browser().post("/logout", "").await;
+    assert_eq!((response.status, &*response.body), (StatusCode::INTERNAL_SERVER_ERROR, ""));
 }
 
-/// Somebody may have planted the second one. Which of them is the visitor's, nobody knows: both end.
+/// The second one may have been planted. It is not known which one is the visitor's, so both sessions end.
 #[tokio::test]
-async fn logging_out_with_two_valid_cookies_ends_both_sessions() {
+async fn a_logout_with_two_valid_cookies_ends_both_sessions() {
     let cluster = Cluster::new();
     let node = cluster.node().await;
     let (ada, bob) = (logged_in(&node).await, logged_in(&node).await);
     let both = format!("__Host-id={}; __Host-id={}", ada.session(), bob.session());
     let logout = Request::post("/logout").header("cookie", both).body(Body::empty()).unwrap();
-    let answer = node.browser().send(logout).await;
-    assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    assert!(answer.set_cookie().unwrap().contains("Max-Age=0"));
+    let response = node.browser().send(logout).await;
+    assert_eq!(response.status, StatusCode::NO_CONTENT);
+    assert!(response.set_cookie().unwrap().contains("Max-Age=0"));
     assert!(cluster.store.is_empty());
 }
 
 /// Two types of session, each with its own logout, and one set of health routes.
 #[tokio::test]
-async fn a_second_type_of_session_brings_its_logout_only() {
+async fn a_second_type_of_session_adds_only_its_logout() {
     #[derive(Clone, Default, serde::Deserialize, serde::Serialize)]
     struct Cart {}
     impl handstamp::SessionData for Cart {}

@@ -1,4 +1,4 @@
-//! Nothing that opens a session gets anywhere but into the cookie.
+//! Credentials are in the cookie only.
 
 use axum::Router;
 use axum::routing::get;
@@ -10,7 +10,7 @@ use handstamp_testkit::Log;
 use crate::support::{Cluster, Node, User, config, secret};
 
 #[tokio::test]
-async fn logs_messages_and_records_hold_no_credential() {
+async fn logs_messages_and_records_contain_no_credential() {
     let (log, _guard) = Log::capture();
 
     let cluster = Cluster::new();
@@ -59,7 +59,7 @@ fn base64_decode(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// F15: whatever printed a record printed the visitor's data.
+/// F15: `Debug` of a record contained the visitor's data.
 #[tokio::test]
 async fn k11_f15_debug_shows_no_data() {
     let cluster = Cluster::new();
@@ -82,9 +82,9 @@ async fn debug_shows_no_secret() {
     assert!(!shown.contains(secret()), "{shown}");
 }
 
-/// A type that has changed without a new schema: what is stored does not fit it, and must not be quoted.
+/// A type that has changed without a new schema: the stored data cannot be decoded, and must not be quoted.
 #[tokio::test]
-async fn data_that_does_not_fit_is_not_quoted() {
+async fn errors_do_not_quote_data_that_cannot_be_decoded() {
     #[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
     struct Changed {
         #[serde(default)]
@@ -102,8 +102,8 @@ async fn data_that_does_not_fit_is_not_quoted() {
         let handler = get(async |session: Session<Changed>| session.is_new().to_string());
         let node = cluster.bare_node_with(config().session_encoding(encoding)).await;
         let app = Router::new().route("/", handler).layer(SessionLayer::<Changed>::new(&node.sessions));
-        let answer = browser.on(&Node { app, ..node }).get("/").await;
-        assert_eq!(answer.body, "true", "the visitor is treated as new");
+        let response = browser.on(&Node { app, ..node }).get("/").await;
+        assert_eq!(response.body, "true", "the visitor is treated as new");
     }
     let log = String::from_utf8(log.take()).unwrap();
     assert!(log.contains("cannot be read"), "{log}");

@@ -41,7 +41,7 @@ pub(crate) async fn stored_record(cluster: &Cluster, browser: &Browser) -> Recor
     }
 }
 
-/// Changes the record of the browser's session in the store. No node hears of it.
+/// Changes the record of the browser's session in the store, without an invalidation.
 pub(crate) async fn change_stored(cluster: &Cluster, browser: &Browser, change: impl FnOnce(&mut Record)) {
     let mut record = stored_record(cluster, browser).await;
     let replacing = record.revision;
@@ -70,7 +70,7 @@ impl SessionData for User {
     }
 }
 
-/// What several nodes have in common.
+/// The store, the bus and the clock of several nodes.
 pub(crate) struct Cluster {
     pub(crate) store: MemoryStore,
     pub(crate) bus: MemoryBus,
@@ -113,12 +113,12 @@ impl Cluster {
         Node { sessions, app: Router::new(), faults }
     }
 
-    /// A node whose wall clock is wrong by so many milliseconds.
+    /// A node whose wall clock is wrong by `offset` milliseconds.
     pub(crate) async fn node_with_clock_off_by(&self, config: Config, offset: i64) -> Node {
         self.node_with_clock(config, Arc::new(Skewed { clock: self.clock.clone(), offset })).await
     }
 
-    /// A node that goes by tokio's clock, on a store of its own that does, too.
+    /// A node with tokio's clock, on a store of its own with the same clock.
     pub(crate) async fn node_with_system_clock(&self, config: Config) -> Node {
         let bus = MemoryBus::new();
         let cluster = Self { store: MemoryStore::new(bus.clone()), bus, clock: self.clock.clone() };
@@ -129,7 +129,7 @@ impl Cluster {
         self.node_on(config, FaultyStore::new(self.store.clone()), clock).await
     }
 
-    /// A node that begins while its store has these faults.
+    /// A node that starts while its store has these faults.
     pub(crate) async fn faulty_node_with_clock_off_by(
         &self,
         config: Config,
@@ -185,19 +185,19 @@ impl Node {
     }
 }
 
-/// For tests that say nothing of time, which may run on a busy machine: a node waits for its store as long as it takes.
+/// For tests that do not depend on time, which may run on a busy machine: nearly unlimited budgets.
 pub(crate) fn config() -> Config {
     const MINUTE: Duration = Duration::from_secs(60);
     with_default_budgets().session_load_budget(MINUTE).session_save_budget(MINUTE)
 }
 
-/// For tests of how long a node waits for its store.
+/// For tests of budgets.
 pub(crate) fn with_default_budgets() -> Config {
     // The manual clock stands still, and with it the age of a fence.
     Config::new().session_secret(secret()).node_id("node-1")
 }
 
-/// SessionRoutes that do one thing each, not yet in a layer.
+/// Routes for the tests, without a layer.
 pub(crate) fn app(sessions: &Sessions) -> Router {
     Router::new()
         .route("/plain", get(async || "ok"))
@@ -232,7 +232,7 @@ pub(crate) async fn login(session: Session<User>, name: String) {
     session.update(move |user| user.name = Some(name));
 }
 
-/// As long as an upload takes.
+/// Waits as long as an upload takes.
 async fn wait_and_read(session: Session<User>) -> Result<String, StatusCode> {
     tokio::time::sleep(Duration::from_secs(9)).await;
     session.refresh().await.map_err(|error| error.status())?;
@@ -244,14 +244,14 @@ async fn wait_and_change(session: Session<User>) -> String {
     visit(session).await
 }
 
-/// As behind a layer or an extractor that takes its time.
+/// Extracts the session late, as behind a slow extractor.
 async fn wait_and_extract(mut parts: Parts) -> Result<String, StatusCode> {
     tokio::time::sleep(Duration::from_secs(9)).await;
     let session = Session::from_request_parts(&mut parts, &()).await;
     me(session.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?).await
 }
 
-/// Leaves the session with the test, as a stream keeps its own after the response.
+/// Gives the session to the test, as a stream keeps it after the response.
 async fn take(session: Session<User>) -> Response {
     let mut response = StatusCode::OK.into_response();
     response.extensions_mut().insert(session);
@@ -268,17 +268,17 @@ async fn slow_visit(session: Session<User>) -> String {
     visit(session).await
 }
 
-/// More than may be stored.
+/// Stores more than `SESSION_MAX_SIZE`.
 async fn grow(session: Session<User>) {
     session.update(|user| user.name = Some("x".repeat(100_000)));
 }
 
-/// A change that panics when it is made again.
+/// A change that panics when it is replayed.
 async fn panic_later(session: Session<User>) {
     let again = Arc::new(AtomicBool::new(false));
     session.update(move |user| {
         user.visits += 1_000;
-        assert!(!again.swap(true, Ordering::SeqCst), "it was made once already");
+        assert!(!again.swap(true, Ordering::SeqCst), "this is a replay");
     });
 }
 
@@ -308,7 +308,7 @@ pub(crate) struct Browser {
 }
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ClientResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
@@ -334,7 +334,7 @@ impl Browser {
         self.cookie("__Host-id").expect("there is a session cookie").to_owned()
     }
 
-    /// Where the record of the session lies.
+    /// The key of the session.
     pub(crate) fn session_key(&self) -> SessionKey {
         let opened = CookieSigner::new(&key_ring(), "__Host-id").verify(self.session().as_bytes()).unwrap();
         Namespace::default().session_key(&opened.id)
@@ -348,15 +348,15 @@ impl Browser {
         response.extensions_mut().remove::<Session<User>>().expect("the session")
     }
 
-    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> ClientResponse {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> ClientResponse {
         self.send(Request::post(path).body(Body::from(body.to_owned())).unwrap()).await
     }
 
-    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> ClientResponse {
         if !self.jar.is_empty() && !request.headers().contains_key(COOKIE) {
             let pairs: Vec<_> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request.headers_mut().insert(COOKIE, pairs.join("; ").parse().unwrap());
@@ -376,7 +376,11 @@ impl Browser {
         }
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.into()).unwrap() }
+        ClientResponse {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.into()).unwrap(),
+        }
     }
 
     /// Logs in. Panics when that fails.
@@ -384,14 +388,14 @@ impl Browser {
         assert_eq!(self.post("/login", name).await.status, StatusCode::OK);
     }
 
-    /// What `/me` says: name and visits, or the status when it is not 200.
+    /// The response of `/me`: name and visits, or the status if it is not 200.
     pub(crate) async fn me(&mut self) -> Result<String, StatusCode> {
-        let answer = self.get("/me").await;
-        if answer.status == StatusCode::OK { Ok(answer.body) } else { Err(answer.status) }
+        let response = self.get("/me").await;
+        if response.status == StatusCode::OK { Ok(response.body) } else { Err(response.status) }
     }
 }
 
-impl Answer {
+impl ClientResponse {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }

@@ -13,7 +13,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Sessions that live for ten minutes without use, and for an hour in all.
 async fn logged_in(cluster: &Cluster) -> (Node, Browser) {
     let config = config().session_timeout(10 * MINUTE).session_lifetime(60 * MINUTE);
-    // The manual clock never moves by itself; a cache that outlives every step shows what it may serve.
+    // The cache outlives every step, so that the tests show whether it serves expired sessions.
     let node = cluster.node_with(config.local_cache_ttl(100 * MINUTE)).await;
     let mut browser = node.browser();
     browser.login("ada").await;
@@ -21,16 +21,16 @@ async fn logged_in(cluster: &Cluster) -> (Node, Browser) {
 }
 
 impl Cluster {
-    /// Lets time go by, and the node prove anew that it listens.
+    /// Advances the clock, and waits for the next fence.
     async fn wait(&self, duration: Duration) {
         self.clock.advance(duration);
-        // tokio's time is paused: this takes none.
+        // tokio's time is paused, so this takes no time.
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_not_used_ends() {
+async fn an_unused_session_expires() {
     let cluster = Cluster::new();
     let (_node, mut browser) = logged_in(&cluster).await;
     cluster.wait(9 * MINUTE).await;
@@ -45,7 +45,7 @@ async fn a_session_that_is_not_used_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn however_much_it_is_used_a_session_ends_with_its_lifetime() {
+async fn a_session_ends_with_its_lifetime_however_often_it_is_used() {
     let cluster = Cluster::new();
     let (_node, mut browser) = logged_in(&cluster).await;
     for minute in (5..60).step_by(5) {
@@ -63,7 +63,7 @@ async fn however_much_it_is_used_a_session_ends_with_its_lifetime() {
 
 /// K5.4, F19, S28, S84
 #[tokio::test(start_paused = true)]
-async fn k5_4_neither_limit_is_forgotten_when_the_record_is_made_permanent() {
+async fn k5_4_both_limits_hold_for_a_record_without_a_time_to_live() {
     for unused in [11 * MINUTE, 60 * MINUTE] {
         let cluster = Cluster::new();
         let (node, mut browser) = logged_in(&cluster).await;
@@ -85,9 +85,9 @@ async fn k5_4_neither_limit_is_forgotten_when_the_record_is_made_permanent() {
     assert_eq!(browser.me().await, Err(StatusCode::UNAUTHORIZED));
 }
 
-/// K5.4, S84: settings that have become shorter apply to the sessions that there are.
+/// K5.4, S84: shorter settings apply to existing sessions.
 #[tokio::test(start_paused = true)]
-async fn k5_4_shorter_settings_end_the_sessions_that_there_are() {
+async fn k5_4_shorter_settings_apply_to_existing_sessions() {
     let limits = |idle, lifetime| config().session_timeout(idle * MINUTE).session_lifetime(lifetime * MINUTE);
     let cluster = Cluster::new();
     let before = cluster.node_with(limits(60, 60)).await;
@@ -99,12 +99,12 @@ async fn k5_4_shorter_settings_end_the_sessions_that_there_are() {
     assert_eq!(elsewhere.get("/peek").await.body, "ada");
     cluster.wait(Duration::from_secs(2)).await;
     assert_eq!(elsewhere.me().await, Err(StatusCode::UNAUTHORIZED));
-    assert_eq!(browser.me().await.unwrap(), "ada 0", "where the old settings are still in force");
+    assert_eq!(browser.me().await.unwrap(), "ada 0", "on the node with the old settings");
 }
 
 /// K5.4, F11, S30: a node whose clock is behind keeps no session longer; one whose clock is ahead ends none early.
 #[tokio::test(start_paused = true)]
-async fn k5_4_a_wrong_clock_of_a_node_moves_no_deadline() {
+async fn k5_4_a_wrong_clock_of_a_node_changes_no_deadline() {
     for offset in [-60_000, 25 * 3_600_000] {
         let cluster = Cluster::new();
         let limits = config().session_timeout(10 * MINUTE).session_lifetime(30 * MINUTE);
@@ -160,7 +160,7 @@ async fn k5_1_a_request_counts_as_a_use_when_it_arrives() {
     assert_eq!(browser.me().await.unwrap(), "ada 0");
 }
 
-/// K5.2, B8: what goes on after the response.
+/// K5.2, B8: a stream after the response.
 #[tokio::test(start_paused = true)]
 async fn k5_2_a_stream_keeps_its_session_by_touches_commits_and_refreshes() {
     for way in ["touch", "commit", "refresh"] {
@@ -184,7 +184,7 @@ async fn k5_2_a_stream_keeps_its_session_by_touches_commits_and_refreshes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_touch_of_a_session_that_has_ended_says_so() {
+async fn a_touch_of_an_ended_session_is_an_error() {
     let cluster = Cluster::new();
     let node = cluster.node_with_system_clock(config().session_timeout(Duration::from_secs(10))).await;
     let mut browser = node.browser();
@@ -255,7 +255,7 @@ async fn a_warm_cache_knows_both_deadlines_without_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_past_its_idle_deadline_is_no_verdict() {
+async fn an_entry_past_its_idle_deadline_is_a_miss() {
     let cluster = Cluster::new();
     let (_one, mut browser) = logged_in(&cluster).await;
     let (two, _) = logged_in(&cluster).await;
@@ -269,7 +269,7 @@ async fn an_entry_past_its_idle_deadline_is_no_verdict() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_session_is_touched_a_few_times_only() {
+async fn touches_of_a_busy_session_are_throttled() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let calls = node.faults.calls();
@@ -296,7 +296,7 @@ impl Cluster {
     }
 }
 
-/// K5.4: the age of a persistent cookie is part of what a wrong clock must not change.
+/// K5.4: a wrong clock must not change the age of a persistent cookie.
 #[tokio::test(start_paused = true)]
 async fn k5_4_a_wrong_clock_of_a_node_changes_no_max_age() {
     let cluster = Cluster::new();
@@ -306,8 +306,8 @@ async fn k5_4_a_wrong_clock_of_a_node_changes_no_max_age() {
         let layer = handstamp::SessionLayer::<User>::new(&node.sessions).persistent();
         let mut browser = Node { app: app(&node.sessions).layer(layer), ..node.clone() }.browser();
         for path in ["/login", "/visit", "/renew"] {
-            let answer = browser.post(path, "ada").await;
-            let cookie = answer.set_cookie().unwrap_or("Max-Age=3600");
+            let response = browser.post(path, "ada").await;
+            let cookie = response.set_cookie().unwrap_or("Max-Age=3600");
             assert!(cookie.ends_with("Max-Age=3600"), "{path}: {cookie}");
         }
         node.faults.fail_tombstones([handstamp_testkit::Fault::LoseReply; 2]);
@@ -316,9 +316,9 @@ async fn k5_4_a_wrong_clock_of_a_node_changes_no_max_age() {
     }
 }
 
-/// K5.2: the store tells the first touch, and later ones do not ask it again.
+/// K5.2: the first touch finds it in the store, and later ones do not query it again.
 #[tokio::test(start_paused = true)]
-async fn k5_2_a_touch_of_a_session_that_has_ended_says_so_each_time() {
+async fn k5_2_every_touch_of_an_ended_session_is_an_error() {
     let cluster = Cluster::new();
     let node = cluster.node_with_system_clock(config().session_timeout(Duration::from_secs(10))).await;
     let mut browser = node.browser();
@@ -333,9 +333,9 @@ async fn k5_2_a_touch_of_a_session_that_has_ended_says_so_each_time() {
     assert!(session.is_new());
 }
 
-/// K2.3: the store tells the first touch, and later ones do not ask it again.
+/// K2.3: the first touch finds it in the store, and later ones do not query it again.
 #[tokio::test(start_paused = true)]
-async fn k2_3_a_touch_of_a_session_that_has_moved_says_so_each_time() {
+async fn k2_3_every_touch_of_a_moved_session_is_an_error() {
     let cluster = Cluster::new();
     let timeout = Duration::from_secs(100);
     let node = cluster.node_with(config().session_timeout(timeout)).await;
@@ -343,16 +343,16 @@ async fn k2_3_a_touch_of_a_session_that_has_moved_says_so_each_time() {
     browser.login("ada").await;
     let session = browser.take_session().await;
     assert_eq!(browser.post("/renew", "").await.status, StatusCode::OK);
-    // It is time for a touch.
+    // A touch is due.
     cluster.clock.advance(timeout / 5);
     for _ in 0..3 {
         assert!(matches!(session.touch().await, Err(handstamp::SessionError::Moved)));
     }
 }
 
-/// K5.2: also where it is not time for a touch yet.
+/// K5.2: also if no touch is due yet.
 #[tokio::test(start_paused = true)]
-async fn k5_2_a_touch_after_a_logout_on_any_node_says_so() {
+async fn k5_2_a_touch_after_a_logout_on_any_node_is_an_error() {
     let cluster = Cluster::new();
     let (node, other) = (cluster.node().await, cluster.node().await);
     for place in [&node, &other] {
@@ -368,7 +368,7 @@ async fn k5_2_a_touch_after_a_logout_on_any_node_says_so() {
     }
 }
 
-/// K5.6: a cookie that is left over makes no use of a prefetch.
+/// K5.6: a prefetch with a stale second cookie does not count as a use.
 #[tokio::test(start_paused = true)]
 async fn k5_6_a_prefetch_with_two_cookies_does_not_keep_a_session_alive() {
     let cluster = Cluster::new();
@@ -379,8 +379,8 @@ async fn k5_6_a_prefetch_with_two_cookies_does_not_keep_a_session_alive() {
     bob.post("/logout", "").await;
     cluster.wait(5 * MINUTE).await;
     let prefetch = http::Request::get("/me").header("sec-purpose", "prefetch").header("cookie", cookies);
-    let answer = node.browser().send(prefetch.body(axum::body::Body::empty()).unwrap()).await;
-    assert_eq!(answer.body, "ada 0");
+    let response = node.browser().send(prefetch.body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!(response.body, "ada 0");
     cluster.wait(Duration::from_secs(1)).await;
     assert!(cluster.remaining(&browser).await < 5 * MINUTE);
 }

@@ -1,4 +1,4 @@
-//! Records that this node can neither read nor overwrite: those of a newer version, and those under a secret that it does not have.
+//! Records that this node can neither read nor overwrite: records of a newer version, and records under an unknown secret.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn begin_anew(LogIn(session): LogIn<User>) {
     visit(&session);
 }
 
-/// As behind a middleware that counts visits. Logs nobody in where the name is empty.
+/// Behind a middleware that counts visits. An empty name is no login.
 async fn log_in_after_visit(
     ByMiddleware(session): ByMiddleware,
     login: LogIn<User>,
@@ -97,7 +97,7 @@ async fn newer_schema(cluster: &Cluster) -> (Node, Browser) {
     (node, browser)
 }
 
-/// Sends requests that would change the record, or have another take its place, and are no logins.
+/// Sends requests that would change or replace the record, and are no logins.
 async fn check_that_it_stays(cluster: &Cluster, mut browser: Browser) {
     let stored = cluster.store.load(&browser.session_key()).await.unwrap();
     for (path, body) in [
@@ -108,8 +108,12 @@ async fn check_that_it_stays(cluster: &Cluster, mut browser: Browser) {
         ("/try-to-begin-anew", ""),
         ("/login-after-visit", ""),
     ] {
-        let answer = browser.post(path, body).await;
-        assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None), "{path}");
+        let response = browser.post(path, body).await;
+        assert_eq!(
+            (response.status, response.set_cookie()),
+            (StatusCode::SERVICE_UNAVAILABLE, None),
+            "{path}"
+        );
     }
     let now = cluster.store.load(&browser.session_key()).await.unwrap();
     assert_eq!(now.map(|stored| stored.entry), stored.map(|stored| stored.entry));
@@ -138,9 +142,9 @@ async fn k7_1_a_record_of_a_later_schema_blocks_no_login() {
             let cluster = Cluster::new();
             let (_node, mut browser) = newer_schema(&cluster).await;
             let old = browser.session_key();
-            let answer = browser.post(path, name).await;
-            assert_eq!(answer.status, StatusCode::OK, "{path}");
-            assert!(matches!(&*answer.body, "" | "0"), "nothing of the record: {}", answer.body);
+            let response = browser.post(path, name).await;
+            assert_eq!(response.status, StatusCode::OK, "{path}");
+            assert!(matches!(&*response.body, "" | "0"), "nothing of the record: {}", response.body);
             assert_eq!(browser.get("/me").await.body, name);
             assert!(cluster.store.load(&old).await.unwrap().unwrap().entry.is_tombstone());
         }
@@ -155,7 +159,7 @@ async fn k7_1_a_record_of_a_later_schema_blocks_no_logout() {
     assert!(cluster.store.is_empty());
 }
 
-/// What the login begins with is empty, whatever can be read.
+/// A login begins with empty data, also if the record can be read.
 #[tokio::test(start_paused = true)]
 async fn k7_1_a_refresh_does_not_bring_the_record_back() {
     let cluster = Cluster::new();
