@@ -114,7 +114,7 @@ pub use self::subscription::RedisSubscription;
 /// The store of a namespace, and the bus that it publishes on.
 ///
 /// They share connections, which tasks on the current tokio runtime make and keep up. Those end when the store is
-/// [closed](handstamp_store::Store::close), or when the last clone of both is dropped.
+/// [closed](handstamp_store::Topology::close), or when the last clone of both is dropped.
 ///
 /// # Panics
 ///
