@@ -75,7 +75,7 @@ async fn k6_2_a_server_that_cannot_write_to_its_disk_is_listened_to() {
     late_bus.publish(Shard::ONLY, "message".into()).await.expect("publish");
     until_received(&mut late_subscription, b"message").await;
     store.ping_primary(Shard::ONLY).await.expect("it is there");
-    store.check_writes(Shard::ONLY).await.expect_err("it takes no writes");
+    store.check_writes(Shard::ONLY).await.expect_err("it accepts no writes");
 }
 
 /// K6.2: an error reply arrives behind the messages that were sent before it.
