@@ -30,7 +30,7 @@ async fn k6_4_a_rejected_connection_is_503_at_once_and_logged_once() {
     join_all(
         [
             (format!("{}/99", server.url()), "it has no database of this number"),
-            (server.url_as("nobody", "wrong"), "does not accept the user or the password"),
+            (server.url_as("unknown", "wrong"), "does not accept the user or the password"),
             (server.url_as(USER, PASSWORD), "no permission for this command, key or channel (ping)"),
             (at("127.0.0.1", locked.port()), "the server requires a password"),
             (full.url(), "it has no room for another client"),

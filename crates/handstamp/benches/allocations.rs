@@ -27,11 +27,11 @@ fn main() -> std::io::Result<()> {
 /// The allocations of one request, once everything is warm.
 async fn allocations(case: &Case, router: &mut Router) -> u64 {
     drop(case.send(router).await);
-    let mut answer = Box::pin(case.send(router));
+    let mut response = Box::pin(case.send(router));
     let mut count = 0;
     std::future::poll_fn(|cx| {
         let mut polled = std::task::Poll::Pending;
-        count += allocation_counter::measure(|| polled = answer.as_mut().poll(cx)).count_total;
+        count += allocation_counter::measure(|| polled = response.as_mut().poll(cx)).count_total;
         polled
     })
     .await;

@@ -65,9 +65,9 @@ async fn visit(session: Session<Visitor>) {
 }
 
 async fn cookie(app: &Router) -> String {
-    let answer = app.clone().oneshot(Request::post("/").body(Body::empty()).expect("a request")).await;
-    let answer = answer.expect("an answer");
-    let cookie = answer.headers()[header::SET_COOKIE].to_str().expect("ASCII");
+    let response = app.clone().oneshot(Request::post("/").body(Body::empty()).expect("a request")).await;
+    let response = response.expect("a response");
+    let cookie = response.headers()[header::SET_COOKIE].to_str().expect("ASCII");
     cookie.split(';').next().expect("a pair").to_owned()
 }
 
@@ -82,8 +82,8 @@ async fn updates(apps: &[Router], cookies: &[String]) -> f64 {
             let mut count = 0;
             while begun.elapsed() < BLOCK {
                 let request = Request::post("/").header(header::COOKIE, &cookie).body(Body::empty());
-                let answer = app.clone().oneshot(request.expect("a request")).await.expect("an answer");
-                assert_eq!(answer.status(), StatusCode::OK);
+                let response = app.clone().oneshot(request.expect("a request")).await.expect("a response");
+                assert_eq!(response.status(), StatusCode::OK);
                 count += 1;
             }
             f64::from(count)

@@ -51,7 +51,7 @@ async fn k6_4_a_rejected_connection_fails_commands_at_once_with_the_cause() {
         (format!("{}/99", server.url()), "the server replied ERR: it has no database of this number"),
         (format!("{}/1", server.url_as("no-select", "password")), "the user has no permission"),
         (server.url_as("no-ping", "password"), "the user has no permission"),
-        (server.url_as("nobody", "password"), "does not accept the user or the password"),
+        (server.url_as("unknown", "password"), "does not accept the user or the password"),
         (locked.url_as("default", "wrong"), "does not accept the user or the password"),
         (
             format!("redis://127.0.0.1:{}", locked.port()),

@@ -57,7 +57,7 @@ async fn k11_f18_a_missing_layer_is_logged() {
 #[tokio::test]
 async fn an_optional_session_is_some_if_it_is_stored() {
     async fn who(session: Option<Session<User>>) -> String {
-        session.map_or("nobody".to_owned(), |session| session.get().name.clone().unwrap_or_default())
+        session.map_or("anonymous".to_owned(), |session| session.get().name.clone().unwrap_or_default())
     }
     let cluster = Cluster::new();
     let router = Router::new().route("/who", get(who)).route(
@@ -70,7 +70,7 @@ async fn an_optional_session_is_some_if_it_is_stored() {
     );
     let mut browser = serve(&cluster, router).await.browser();
     let response = browser.get("/who").await;
-    assert_eq!((&*response.body, response.header("vary")), ("nobody", Some("cookie")));
+    assert_eq!((&*response.body, response.header("vary")), ("anonymous", Some("cookie")));
     browser.post("/login", "").await;
     assert_eq!(browser.get("/who").await.body, "ada");
 }
