@@ -40,7 +40,7 @@ Measurements:
   failover [--topology cluster|sentinel] [--faults FAULT,...]
             Measure the effect of faults of Redis on sessions under load, as a table in Markdown
   stalls [--nodes N]
-            Simulate a fleet of nodes, 100 by default, whose Redis stands still for up to three seconds, and measure
+            Simulate a fleet of nodes, 100 by default, whose Redis stalls for up to three seconds, and measure
             the cost
 
 Suites, in the order in which `test` runs them:

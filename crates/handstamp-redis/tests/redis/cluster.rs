@@ -161,7 +161,7 @@ async fn a_fence_reports_slots_that_have_moved_away() {
     assert_eq!(loses.fence().await.expect("fence"), FenceOutcome::OwnershipLost);
     assert_eq!(gains.fence().await.expect("fence"), FenceOutcome::Complete);
     assert_eq!(loses.fence().await.expect("fence"), FenceOutcome::Complete, "this is said once");
-    // Without a single command for a session: fences are enough to invalidation.
+    // Without a single command for a session: fences are enough to notice.
     eventually("the map is corrected", PATIENCE, async || {
         if store.shard_of(record.key()) == shard_at(&cluster, &store, to).await {
             Ok(())

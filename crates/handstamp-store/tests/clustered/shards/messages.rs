@@ -63,7 +63,7 @@ async fn a_shutdown_sends_pending_deletes_to_every_reachable_shard() {
         end_many_of(&node, shard, &records[shard]).await;
         node.faults[1 - shard].fail();
         assert!(node.end(&records[1 - shard]).await.is_err());
-        // The listeners have no time to invalidation.
+        // The listeners have no time to notice the deletes.
         node.faults[1 - shard].work();
         let started = Instant::now();
         node.clustered.shutdown().await;
