@@ -1,4 +1,7 @@
-use http::header::{RETRY_AFTER, SET_COOKIE, VARY};
+use http::header::{
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, LAST_MODIFIED, RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING, VARY,
+};
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 
 use super::respond::{SessionCookies, forbid_caching};
@@ -12,6 +15,12 @@ use crate::SessionError;
 pub trait ErrorResponse<B>: Clone {
     /// The response for this error.
     fn error_response(&self, error: &SessionError) -> Response<B>;
+
+    /// Whether this response also replaces that of [`SessionError::to_response`]. Default: yes. Otherwise that response stays as it is,
+    /// except for its status.
+    fn replaces_responses(&self) -> bool {
+        true
+    }
 }
 
 impl<F, B> ErrorResponse<B> for F
@@ -31,6 +40,11 @@ pub struct DefaultErrorResponse;
 impl<B: Default> ErrorResponse<B> for DefaultErrorResponse {
     fn error_response(&self, _error: &SessionError) -> Response<B> {
         Response::new(B::default())
+    }
+
+    /// No: it has no body either, and middleware may have added one.
+    fn replaces_responses(&self) -> bool {
+        false
     }
 }
 
@@ -58,7 +72,7 @@ impl SessionError {
     /// that pass the error on.
     ///
     /// The [`SessionLayer`](crate::SessionLayer) gives it the body of its [`ErrorResponse`] and the status of its settings, unless
-    /// something in between has changed the status.
+    /// middleware in between has changed the status or added a `Content-Type`.
     #[must_use]
     pub fn to_response<B: Default>(&self) -> Response<B> {
         let mut response = Response::new(B::default());
@@ -74,19 +88,27 @@ struct Unformatted;
 
 /// Formats the response of the handler, if it is that of [`SessionError::to_response`].
 pub(super) fn format_error<B>(
-    response: Response<B>,
+    mut response: Response<B>,
     statuses: Statuses,
     error_response: &impl ErrorResponse<B>,
 ) -> Response<B> {
     let Some(error) = unformatted(&response).cloned() else { return response };
-    let (old, _) = response.into_parts();
+    response.extensions_mut().remove::<Unformatted>();
+    if !error_response.replaces_responses() {
+        *response.status_mut() = statuses.of(&error);
+        return response;
+    }
+    let (mut old, _) = response.into_parts();
     let mut response = error_response.error_response(&error);
+    let replaced = names(response.headers());
     for (name, value) in &old.headers {
-        if !describes_body(name) && !response.headers().contains_key(name) {
+        let adds_up = [SET_COOKIE, VARY].contains(name);
+        if adds_up || !(DESCRIBE_BODY.contains(name) || replaced.contains(name)) {
             response.headers_mut().append(name.clone(), value.clone());
         }
     }
-    response.extensions_mut().extend(old.extensions);
+    old.extensions.extend(std::mem::take(response.extensions_mut()));
+    *response.extensions_mut() = old.extensions;
     response.extensions_mut().remove::<Unformatted>();
     complete(&mut response, &error, statuses);
     response
@@ -134,18 +156,38 @@ fn unformatted<B>(response: &Response<B>) -> Option<&SessionError> {
         return None;
     }
     response.extensions().get::<Unformatted>()?;
+    // Middleware may have given it a body of its own.
+    if response.headers().contains_key(CONTENT_TYPE) {
+        return None;
+    }
     response.extensions().get::<SessionError>().filter(|error| error.status() == response.status())
-}
-
-fn describes_body(name: &HeaderName) -> bool {
-    name.as_str().starts_with("content-") || name == "transfer-encoding"
 }
 
 /// Without these, a script of another origin could not read the status.
 fn keep_cors(handlers: &HeaderMap, headers: &mut HeaderMap) {
+    let replaced = names(headers);
     for (name, value) in handlers {
-        if name == VARY || name.as_str().starts_with("access-control-") {
+        let is_missing = name.as_str().starts_with("access-control-") && !replaced.contains(name);
+        if name == VARY || is_missing {
             headers.append(name.clone(), value.clone());
         }
     }
 }
+
+fn names(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers.keys().cloned().collect()
+}
+
+/// The headers of a response that do not hold for another body.
+const DESCRIBE_BODY: [HeaderName; 10] = [
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LENGTH,
+    CONTENT_LOCATION,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    ETAG,
+    LAST_MODIFIED,
+    TRANSFER_ENCODING,
+];

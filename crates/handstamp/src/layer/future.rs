@@ -87,8 +87,11 @@ where
                     };
                     let response = response?;
                     let finish = request_session.finish(&response);
-                    let mut response =
-                        format_error(response, request_session.shared().statuses(), error_response);
+                    let mut response = if request_session.formats_errors() {
+                        format_error(response, request_session.shared().statuses(), error_response)
+                    } else {
+                        response
+                    };
                     match finish {
                         Finish::Untouched => return Poll::Ready(Ok(response)),
                         Finish::Done(marks) => {

@@ -126,8 +126,8 @@ impl<T: SessionData> Session<T> {
             let value = change(data);
             *returned.lock() = Some(value);
         });
-        self.request_session.commit().await?;
-        last.lock().take().ok_or(SessionError::Aborted)
+        self.commit().await?;
+        self.request_session.noted(last.lock().take().ok_or(SessionError::Aborted))
     }
 
     /// Saves now what this request has done to its session so far: changes, renewal, end. When it returns, that is final, and the session
@@ -148,7 +148,7 @@ impl<T: SessionData> Session<T> {
     ///
     /// A commit that has begun is finished, also when this future is dropped.
     pub async fn commit(&self) -> Result<(), SessionError> {
-        self.request_session.commit().await
+        self.request_session.noted(self.request_session.commit().await)
     }
 
     /// Reads the session from the store, past the local cache; changes of this request are replayed on the result. Do this before sensitive
@@ -164,7 +164,7 @@ impl<T: SessionData> Session<T> {
     ///
     /// Safe.
     pub async fn refresh(&self) -> Result<(), SessionError> {
-        self.request_session.refresh(Use::Peek).await
+        self.request_session.noted(self.request_session.refresh(Use::Peek).await)
     }
 
     /// Replaces all data by `data`, also what other requests have saved in the meantime.
@@ -204,7 +204,7 @@ impl<T: SessionData> Session<T> {
     ///
     /// A touch that has begun is finished, also when this future is dropped.
     pub async fn touch(&self) -> Result<(), SessionError> {
-        self.request_session.touch().await
+        self.request_session.noted(self.request_session.touch().await)
     }
 
     /// Ends the session on all nodes, also where it has moved to another id in the meantime, and removes the cookie from the browser.

@@ -19,7 +19,7 @@ impl<T: SessionData> Session<T> {
     /// Safe: this only reads.
     pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
         let request_session = request_session_in::<T>(extensions)?;
-        request_session.load(Use::Counts).await?;
+        request_session.noted(request_session.load(Use::Counts).await)?;
         Ok(Self::of(request_session))
     }
 
@@ -30,7 +30,8 @@ impl<T: SessionData> Session<T> {
     ///
     /// When no `SessionLayer<T>` wraps this service, and [`SessionError::TooManyCookies`].
     pub fn destroy_in(extensions: &Extensions) -> Result<(), SessionRejection> {
-        Ok(request_session_in::<T>(extensions)?.end()?)
+        let request_session = request_session_in::<T>(extensions)?;
+        Ok(request_session.noted(request_session.end())?)
     }
 }
 
@@ -63,7 +64,7 @@ impl<T: SessionData> Fresh<T> {
     /// Safe: this only reads.
     pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
         let request_session = request_session_in::<T>(extensions)?;
-        request_session.refresh(Use::Counts).await?;
+        request_session.noted(request_session.refresh(Use::Counts).await)?;
         Ok(Self(Session::of(request_session)))
     }
 }
@@ -104,7 +105,7 @@ impl<T: SessionData> Peek<T> {
     /// Safe: this only reads.
     pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
         let request_session = request_session_in::<T>(extensions)?;
-        request_session.load(Use::Peek).await?;
+        request_session.noted(request_session.load(Use::Peek).await)?;
         Ok(Self(Session::of(request_session)))
     }
 }
@@ -148,7 +149,7 @@ impl<T: SessionData> LogIn<T> {
     /// Safe: this only reads.
     pub async fn from_extensions(extensions: &Extensions) -> Result<Self, SessionRejection> {
         let request_session = request_session_in::<T>(extensions)?;
-        request_session.load_for_login().await?;
+        request_session.noted(request_session.load_for_login().await)?;
         Ok(Self(Session::of(request_session)))
     }
 }

@@ -38,6 +38,7 @@ mod missing_layer;
 mod progress;
 mod refresh;
 mod renewal;
+mod replays;
 mod request_session;
 mod rewrite;
 mod snapshot;

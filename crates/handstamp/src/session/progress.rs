@@ -1,4 +1,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::replays::Replays;
 
 /// What has become of a request, whether its session was loaded or not.
 ///
@@ -10,6 +13,10 @@ pub(super) struct Progress {
     abandoned: AtomicBool,
     /// Whether a handle of the session was dropped by a panic.
     panicked: AtomicBool,
+    /// Whether the application got an error of this session.
+    failed: AtomicBool,
+    /// There are none before the first change.
+    replays: OnceLock<Arc<Replays>>,
 }
 
 impl Progress {
@@ -38,12 +45,30 @@ impl Progress {
         !self.is_response_sent() && !self.is_abandoned()
     }
 
-    /// A handle of the session is dropped by a panic, of the handler or of a task.
+    /// To be called where a panic of the handler or of a task would unwind. The panic of a replayed change is not one of them: it drops a
+    /// handle of the session if the change has captured one.
     pub(super) fn note_panic(&self) {
-        self.panicked.store(true, Ordering::Relaxed);
+        if std::thread::panicking() && !self.replays.get().is_some_and(|replays| replays.is_on_this_thread())
+        {
+            self.panicked.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn has_panicked(&self) -> bool {
         self.panicked.load(Ordering::Relaxed)
+    }
+
+    /// For the changes of this request.
+    pub(super) fn replays(&self) -> Arc<Replays> {
+        self.replays.get_or_init(Arc::default).clone()
+    }
+
+    /// The application gets an error of this session.
+    pub(super) fn note_failure(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct RequestSession<T: SessionData> {
     pub(super) passive: bool,
     /// That of the next layer further out for sessions of this type, under another cookie.
     outer: Option<Arc<Self>>,
+    /// Whether there is no layer further out for sessions of any type.
+    is_outermost: bool,
     /// Of the application's code, only `T::default` runs while this is locked: a change can read the session that it is made to,
     /// and sees it as it was before.
     state: Mutex<State<T>>,
@@ -48,10 +50,11 @@ impl<T: SessionData> RequestSession<T> {
         presented: Presented,
         passive: bool,
         outer: Option<Arc<Self>>,
+        is_outermost: bool,
     ) -> Self {
         let (state, change_lock) = (Mutex::new(State::NotLoaded), ChangeLock::default());
         let (progress, commit_lock) = (Progress::default(), tokio::sync::Mutex::default());
-        Self { shared, presented, passive, outer, state, change_lock, progress, commit_lock }
+        Self { shared, presented, passive, outer, is_outermost, state, change_lock, progress, commit_lock }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
@@ -97,9 +100,20 @@ impl<T: SessionData> RequestSession<T> {
 
     /// To be called where a panic of the handler would unwind.
     pub(crate) fn note_panic(&self) {
-        if std::thread::panicking() {
-            self.progress.note_panic();
+        self.progress.note_panic();
+    }
+
+    /// Remembers that the application gets this error, if it is one.
+    pub(super) fn noted<R>(&self, result: Result<R, SessionError>) -> Result<R, SessionError> {
+        if result.is_err() {
+            self.progress.note_failure();
         }
+        result
+    }
+
+    /// Whether the error that a handler returns is that of this session, as far as that is known.
+    pub(crate) fn formats_errors(&self) -> bool {
+        self.is_outermost || self.progress.has_failed()
     }
 
     pub(super) fn with_loaded<R>(&self, act: impl FnOnce(&mut LoadedSession<T>) -> R) -> R {

@@ -30,11 +30,16 @@ impl<T: SessionData> RequestSession<T> {
                 returned = change(&mut data);
                 subjects.follow(&data);
             }
+            let replays = self.progress.replays();
+            let replayed = Change::new(move |data| {
+                let _replay = replays.begin();
+                _ = change(data);
+            });
             self.with_loaded(|session| {
                 if switches {
                     session.switch_subject();
                 }
-                session.changed(data, Change::new(move |data| _ = change(data)), subjects);
+                session.changed(data, replayed, subjects);
             });
             returned
         })

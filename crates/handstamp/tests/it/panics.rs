@@ -290,6 +290,41 @@ async fn k4_a_change_that_cannot_be_replayed_is_an_error() {
     assert_eq!(browser.get("/coins").await.body, "1");
 }
 
+/// It drops the clone of the session that it has captured, as a handler does that panics: but the handler has not.
+#[tokio::test(start_paused = true)]
+async fn k4_4_a_replay_that_captures_its_session_can_panic() {
+    let cluster = Cluster::new();
+    let node = cluster.bare_node().await;
+    let faults = node.faults.clone();
+    let handler = async move |session: Session<Purse>| {
+        session.update(|purse| purse.coins += 1);
+        let (calls, again) = (faults.calls(), Arc::new(AtomicBool::new(false)));
+        let same = session.clone();
+        let (committed, ()) = tokio::join!(session.commit(), async {
+            while faults.calls() == calls {
+                tokio::task::yield_now().await;
+            }
+            session.update(move |purse| {
+                let _same = &same;
+                purse.coins += 100;
+                assert!(!again.swap(true, Ordering::SeqCst), "this is a replay");
+            });
+        });
+        committed.unwrap();
+        session.commit().await.unwrap_err();
+        session.update(|purse| purse.coins += 10);
+        StatusCode::INTERNAL_SERVER_ERROR
+    };
+    let app = Router::new()
+        .route("/", post(handler))
+        .route("/coins", get(async |session: Session<Purse>| session.get().coins.to_string()))
+        .layer(SessionLayer::<Purse>::new(&node.sessions));
+    node.faults.delay(Duration::from_millis(50));
+    let mut browser = Node { app, ..node }.browser();
+    assert_eq!(browser.post("/", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(browser.get("/coins").await.body, "11", "the change after the replay is saved");
+}
+
 /// K3.2, L13: data whose code panics, in a group commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn k3_2_data_that_panics_when_it_is_encoded_fails_its_own_save_only() {

@@ -18,12 +18,20 @@ pub(super) fn misnamed<F>(vars: &mut Vars<F>) -> Vec<&'static str>
 where
     F: Fn(&str) -> Result<Option<String>, NotUtf8>,
 {
-    let mut is_set = |name: &&str| vars.raw(name).is_some_and(|value| !is_set_by_kubernetes(&value));
-    MISNAMED.into_iter().filter(|name| !(cfg!(windows) && *name == "redis_url") && is_set(name)).collect()
+    let is_other_case = |name: &&str| cfg!(windows) && *name == "redis_url";
+    MISNAMED.into_iter().filter(|name| !is_other_case(name) && is_set(vars, name)).collect()
+}
+
+/// Whether a variable is set, and not by Kubernetes.
+pub(super) fn is_set<F>(vars: &mut Vars<F>, name: &str) -> bool
+where
+    F: Fn(&str) -> Result<Option<String>, NotUtf8>,
+{
+    vars.raw(name).is_some_and(|value| !is_set_by_kubernetes(&value))
 }
 
 /// For a service called `redis`, Kubernetes sets `REDIS_PORT=tcp://10.0.0.1:6379` in every container of its namespace,
-/// and likewise `VALKEY_PORT`.
+/// likewise `VALKEY_PORT`, and `REDIS_NODE_1_PORT` for a service called `redis-node-1`.
 fn is_set_by_kubernetes(port: &str) -> bool {
     ["tcp://", "udp://", "sctp://"].iter().any(|scheme| port.starts_with(scheme))
 }

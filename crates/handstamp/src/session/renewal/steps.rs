@@ -75,7 +75,9 @@ impl<T: SessionData> Renewal<T> {
 
     /// Saves the new record with the changes of the request made on the old record that was loaded last.
     async fn catch_up(&mut self, writes: WriteScope<'_>) -> CaughtUp<SessionError> {
-        let Some(base) = self.current.take() else { return CaughtUp::Failed(Cause::Gone) };
+        let Some(base) = self.current.take() else {
+            return CaughtUp::Failed(Cause::Error(SessionError::Aborted));
+        };
         let EncodedRecord { record, entry, ttl } = match self.record_after(&base) {
             Ok(record) => record,
             Err(error) => return CaughtUp::Failed(error.into()),
