@@ -1,3 +1,5 @@
+//! Visitors without data: no record, no cookie.
+
 use handstamp_testkit::RedisServer;
 use reqwest::StatusCode;
 

@@ -1,3 +1,5 @@
+//! Forged cookies, planted records, and what Redis and the logs contain.
+
 use handstamp_testkit::RedisServer;
 use reqwest::{Method, StatusCode};
 

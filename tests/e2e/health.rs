@@ -1,3 +1,5 @@
+//! The health routes, and what probes cost.
+
 use handstamp_testkit::{RedisServer, ServerOptions};
 use reqwest::StatusCode;
 use serde_json::{Value, json};

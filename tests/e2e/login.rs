@@ -1,3 +1,5 @@
+//! Login, visits and logout in one browser; cookies and requests from other sites.
+
 use handstamp_testkit::RedisServer;
 use handstamp_testkit::redis::Value;
 use reqwest::{Method, StatusCode};

@@ -5,8 +5,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod anonymous;
-mod cluster;
 mod embedded;
+mod failover;
 mod forgery;
 mod health;
 mod later_version;
@@ -16,8 +16,8 @@ mod outage;
 mod rejected_connections;
 mod rotation;
 mod settings;
+mod several_nodes;
 mod shutdown;
 mod support;
-mod topologies;
 mod unreadable;
 mod write_path;

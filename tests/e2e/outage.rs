@@ -1,3 +1,5 @@
+//! One Redis server that fails, stalls or restarts. A primary with replicas fails in `failover`.
+
 use std::time::Duration;
 
 use handstamp_testkit::{NodeProcess, Proxy, RedisServer, ServerOptions};

@@ -1,3 +1,5 @@
+//! Rotation of secrets, and restarts of a node.
+
 use futures_util::future::join_all;
 use handstamp_testkit::{NodeProcess, RedisServer, random_secret};
 use reqwest::StatusCode;

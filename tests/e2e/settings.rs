@@ -1,3 +1,5 @@
+//! Environment variables: which ones prevent a start, and what is logged about them.
+
 use handstamp_testkit::{NodeProcess, RedisServer};
 
 use crate::support::{node_with, reference_node, settings};

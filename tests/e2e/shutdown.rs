@@ -1,3 +1,5 @@
+//! Signals: a node finishes its requests and exits.
+
 use std::time::Duration;
 
 use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer};

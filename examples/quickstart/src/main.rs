@@ -19,7 +19,7 @@ async fn home(session: Session<UserSession>) -> String {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt::init();
-    // Another program on the same Redis must not accept these sessions.
+    // Separates the sessions of this program from those of others on the same Redis.
     let config = Config::from_env().namespace_or("quickstart");
     // Plain http is for development: without this line the cookie is for https only.
     let config = config.session_insecure_plain_http(true);

@@ -1,4 +1,4 @@
-//! Real nodes on a Redis Cluster and on Sentinel: the same guarantees as on one server, and a failure of one server does not affect
+//! Nodes on a Redis Cluster and behind Sentinel: the same guarantees as on one server, and a failure of one primary does not affect
 //! the sessions on the others.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+//! Several nodes on one Redis share sessions: logins, logouts, updates, timeouts.
+
 use std::time::Duration;
 
 use handstamp_testkit::{NodeProcess, PATIENCE, RedisServer, random_secret};
