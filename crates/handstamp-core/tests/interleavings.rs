@@ -188,7 +188,7 @@ impl Node {
     fn new(max_entries: usize) -> Arc<Self> {
         let now = Instant::now();
         let later = now + Duration::from_secs(60);
-        let cache = LocalCache::new(Capacity { sessions: max_entries, ..Capacity::default() });
+        let cache = LocalCache::new(Capacity { entries: max_entries, ..Capacity::default() });
         let freshness = cache.new_freshness(now, Duration::from_secs(60));
         freshness.record_fence(now);
         Arc::new(Self {

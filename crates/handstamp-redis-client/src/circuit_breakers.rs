@@ -4,17 +4,17 @@ use std::sync::{Arc, Weak};
 use tokio::sync::broadcast;
 
 use crate::CircuitEvent;
-use crate::client::Inner;
+use crate::client_state::ClientState;
 use crate::primary::Primary;
 
 /// The circuit breakers of a client's servers: see [`BreakerSettings`](crate::BreakerSettings). Clones are the same.
 ///
 /// This does not keep the client alive. An open circuit closes by itself as soon as its server replies.
 #[derive(Clone)]
-pub struct CircuitBreakers(Weak<Inner>);
+pub struct CircuitBreakers(Weak<ClientState>);
 
 impl CircuitBreakers {
-    pub(crate) fn new(client: &Arc<Inner>) -> Self {
+    pub(crate) fn new(client: &Arc<ClientState>) -> Self {
         Self(Arc::downgrade(client))
     }
 

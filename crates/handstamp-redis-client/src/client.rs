@@ -3,29 +3,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::backoff::Backoff;
-use crate::primary::Primary;
+use crate::client_state::ClientState;
 use crate::shared::Shared;
 use crate::topology::Topology;
-use crate::{
-    CircuitBreakers, CircuitEvent, Command, RedisConfig, RedisError, Reply, ShardId, Subscription, WriteProbe,
-};
+use crate::{CircuitBreakers, Command, RedisConfig, RedisError, Reply, ShardId, Subscription, WriteProbe};
 
 /// A client of one server, of a primary behind Sentinels, or of a cluster. Clones share their connections.
 ///
 /// Tasks on the current tokio runtime make the connections and keep them up. They end when the client is
 /// [closed](Self::close), or with its last clone.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<Inner>);
-
-#[derive(Debug)]
-pub(crate) struct Inner {
-    topology: Topology,
-    shared: Shared,
-}
+pub struct Client(Arc<ClientState>);
 
 impl Client {
     /// Starts to connect.
@@ -37,7 +29,7 @@ impl Client {
     pub fn start(config: RedisConfig) -> Self {
         let shared = Shared::new(config.prepared());
         let topology = Topology::start(&shared);
-        Self(Arc::new(Inner { topology, shared }))
+        Self(Arc::new(ClientState { topology, shared }))
     }
 
     /// Sends a command to the primary that owns `key`.
@@ -53,14 +45,10 @@ impl Client {
     ///
     /// Not cancel safe: the command may have been carried out, and may still be.
     pub async fn call(&self, key: &Bytes, command: &Command) -> Result<Reply, RedisError> {
-        match self.call_with_retry(key, command).await {
-            Err(RedisError::ErrorReply(reply)) if reply.is_unknown_script() => {
-                match command.with_script_text() {
-                    Some(command) => self.call_with_retry(key, &command).await,
-                    None => Err(RedisError::ErrorReply(reply)),
-                }
-            }
-            replied => replied,
+        let reply = self.call_with_retry(key, command).await;
+        match command.after(&reply) {
+            Some(command) => self.call_with_retry(key, &command).await,
+            None => reply,
         }
     }
 
@@ -74,7 +62,12 @@ impl Client {
     ///
     /// Not cancel safe: the command may have been carried out, and may still be.
     pub async fn call_shard(&self, shard: ShardId, command: &Command) -> Result<Reply, RedisError> {
-        self.0.topology.primary(shard)?.call(command).await
+        let primary = self.0.topology.primary(shard)?;
+        let reply = primary.call(command).await;
+        match command.after(&reply) {
+            Some(command) => primary.call(&command).await,
+            None => reply,
+        }
     }
 
     /// Sends a command to a primary even while its circuit is open, and without counting it as in flight, so that
@@ -88,7 +81,12 @@ impl Client {
     ///
     /// Not cancel safe: the command may have been carried out, and may still be.
     pub async fn call_unlimited(&self, shard: ShardId, command: &Command) -> Result<Reply, RedisError> {
-        self.0.topology.primary(shard)?.server().call_unlimited(command).await
+        let primary = self.0.topology.primary(shard)?;
+        let reply = primary.server().call_unlimited(command).await;
+        match command.after(&reply) {
+            Some(command) => primary.server().call_unlimited(&command).await,
+            None => reply,
+        }
     }
 
     /// Like [`call_unlimited`](Self::call_unlimited), and waits for the reply until the connection is lost. Without a reply, the
@@ -102,11 +100,18 @@ impl Client {
     ///
     /// Not cancel safe: the command may have been carried out, and may still be.
     pub async fn call_without_timeout(&self, shard: ShardId, command: &Command) -> Result<Reply, RedisError> {
-        self.0.topology.primary(shard)?.server().call_without_timeout(command).await
+        let primary = self.0.topology.primary(shard)?;
+        let reply = primary.server().call_without_timeout(command).await;
+        match command.after(&reply) {
+            Some(command) => primary.server().call_without_timeout(&command).await,
+            None => reply,
+        }
     }
 
     /// Reads from a replica of the primary that owns `key`, if one has every write that is older than a second. `None` if there
     /// is none, or it does not reply quickly: the primary has to be queried instead.
+    ///
+    /// The command must only read, as a replica rejects writes.
     pub async fn read_from_replica(&self, key: &[u8], command: &Command) -> Option<Reply> {
         self.0.topology.owner(key)?.read_from_replica(command).await
     }
@@ -219,15 +224,5 @@ impl Client {
             }
             replied => replied,
         }
-    }
-}
-
-impl Inner {
-    pub(crate) fn primaries(&self) -> Vec<Arc<Primary>> {
-        self.topology.primaries()
-    }
-
-    pub(crate) fn circuit_events(&self) -> broadcast::Receiver<CircuitEvent> {
-        self.shared.circuit_events.subscribe()
     }
 }

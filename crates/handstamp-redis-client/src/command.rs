@@ -2,7 +2,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::driver::sha1_hex;
+use crate::hash::sha1_hex;
+use crate::{RedisError, Reply};
 
 /// A command, and how it is to be sent.
 ///
@@ -115,6 +116,14 @@ impl Command {
         *name = "EVAL";
         *arguments.first_mut()? = Bytes::from_static(source.as_bytes());
         Some(command)
+    }
+
+    /// The command to send after this reply: the one with the text of the script, if the server does not know its hash.
+    pub(crate) fn after(&self, reply: &Result<Reply, RedisError>) -> Option<Self> {
+        match reply {
+            Err(RedisError::ErrorReply(reply)) if reply.is_unknown_script() => self.with_script_text(),
+            _ => None,
+        }
     }
 
     pub(crate) fn publication(&self) -> Option<Self> {

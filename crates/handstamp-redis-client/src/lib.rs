@@ -58,18 +58,22 @@
 //!
 //! | Module | What it does |
 //! |---|---|
-//! | `client`, `topology` | the public entry; which primary owns a key |
+//! | `client`, `client_state`, `topology` | the public entry; which primary owns a key |
 //! | `config`, `url`, `tls`, `settings` | what to connect to and how, in code and from `REDIS_*` variables |
 //! | `command`, `reply`, `error`, `error_reply` | what is sent, and what comes back |
-//! | `subscription` | messages and fences of a channel |
+//! | `subscription`, `event` | messages and fences of a channel |
+//! | `circuit_breakers`, `circuit_event`, `breaker_settings` | the circuit breakers of the servers |
 //! | `cluster`, `sentinel` | which servers are primaries |
 //! | `primary`, `replicas` | the connections to a primary, and to its replicas |
 //! | `server` | one connection for commands, kept up by a supervisor task, with its circuit breaker |
-//! | `driver` | the only module that names the Redis library underneath |
+//! | `driver`, `hash` | the only modules that name the Redis library underneath |
 
 mod backoff;
+mod breaker_settings;
 mod circuit_breakers;
+mod circuit_event;
 mod client;
+mod client_state;
 mod cluster;
 mod command;
 mod config;
@@ -77,6 +81,8 @@ mod connection_role;
 mod driver;
 mod error;
 mod error_reply;
+mod event;
+mod hash;
 mod highest_epoch;
 mod primary;
 mod read_from;
@@ -92,19 +98,22 @@ mod tls;
 mod topology;
 mod url;
 
+pub use self::breaker_settings::BreakerSettings;
 pub use self::circuit_breakers::CircuitBreakers;
+pub use self::circuit_event::{CircuitEvent, CircuitState};
 pub use self::client::Client;
 pub use self::command::{Command, Script};
 pub use self::config::RedisConfig;
 pub use self::connection_role::ConnectionRole;
-pub use self::driver::slot_of;
 pub use self::error::RedisError;
 pub use self::error_reply::ErrorReply;
+pub use self::event::{Event, Fence};
+pub use self::hash::slot_of;
 pub use self::read_from::{InvalidReadFrom, ReadFrom};
 pub use self::reply::Reply;
-pub use self::server::{BreakerSettings, CircuitEvent, CircuitState, WriteProbe};
+pub use self::server::WriteProbe;
 pub use self::settings::{InvalidSettings, NotUtf8, RedisSettings, SettingError};
 pub use self::shard_id::ShardId;
-pub use self::subscription::{Event, Fence, Subscription};
+pub use self::subscription::Subscription;
 pub use self::tls::{Tls, TlsError};
 pub use self::url::{RedisUrl, RedisUrlError};

@@ -36,4 +36,5 @@ impl fmt::Display for ReadFrom {
 /// The text is neither `primary` nor `replica`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("reads go to primary or to replica")]
+#[non_exhaustive]
 pub struct InvalidReadFrom;

@@ -48,7 +48,7 @@ impl Replicas {
         }
     }
 
-    /// Reads from a replica that has all writes older than [`MAX_LAG`], in turns. `None` if there is none, or it fails.
+    /// Reads from a replica that has all writes older than [`MAX_LAG`], round robin. `None` if there is none, or it fails.
     pub(crate) async fn read(&self, command: &Command) -> Option<Reply> {
         let replica = self.choose()?;
         timeout(self.read_limit, replica.server.call(command)).await.ok()?.ok()
@@ -77,10 +77,10 @@ impl Replica {
 }
 
 async fn monitor(shared: Shared, primary: Arc<Server>, replicas: ReplicaList) {
-    let mut beat = interval(BEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = interval(CHECK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        beat.tick().await;
+        ticks.tick().await;
         let queried_at = Instant::now();
         if let Ok((offset, hosts)) = role_of_primary(&primary).await {
             update(&shared, &replicas, hosts);
@@ -142,7 +142,7 @@ fn has_reached(role: &Reply, offset: i64) -> bool {
 
 /// Nodes remember recent changes for longer than that, and load them from the primary.
 const MAX_LAG: Duration = Duration::from_secs(1);
-const BEAT: Duration = Duration::from_millis(250);
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@ use bytes::Bytes;
 
 /// The reply of a server, in the types that both versions of the protocol share.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Reply {
     /// A bulk, simple or verbatim string.
     Bytes(Bytes),

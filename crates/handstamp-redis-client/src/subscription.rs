@@ -2,12 +2,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 
-use bytes::Bytes;
-
-use crate::RedisError;
 use crate::cluster::SlotFence;
 use crate::driver::{Listener, Received};
 use crate::server::ServerWatch;
+use crate::{Event, Fence, RedisError};
 
 /// A subscription to a channel of a primary.
 ///
@@ -20,27 +18,6 @@ pub struct Subscription {
     slots: Option<SlotFence>,
     /// What came in with the event that was taken last.
     pending: VecDeque<Event>,
-}
-
-/// What a subscription receives.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// A key that this client has read was changed or deleted. Only with [tracking](crate::RedisConfig::tracking).
-    KeyChanged(Bytes),
-    /// A message on the channel.
-    Message(Bytes),
-}
-
-/// What a fence proves.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fence {
-    /// All messages that the server published before are ready, and it still owns all slots that it had at the last fence.
-    Complete,
-    /// All messages are ready, but the server has lost slots: nothing is known of their keys.
-    SlotsLost,
-    /// All messages are ready, but the server is busy with a script and cannot say which slots it owns.
-    Pending,
 }
 
 impl Subscription {

@@ -69,7 +69,18 @@ const FURTHER_COMMANDS: [&str; 7] =
 
 #[cfg(test)]
 mod tests {
+    use handstamp_redis_client::ErrorReply;
+
     use super::*;
+
+    #[test]
+    fn errors_name_every_command() {
+        for command in COMMANDS.into_iter().chain(FURTHER_COMMANDS) {
+            let reply = format!("NOPERM User app has no permissions to run the '{command}' command");
+            let shown = ErrorReply::parse(&reply).to_string();
+            assert!(shown.contains(command), "{command}: {shown}");
+        }
+    }
 
     #[test]
     fn the_documentation_says_the_same() {

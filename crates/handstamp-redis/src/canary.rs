@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_core::id::Namespace;
-use handstamp_redis_client::{Client, Command, Fence, RedisError, Reply, ShardId};
+use handstamp_redis_client::{Client, Command, RedisError, Reply, ShardId};
 use parking_lot::Mutex;
 
 use crate::auxiliary_key;
@@ -18,6 +18,17 @@ pub(crate) struct Canary {
     namespace: Namespace,
     shard: ShardId,
     last: Arc<Mutex<Last>>,
+}
+
+/// What a look at the canary shows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum CanaryState {
+    /// It is the same as at the last look, or this is the first one.
+    Same,
+    /// The server may have lost all its keys since.
+    Changed,
+    /// The server is busy with a script.
+    Unknown,
 }
 
 /// The result of the last look.
@@ -35,8 +46,8 @@ impl Canary {
         Self { client: client.clone(), namespace: namespace.clone(), shard, last: Arc::default() }
     }
 
-    /// Whether the canary is the same as at the last look. The first look is complete.
-    pub(crate) async fn look(&self) -> Result<Fence, RedisError> {
+    /// Compares the canary with that of the last look.
+    pub(crate) async fn look(&self) -> Result<CanaryState, RedisError> {
         let (number, key) = self.key()?;
         match self.find_or_leave(&key).await {
             Ok(found) => {
@@ -44,14 +55,14 @@ impl Canary {
                 // Without a canary, nothing is known.
                 let same = found.is_some() && (!last.looked || last.canary == found);
                 (last.looked, last.canary) = (true, found);
-                Ok(if same { Fence::Complete } else { Fence::SlotsLost })
+                Ok(if same { CanaryState::Same } else { CanaryState::Changed })
             }
             // It moves elsewhere with its slot, and another one takes its place.
             Err(RedisError::ErrorReply(reply)) if reply.is_redirection() => {
                 *self.last.lock() = Last { number: number + 1, ..Last::default() };
-                Ok(Fence::SlotsLost)
+                Ok(CanaryState::Changed)
             }
-            Err(RedisError::ErrorReply(reply)) if reply.is_busy_script() => Ok(Fence::Pending),
+            Err(RedisError::ErrorReply(reply)) if reply.is_busy_script() => Ok(CanaryState::Unknown),
             Err(error) => Err(error),
         }
     }
@@ -103,5 +114,5 @@ impl Canary {
 }
 
 const CANARY: &str = "canary";
-/// Each time that it expires, the cache is cleared once without need.
+/// Each time that it expires, the cache is cleared once unnecessarily.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

@@ -57,6 +57,7 @@ impl fmt::Display for Channel {
 /// The text is no valid name of a channel.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a channel is 1 to 128 visible ASCII characters, the first two of which are not __")]
+#[non_exhaustive]
 pub struct InvalidChannel;
 
 #[cfg(test)]

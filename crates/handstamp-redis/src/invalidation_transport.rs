@@ -38,4 +38,5 @@ impl fmt::Display for InvalidationTransport {
 /// The text is neither `pubsub` nor `tracking`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("invalidations are carried by pubsub or by tracking")]
+#[non_exhaustive]
 pub struct InvalidInvalidationTransport;

@@ -37,8 +37,8 @@
 //! ```
 //!
 //! [`acl_rules`] writes it for any namespace and channel. Some of these can be left out: without `scan`, no
-//! session can be ended by its public id; without `client|setname`, connections have no name in `CLIENT LIST`; without `role`, the role of a server is read from `INFO`; without `info` as well, it
-//! counts as a primary. Where `info` is denied, the time comes from `TIME`; where that is denied, too, nodes use their own clocks.
+//! session can be ended by its public id; without `client|setname`, connections have no name in `CLIENT LIST`;
+//! without `role`, the role of a server is read from `INFO`; without `info` as well, it counts as a primary. Where `info` is denied, the time comes from `TIME`; where that is denied, too, nodes use their own clocks.
 //! A database other than 0 also needs `+select`; a cluster `+asking +cluster|info +cluster|slots`, and
 //! `+readonly` to read from replicas; waiting for replicas `+wait`; tracking `+client|tracking`.
 //!
@@ -96,11 +96,10 @@ mod subscription;
 mod write_check;
 
 use handstamp_core::id::Namespace;
-use handstamp_redis_client::Client;
 pub use handstamp_redis_client::{
-    BreakerSettings, CircuitBreakers, CircuitEvent, CircuitState, ConnectionRole, ErrorReply,
-    InvalidReadFrom, InvalidSettings, NotUtf8, ReadFrom, RedisConfig, RedisError, RedisSettings, RedisUrl,
-    RedisUrlError, SettingError, Tls, TlsError,
+    BreakerSettings, CircuitBreakers, CircuitEvent, CircuitState, Client, Command, ConnectionRole,
+    ErrorReply, InvalidReadFrom, InvalidSettings, NotUtf8, ReadFrom, RedisConfig, RedisError, RedisSettings,
+    RedisUrl, RedisUrlError, Reply, SettingError, Tls, TlsError,
 };
 
 pub use self::acl::acl_rules;
@@ -124,7 +123,10 @@ pub fn connect(config: RedisConfig, namespace: Namespace, channel: Channel) -> (
     connect_with(Client::start(config), namespace, channel)
 }
 
-/// [`connect`], over the connections of a client that is shared with other code.
+/// [`connect`], over the connections of a client that is shared with other code. Closing the store, as a node does when it shuts down, closes
+/// the client for all of them.
+///
+/// This starts no task, and does not panic: [`Client::start`] needs the tokio runtime.
 #[must_use]
 pub fn connect_with(client: Client, namespace: Namespace, channel: Channel) -> (RedisStore, RedisBus) {
     let store = RedisStore::new(client.clone(), namespace.clone(), &channel);

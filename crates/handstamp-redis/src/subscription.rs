@@ -4,7 +4,7 @@ use handstamp_core::id::Namespace;
 use handstamp_redis_client::{Event, Fence, Subscription as Messages};
 use handstamp_store::{BusError, BusEvent, FenceOutcome, Subscription};
 
-use crate::canary::Canary;
+use crate::canary::{Canary, CanaryState};
 use crate::error::bus_error;
 use crate::key;
 
@@ -64,9 +64,9 @@ impl Subscription for RedisSubscription {
         let fence = self.messages.unless_server_changes(async move {
             let Some(canary) = canary else { return fence.await };
             Ok(match tokio::try_join!(fence, canary.look())? {
-                (Fence::SlotsLost, _) | (_, Fence::SlotsLost) => Fence::SlotsLost,
-                (Fence::Pending, _) | (_, Fence::Pending) => Fence::Pending,
-                (Fence::Complete, Fence::Complete) => Fence::Complete,
+                (Fence::SlotsLost, _) | (_, CanaryState::Changed) => Fence::SlotsLost,
+                (Fence::Pending, _) | (_, CanaryState::Unknown) => Fence::Pending,
+                (Fence::Complete, CanaryState::Same) => Fence::Complete,
             })
         });
         async move {

@@ -16,7 +16,7 @@ pub type SharedError = Arc<dyn Error + Send + Sync>;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A load panicked. This is a bug of the store, or of the code that decodes sessions.
+    /// A load or a logout panicked. This is a bug of the store, or of the code that decodes sessions. A delete may have been carried out.
     Panicked,
     /// The store has something else than an authentic record under the key, or a record of a newer format.
     Record(RecordError),
@@ -55,7 +55,7 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Panicked => f.write_str("loading the session panicked"),
+            Self::Panicked => f.write_str("the call of the session store panicked"),
             Self::Record(error) => error.fmt(f),
             Self::Rejected(_) => f.write_str("the session store rejected the call"),
             Self::SubjectTooLong(error) => error.fmt(f),

@@ -28,6 +28,7 @@ mod store;
 pub mod conformance;
 
 pub use bytes::Bytes;
+pub use handstamp_core::cache::{CacheStats, Capacity};
 pub use handstamp_core::{id, record, time};
 
 pub use self::backoff::Backoff;
@@ -42,7 +43,7 @@ pub use self::clustered::{
 pub use self::error::{BoxError, SharedError, StoreError};
 pub use self::manual_clock::ManualClock;
 pub use self::memory::{MemoryBus, MemoryStore, MemorySubscription};
-pub use self::shard::{Shard, Shards};
+pub use self::shard::{Shard, Shards, ShardsSender};
 pub use self::store::{
     BoxFuture, BoxStore, CreateOutcome, DeleteOutcome, DeleteScope, DynStore, Records, SaveOutcome,
     ScanCursor, ScanPage, Store, StoreWrapper, Stored, TombstoneOutcome, Topology, TouchOutcome,

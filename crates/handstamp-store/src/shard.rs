@@ -24,45 +24,48 @@ impl Shard {
     }
 }
 
-/// The shards of a store, as they come and go.
+/// The shards of a store, as they come and go. A clone reports the same changes.
 #[derive(Clone, Debug)]
-pub struct Shards(Source);
+pub struct Shards(Option<watch::Receiver<BTreeSet<u32>>>);
 
-#[derive(Clone, Debug)]
-enum Source {
-    Only,
-    Watched(watch::Receiver<BTreeSet<Shard>>),
-    Numbered(watch::Receiver<BTreeSet<u32>>),
-}
+/// Announces the shards of a store to all [`Shards`] of its channel. When it is dropped, they stay as they are.
+#[derive(Debug)]
+pub struct ShardsSender(watch::Sender<BTreeSet<u32>>);
 
 impl Shards {
     /// The [shard](Shard::ONLY) of a store that always has one.
     #[must_use]
     pub const fn only() -> Self {
-        Self(Source::Only)
+        Self(None)
     }
 
-    /// The shards that the sender sends.
+    /// The shards that a sender announces. At first, there are none.
+    ///
+    /// ```
+    /// use handstamp_store::{Shard, Shards};
+    ///
+    /// let (sender, mut shards) = Shards::channel();
+    /// sender.send([Shard::new(1), Shard::new(2)]);
+    /// assert_eq!(shards.current().len(), 2);
+    /// ```
     #[must_use]
-    pub const fn watched(shards: watch::Receiver<BTreeSet<Shard>>) -> Self {
-        Self(Source::Watched(shards))
+    pub fn channel() -> (ShardsSender, Self) {
+        let (sender, receiver) = watch::channel(BTreeSet::new());
+        (ShardsSender(sender), Self(Some(receiver)))
     }
 
-    /// The shards with the [numbers](Shard::number) that the sender sends.
+    /// The shards with the [numbers](Shard::number) that a channel of tokio announces, for a store that has one already.
     #[must_use]
     pub const fn numbered(numbers: watch::Receiver<BTreeSet<u32>>) -> Self {
-        Self(Source::Numbered(numbers))
+        Self(Some(numbers))
     }
 
     /// The present shards. There may be none until the store has been reached.
     #[must_use]
     pub fn current(&mut self) -> BTreeSet<Shard> {
         match &mut self.0 {
-            Source::Only => BTreeSet::from([Shard::ONLY]),
-            Source::Watched(shards) => shards.borrow_and_update().clone(),
-            Source::Numbered(numbers) => {
-                numbers.borrow_and_update().iter().copied().map(Shard::new).collect()
-            }
+            None => BTreeSet::from([Shard::ONLY]),
+            Some(numbers) => numbers.borrow_and_update().iter().copied().map(Shard::new).collect(),
         }
     }
 
@@ -72,16 +75,31 @@ impl Shards {
     ///
     /// Safe.
     pub async fn changed(&mut self) {
-        let changed = match &mut self.0 {
-            Source::Only => false,
-            Source::Watched(shards) => shards.changed().await.is_ok(),
-            Source::Numbered(numbers) => numbers.changed().await.is_ok(),
-        };
-        if changed {
+        if let Some(numbers) = &mut self.0
+            && numbers.changed().await.is_ok()
+        {
             return;
         }
         // They cannot change any more.
         std::future::pending::<()>().await;
+    }
+}
+
+impl ShardsSender {
+    /// Announces that these are the shards now.
+    pub fn send(&self, shards: impl IntoIterator<Item = Shard>) {
+        let shards: BTreeSet<_> = shards.into_iter().map(Shard::number).collect();
+        self.0.send_if_modified(|present| {
+            let is_modified = *present != shards;
+            *present = shards;
+            is_modified
+        });
+    }
+
+    /// The shards that this announces.
+    #[must_use]
+    pub fn subscribe(&self) -> Shards {
+        Shards(Some(self.0.subscribe()))
     }
 }
 
@@ -93,13 +111,15 @@ mod tests {
 
     #[tokio::test]
     async fn changes_are_reported_as_long_as_there_is_a_sender() {
-        let (sender, receiver) = watch::channel(BTreeSet::new());
-        let mut shards = Shards::watched(receiver);
+        let (sender, mut shards) = Shards::channel();
         assert!(shards.current().is_empty());
         assert!(shards.changed().now_or_never().is_none());
-        sender.send_modify(|shards| _ = shards.insert(Shard::new(7)));
+        sender.send([Shard::new(7)]);
         shards.changed().await;
         assert_eq!(shards.current(), BTreeSet::from([Shard::new(7)]));
+        sender.send([Shard::new(7)]);
+        assert!(shards.changed().now_or_never().is_none());
+        assert_eq!(sender.subscribe().current(), shards.current());
         drop(sender);
         assert!(shards.changed().now_or_never().is_none());
         assert!(Shards::only().changed().now_or_never().is_none());

@@ -9,7 +9,7 @@ pub use handstamp_store::conformance;
 pub use handstamp_store::{
     BoxBus, BoxError, BoxFuture, BoxStore, BoxSubscription, Bus, BusError, BusEvent, Bytes, Clock,
     CreateOutcome, DeleteOutcome, DeleteScope, DynBus, DynStore, DynSubscription, FenceOutcome, MemoryBus,
-    MemoryStore, MemorySubscription, Records, SaveOutcome, ScanCursor, ScanPage, Shard, Shards, SharedError,
-    Store, StoreError, StoreWrapper, Stored, Subscription, SystemClock, TombstoneOutcome, Topology,
-    TouchOutcome, id, record, time,
+    MemoryStore, MemorySubscription, Records, SaveOutcome, ScanCursor, ScanPage, Shard, Shards, ShardsSender,
+    SharedError, Store, StoreError, StoreWrapper, Stored, Subscription, SystemClock, TombstoneOutcome,
+    Topology, TouchOutcome, id, record, time,
 };

@@ -1,58 +1,58 @@
-/// The size limits of a cache. When one is reached, the least recently used sessions are evicted.
+/// The size limits of a cache. When one is reached, the least recently used entries are evicted.
 ///
 /// ```
 /// use handstamp_core::cache::Capacity;
 ///
-/// let capacity = Capacity { sessions: 1_000, ..Capacity::default() };
+/// let capacity = Capacity { entries: 1_000, ..Capacity::default() };
 /// assert_eq!(capacity.bytes, 64 * 1024 * 1024);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Capacity {
-    /// The number of sessions. Default: 10,000. Zero turns the cache off.
-    pub sessions: usize,
-    /// The memory of these sessions in bytes, as given when each is inserted. Default: 64 MiB. Zero turns the cache off.
+    /// The number of entries, such as sessions. Default: 10,000. Zero turns the cache off.
+    pub entries: usize,
+    /// The memory of these entries in bytes, as given when each is inserted. Default: 64 MiB. Zero turns the cache off.
     pub bytes: usize,
 }
 
 impl Capacity {
     /// The number of stripes: a power of two.
     ///
-    /// A small cache has one stripe. Otherwise evictions would depend on how the keys are distributed, and a large session might not
+    /// A small cache has one stripe. Otherwise evictions would depend on how the keys are distributed, and a large entry might not
     /// fit into a stripe.
     pub(super) fn stripes(self) -> usize {
-        let by_sessions = self.sessions / MIN_STRIPE_SESSIONS;
+        let by_entries = self.entries / MIN_STRIPE_ENTRIES;
         let by_bytes = self.bytes / MIN_STRIPE_BYTES;
-        let stripes = by_sessions.min(by_bytes).clamp(1, MAX_STRIPES);
+        let stripes = by_entries.min(by_bytes).clamp(1, MAX_STRIPES);
         // Rounded down, so that no stripe is smaller than its minimum.
         1 << stripes.ilog2()
     }
 
     pub(super) fn divided_by(self, stripes: usize) -> Self {
-        Self { sessions: self.sessions / stripes, bytes: self.bytes / stripes }
+        Self { entries: self.entries / stripes, bytes: self.bytes / stripes }
     }
 
     pub(super) const fn is_zero(self) -> bool {
-        self.sessions == 0 || self.bytes == 0
+        self.entries == 0 || self.bytes == 0
     }
 
     /// The number of absences that are cached in addition. A few are enough, since an absent session costs the store at most one
     /// read a second.
     pub(super) fn absences(self) -> usize {
-        if self.is_zero() { 0 } else { (self.sessions / SESSIONS_PER_ABSENCE).max(MIN_ABSENCES) }
+        if self.is_zero() { 0 } else { (self.entries / ENTRIES_PER_ABSENCE).max(MIN_ABSENCES) }
     }
 }
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { sessions: 10_000, bytes: 64 << 20 }
+        Self { entries: 10_000, bytes: 64 << 20 }
     }
 }
 
 /// More stripes than most machines have cores, so that locks are rarely contended.
 const MAX_STRIPES: usize = 16;
-const MIN_STRIPE_SESSIONS: usize = 64;
+const MIN_STRIPE_ENTRIES: usize = 64;
 const MIN_STRIPE_BYTES: usize = 4 << 20;
-const SESSIONS_PER_ABSENCE: usize = 8;
+const ENTRIES_PER_ABSENCE: usize = 8;
 const MIN_ABSENCES: usize = 4;
 
 #[cfg(all(test, not(loom)))]
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn stripes_have_a_minimum_size() {
-        let stripes = |sessions, bytes| Capacity { sessions, bytes }.stripes();
+        let stripes = |entries, bytes| Capacity { entries, bytes }.stripes();
         assert_eq!(stripes(10_000, 64 << 20), 16);
         assert_eq!(stripes(1_000_000, 1 << 30), 16);
         assert_eq!(stripes(10_000, 15 << 20), 2);

@@ -94,14 +94,14 @@ impl<V> Stripe<V> {
             removed.extend(self.insert_absence(key, entry));
             return removed;
         }
-        if self.capacity.sessions == 0 || entry.size > self.capacity.bytes {
+        if self.capacity.entries == 0 || entry.size > self.capacity.bytes {
             removed.push(entry.value);
             return removed;
         }
         entry.freshness.session_inserted(entry.generation);
         self.bytes += entry.size;
         self.sessions.push(key, entry);
-        while self.sessions.len() > self.capacity.sessions || self.bytes > self.capacity.bytes {
+        while self.sessions.len() > self.capacity.entries || self.bytes > self.capacity.bytes {
             let Some((_, evicted)) = self.sessions.pop_lru() else { break };
             self.stats.evictions += 1;
             removed.push(self.release(evicted));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Revision;
 use super::header::{Header, Kind};
-use crate::id::SessionKey;
+use crate::id::{PublicId, SessionKey};
 
 /// The value of a key in the store: a sealed record or tombstone.
 ///
@@ -62,6 +62,12 @@ impl Entry {
     #[must_use]
     pub const fn has_relative(&self) -> bool {
         self.header.relative.is_some()
+    }
+
+    /// The public id that the header of a record has. Only a [`Sealer`](super::Sealer) verifies it. That of a tombstone is zeros.
+    #[must_use]
+    pub const fn unverified_public_id(&self) -> &PublicId {
+        &self.header.public_id
     }
 
     /// Its bytes.

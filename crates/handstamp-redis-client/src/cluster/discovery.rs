@@ -17,7 +17,7 @@ use crate::{Command, ConnectionRole, RedisError, Reply};
 /// Queries the layout of the cluster: on request, at most ten times a second; every two seconds without a request; and more
 /// often while a primary does not reply, because another will be elected.
 pub(super) async fn run(state: Arc<State>) {
-    let mut calm_at = Instant::now();
+    let mut last_all_up_at = Instant::now();
     let logged_causes = LoggedCauses::default();
     loop {
         refresh(&state, &logged_causes).await;
@@ -25,13 +25,16 @@ pub(super) async fn run(state: Arc<State>) {
         state.refreshes.send_modify(|refreshes| *refreshes += 1);
         sleep(MIN_PAUSE).await;
         let map = state.map();
-        let calm = !map.members().is_empty() && map.members().iter().all(|member| member.primary.is_up());
-        if calm {
-            calm_at = Instant::now();
+        let all_up = !map.members().is_empty() && map.members().iter().all(|member| member.primary.is_up());
+        if all_up {
+            last_all_up_at = Instant::now();
         }
         // A primary without a successor after ten seconds is unlikely to get one soon.
-        let pause =
-            if calm { MAX_PAUSE } else { (calm_at.elapsed() / 10).saturating_sub(SECOND).min(SECOND) };
+        let pause = if all_up {
+            MAX_PAUSE
+        } else {
+            (last_all_up_at.elapsed() / 10).saturating_sub(SECOND).min(SECOND)
+        };
         // An error means that there was no request.
         let _ = timeout(pause, state.refresh_requests.notified()).await;
     }

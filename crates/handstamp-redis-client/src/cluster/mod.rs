@@ -34,8 +34,8 @@ use tokio_util::task::AbortOnDropHandle;
 pub(crate) use self::member::Member;
 pub(crate) use self::slot_fence::SlotFence;
 use self::state::State;
-use crate::driver::slot_of;
 use crate::error_reply::Kind;
+use crate::hash::slot_of;
 use crate::primary::Primary;
 use crate::shared::Shared;
 use crate::url::Host;
@@ -146,7 +146,7 @@ impl Cluster {
 /// there, too.
 async fn publish_on(member: &Member, command: &Command) -> Result<(), RedisError> {
     if let Some(publish) = command.publication() {
-        // If this fails, the command was carried out all the same.
+        // If this fails, the command was carried out nevertheless.
         member.primary.call(&publish).await.map_err(|_| RedisError::TimedOut)?;
     }
     Ok(())

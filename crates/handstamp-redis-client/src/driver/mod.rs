@@ -1,4 +1,4 @@
-//! The seam to fred, the Redis library underneath, and the only module that names it.
+//! The seam to fred, the Redis library underneath. Only this module and `hash` name it.
 //!
 //! | File | What it does |
 //! |---|---|
@@ -24,22 +24,8 @@ mod server_info;
 mod target;
 mod tls_errors;
 
-use fred::types::Key;
-
 pub(crate) use self::caller::Caller;
 pub(crate) use self::connection::Connection;
 pub(crate) use self::listener::{Listener, Received};
 pub(crate) use self::server_info::{Role, ServerInfo, parse_time};
 pub(crate) use self::target::{Protocol, Target};
-
-/// The slot of a key in a cluster: see the
-/// [specification](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model).
-#[must_use]
-pub fn slot_of(key: &[u8]) -> u16 {
-    Key::from(key).cluster_hash()
-}
-
-/// The name under which servers know a script.
-pub(crate) fn sha1_hex(text: &str) -> String {
-    fred::util::sha1_hash(text)
-}

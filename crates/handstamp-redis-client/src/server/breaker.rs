@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
-use super::BreakerSettings;
 use super::failure_rate::FailureRate;
+use crate::{BreakerSettings, CircuitState};
 
 /// Keeps commands from a server that does not reply, so that they fail at once.
 ///
@@ -27,18 +27,6 @@ pub(super) struct Breaker {
 /// Distinguishes calls from before a change of state, whose outcome no longer counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Epoch(u64);
-
-/// The state of a circuit breaker.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum CircuitState {
-    /// Commands are sent.
-    Closed,
-    /// The server has not replied recently. Commands fail at once, and the server is probed.
-    Open,
-    /// The server has replied to a probe, and five trial commands are sent.
-    HalfOpen,
-}
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {

@@ -14,7 +14,7 @@ pub(super) struct CallPermit<'c> {
     epoch: Epoch,
     started: Instant,
     /// A call that is cancelled after this long counts as a failure.
-    patience: Duration,
+    min_duration_of_failure: Duration,
     settled: bool,
 }
 
@@ -22,10 +22,17 @@ impl<'c> CallPermit<'c> {
     pub(super) fn acquire(
         circuit: &'c Circuit,
         probe_requests: &'c Notify,
-        patience: Duration,
+        min_duration_of_failure: Duration,
     ) -> Result<Self, RedisError> {
         let epoch = circuit.admit().ok_or(RedisError::CircuitOpen)?;
-        Ok(Self { circuit, probe_requests, epoch, started: Instant::now(), patience, settled: false })
+        Ok(Self {
+            circuit,
+            probe_requests,
+            epoch,
+            started: Instant::now(),
+            min_duration_of_failure,
+            settled: false,
+        })
     }
 
     /// The server has replied.
@@ -52,7 +59,7 @@ impl Drop for CallPermit<'_> {
         if self.settled {
             return;
         }
-        if self.started.elapsed() >= self.patience {
+        if self.started.elapsed() >= self.min_duration_of_failure {
             self.fail();
         } else {
             self.circuit.cancelled(self.epoch);

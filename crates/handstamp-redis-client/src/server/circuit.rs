@@ -4,9 +4,8 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use super::BreakerSettings;
-use super::breaker::{Breaker, CircuitState, Epoch};
-use crate::ConnectionRole;
+use super::breaker::{Breaker, Epoch};
+use crate::{BreakerSettings, CircuitEvent, CircuitState, ConnectionRole};
 
 /// The circuit breaker of one server, shared by its callers. It announces changes of its state.
 #[derive(Debug)]
@@ -15,18 +14,6 @@ pub(super) struct Circuit {
     role: ConnectionRole,
     breaker: Mutex<Breaker>,
     events: broadcast::Sender<CircuitEvent>,
-}
-
-/// A circuit breaker has changed its state.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct CircuitEvent {
-    /// The server, as `host:port` or the path of its socket, or the name under which Sentinels know it.
-    pub server: Arc<str>,
-    /// What the connection to it is for.
-    pub role: ConnectionRole,
-    /// The state of the circuit now.
-    pub state: CircuitState,
 }
 
 impl Circuit {

@@ -12,13 +12,12 @@
 //! | `connection_state` | whether there is a connection, and whether it may lead to another server |
 //! | `endpoint` | how to locate the server, and the role it must have |
 //! | `role_query` | the role that the server has |
-//! | `circuit`, `breaker`, `failure_rate`, `breaker_settings` | the circuit breaker |
+//! | `circuit`, `breaker`, `failure_rate` | the circuit breaker |
 //! | `call_permit` | a call that the breaker has admitted |
 //! | `wait_coalescer` | one `WAIT` for many writes |
 //! | `logged_causes` | each cause of a failure is logged once |
 
 mod breaker;
-mod breaker_settings;
 mod call_permit;
 mod calls;
 mod checks;
@@ -43,10 +42,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use self::breaker::CircuitState;
-pub use self::breaker_settings::BreakerSettings;
 use self::circuit::Circuit;
-pub use self::circuit::CircuitEvent;
 pub(crate) use self::connection_state::ServerWatch;
 use self::connection_state::{ConnectionCounters, ConnectionState};
 pub(crate) use self::endpoint::Endpoint;

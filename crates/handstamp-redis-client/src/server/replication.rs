@@ -31,7 +31,7 @@ impl Server {
         let wait = || async {
             self.call(&self.wait(replicas)).await?.as_integer().ok_or(RedisError::UnexpectedReply)
         };
-        // If the `WAIT` fails, the write before it was done all the same.
+        // If the `WAIT` fails, the write before it was done nevertheless.
         let acknowledged = self.waits.join(wait).await.map_err(|_| RedisError::NotReplicated)?;
         // `WAIT` counts the writes of its own connection only: on another one, there may be none.
         let same = self.counters.borrow().connections == connection;

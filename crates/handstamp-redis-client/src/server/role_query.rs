@@ -1,6 +1,6 @@
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::endpoint::Endpoint;
 use crate::driver::{Caller, Role, ServerInfo};
 use crate::{Command, RedisError, Reply};
 
@@ -12,18 +12,22 @@ pub(super) struct RoleQuery {
 }
 
 impl RoleQuery {
-    /// The role of the server at the other end, which is the one at `endpoint`.
-    pub(super) async fn query(&self, caller: &Caller, endpoint: &Endpoint) -> Result<Role, RedisError> {
+    /// The role of the server at the other end, `server` for logs.
+    pub(super) async fn query(
+        &self,
+        caller: &Caller,
+        server: &impl fmt::Display,
+    ) -> Result<Role, RedisError> {
         if self.role_is_denied.load(Ordering::Relaxed) {
-            return self.query_info(caller, endpoint).await;
+            return self.query_info(caller, server).await;
         }
         match caller.call(&Command::probe("ROLE")).await {
             Err(RedisError::ErrorReply(cause)) if cause.is_denial() => {
-                let role = self.query_info(caller, endpoint).await?;
+                let role = self.query_info(caller, server).await?;
                 let logged = self.both_are_denied.load(Ordering::Relaxed);
                 if !self.role_is_denied.swap(true, Ordering::Relaxed) && !logged {
                     tracing::warn!(
-                        server = %endpoint, %cause,
+                        %server, %cause,
                         "the command ROLE is denied: reading the role of the server from INFO"
                     );
                 }
@@ -37,13 +41,13 @@ impl RoleQuery {
         }
     }
 
-    async fn query_info(&self, caller: &Caller, endpoint: &Endpoint) -> Result<Role, RedisError> {
+    async fn query_info(&self, caller: &Caller, server: &impl fmt::Display) -> Result<Role, RedisError> {
         match caller.call(&ServerInfo::command("replication")).await {
             // Still a reply. If it is a replica, writes will fail.
             Err(RedisError::ErrorReply(cause)) if cause.is_denial() => {
                 if !self.both_are_denied.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
-                        server = %endpoint, %cause,
+                        %server, %cause,
                         "the commands ROLE and INFO are denied: the server counts as a primary; permit +role and +info"
                     );
                 }

@@ -11,6 +11,8 @@ use crate::{Command, ConnectionRole, RedisError, Reply};
 
 /// A connection for a check of writes. While a write hangs, the server replies to nothing that comes behind it on the same
 /// connection, so checks do not share that of commands. They pass the limit of commands in flight and an open circuit.
+///
+/// It keeps the connections of its server open, so it must not be kept for longer than a check takes.
 pub struct WriteProbe {
     server: Arc<Server>,
     caller: Caller,

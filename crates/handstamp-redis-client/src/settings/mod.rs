@@ -6,6 +6,9 @@
 //! | `env`, `vars`, `quotes` | read them from variables |
 //! | `resolve`, `tls_files` | check them, and make a [`RedisConfig`](crate::RedisConfig) of them |
 //! | `error` | an invalid setting |
+//!
+//! `vars` and `quotes` resemble those in the settings of `handstamp`, which is also built without this crate. The tests of both have the
+//! same examples.
 
 mod env;
 mod error;

@@ -24,6 +24,8 @@ mod tests {
             ("a", None),
             ("", None),
             (r#""a'"#, None),
+            (r#"a""#, None),
+            ("\"ä\"", Some("ä")),
         ] {
             assert_eq!(without_quotes(text), expected, "{text}");
         }

@@ -44,7 +44,7 @@ impl RedisSettings {
     #[must_use]
     pub fn with_tls(mut self, tls: bool) -> Self {
         self.tls = Some(tls);
-        self
+        self.without_problem("REDIS_TLS")
     }
 
     /// The file with the certificates of the trusted authorities, as PEM.
@@ -72,13 +72,43 @@ impl RedisSettings {
     #[must_use]
     pub fn with_read_from(mut self, servers: ReadFrom) -> Self {
         self.read_from = Some(servers);
-        self
+        self.without_problem("REDIS_READ_FROM")
     }
 
     /// The number of replicas that must have a durable write before it counts.
     #[must_use]
     pub fn with_wait_replicas(mut self, replicas: u32) -> Self {
         self.wait_replicas = Some(replicas);
+        self.without_problem("REDIS_WAIT_REPLICAS")
+    }
+
+    /// A setting in code replaces an invalid variable, too.
+    fn without_problem(mut self, variable: &str) -> Self {
+        self.problems.retain(|problem| problem.variable != variable);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_in_code_replaces_an_invalid_variable() {
+        let vars = [
+            ("REDIS_CLUSTER_NODES", "localhost"),
+            ("REDIS_READ_FROM", "any"),
+            ("REDIS_TLS", "perhaps"),
+            ("REDIS_WAIT_REPLICAS", "many"),
+        ];
+        let var = |name: &str| {
+            Ok(vars.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned()))
+        };
+        let settings = RedisSettings::from_vars(var);
+        assert_eq!(settings.problems().len(), 3);
+        let settings = settings.with_read_from(ReadFrom::Replica).with_tls(false).with_wait_replicas(1);
+        assert_eq!(settings.problems(), []);
+        let config = settings.resolve().unwrap().unwrap();
+        assert_eq!((config.read_from, config.wait_replicas), (ReadFrom::Replica, 1));
     }
 }

@@ -14,7 +14,7 @@ impl RedisSettings {
             ("REDIS_CERT_FILE", self.cert_file.is_some()),
             ("REDIS_KEY_FILE", self.key_file.is_some()),
         ];
-        // SettingErrors of the URL are reported elsewhere.
+        // Problems with the URL are reported elsewhere.
         if !url?.has_tls() {
             let message = match self.url {
                 Some(_) => {

@@ -34,6 +34,17 @@ async fn a_script_is_sent_by_its_text_where_its_hash_is_unknown() {
 }
 
 #[tokio::test]
+async fn every_way_to_call_sends_an_unknown_script_by_its_text() {
+    let server = RedisServer::start().await;
+    let client = client(config(&server.url())).await;
+    let key = Bytes::from_static(b"key");
+    let script = |source| Command::script(&Script::new(source), &key, []);
+    assert_eq!(client.call_shard(ShardId::ONLY, &script("return 1")).await, Ok(Reply::Integer(1)));
+    assert_eq!(client.call_unlimited(ShardId::ONLY, &script("return 2")).await, Ok(Reply::Integer(2)));
+    assert_eq!(client.call_without_timeout(ShardId::ONLY, &script("return 3")).await, Ok(Reply::Integer(3)));
+}
+
+#[tokio::test]
 async fn error_replies_have_a_code_and_a_meaning() {
     let server = RedisServer::start().await;
     let client = client(config(&server.url())).await;

@@ -63,7 +63,7 @@ impl RedisStore {
     async fn track(&self, redis_key: &Bytes) -> Result<(), StoreError> {
         if self.client.config().tracking && self.waits_for_replicas() {
             let read = Command::write("GETRANGE").arg(redis_key.clone()).arg("0").arg("0");
-            // If this fails, the record was created all the same.
+            // If this fails, the record was created nevertheless.
             self.call(redis_key, &read).await.map_err(|_| StoreError::TimedOut)?;
         }
         Ok(())

@@ -10,6 +10,8 @@ use crate::key::session_key;
 use crate::shard::shard_id;
 
 impl Store for RedisStore {
+    /// With [tracking](crate::RedisConfig::tracking), the server then tracks every session for this node, until it changes or expires. This
+    /// costs memory on the server, and a message for each.
     async fn scan(&self, shard: Shard, cursor: &ScanCursor) -> Result<ScanPage, StoreError> {
         let scanned = scan_keys(&self.client, &self.namespace, shard_id(shard), cursor).await;
         let (keys, next) = scanned.map_err(store_error)?;

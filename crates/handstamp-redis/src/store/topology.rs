@@ -36,7 +36,8 @@ impl Topology for RedisStore {
 
     async fn time(&self, shard: Shard) -> Result<Option<Timestamp>, StoreError> {
         let time = self.client.time(shard_id(shard)).await.map_err(store_error)?;
-        Ok(u64::try_from(time.as_millis()).ok().map(Timestamp::from_millis))
+        let millis = u64::try_from(time.as_millis()).map_err(|_| store_error(RedisError::UnexpectedReply))?;
+        Ok(Some(Timestamp::from_millis(millis)))
     }
 
     async fn close(&self) {

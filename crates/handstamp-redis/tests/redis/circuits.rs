@@ -6,7 +6,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
 use crate::harness::{
-    PATIENCE, TTL, at_once, cause, connected, connected_by, created, hasty, name, record, until_it_serves,
+    PATIENCE, TTL, at_once, cause, connected, connected_by, created, name, record, short_limits,
+    until_it_serves,
 };
 
 async fn until(events: &mut Receiver<handstamp_redis::CircuitEvent>, state: CircuitState) -> String {
@@ -24,7 +25,7 @@ async fn until(events: &mut Receiver<handstamp_redis::CircuitEvent>, state: Circ
 #[tokio::test]
 async fn a_server_without_a_reply_gets_no_commands_until_it_replies() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(hasty(&server.url()));
+    let (store, _bus) = connected_by(short_limits(&server.url()));
     let record = created(&store).await;
     let circuits = store.circuit_breakers();
     let mut events = circuits.events();
@@ -58,7 +59,7 @@ async fn a_server_without_a_reply_gets_no_commands_until_it_replies() {
 #[tokio::test]
 async fn it_can_be_closed_by_hand() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(hasty(&server.url()));
+    let (store, _bus) = connected_by(short_limits(&server.url()));
     until_it_serves(&store).await;
     let mut events = store.circuit_breakers().events();
     server.pause();
@@ -88,7 +89,7 @@ async fn error_replies_do_not_open_the_circuit() {
 async fn thresholds_can_be_set() {
     let server = RedisServer::start().await;
     let breaker = BreakerSettings::DEFAULT.with_failures_in_a_row(0).with_failure_percentage(0);
-    let (store, _bus) = connected_by(hasty(&server.url()).with_breaker(breaker));
+    let (store, _bus) = connected_by(short_limits(&server.url()).with_breaker(breaker));
     until_it_serves(&store).await;
     server.pause();
     let record = record();
@@ -100,7 +101,7 @@ async fn thresholds_can_be_set() {
 #[tokio::test]
 async fn the_circuit_of_one_is_not_that_of_another() {
     let mut cluster = RedisCluster::start().await;
-    let (store, _bus) = connected_by(hasty(&cluster.url()));
+    let (store, _bus) = connected_by(short_limits(&cluster.url()));
     until_it_serves(&store).await;
     let mut events = store.circuit_breakers().events();
     let victim = cluster.primaries()[0];

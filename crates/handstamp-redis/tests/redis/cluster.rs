@@ -13,7 +13,7 @@ use handstamp_store::{
 use handstamp_testkit::{ClusterOptions, RedisCluster, eventually, sealed};
 
 use crate::harness::{
-    NEVER, PATIENCE, TTL, cause, changed, config, connected_by, created, ended, hasty, name, record,
+    NEVER, PATIENCE, TTL, cause, changed, config, connected_by, created, ended, name, record, short_limits,
     until_it_serves,
 };
 
@@ -126,7 +126,7 @@ async fn two_hundred_commands_on_a_slot_that_moves_all_succeed() {
 
 /// The primary that owns a moving slot also publishes changes to sessions that have moved already.
 #[tokio::test]
-async fn notices_of_what_has_moved_come_from_where_it_lay_too() {
+async fn a_moving_slot_publishes_on_both_primaries() {
     let (cluster, store, bus) = start().await;
     let record = created(&store).await;
     let slot = cluster.slot_of(&name(record.key()));
@@ -284,7 +284,7 @@ async fn sessions_that_move_to_a_newcomer_can_be_used_all_the_while() {
 async fn l12_the_circuit_of_a_newcomer_counts_too() {
     let mut cluster = RedisCluster::start().await;
     let newcomer = cluster.add_primary().await;
-    let (store, _bus) = connected_by(hasty(&cluster.url()));
+    let (store, _bus) = connected_by(short_limits(&cluster.url()));
     until_it_serves(&store).await;
     let record = created(&store).await;
     let slot = cluster.slot_of(&name(record.key()));

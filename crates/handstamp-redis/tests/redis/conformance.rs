@@ -1,8 +1,8 @@
-use handstamp_redis::{RedisBus, RedisStore};
+use handstamp_redis::{Client, Command, RedisBus, RedisStore, Reply, connect_with};
 use handstamp_store::{Topology, conformance};
 use handstamp_testkit::{RedisCluster, RedisSentinel, RedisServer};
 
-use crate::harness::{config, connected_by, until_it_serves};
+use crate::harness::{channel, config, connected_by, namespace, until_it_serves};
 
 /// What both promise, for every shard there is.
 async fn both_keep_their_contracts(store: &RedisStore, bus: &RedisBus) {
@@ -26,6 +26,19 @@ async fn on_several_threads() {
     let server = RedisServer::start().await;
     let (store, bus) = connected_by(config(&server.url()));
     tokio::join!(both_keep_their_contracts(&store, &bus), both_keep_their_contracts(&store, &bus));
+}
+
+#[tokio::test]
+async fn with_a_client_that_the_application_uses_too() {
+    let server = RedisServer::start().await;
+    let client = Client::start(config(&server.url()));
+    let (store, bus) = connect_with(client.clone(), namespace(), channel());
+    both_keep_their_contracts(&store, &bus).await;
+    let key = "greeting".into();
+    let set = Command::write("SET").arg("greeting").arg("hello");
+    assert_eq!(client.call(&key, &set).await, Ok(Reply::Bytes("OK".into())));
+    store.close().await;
+    client.call(&key, &set).await.expect_err("the store has closed it");
 }
 
 #[tokio::test]

@@ -20,13 +20,13 @@ pub(crate) const TTL: Duration = Duration::from_secs(60 * 60);
 /// A limit that nothing reaches: what waits for one fails the test first.
 pub(crate) const NEVER: Duration = Duration::from_secs(600);
 
-/// With limits that nothing reaches. Tests of limits have [`hasty`] ones.
+/// With limits that nothing reaches. Tests of limits have [`short_limits`].
 pub(crate) fn config(url: &str) -> RedisConfig {
-    hasty(url).with_load_timeout(NEVER).with_save_timeout(NEVER).with_connect_timeout(NEVER)
+    short_limits(url).with_load_timeout(NEVER).with_save_timeout(NEVER).with_connect_timeout(NEVER)
 }
 
 /// With the limits that are the defaults.
-pub(crate) fn hasty(url: &str) -> RedisConfig {
+pub(crate) fn short_limits(url: &str) -> RedisConfig {
     RedisConfig::new(url.parse().expect("a URL"))
 }
 

@@ -13,8 +13,8 @@ use handstamp_testkit::{Direction, Proxy, RedisServer, ServerOptions, eventually
 use tokio::time::timeout;
 
 use crate::harness::{
-    PATIENCE, TTL, at_once, cause, config, connected, connected_by, created, hasty, record, tasks, through,
-    until_clients_are, until_it_serves, until_tasks_are,
+    PATIENCE, TTL, at_once, cause, config, connected, connected_by, created, record, short_limits, tasks,
+    through, until_clients_are, until_it_serves, until_tasks_are,
 };
 
 /// A limit that is meant to be reached.
@@ -80,7 +80,7 @@ async fn the_server_may_come_later() {
 #[tokio::test]
 async fn a_stalled_server_is_not_waited_for() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(hasty(&server.url()));
+    let (store, _bus) = connected_by(short_limits(&server.url()));
     let record = created(&store).await;
     server.pause();
     until_known_to_be_unresponsive(&store, &record).await;
@@ -92,7 +92,7 @@ async fn a_stalled_server_is_not_waited_for() {
 #[tokio::test]
 async fn a_full_socket_does_not_outlive_the_pause() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(hasty(&server.url()));
+    let (store, _bus) = connected_by(short_limits(&server.url()));
     let small = created(&store).await;
     let large = sealed(&Record { payload: vec![7; 1 << 20].into(), ..handstamp_testkit::record() });
     server.pause();
@@ -108,7 +108,7 @@ async fn a_network_that_went_silent_is_outlasted() {
     let server = RedisServer::start().await;
     for direction in [Direction::ToServer, Direction::ToClient, Direction::Both] {
         let proxy = Proxy::start(server.port()).await;
-        let (store, _bus) = connected_by(hasty(&through(&proxy)));
+        let (store, _bus) = connected_by(short_limits(&through(&proxy)));
         let record = created(&store).await;
         proxy.block(direction);
         until_known_to_be_unresponsive(&store, &record).await;
@@ -121,7 +121,7 @@ async fn a_network_that_went_silent_is_outlasted() {
 #[tokio::test]
 async fn k6_2_a_stall_costs_no_connection() {
     let server = RedisServer::start().await;
-    let (store, _bus) = connected_by(hasty(&server.url()));
+    let (store, _bus) = connected_by(short_limits(&server.url()));
     let record = created(&store).await;
     let before = server.clients_named("handstamp:commands");
     for _ in 0..3 {
@@ -138,7 +138,7 @@ async fn k6_2_a_stall_costs_no_connection() {
 async fn k6_2_a_dead_connection_is_replaced() {
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
-    let (store, _bus) = connected_by(hasty(&through(&proxy)));
+    let (store, _bus) = connected_by(short_limits(&through(&proxy)));
     let record = created(&store).await;
     for _ in 0..3 {
         let before = server.clients_named("handstamp:commands");
@@ -158,7 +158,7 @@ async fn k6_1_a_slow_server_within_the_budget_is_served() {
     proxy.delay(Duration::from_millis(150));
     let limit = Duration::from_millis(1_600);
     let (store, bus) = connected_by(
-        hasty(&through(&proxy))
+        short_limits(&through(&proxy))
             .with_load_timeout(limit)
             .with_save_timeout(limit)
             .with_connect_timeout(2 * limit),
@@ -204,7 +204,7 @@ async fn k6_1_a_dead_connection_is_found_by_half_the_limit_of_a_write() {
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
     let url = through(&proxy);
-    let (store, _bus) = connected_by(hasty(&url).with_save_timeout(Duration::from_secs(4)));
+    let (store, _bus) = connected_by(short_limits(&url).with_save_timeout(Duration::from_secs(4)));
     let record = created(&store).await;
     proxy.block_open_connections();
     let error = at_once(store.touch(record.key(), TTL)).await.expect_err("no reply");
@@ -228,7 +228,7 @@ async fn a_late_reply_costs_no_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_cut_is_made_anew() {
+async fn a_broken_connection_is_reopened() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let record = created(&store).await;

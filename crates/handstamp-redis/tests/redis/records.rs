@@ -27,7 +27,7 @@ async fn save(store: &RedisStore, record: &Entry, before: &Entry) -> Result<Save
     store.save(record, before.revision(), TTL, INVALIDATION).await
 }
 
-async fn retire(store: &RedisStore, record: &Entry) -> Result<TombstoneOutcome, StoreError> {
+async fn replace(store: &RedisStore, record: &Entry) -> Result<TombstoneOutcome, StoreError> {
     store.replace_with_tombstone(&tombstone(record), record.revision(), TTL, INVALIDATION).await
 }
 
@@ -36,7 +36,7 @@ async fn delete_or_spare(store: &RedisStore, record: &Entry) -> DeleteOutcome {
 }
 
 #[tokio::test]
-async fn what_is_no_record_is_an_error() {
+async fn a_value_that_is_not_a_record_is_an_error() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     for bytes in [&b""[..], b"\0", b"\x01", b"\x01{}", &[0; 100]] {
@@ -48,7 +48,7 @@ async fn what_is_no_record_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_is_no_record_is_there_all_the_same() {
+async fn a_value_that_is_not_a_record_keeps_its_key() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     for bytes in [&b""[..], b"x", b"no record at all"] {
@@ -58,8 +58,8 @@ async fn what_is_no_record_is_there_all_the_same() {
         assert_eq!(created, CreateOutcome::Exists);
         let saved = save(&store, &changed(&record), &record).await.expect("save");
         assert_eq!(saved, SaveOutcome::Conflict);
-        let retired = retire(&store, &record).await;
-        assert_eq!(retired.expect("retire"), TombstoneOutcome::Conflict);
+        let replaced = replace(&store, &record).await;
+        assert_eq!(replaced.expect("replace"), TombstoneOutcome::Conflict);
         assert_eq!(server.get(&name(record.key())).as_deref(), Some(bytes));
         let tombstone = ended(&record);
         let deleted = store.delete(&tombstone, TTL, DeleteScope::All, INVALIDATION).await;
@@ -70,7 +70,7 @@ async fn what_is_no_record_is_there_all_the_same() {
 
 /// Long enough to name a predecessor, if it were a record.
 #[tokio::test]
-async fn what_is_no_record_is_spared_by_no_delete() {
+async fn a_value_that_is_not_a_record_is_deleted() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let record = record();
@@ -80,7 +80,7 @@ async fn what_is_no_record_is_spared_by_no_delete() {
 
 /// No node can read them, so a logout must not have to.
 #[tokio::test]
-async fn what_only_begins_like_an_entry_is_spared_by_no_delete() {
+async fn a_value_that_only_begins_like_an_entry_is_deleted() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let named = sealed(&Record { predecessor: Some(*record().key()), ..handstamp_testkit::record() });
@@ -129,7 +129,7 @@ async fn a_record_of_a_newer_version_is_left_alone() {
 
 /// K3.3: a key of another type is no record, as with bytes that are none; it is no outage.
 #[tokio::test]
-async fn k3_3_what_is_no_string_is_no_record() {
+async fn k3_3_a_value_that_is_not_a_string_is_not_a_record() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let record = record();
@@ -138,7 +138,7 @@ async fn k3_3_what_is_no_string_is_no_record() {
         store.load(record.key()).await.expect_err("no record"),
         save(&store, &changed(&record), &record).await.expect_err("no record"),
         store.touch(record.key(), TTL).await.expect_err("no record"),
-        retire(&store, &record).await.expect_err("no record"),
+        replace(&store, &record).await.expect_err("no record"),
     ];
     for error in errors {
         assert!(matches!(error, StoreError::Record(RecordError::Malformed)), "{error:?}");
@@ -149,7 +149,7 @@ async fn k3_3_what_is_no_string_is_no_record() {
 }
 
 #[tokio::test]
-async fn a_delete_replaces_what_is_no_string() {
+async fn a_delete_replaces_a_value_that_is_not_a_string() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     for spare in [DeleteScope::All, DeleteScope::WithoutPredecessor] {
@@ -173,7 +173,7 @@ fn put_newer(server: &RedisServer, entry: &Entry) -> Entry {
 }
 
 #[tokio::test]
-async fn a_record_of_a_newer_version_is_deleted_and_retired() {
+async fn a_record_of_a_newer_version_is_deleted_and_replaced() {
     let server = RedisServer::start().await;
     let (store, _bus) = connected(&server);
     let successor = || sealed(&Record { predecessor: Some(*record().key()), ..handstamp_testkit::record() });
@@ -183,7 +183,7 @@ async fn a_record_of_a_newer_version_is_deleted_and_retired() {
     assert_eq!(delete_or_spare(&store, &newer).await, DeleteOutcome::OutOfScope(newer.clone()));
     assert_eq!(delete(&store, &newer).await.expect("delete"), DeleteOutcome::Deleted);
     let newer = put_newer(&server, &successor());
-    assert_eq!(retire(&store, &newer).await.expect("retire"), TombstoneOutcome::Replaced);
+    assert_eq!(replace(&store, &newer).await.expect("replace"), TombstoneOutcome::Replaced);
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_tombstone_of_a_newer_version_is_one() {
         let before = sealed(&Record { key: *newer.key(), ..handstamp_testkit::record() });
         (
             save(&store, &changed(&before), &before).await.expect("save"),
-            retire(&store, &before).await.expect("retire"),
+            replace(&store, &before).await.expect("replace"),
             store.touch(newer.key(), TTL).await.expect("touch"),
         )
     };
@@ -224,8 +224,8 @@ async fn tombstones_have_the_time_to_live_that_they_were_given() {
     assert!(left(&first) <= short, "it is as it was: {:?}", left(&first));
 
     let moved = tombstone(&second);
-    let retired = store.replace_with_tombstone(&moved, second.revision(), TTL, INVALIDATION).await;
-    assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
+    let replaced = store.replace_with_tombstone(&moved, second.revision(), TTL, INVALIDATION).await;
+    assert_eq!(replaced.expect("replace"), TombstoneOutcome::Replaced);
     assert!(left(&second) > short, "{:?}", left(&second));
     store.keep_tombstone(&tombstone(&second), short).await.expect("keep");
     assert!(left(&second) > short, "that was another tombstone");
@@ -270,7 +270,7 @@ async fn the_server_holds_hashes_with_a_limit_and_nothing_else() {
     check(&first);
     let _ = store.touch(first.key(), TTL).await.expect("touch");
     check(&first);
-    let _ = retire(&store, &first).await;
+    let _ = replace(&store, &first).await;
     check(&first);
     let tombstone = ended(&first);
     let _ = store.delete(&tombstone, TTL, DeleteScope::All, INVALIDATION).await.expect("delete");
@@ -278,7 +278,7 @@ async fn the_server_holds_hashes_with_a_limit_and_nothing_else() {
     let _ = save(&store, &changed(&second), &second).await.expect("save");
     let _ = store.touch(first.key(), TTL).await.expect("touch");
     let _ = store.create(&first, TTL).await.expect("create");
-    let _ = retire(&store, &second).await.expect("retire");
+    let _ = replace(&store, &second).await.expect("replace");
     let _ = delete(&store, &first).await.expect("delete");
     let _ = delete(&store, &record()).await.expect("delete");
     check(&first);
@@ -316,8 +316,8 @@ async fn scripts_are_loaded_again_when_the_server_has_forgotten_them() {
         assert_eq!(saved, SaveOutcome::Saved);
         flush();
         let tombstone = tombstone(&second);
-        let retired = store.replace_with_tombstone(&tombstone, second.revision(), TTL, INVALIDATION).await;
-        assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
+        let replaced = store.replace_with_tombstone(&tombstone, second.revision(), TTL, INVALIDATION).await;
+        assert_eq!(replaced.expect("replace"), TombstoneOutcome::Replaced);
         flush();
         store.keep_tombstone(&tombstone, TTL).await.expect("keep");
         flush();
@@ -335,7 +335,7 @@ async fn every_step_is_one_call() {
     let _ = store.touch(warm.key(), TTL).await.expect("touch");
     store.keep_tombstone(&tombstone(&warm), TTL).await.expect("keep");
     let _ = delete(&store, &warm).await.expect("delete");
-    let _ = retire(&store, &warm).await.expect("retire");
+    let _ = replace(&store, &warm).await.expect("replace");
 
     let calls = |expected: &[(&str, u64)]| {
         let expected = expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
@@ -358,8 +358,8 @@ async fn every_step_is_one_call() {
     let second = created(&store).await;
     server.reset_command_counts();
     let tombstone = tombstone(&second);
-    let retired = store.replace_with_tombstone(&tombstone, second.revision(), TTL, INVALIDATION).await;
-    assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
+    let replaced = store.replace_with_tombstone(&tombstone, second.revision(), TTL, INVALIDATION).await;
+    assert_eq!(replaced.expect("replace"), TombstoneOutcome::Replaced);
     calls(&[("evalsha", 1), ("getrange", 1), ("publish", 1), ("set", 1)]);
     store.keep_tombstone(&tombstone, TTL).await.expect("keep");
     calls(&[("evalsha", 1), ("get", 1), ("pexpire", 1)]);

@@ -13,8 +13,8 @@ use handstamp_testkit::{
 };
 
 use crate::harness::{
-    PATIENCE, TTL, cause, changed, config, connected_by, created, delete, ended, hasty, is_there, name,
-    record, until_it_serves,
+    PATIENCE, TTL, cause, changed, config, connected_by, created, delete, ended, is_there, name, record,
+    short_limits, until_it_serves,
 };
 
 fn reading_from_replicas(url: &str) -> RedisConfig {
@@ -27,7 +27,7 @@ fn waiting(replicas: u32, url: &str) -> RedisConfig {
 }
 
 #[tokio::test]
-async fn what_a_replica_has_is_read_there() {
+async fn cache_misses_are_read_from_replicas() {
     let cluster = RedisCluster::start().await;
     let (store, _bus) = connected_by(reading_from_replicas(&cluster.url()));
     until_it_serves(&store).await;
@@ -84,7 +84,7 @@ async fn a_replica_that_lags_or_is_away_is_not_believed() {
 }
 
 #[tokio::test]
-async fn those_behind_sentinels_are_read_too() {
+async fn replicas_behind_sentinels_are_read() {
     let sentinel = RedisSentinel::start().await;
     let (store, _bus) = connected_by(reading_from_replicas(&sentinel.url()));
     until_it_serves(&store).await;
@@ -159,7 +159,7 @@ async fn too_few_replicas_are_no_dead_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelled_calls_leave_no_circuit_open() {
     let cluster = RedisCluster::start().await;
-    let (store, _bus) = connected_by(hasty(&cluster.url()).with_wait_replicas(1));
+    let (store, _bus) = connected_by(short_limits(&cluster.url()).with_wait_replicas(1));
     until_it_serves(&store).await;
     let mut events = store.circuit_breakers().events();
     let record = loop {
@@ -183,7 +183,7 @@ async fn cancelled_calls_leave_no_circuit_open() {
 
 /// What an earlier call did counts no more than what this one did, until a replica has it: also over a new connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_done_before_waits_for_replicas_too() {
+async fn a_repeated_write_waits_for_replicas() {
     let cluster = RedisCluster::start().await;
     let (plain, _bus) = connected_by(config(&cluster.url()));
     until_it_serves(&plain).await;
@@ -195,19 +195,20 @@ async fn what_was_done_before_waits_for_replicas_too() {
     }
     paused.into_iter().for_each(|replica| cluster.node(replica).pause());
     assert_eq!(delete(&plain, &ended).await.expect("delete"), DeleteOutcome::Deleted);
-    let retired = plain.replace_with_tombstone(&tombstone(&moved), moved.revision(), TTL, Bytes::new()).await;
-    assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
+    let replaced =
+        plain.replace_with_tombstone(&tombstone(&moved), moved.revision(), TTL, Bytes::new()).await;
+    assert_eq!(replaced.expect("replace"), TombstoneOutcome::Replaced);
     cluster.command(cluster.primary_of(&name(gone.key())), &["DEL", &name(gone.key())]);
-    let anew = async || {
+    let reconnect = async || {
         let (store, bus) = connected_by(waiting(1, &cluster.url()));
         until_it_serves(&store).await;
         (store, bus)
     };
     // Its connections have written nothing yet.
-    let (store, _bus) = anew().await;
+    let (store, _bus) = reconnect().await;
     assert!(store.create(&there, TTL).await.is_err(), "it was created, and no replica knows for certain");
     for record in [&ended, &moved, &gone] {
-        let (store, _bus) = anew().await;
+        let (store, _bus) = reconnect().await;
         assert!(delete(&store, record).await.is_err(), "it was deleted, and no replica knows");
     }
 }
@@ -225,8 +226,8 @@ async fn a_delete_that_finds_a_tombstone_waits_for_it() {
         let (ended, moved) = (ended(&first), tombstone(&second));
         let deleted = plain.delete(&ended, TTL / 2, DeleteScope::All, Bytes::new()).await;
         assert_eq!(deleted.expect("delete"), DeleteOutcome::Deleted);
-        let retired = plain.replace_with_tombstone(&moved, second.revision(), TTL / 2, Bytes::new()).await;
-        assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
+        let replaced = plain.replace_with_tombstone(&moved, second.revision(), TTL / 2, Bytes::new()).await;
+        assert_eq!(replaced.expect("replace"), TombstoneOutcome::Replaced);
         for (tombstone, expected) in
             [(ended, DeleteOutcome::Gone), (moved.clone(), DeleteOutcome::Moved(moved))]
         {
@@ -271,15 +272,15 @@ async fn b1_a_rejected_write_leaves_the_record_as_it_was() {
     let (mut rejected, mut done) = (0, 0);
     for _ in 0..5 {
         let records = [created(&plain).await, created(&plain).await, created(&plain).await];
-        let retired = join_all(records.iter().map(async |record| {
+        let replaced = join_all(records.iter().map(async |record| {
             let invalidation = Bytes::from_static(b"invalidation");
             store.replace_with_tombstone(&tombstone(record), record.revision(), TTL, invalidation).await
         }));
-        for (record, retired) in records.iter().zip(retired.await) {
+        for (record, replaced) in records.iter().zip(replaced.await) {
             let there = is_there(&plain, record).await;
-            match retired.expect_err("there is no replica") {
+            match replaced.expect_err("there is no replica") {
                 StoreError::Rejected(cause) => {
-                    assert!(there, "it was retired all the same: {cause}");
+                    assert!(there, "it was replaced nevertheless: {cause}");
                     rejected += 1;
                 }
                 error => {
@@ -303,7 +304,7 @@ async fn b1_a_demotion_during_a_wait_does_not_reject_the_write() {
     let (store, _bus) = connected_by(config(&server.url()).with_wait_replicas(1));
     until_it_serves(&store).await;
     let tombstone = tombstone(&record);
-    let retired =
+    let replaced =
         store.replace_with_tombstone(&tombstone, record.revision(), TTL, Bytes::from_static(b"invalidation"));
     let demoted = async {
         eventually("the server waits", PATIENCE, async || {
@@ -313,11 +314,11 @@ async fn b1_a_demotion_during_a_wait_does_not_reject_the_write() {
         .await;
         server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
     };
-    let (retired, ()) = tokio::join!(retired, demoted);
-    assert_eq!(cause(&retired.expect_err("no replica has it")), &RedisError::NotReplicated);
+    let (replaced, ()) = tokio::join!(replaced, demoted);
+    assert_eq!(cause(&replaced.expect_err("no replica has it")), &RedisError::NotReplicated);
     server.command(&["REPLICAOF", "NO", "ONE"]);
     let loaded = eventually("it serves", PATIENCE, async || plain.load(record.key()).await).await;
-    assert!(loaded.is_some_and(|stored| stored.entry.is_tombstone()), "it was retired");
+    assert!(loaded.is_some_and(|stored| stored.entry.is_tombstone()), "it was replaced");
 }
 
 /// What a replica has under a key.

@@ -10,7 +10,7 @@ use handstamp_testkit::{Direction, Proxy, RedisServer, eventually, free_port};
 use tokio::time::timeout;
 
 use crate::harness::{
-    PATIENCE, cause, channel, config, connected, connected_by, created, hasty, tasks, through,
+    PATIENCE, cause, channel, config, connected, connected_by, created, short_limits, tasks, through,
     until_clients_are, until_it_serves, until_received, until_tasks_are,
 };
 
@@ -193,7 +193,7 @@ async fn k6_2_a_subscription_outlives_the_connection_for_commands() {
 #[tokio::test]
 async fn k6_2_a_stall_ends_no_subscription() {
     let server = RedisServer::start().await;
-    let (store, bus) = connected_by(hasty(&server.url()));
+    let (store, bus) = connected_by(short_limits(&server.url()));
     until_it_serves(&store).await;
     let mut subscription =
         eventually("a subscription", PATIENCE, async || bus.subscribe(Shard::ONLY).await).await;

@@ -9,7 +9,8 @@ use handstamp_store::{
 use handstamp_testkit::{RedisCluster, RedisServer, eventually, tombstone};
 
 use crate::harness::{
-    PATIENCE, TTL, changed, config, connected_by, created, delete, hasty, is_there, record, until_it_serves,
+    PATIENCE, TTL, changed, config, connected_by, created, delete, is_there, record, short_limits,
+    until_it_serves,
 };
 use crate::rejections::{busy, end_script, lose_disk, with_a_disk_to_lose};
 
@@ -97,7 +98,7 @@ async fn own_changes_are_not_received_and_later_ones_are() {
     assert_eq!(changes_of(&received(&mut subscription).await, created.key()), 0);
     let tombstone = tombstone(&saved);
     let _ =
-        other.replace_with_tombstone(&tombstone, saved.revision(), TTL, Bytes::new()).await.expect("retire");
+        other.replace_with_tombstone(&tombstone, saved.revision(), TTL, Bytes::new()).await.expect("replace");
     assert_eq!(changes_of(&received(&mut subscription).await, created.key()), 1, "after a touch");
 }
 
@@ -181,7 +182,7 @@ async fn k6_3_overload_ends_no_subscription() {
 async fn k6_2_a_stall_ends_no_subscription() {
     let server = RedisServer::start().await;
     let (other, _bus) = tracking(&server.url()).await;
-    let (store, bus) = connected_by(hasty(&server.url()).with_tracking(true));
+    let (store, bus) = connected_by(short_limits(&server.url()).with_tracking(true));
     let mut there = created(&other).await;
     let mut subscription =
         eventually("a subscription", PATIENCE, async || bus.subscribe(Shard::ONLY).await).await;

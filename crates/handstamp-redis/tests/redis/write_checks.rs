@@ -70,8 +70,8 @@ async fn k6_1_a_server_that_lacks_scripts_is_sent_all_of_them() {
         assert_eq!(saved.expect("save"), SaveOutcome::Saved);
         let _ = store.touch(first.key(), TTL).await.expect("touch");
         let tombstone = tombstone(&first);
-        let retired = store.replace_with_tombstone(&tombstone, second.revision(), TTL, Bytes::new()).await;
-        assert_eq!(retired.expect("retire"), TombstoneOutcome::Replaced);
+        let replaced = store.replace_with_tombstone(&tombstone, second.revision(), TTL, Bytes::new()).await;
+        assert_eq!(replaced.expect("replace"), TombstoneOutcome::Replaced);
         store.keep_tombstone(&tombstone, TTL).await.expect("keep");
         assert_eq!(delete(&store, &first).await.expect("delete"), DeleteOutcome::Moved(tombstone));
         assert_eq!(server.command_counts().get("eval"), None, "all scripts were known");

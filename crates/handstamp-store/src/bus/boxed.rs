@@ -57,9 +57,9 @@ impl fmt::Debug for BoxSubscription {
     }
 }
 
-/// The object-safe form of [`Bus`], which every bus has. For its methods, see there.
+/// The object-safe form of [`Bus`], which every bus has and nothing else can have. For its methods, see there.
 #[expect(missing_docs, reason = "the documentation is that of the methods of the same names")]
-pub trait DynBus: Send + Sync + 'static {
+pub trait DynBus: sealed::SealedBus + Send + Sync + 'static {
     fn subscribe(&self, shard: Shard) -> BoxFuture<'_, Result<BoxSubscription, BusError>>;
 
     fn publish(&self, shard: Shard, message: Bytes) -> BoxFuture<'_, Result<(), BusError>>;
@@ -75,9 +75,9 @@ impl<B: Bus> DynBus for B {
     }
 }
 
-/// The object-safe form of [`Subscription`], which every subscription has. For its methods, see there.
+/// The object-safe form of [`Subscription`], which every subscription has and nothing else can have. For its methods, see there.
 #[expect(missing_docs, reason = "the documentation is that of the methods of the same names")]
-pub trait DynSubscription: Send + 'static {
+pub trait DynSubscription: sealed::SealedSubscription + Send + 'static {
     fn next(&mut self) -> BoxFuture<'_, Result<BusEvent, BusError>>;
 
     fn try_next(&mut self) -> Option<Result<BusEvent, BusError>>;
@@ -97,4 +97,15 @@ impl<S: Subscription> DynSubscription for S {
     fn fence(&self) -> BoxFuture<'static, Result<FenceOutcome, BusError>> {
         Box::pin(Subscription::fence(self))
     }
+}
+
+/// Allows methods to be added to the traits of this file.
+mod sealed {
+    pub trait SealedBus {}
+
+    impl<B: super::Bus> SealedBus for B {}
+
+    pub trait SealedSubscription {}
+
+    impl<S: super::Subscription> SealedSubscription for S {}
 }

@@ -2,8 +2,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Lookup;
 use super::deletes::Reason;
+use super::lookup::Lookup;
 use crate::StoreError;
 
 /// What the local cache has of a session.

@@ -11,9 +11,10 @@ use handstamp_core::time::Timestamp;
 
 use super::coordinator::Coordinator;
 use super::node::Node;
+use super::settings::NodeSettings;
+use super::stats::BusStats;
 use super::status::Status;
 use super::write_scope::WriteScope;
-use super::{BusStats, NodeSettings};
 use crate::{Bus, BusError, Clock, Store};
 
 /// One node of a cluster: a store, a bus and a local cache.
@@ -62,7 +63,7 @@ impl ClusteredStore {
     ///
     /// # Errors
     ///
-    /// If the bus cannot be reached. The copy of this node is dropped all the same.
+    /// If the bus cannot be reached. The copy of this node is dropped in any case.
     pub async fn invalidate_everywhere(&self, key: &SessionKey) -> Result<(), BusError> {
         self.evict(key);
         let any_revision = Invalidation::SessionInvalidated(*key, Revision::LATEST);
@@ -74,7 +75,7 @@ impl ClusteredStore {
     ///
     /// # Errors
     ///
-    /// If the bus cannot be reached. The cache of this node is cleared all the same.
+    /// If the bus cannot be reached. The cache of this node is cleared in any case.
     pub async fn clear_all_caches(&self) -> Result<(), BusError> {
         self.clear_local_cache();
         let message = self.node.encode(&Invalidation::CacheClear);
@@ -129,7 +130,7 @@ impl ClusteredStore {
     }
 
     /// The wall-clock time that all nodes share: that of the store, or of this node if the store has no clock or has not returned its time
-    /// yet. Deadlines go by it if the [time is known](Self::is_time_known).
+    /// yet. Deadlines are compared with it if the [time is known](Self::is_time_known).
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
         self.node.timestamp()

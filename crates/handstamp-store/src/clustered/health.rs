@@ -60,7 +60,7 @@ impl ClusteredStore {
         self.coordinator.status(Status::is_unwritable) && !self.node.has_written.load(Ordering::Relaxed)
     }
 
-    /// Whether the wall clock of this node differs from that of the store by five seconds or more. Sessions go by the store's.
+    /// Whether the wall clock of this node differs from that of the store by five seconds or more. Sessions use the clock of the store.
     #[must_use]
     pub fn is_clock_skewed(&self) -> bool {
         self.coordinator.status(Status::is_clock_skewed)

@@ -120,6 +120,6 @@ enum Doubt {
     Outdated,
 }
 
-/// Messages arrive within milliseconds, and all nodes go by the same clock.
+/// Messages arrive within milliseconds, and all nodes use the same clock.
 const MAX_AGE: Duration = Duration::from_secs(30);
 const MAX_SENDERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);

@@ -197,7 +197,7 @@ impl Monitor {
             tracing::warn!(
                 seconds,
                 ahead = ours > theirs,
-                "this node's clock differs from the session store's: sessions go by the store's"
+                "this node's clock differs from the session store's: sessions use the clock of the store"
             );
         }
         if was_skewed && !is_skewed {

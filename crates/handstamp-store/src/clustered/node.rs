@@ -9,11 +9,11 @@ use handstamp_core::invalidation::{Invalidation, InvalidationCodec, NodeId};
 use handstamp_core::keys::KeyRing;
 use handstamp_core::record::{Revision, Sealer};
 
-use super::NodeSettings;
-use super::caches::{Caches, ManagedCache};
+use super::caches::Caches;
 use super::deletes::Deletes;
 use super::log_limits::LogLimits;
 use super::session_cache::SessionCache;
+use super::settings::NodeSettings;
 use super::shard_state::{ShardState, ShardStates};
 use super::shared_time::SharedTime;
 use super::stats::Counters;
@@ -52,15 +52,12 @@ impl Node {
         settings: NodeSettings,
     ) -> Self {
         let cache = Arc::new(SessionCache::new(&settings, store.reads_from_replicas(), clock.clone()));
-        let caches = Caches::default();
-        let session_cache: Arc<dyn ManagedCache> = cache.clone();
-        caches.add(Arc::downgrade(&session_cache));
         Self {
             store: Box::new(store),
             bus,
             shards: ShardStates::default(),
+            caches: Caches::new(cache.clone()),
             cache,
-            caches,
             deletes: Deletes::default(),
             codec: InvalidationCodec::new(keys, node_id),
             sealer: Sealer::new(keys),
@@ -80,9 +77,10 @@ impl Node {
         self.caches.invalidate(key, saved);
     }
 
-    /// Keeps the cached copy of `key` for an outage only, because a write may have changed the session or not.
+    /// Keeps the cached session of `key` for an outage only, because a write may have changed it or not. Other caches drop what they have
+    /// of it.
     pub(super) fn mark_stale(&self, key: &SessionKey) {
-        self.cache.mark_stale(key);
+        self.caches.mark_stale(key);
     }
 
     /// Drops what all caches have.
@@ -119,8 +117,7 @@ impl Node {
     /// The expiry in the cache of something that is valid for `left`, which may come from the store.
     pub(super) fn expiry(&self, key: &SessionKey, now: Instant, left: Duration) -> Expiry {
         let fresh_until = now + left.min(jittered(self.settings.cache_ttl, key));
-        // An `Instant` cannot hold any duration.
-        let session_ends = now + left.min(TEN_YEARS);
+        let session_ends = now + left.min(MAX_TTL);
         Expiry { fresh_until, session_ends }
     }
 
@@ -140,7 +137,7 @@ impl Node {
 }
 
 /// `ttl` less up to a tenth, so that entries that were added together do not expire together.
-fn jittered(ttl: Duration, key: &SessionKey) -> Duration {
+pub(super) fn jittered(ttl: Duration, key: &SessionKey) -> Duration {
     let part = u32::from(key.as_bytes()[JITTER_BYTE]);
     ttl - ttl / 10 * part / 256
 }
@@ -149,4 +146,5 @@ fn jittered(ttl: Duration, key: &SessionKey) -> Duration {
 const JITTER_BYTE: usize = 16;
 /// How long the absence of a session is cached.
 pub(super) const ABSENT_TTL: Duration = Duration::from_secs(1);
-const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
+/// Ten years: an `Instant` cannot hold any duration.
+pub(super) const MAX_TTL: Duration = Duration::from_secs(10 * 366 * 86_400);

@@ -48,7 +48,7 @@ impl WriteScope<'_> {
         }
     }
 
-    /// Makes sure that a session exists before its cookie is issued anew. Returns the age of the key that its record is sealed under;
+    /// Makes sure that a session exists before its cookie is issued again. Returns the age of the key that its record is sealed under;
     /// `None` if it does not exist.
     ///
     /// The record is resealed if necessary, unless another node has done that [within `pause`](Loaded::is_contested).

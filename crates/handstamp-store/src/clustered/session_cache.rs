@@ -6,11 +6,11 @@ use handstamp_core::cache::Capacity;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 
-use super::NodeSettings;
 use super::cached::Cached;
 use super::caches::ManagedCache;
 use super::in_flight::InFlightLoads;
 use super::recent_changes::RecentChanges;
+use super::settings::NodeSettings;
 use super::sharded_cache::ShardedCache;
 use crate::{Clock, Shard};
 
@@ -25,20 +25,13 @@ pub(super) struct SessionCache {
 
 impl SessionCache {
     pub(super) fn new(settings: &NodeSettings, reads_from_replicas: bool, clock: Arc<dyn Clock>) -> Self {
-        let capacity = Capacity { sessions: settings.cache_max_entries, bytes: settings.cache_max_bytes };
+        let capacity = Capacity { entries: settings.cache_max_entries, bytes: settings.cache_max_bytes };
         Self {
             sessions: ShardedCache::new(capacity, clock.clone(), settings.max_staleness),
             loads: Arc::default(),
             recent_changes: reads_from_replicas.then(|| RecentChanges::new(clock.now())),
             clock,
         }
-    }
-
-    /// Keeps the entry of `key` for an outage only, because a write may have changed the session or not.
-    pub(super) fn mark_stale(&self, key: &SessionKey) {
-        self.record_change(key);
-        self.sessions.entries.mark_stale(key, self.clock.now());
-        self.loads.detach(key);
     }
 
     /// Before the cache: a fill ticket that is taken after an invalidation must not be completed with the older data of a replica.
@@ -54,6 +47,13 @@ impl ManagedCache for SessionCache {
         self.record_change(key);
         self.sessions.invalidate(key, saved);
         // Last: a load that is joined before this has a spoilt ticket, and loads a second time.
+        self.loads.detach(key);
+    }
+
+    /// Keeps the entry for an outage only.
+    fn mark_stale(&self, key: &SessionKey) {
+        self.record_change(key);
+        self.sessions.entries.mark_stale(key, self.clock.now());
         self.loads.detach(key);
     }
 

@@ -94,7 +94,7 @@ mod tests {
     const MAX_STALENESS: Duration = Duration::from_secs(2);
 
     fn cache(clock: &ManualClock) -> ShardedCache<()> {
-        let capacity = Capacity { sessions: 10, bytes: 1_000 };
+        let capacity = Capacity { entries: 10, bytes: 1_000 };
         ShardedCache::new(capacity, Arc::new(clock.clone()), MAX_STALENESS)
     }
 

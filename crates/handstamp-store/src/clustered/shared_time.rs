@@ -9,14 +9,14 @@ use crate::Shard;
 
 /// The wall-clock time that all nodes share: that of the store, carried forward with the monotonic clock of this node.
 ///
-/// Deadlines go by it, so that a node whose wall clock is wrong, or is corrected, neither ends sessions early nor keeps them too
+/// Deadlines are compared with it, so that a node whose wall clock is wrong, or is corrected, neither ends sessions early nor keeps them too
 /// long. Of several shards the median counts, so that one wrong clock has no effect.
 #[derive(Debug)]
 pub(super) struct SharedTime {
     origin: Instant,
     /// The shared time at the origin, in milliseconds since the Unix epoch, plus one. Zero if it is not known.
     at_origin: AtomicU64,
-    /// Whether the store has no clock, so that every node goes by its own.
+    /// Whether the store has no clock, so that every node uses its own.
     uses_own_clock: AtomicBool,
     shards: Mutex<BTreeMap<Shard, u64>>,
 }
@@ -31,7 +31,7 @@ impl SharedTime {
         }
     }
 
-    /// Whether the node knows which clock to go by.
+    /// Whether the node knows which clock to use.
     pub(super) fn is_known(&self) -> bool {
         self.at_origin.load(Ordering::Relaxed) != 0 || self.uses_own_clock.load(Ordering::Relaxed)
     }

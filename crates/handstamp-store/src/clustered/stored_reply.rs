@@ -49,6 +49,7 @@ pub(super) enum StoredReply {
 
 /// A session for the local cache.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct CacheEntry<V> {
     /// The decoded session.
     pub value: Arc<V>,
@@ -70,7 +71,7 @@ impl<V> Clone for CacheEntry<V> {
     }
 }
 
-/// A decoded record.
+/// A decoded record. It is exhaustive on purpose: a new case would be one that the layer above has to decide about.
 #[derive(Debug)]
 pub enum Decoded<V> {
     /// A session.

@@ -26,7 +26,7 @@ impl Node {
     }
 
     /// Queries the time unless it is known: deadlines must not be judged by a clock that may be wrong. If the store rejects the query, nodes
-    /// go by their own clocks.
+    /// use their own clocks.
     ///
     /// # Errors
     ///

@@ -74,11 +74,11 @@ pub async fn a_tombstone_replaces_the_expected_revision_only(store: &impl Store)
 
 /// A call that is repeated after a lost reply returns the success of the first one; no other call does.
 pub async fn replacing_with_a_tombstone_can_be_repeated(store: &impl Store) {
-    let retired = created(store, LONG).await;
-    let mine = moved(&retired);
-    assert_eq!(replace_with_tombstone(store, &retired, &mine).await, TombstoneOutcome::Replaced);
-    assert_eq!(replace_with_tombstone(store, &retired, &mine).await, TombstoneOutcome::Replaced);
-    assert_eq!(replace_with_tombstone(store, &retired, &moved(&retired)).await, TombstoneOutcome::Moved);
+    let replaced = created(store, LONG).await;
+    let mine = moved(&replaced);
+    assert_eq!(replace_with_tombstone(store, &replaced, &mine).await, TombstoneOutcome::Replaced);
+    assert_eq!(replace_with_tombstone(store, &replaced, &mine).await, TombstoneOutcome::Replaced);
+    assert_eq!(replace_with_tombstone(store, &replaced, &moved(&replaced)).await, TombstoneOutcome::Moved);
     let deleted = created(store, LONG).await;
     assert_eq!(delete(store, &deleted).await, DeleteOutcome::Deleted);
     assert_eq!(replace_with_tombstone(store, &deleted, &moved(&deleted)).await, TombstoneOutcome::Gone);
@@ -86,39 +86,39 @@ pub async fn replacing_with_a_tombstone_can_be_repeated(store: &impl Store) {
 
 /// Every call reports that the session has moved, and none replaces its tombstone.
 pub async fn replacing_with_a_tombstone_is_final(store: &impl Store) {
-    let retired = created(store, LONG).await;
-    let mine = moved(&retired);
-    assert_eq!(replace_with_tombstone(store, &retired, &mine).await, TombstoneOutcome::Replaced);
-    assert_eq!(save(store, &changed(&retired, "x"), retired.revision()).await, SaveOutcome::Moved);
-    assert_eq!(store.touch(retired.key(), LONG).await.expect("touch"), TouchOutcome::Moved);
-    assert_eq!(store.create(&retired, LONG).await.expect("create"), CreateOutcome::Exists);
+    let replaced = created(store, LONG).await;
+    let mine = moved(&replaced);
+    assert_eq!(replace_with_tombstone(store, &replaced, &mine).await, TombstoneOutcome::Replaced);
+    assert_eq!(save(store, &changed(&replaced, "x"), replaced.revision()).await, SaveOutcome::Moved);
+    assert_eq!(store.touch(replaced.key(), LONG).await.expect("touch"), TouchOutcome::Moved);
+    assert_eq!(store.create(&replaced, LONG).await.expect("create"), CreateOutcome::Exists);
     for scope in [DeleteScope::All, DeleteScope::WithoutPredecessor] {
-        let outcome = delete_with(store, &ended(&retired), scope).await;
+        let outcome = delete_with(store, &ended(&replaced), scope).await;
         assert_eq!(outcome, DeleteOutcome::Moved(mine.clone()));
     }
-    assert_eq!(found(store, &retired).await.map(|stored| stored.entry), Some(mine));
+    assert_eq!(found(store, &replaced).await.map(|stored| stored.entry), Some(mine));
 }
 
 /// `keep_tombstone` sets the time to live of its own tombstone, and of nothing else.
 pub async fn tombstones_can_be_shortened(store: &impl Store) {
-    let retired = created(store, LONG).await;
-    let mine = moved(&retired);
+    let replaced = created(store, LONG).await;
+    let mine = moved(&replaced);
     store.keep_tombstone(&mine, SHORT).await.expect("keep");
-    assert!(loaded(store, &retired).await.is_some(), "this was no tombstone, so nothing changed");
-    assert_eq!(replace_with_tombstone(store, &retired, &mine).await, TombstoneOutcome::Replaced);
-    store.keep_tombstone(&moved(&retired), SHORT).await.expect("keep");
+    assert!(loaded(store, &replaced).await.is_some(), "this was no tombstone, so nothing changed");
+    assert_eq!(replace_with_tombstone(store, &replaced, &mine).await, TombstoneOutcome::Replaced);
+    store.keep_tombstone(&moved(&replaced), SHORT).await.expect("keep");
     store.keep_tombstone(&mine, MEDIUM).await.expect("keep");
-    let remaining = found(store, &retired).await.expect("a tombstone").remaining;
+    let remaining = found(store, &replaced).await.expect("a tombstone").remaining;
     assert!(remaining.is_some_and(|left| left <= MEDIUM && left > SHORT), "{remaining:?}");
     store.keep_tombstone(&mine, SHORT).await.expect("keep");
     let gone = async {
-        while found(store, &retired).await.is_some() {
+        while found(store, &replaced).await.is_some() {
             sleep(Duration::from_millis(5)).await;
         }
     };
     timeout(PATIENCE, gone).await.expect("the tombstone was there after its time to live");
     store.keep_tombstone(&mine, LONG).await.expect("keep");
-    assert_eq!(found(store, &retired).await, None, "it does not come back");
+    assert_eq!(found(store, &replaced).await, None, "it does not come back");
 }
 
 /// Writes that are in flight while a record is deleted do not bring it back.

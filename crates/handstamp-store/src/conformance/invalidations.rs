@@ -6,7 +6,7 @@ pub async fn writes_publish_their_invalidation(store: &impl Store, bus: &impl Bu
     let first = created(store, LONG).await;
     let mut subscription = subscribed(bus, store.shard_of(first.key())).await;
     let second = changed(&first, "second");
-    let [saved, deleted, retired] = [unique(), unique(), unique()];
+    let [saved, deleted, replaced] = [unique(), unique(), unique()];
 
     let outcome = store.save(&second, first.revision(), LONG, saved.clone()).await.expect("save");
     assert_eq!(outcome, SaveOutcome::Saved);
@@ -20,9 +20,9 @@ pub async fn writes_publish_their_invalidation(store: &impl Store, bus: &impl Bu
     let third = created(store, LONG).await;
     let mut subscription = subscribed(bus, store.shard_of(third.key())).await;
     let tombstone = moved(&third);
-    let outcome = store.replace_with_tombstone(&tombstone, third.revision(), LONG, retired.clone());
+    let outcome = store.replace_with_tombstone(&tombstone, third.revision(), LONG, replaced.clone());
     assert_eq!(outcome.await.expect("replace"), TombstoneOutcome::Replaced);
-    assert_fence_covers(&mut subscription, &retired).await;
+    assert_fence_covers(&mut subscription, &replaced).await;
 }
 
 /// A step that changes nothing publishes nothing.
@@ -36,8 +36,8 @@ pub async fn a_step_without_effect_publishes_nothing(store: &impl Store, bus: &i
     let save = store.save(&stale, stale.revision().next().expect("random bytes"), LONG, unexpected.clone());
     assert_eq!(save.await.expect("save"), SaveOutcome::Conflict);
     let tombstone = moved(&first);
-    let retire = store.replace_with_tombstone(&tombstone, stale.revision(), LONG, unexpected.clone());
-    assert_eq!(retire.await.expect("replace"), TombstoneOutcome::Conflict);
+    let replace = store.replace_with_tombstone(&tombstone, stale.revision(), LONG, unexpected.clone());
+    assert_eq!(replace.await.expect("replace"), TombstoneOutcome::Conflict);
     let _ = store.touch(first.key(), LONG).await.expect("touch");
     for (record, outcome) in [(record(), DeleteOutcome::Absent), (second, DeleteOutcome::Gone)] {
         let tombstone = ended(&record);

@@ -56,7 +56,7 @@ pub async fn records(store: &impl Store) {
     saving_replaces_the_expected_revision_only(store).await;
     saving_can_be_repeated(store).await;
     saving_never_creates(store).await;
-    saving_sets_the_time_to_live_anew(store).await;
+    a_save_sets_the_time_to_live_again(store).await;
     of_many_concurrent_saves_one_succeeds(store).await;
     touching_extends_and_shortens(store).await;
     touching_never_creates(store).await;

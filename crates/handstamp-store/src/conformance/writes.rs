@@ -73,7 +73,7 @@ pub async fn saving_never_creates(store: &impl Store) {
 }
 
 /// A save sets the time to live.
-pub async fn saving_sets_the_time_to_live_anew(store: &impl Store) {
+pub async fn a_save_sets_the_time_to_live_again(store: &impl Store) {
     let first = created(store, MEDIUM).await;
     let second = changed(&first, "second");
     assert_eq!(save(store, &second, first.revision()).await, SaveOutcome::Saved);

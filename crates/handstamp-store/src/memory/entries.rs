@@ -45,10 +45,17 @@ impl Entries {
         self.by_key.values().filter(|kept| !kept.is_expired(now) && !kept.entry.is_tombstone()).count()
     }
 
-    /// Up to `len` unexpired entries in order.
-    pub(super) fn page(&self, after: Bound<SessionKey>, len: usize, now: Instant) -> Vec<Stored> {
-        let following = self.by_key.range((after, Bound::Unbounded)).map(|(_, kept)| kept);
-        following.filter(|kept| !kept.is_expired(now)).take(len).map(|kept| kept.stored(now)).collect()
+    /// The unexpired ones of the next `len` entries in order, and the key of the last of these `len`. `None` if there are no more.
+    pub(super) fn page(
+        &self,
+        after: Bound<SessionKey>,
+        len: usize,
+        now: Instant,
+    ) -> (Vec<Stored>, Option<SessionKey>) {
+        let following = || self.by_key.range((after, Bound::Unbounded)).take(len);
+        let unexpired = following().filter(|(_, kept)| !kept.is_expired(now));
+        let last = following().nth(len.saturating_sub(1)).map(|(key, _)| *key);
+        (unexpired.map(|(_, kept)| kept.stored(now)).collect(), last)
     }
 
     /// Removes expired entries whenever their number has doubled since the last time, so that the effort for each insertion is
@@ -90,3 +97,27 @@ fn deadline(now: Instant, ttl: Duration) -> Instant {
 }
 
 const MIN_SWEEP: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Bytes, Clock, ManualClock};
+
+    #[test]
+    fn a_page_examines_a_bounded_number_of_entries() {
+        let (mut entries, now) = (Entries::default(), ManualClock::new().now());
+        let key = |byte| SessionKey::from_bytes([byte; SessionKey::LEN]);
+        for byte in 1..=5 {
+            let mut bytes = Entry::TOMBSTONE_MAGIC.to_vec();
+            bytes.resize(Entry::HEADER_LEN, 1);
+            let entry = Entry::read(key(byte), Bytes::from(bytes)).unwrap();
+            // The first four have expired.
+            entries.insert(&entry, now, Duration::from_secs(if byte == 5 { 10 } else { 1 }));
+        }
+        let later = now + Duration::from_secs(5);
+        let (page, last) = entries.page(Bound::Unbounded, 4, later);
+        assert_eq!((page.len(), last), (0, Some(key(4))));
+        let (page, last) = entries.page(Bound::Excluded(key(4)), 4, later);
+        assert_eq!((page.len(), last), (1, None));
+    }
+}

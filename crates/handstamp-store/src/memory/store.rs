@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::MemoryBus;
+use super::bus::MemoryBus;
 use super::entries::{Entries, Kept};
 use crate::id::SessionKey;
 use crate::record::{Entry, Revision};
@@ -30,7 +30,7 @@ impl MemoryStore {
         Self::with_clock(bus, Arc::new(SystemClock))
     }
 
-    /// An empty store that goes by `clock`.
+    /// An empty store that uses `clock`.
     #[must_use]
     pub fn with_clock(bus: MemoryBus, clock: Arc<dyn Clock>) -> Self {
         Self { entries: Arc::default(), bus, clock }
@@ -180,14 +180,13 @@ impl Topology for MemoryStore {
 }
 
 impl Store for MemoryStore {
-    /// The cursor is the key of the last entry of the page before.
+    /// The cursor is the last key that was examined for the page before.
     async fn scan(&self, _shard: Shard, cursor: &ScanCursor) -> Result<ScanPage, StoreError> {
         let after = match <[u8; SessionKey::LEN]>::try_from(&cursor.as_bytes()[..]) {
             Ok(last) => Bound::Excluded(SessionKey::from_bytes(last)),
             Err(_) => Bound::Unbounded,
         };
-        let page = self.entries.lock().page(after, PAGE_LEN, self.clock.now());
-        let last = page.last().filter(|_| page.len() == PAGE_LEN).map(|stored| *stored.entry.key());
+        let (page, last) = self.entries.lock().page(after, PAGE_LEN, self.clock.now());
         let next = last.map(|key| ScanCursor::new(Bytes::copy_from_slice(key.as_bytes())));
         Ok(ScanPage::new(page, next))
     }

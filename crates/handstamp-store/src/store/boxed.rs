@@ -16,6 +16,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A store whose type is chosen at run time. Clones are the same store.
 ///
+/// [`ClusteredStore::start`](crate::ClusteredStore::start) boxes its store itself: a store of a known type is passed there as it is.
+///
 /// ```
 /// use handstamp_store::{BoxStore, MemoryBus, MemoryStore, Topology};
 ///
@@ -45,9 +47,10 @@ impl fmt::Debug for BoxStore {
     }
 }
 
-/// The object-safe form of [`Store`], which every store has. For its methods, see [`Records`], [`Topology`] and [`Store`].
+/// The object-safe form of [`Store`], which every store has and nothing else can have. For its methods, see [`Records`], [`Topology`] and
+/// [`Store`].
 #[expect(missing_docs, reason = "the documentation is that of the methods of the same names")]
-pub trait DynStore: Send + Sync + 'static {
+pub trait DynStore: sealed::Sealed + Send + Sync + 'static {
     fn load<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
     fn load_from_replica<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Option<Stored>>;
@@ -225,4 +228,11 @@ impl<S: Store> DynStore for S {
     ) -> BoxFuture<'a, Result<ScanPage, StoreError>> {
         Box::pin(Store::scan(self, shard, cursor))
     }
+}
+
+mod sealed {
+    /// Allows methods to be added to [`DynStore`](super::DynStore).
+    pub trait Sealed {}
+
+    impl<S: super::Store> Sealed for S {}
 }

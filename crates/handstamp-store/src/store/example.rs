@@ -43,6 +43,9 @@ impl TinyStore {
     }
 
     /// Publishes the invalidation of a step that has changed something.
+    ///
+    /// This bus never fails. With one that can, the write and the publication must be one atomic step: if only the publication failed, the
+    /// repeated call would find the change done, and publish nothing.
     async fn published<T>(&self, (outcome, changed): (T, bool), invalidation: Bytes) -> Result<T, StoreError> {
         if changed {
             self.bus.publish(Shard::ONLY, invalidation).await.map_err(StoreError::unavailable)?;

@@ -33,13 +33,13 @@ use crate::{Shard, StoreError};
 /// 3. **A delete is final.** Once [`delete`](Records::delete) has returned, no call that began before or after makes the record
 ///    loadable again. The tombstone that it leaves shows that the session has ended; the tombstone of
 ///    [`replace_with_tombstone`](Records::replace_with_tombstone) shows that the session has moved to another id.
-/// 4. **A record expires with its time to live**, which every write sets anew. An expired record is never returned.
+/// 4. **A record expires with its time to live**, which every write sets again. An expired record is never returned.
 /// 5. **Records may be lost, never revived.** After a crash or a failover, the store may have lost records and changes. The nodes
 ///    repeat their recent deletes then.
 /// 6. **A step can be repeated.** A caller that received no reply repeats the call with the same arguments. If the first call was
 ///    carried out, the second one returns the same success.
-/// 7. **An invalidation follows its change.** A step publishes the invalidation that it is given once every
-///    [`load`](Records::load) sees the change, on the [`Bus`](crate::Bus) that belongs to the store. A step that changes nothing
+/// 7. **An invalidation follows its change.** A step publishes the invalidation that it is given only after every
+///    [`load`](Records::load) can see the change, on the [`Bus`](crate::Bus) that belongs to the store. A step that changes nothing
 ///    publishes nothing. A store that announces changes by itself ([`BusEvent::KeyChanged`](crate::BusEvent::KeyChanged)) does not
 ///    publish invalidations.
 /// 8. **The shard of the record publishes.** A [fence](crate::Subscription::fence) on the subscription to a shard covers all

@@ -1,9 +1,10 @@
-//! The outcomes of writes. They are exhaustive on purpose: a caller has to decide about every one of them, and a new
-//! outcome is a new rule of the contract.
+//! The outcomes of writes.
 
 use crate::record::Entry;
 
 /// The outcome of [`Records::create`](crate::Records::create).
+///
+/// It is exhaustive on purpose: a caller has to decide about each, and a new one would be a new rule of the contract.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum CreateOutcome {
@@ -14,6 +15,8 @@ pub enum CreateOutcome {
 }
 
 /// The outcome of [`Records::save`](crate::Records::save).
+///
+/// It is exhaustive on purpose: a caller has to decide about each, and a new one would be a new rule of the contract.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum SaveOutcome {
@@ -28,6 +31,8 @@ pub enum SaveOutcome {
 }
 
 /// The records that a [`Records::delete`](crate::Records::delete) applies to.
+///
+/// It is exhaustive on purpose: a store has to implement each, and a new one would be a new rule of the contract.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DeleteScope {
     /// Every record.
@@ -37,6 +42,8 @@ pub enum DeleteScope {
 }
 
 /// The outcome of [`Records::delete`](crate::Records::delete).
+///
+/// It is exhaustive on purpose: a caller has to decide about each, and a new one would be a new rule of the contract.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum DeleteOutcome {
@@ -53,6 +60,8 @@ pub enum DeleteOutcome {
 }
 
 /// The outcome of [`Records::replace_with_tombstone`](crate::Records::replace_with_tombstone).
+///
+/// It is exhaustive on purpose: a caller has to decide about each, and a new one would be a new rule of the contract.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum TombstoneOutcome {
@@ -67,6 +76,8 @@ pub enum TombstoneOutcome {
 }
 
 /// The outcome of [`Records::touch`](crate::Records::touch).
+///
+/// It is exhaustive on purpose: a caller has to decide about each, and a new one would be a new rule of the contract.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum TouchOutcome {

@@ -22,7 +22,8 @@ pub trait Topology: Send + Sync + 'static {
         None
     }
 
-    /// Checks that the shard can be reached and accepts writes as the primary. A node calls it several times a second.
+    /// Checks that the shard can be reached and that its server is the primary. It must be cheap: a node calls it several times a second.
+    /// Whether writes work is checked by [`check_writes`](Self::check_writes).
     fn ping_primary(&self, shard: Shard) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Checks that writes work, with an auxiliary entry in the shard on which it does what the methods of [`Records`](crate::Records)
@@ -38,8 +39,8 @@ pub trait Topology: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// The wall-clock time of the shard, which all nodes go by; `None`, the default, if nodes are to go by their own clocks. A node calls
-    /// it about once a minute. Until it has returned a time, nodes neither create nor change sessions.
+    /// The wall-clock time of the shard, which all nodes use; `None`, the default, if nodes are to use their own clocks. A node calls it
+    /// about once a minute. Until it has returned a time, nodes neither create nor change sessions.
     ///
     /// # Errors
     ///

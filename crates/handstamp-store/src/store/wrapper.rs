@@ -10,6 +10,10 @@ use crate::{
 
 /// A store around another one, or around several. Each method forwards to the inner store unless the wrapper overrides it.
 ///
+/// A wrapper around several stores must override [`inner_for_key`](Self::inner_for_key), [`inner_for_shard`](Self::inner_for_shard),
+/// [`shards`](Self::shards), [`shard_of`](Self::shard_of) and [`close`](Self::close), as well as
+/// [`reads_from_replicas`](Self::reads_from_replicas) unless all of them return the same.
+///
 /// ```
 /// use handstamp_store::id::SessionKey;
 /// use handstamp_store::{DynStore, MemoryBus, MemoryStore, Store, StoreError, StoreWrapper, Stored};

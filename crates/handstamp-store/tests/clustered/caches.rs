@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use handstamp_core::cache::Capacity;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Record;
 use handstamp_store::{
-    Bus, BusError, BusEvent, Bytes, CacheFill, ClusteredStore, FenceOutcome, MemoryBus, MemoryStore,
-    NodeCache, NodeSettings, Shard, Subscription, SystemClock,
+    Bus, BusError, BusEvent, Bytes, CacheFill, Capacity, ClusteredStore, DynStore, FenceOutcome, MemoryBus,
+    MemoryStore, NodeCache, NodeSettings, Shard, StoreWrapper, Subscription, SystemClock,
 };
-use handstamp_testkit::{BusFaults, FaultyBus, ShardLayout, ShardedBus, ShardedStore, until};
+use handstamp_testkit::{
+    BusFaults, Faults, FaultyBus, FaultyStore, ShardLayout, ShardedBus, ShardedStore, until,
+};
 use tokio::time::sleep;
 
 use crate::support::*;
@@ -64,11 +65,13 @@ impl<S: Subscription> Subscription for CountingSubscription<S> {
     }
 }
 
-const CAPACITY: Capacity = Capacity { sessions: 100, bytes: 1 << 20 };
+const CAPACITY: Capacity = Capacity { entries: 100, bytes: 1 << 20 };
 
 /// A node on two shards, with what controls and counts its subscriptions, and another node that writes.
 struct Nodes {
     node: ClusteredStore,
+    layout: ShardLayout,
+    faults: Faults,
     bus_faults: BusFaults,
     counts: Arc<Counts>,
     writer: TestNode<(), ()>,
@@ -78,23 +81,30 @@ async fn nodes() -> Nodes {
     let layout = ShardLayout::new(2);
     let buses = [(); 2].map(|()| MemoryBus::new());
     let store = ShardedStore::new(&layout, buses.clone().map(MemoryStore::new));
+    let (faulty_store, faults) = FaultyStore::new(store.clone());
     let bus = ShardedBus::new(&layout, buses);
     let (faulty, bus_faults) = FaultyBus::new(bus.clone());
     let counts = Arc::new(Counts::default());
     let counting = CountingBus { inner: faulty, counts: counts.clone() };
     let (clock, settings) = (Arc::new(SystemClock), NodeSettings::default());
     let ring = ring(SECRET);
-    let node =
-        ClusteredStore::start(store.clone(), counting, &ring, node_id("node"), clock.clone(), settings);
+    let node = ClusteredStore::start(faulty_store, counting, &ring, node_id("node"), clock.clone(), settings);
     let clustered = ClusteredStore::start(store, bus, &ring, node_id("writer"), clock, settings);
     node.wait_until_ready().await;
     clustered.wait_until_ready().await;
-    Nodes { node, bus_faults, counts, writer: TestNode { clustered, faults: (), bus_faults: () } }
+    Nodes {
+        node,
+        layout,
+        faults,
+        bus_faults,
+        counts,
+        writer: TestNode { clustered, faults: (), bus_faults: () },
+    }
 }
 
 async fn load_length(cache: &NodeCache<usize>, record: &Record) -> usize {
     let fill = CacheFill::new(record.payload.len(), record.revision, 8, TTL);
-    cache.get_or_load(&record.key, async { Ok::<_, Infallible>(fill) }).await.unwrap()
+    cache.get_or_load(&record.key, async || Ok::<_, Infallible>(fill)).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +165,7 @@ async fn a_value_that_is_invalidated_while_it_is_loaded_is_not_cached() {
     until("a fence", async || cache.get(&record.key) == Some(5)).await;
     cache.remove(&record.key);
     let fill = CacheFill::new(5, record.revision, 8, TTL);
-    let loaded = cache.get_or_load(&record.key, async {
+    let loaded = cache.get_or_load(&record.key, async || {
         assert!(nodes.writer.end(&record).await.unwrap());
         until("the node has received it", async || nodes.node.bus_stats().received > 0).await;
         Ok::<_, Infallible>(fill)
@@ -186,6 +196,85 @@ async fn clears_and_evictions_reach_all_caches_of_a_node() {
     nodes.writer.clustered.invalidate_everywhere(&record.key).await.unwrap();
     until("the invalidation arrives", async || cache.get(&record.key).is_none()).await;
     assert_eq!(cache.get(&SessionKey::from_bytes([7; SessionKey::LEN])), None);
+}
+
+/// A node with a cache that has a value of the record.
+async fn with_cached_value() -> (Nodes, NodeCache<usize>, Record) {
+    let nodes = nodes().await;
+    let cache = nodes.node.add_cache::<usize>(CAPACITY);
+    let record = nodes.writer.create().await;
+    load_length(&cache, &record).await;
+    until("a fence", async || cache.get(&record.key) == Some(5)).await;
+    (nodes, cache, record)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_of_unknown_outcome_drops_the_values_of_all_caches() {
+    let (nodes, cache, record) = with_cached_value().await;
+    nodes.faults.fail();
+    let changed = changed(&record, "changed");
+    let saved = nodes.node.writes().save(&changed, record.revision, TTL, entry(&changed)).await;
+    assert!(saved.is_err(), "{saved:?}");
+    assert_eq!(cache.get(&record.key), None);
+    nodes.faults.work();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_of_a_session_that_this_node_has_deleted_is_not_cached() {
+    let (nodes, cache, record) = with_cached_value().await;
+    nodes.faults.fail();
+    assert!(nodes.node.writes().end(&record.key).await.is_err());
+    assert_eq!(cache.get(&record.key), None);
+    assert_eq!(load_length(&cache, &record).await, 5);
+    assert_eq!(cache.get(&record.key), None, "the delete is not confirmed");
+    nodes.faults.work();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_shard_is_removed_from_all_caches() {
+    let (nodes, cache, record) = with_cached_value().await;
+    let shard = nodes.layout.shard_of(&record.key);
+    nodes.layout.remove(shard);
+    until("the shard is removed", async || cache.get(&record.key).is_none()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_value_is_served_after_a_shutdown() {
+    let (nodes, cache, record) = with_cached_value().await;
+    nodes.node.shutdown().await;
+    assert_eq!(cache.get(&record.key), None);
+    assert_eq!(load_length(&cache, &record).await, 5);
+    assert_eq!(cache.get(&record.key), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_does_not_keep_its_node_alive() {
+    /// A store that shows when it is dropped.
+    struct Watched(MemoryStore, #[expect(dead_code, reason = "it is dropped with the store")] Arc<()>);
+
+    impl StoreWrapper for Watched {
+        fn inner(&self) -> &dyn DynStore {
+            &self.0
+        }
+    }
+
+    let (cluster, alive) = (Cluster::new(), Arc::new(()));
+    let node = start(Watched(cluster.store.clone(), alive.clone()), cluster.bus.clone()).await;
+    let cache = node.clustered.add_cache::<usize>(CAPACITY);
+    let record = node.create().await;
+    drop(node);
+    until("the store is dropped", async || Arc::strong_count(&alive) == 1).await;
+    assert_eq!(load_length(&cache, &record).await, 5);
+    assert_eq!(cache.get(&record.key), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_time_to_live_is_valid() {
+    let (_nodes, cache, record) = with_cached_value().await;
+    cache.remove(&record.key);
+    let fill = CacheFill::new(7, record.revision, 8, Duration::MAX);
+    assert_eq!(cache.get_or_load(&record.key, async || Ok::<_, Infallible>(fill)).await, Ok(7));
+    assert_eq!(cache.get(&record.key), Some(7));
 }
 
 fn now() -> std::time::Instant {

@@ -364,8 +364,8 @@ async fn tombstones_live_for_half_a_minute() {
         (one.create().await, renewing(&one).await, renewed(&one).await);
     assert!(one.end(&ended).await.unwrap());
     let tombstone = moved(&before, after.key);
-    let retired = one.clustered.writes().replace_with_tombstone(&tombstone, before.revision, TTL).await;
-    assert_eq!(retired.unwrap(), TombstoneOutcome::Replaced);
+    let replaced = one.clustered.writes().replace_with_tombstone(&tombstone, before.revision, TTL).await;
+    assert_eq!(replaced.unwrap(), TombstoneOutcome::Replaced);
     one.clustered.writes().confirm_tombstone(&tombstone).await.unwrap();
     for (wait, expected) in [
         (HALF_A_MINUTE - MAX_STALENESS, [Lookup::Ended, Lookup::Moved, Lookup::Moved]),
@@ -406,9 +406,9 @@ async fn s85_requests_with_a_former_id_are_counted_and_end_the_session_if_config
         for node in [&one, &two] {
             let (first, second) = (one.create().await, one.create().await);
             let tombstone = Tombstone { same_subject, ..moved(&first, second.key) };
-            let retired =
+            let replaced =
                 one.clustered.writes().replace_with_tombstone(&tombstone, first.revision, TTL).await.unwrap();
-            assert_eq!(retired, TombstoneOutcome::Replaced);
+            assert_eq!(replaced, TombstoneOutcome::Replaced);
             one.clustered.writes().confirm_tombstone(&tombstone).await.unwrap();
             let arrive = async || {
                 let found = node.clustered.load_for_request(&first.key, decode).await.unwrap();

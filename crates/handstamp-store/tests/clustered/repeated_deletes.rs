@@ -38,9 +38,9 @@ async fn a_former_id_is_deleted_again_after_a_failover() {
     let node = cluster.node("one").await;
     let record = node.create().await;
     let tombstone = moved(&record, crate::support::record().key);
-    let retired =
+    let replaced =
         node.clustered.writes().replace_with_tombstone(&tombstone, record.revision, MAX_STALENESS).await;
-    assert_eq!(retired.unwrap(), TombstoneOutcome::Replaced);
+    assert_eq!(replaced.unwrap(), TombstoneOutcome::Replaced);
     sleep(MAX_STALENESS).await;
     is_over_again(&cluster, &node, &record, Lookup::Moved).await;
 }

@@ -30,8 +30,8 @@ async fn a_store_that_hangs_costs_no_more_than_the_budget() {
     let saved = writes.save(&second, first.revision, TTL, value).await;
     assert!(matches!(saved, Err(StoreError::TimedOut)));
     assert!(writes.deadline_passed());
-    let retired = writes.replace_with_tombstone(&moved(&first, record().key), first.revision, TTL).await;
-    assert!(matches!(retired, Err(StoreError::TimedOut)), "the budget is for all writes together");
+    let replaced = writes.replace_with_tombstone(&moved(&first, record().key), first.revision, TTL).await;
+    assert!(matches!(replaced, Err(StoreError::TimedOut)), "the budget is for all writes together");
     assert_eq!(started.elapsed(), settings.save_budget);
 }
 
@@ -67,10 +67,10 @@ async fn moving_a_session_drops_its_copy() {
     let node = cluster.node("one").await;
     let first = node.create().await;
     let tombstone = moved(&first, record().key);
-    let retire = |revision| node.clustered.writes().replace_with_tombstone(&tombstone, revision, TTL);
-    assert_eq!(retire(first.revision.next().unwrap()).await.unwrap(), TombstoneOutcome::Conflict);
+    let replace = |revision| node.clustered.writes().replace_with_tombstone(&tombstone, revision, TTL);
+    assert_eq!(replace(first.revision.next().unwrap()).await.unwrap(), TombstoneOutcome::Conflict);
     assert_eq!(node.read(&first.key).await.unwrap(), found("first"));
-    assert_eq!(retire(first.revision).await.unwrap(), TombstoneOutcome::Replaced);
+    assert_eq!(replace(first.revision).await.unwrap(), TombstoneOutcome::Replaced);
     assert_eq!(node.read(&first.key).await.unwrap(), Lookup::Moved);
 }
 

@@ -7,8 +7,8 @@ use handstamp_store::id::SessionKey;
 use handstamp_store::record::{Entry, Revision};
 use handstamp_store::time::Timestamp;
 use handstamp_store::{
-    Bytes, CreateOutcome, DeleteOutcome, DeleteScope, DynStore, SaveOutcome, Shard, Store, StoreError,
-    StoreWrapper, Stored, TombstoneOutcome, TouchOutcome,
+    Bytes, CreateOutcome, DeleteOutcome, DeleteScope, DynStore, SaveOutcome, ScanCursor, ScanPage, Shard,
+    Store, StoreError, StoreWrapper, Stored, TombstoneOutcome, TouchOutcome,
 };
 
 pub use self::faults::{Fault, Faults};
@@ -120,6 +120,11 @@ impl<S: Store> StoreWrapper for FaultyStore<S> {
     async fn keep_tombstone(&self, tombstone: &Entry, ttl: Duration) -> Result<(), StoreError> {
         self.faults.before_check().await?;
         self.inner().keep_tombstone(tombstone, ttl).await
+    }
+
+    async fn scan(&self, shard: Shard, cursor: &ScanCursor) -> Result<ScanPage, StoreError> {
+        self.faults.before_call().await?;
+        self.inner().scan(shard, cursor).await
     }
 
     async fn ping_primary(&self, shard: Shard) -> Result<(), StoreError> {

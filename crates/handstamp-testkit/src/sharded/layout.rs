@@ -1,12 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use handstamp_store::id::SessionKey;
-use handstamp_store::{Shard, Shards};
+use handstamp_store::{Shard, Shards, ShardsSender};
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
 /// The shards of a store, and the sessions of each. Clones are the same layout; the stores and buses of all nodes share it.
 ///
@@ -15,7 +14,7 @@ use tokio::sync::watch;
 pub struct ShardLayout(Arc<Layout>);
 
 struct Layout {
-    present: watch::Sender<BTreeSet<Shard>>,
+    present: ShardsSender,
     owners: Mutex<[Owner; 256]>,
     /// How often each shard has lost sessions to another one.
     losses: BTreeMap<Shard, AtomicUsize>,
@@ -39,8 +38,10 @@ impl ShardLayout {
     pub fn new(count: usize) -> Self {
         assert!((1..=256).contains(&count), "a layout has from 1 to 256 shards, not {count}");
         let shards: Vec<_> = (0..).map(Shard::new).take(count).collect();
+        let (present, _) = Shards::channel();
+        present.send(shards.iter().copied());
         Self(Arc::new(Layout {
-            present: watch::Sender::new(shards.iter().copied().collect()),
+            present,
             owners: Mutex::new(std::array::from_fn(|byte| Owner::known(shards[byte % count]))),
             losses: shards.iter().map(|shard| (*shard, AtomicUsize::new(0))).collect(),
         }))
@@ -67,12 +68,16 @@ impl ShardLayout {
 
     /// From now on the shard is absent. Its store and bus work as before.
     pub fn remove(&self, shard: Shard) {
-        self.0.present.send_if_modified(|present| present.remove(&shard));
+        let mut present = self.shards().current();
+        present.remove(&shard);
+        self.0.present.send(present);
     }
 
     /// From now on the shard is present.
     pub fn add(&self, shard: Shard) {
-        self.0.present.send_if_modified(|present| present.insert(shard));
+        let mut present = self.shards().current();
+        present.insert(shard);
+        self.0.present.send(present);
     }
 
     /// Moves this session, and all whose keys begin with the same byte, to another shard. The next fence of each subscription to the
@@ -105,7 +110,7 @@ impl ShardLayout {
     }
 
     pub(super) fn shards(&self) -> Shards {
-        Shards::watched(self.0.present.subscribe())
+        self.0.present.subscribe()
     }
 
     pub(super) fn first(&self) -> Shard {
@@ -128,7 +133,7 @@ impl Owner {
 
 impl fmt::Debug for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Layout").field("present", &*self.present.borrow()).finish_non_exhaustive()
+        f.debug_struct("Layout").field("present", &self.present).finish_non_exhaustive()
     }
 }
 
@@ -142,6 +147,8 @@ fn first_byte(key: &SessionKey) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use handstamp_store::{Bus, FenceOutcome, MemoryBus, MemoryStore, Records, Subscription, Topology};
 
     use super::*;

@@ -1,6 +1,7 @@
 use super::secret::is_without_punctuation;
 
-/// The text between quotes, if there are quotes around it.
+/// The text between quotes, if there are quotes around it. The settings of the Redis client have the same function, because this crate is
+/// also built without that one.
 ///
 /// A shell removes quotes; `docker run --env-file`, Kubernetes manifests and many other programs pass them on. A secret with quotes on one
 /// node and without them on another is a different secret, and nothing else would reveal that.

@@ -1,3 +1,4 @@
+use futures_util::future::join_all;
 use handstamp_core::id::{PublicId, SessionKey};
 use handstamp_store::{EndOutcome, StoreError};
 
@@ -18,26 +19,31 @@ impl Sessions {
     pub async fn end(&self, key: &SessionKey) -> Result<EndOutcome, StoreError> {
         let (sessions, key) = (self.clone(), *key);
         let ended = self.spawn(async move { sessions.store().writes().end(&key).await });
-        ended.await.unwrap_or_else(|error| Err(StoreError::unavailable(error)))
+        ended.await.unwrap_or_else(|error| {
+            Err(if error.is_panic() { StoreError::Panicked } else { StoreError::unavailable(error) })
+        })
     }
 
     /// [`end`](Self::end), for the session with this [public id](crate::Session::public_id). If there is none, that is
     /// [`EndOutcome::Absent`].
     ///
-    /// **This reads all sessions of the store**, page by page, until it finds the session: for a tool or an administrator's page, not for
-    /// every request. If the session moves to another id while this runs, it may be missed: repeat the call if it matters.
+    /// **This reads all sessions of the store**, page by page: for a tool or an administrator's page, not for every request. If the session
+    /// moves to another id while this runs, it may be missed: repeat the call if it matters. The search has no time limit, except those of
+    /// the store for each page.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unsupported`] if the store cannot list its sessions; otherwise as with [`end`](Self::end).
+    /// If the session is not found: [`StoreError::Unsupported`] if the store cannot list its sessions, [`StoreError::Record`] if a record
+    /// appears to be the session, but this node has not the secret or the version to verify it, and other errors if a part of the store
+    /// cannot be reached. If it is found, as with [`end`](Self::end).
     ///
     /// # Cancel safety
     ///
     /// The session is still there, or has ended.
     pub async fn end_by_public_id(&self, public_id: &PublicId) -> Result<EndOutcome, StoreError> {
-        match self.store().find(public_id).await? {
-            Some(key) => self.end(&key).await,
-            None => Ok(EndOutcome::Absent),
-        }
+        let keys = self.store().find(public_id).await?;
+        // All of them, also if one fails.
+        let outcomes = join_all(keys.iter().map(|key| self.end(key))).await;
+        outcomes.into_iter().try_fold(EndOutcome::Absent, |strongest, outcome| Ok(strongest.min(outcome?)))
     }
 }

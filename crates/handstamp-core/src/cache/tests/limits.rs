@@ -44,7 +44,7 @@ fn nth_key(n: u64) -> SessionKey {
 #[test]
 fn k8_1_the_limit_in_bytes_holds_for_all_sizes() {
     const BYTES: usize = 64 << 20;
-    let cache = LocalCache::new(Capacity { sessions: 1_000_000, bytes: BYTES });
+    let cache = LocalCache::new(Capacity { entries: 1_000_000, bytes: BYTES });
     let freshness = cache.new_freshness(start(), FOR_EVER);
     for n in 0..5_000_u64 {
         let size = if n % 2 == 0 { 100_000 } else { 500 };
@@ -66,7 +66,7 @@ fn k8_1_the_limit_in_bytes_holds_for_all_sizes() {
 /// K8.1
 #[test]
 fn k8_1_a_session_larger_than_the_cache_is_not_cached_and_evicts_nothing() {
-    let cache = LocalCache::new(Capacity { sessions: 10, bytes: 2_500 });
+    let cache = LocalCache::new(Capacity { entries: 10, bytes: 2_500 });
     let (freshness, now) = (cache.new_freshness(start(), FOR_EVER), start());
     freshness.record_fence(now);
     for (n, size) in [(1, 1_000), (2, 1_000), (3, 3_000)] {

@@ -22,7 +22,7 @@ fn start() -> Instant {
 }
 
 fn sessions(sessions: usize) -> Capacity {
-    Capacity { sessions, ..Capacity::default() }
+    Capacity { entries: sessions, ..Capacity::default() }
 }
 
 fn for_a_minute(now: Instant) -> Expiry {

@@ -91,7 +91,7 @@ fn a_moved_session_is_not_mistaken_for_an_ended_one() {
 }
 
 #[test]
-fn a_delete_is_repeated_as_what_it_was() {
+fn a_repeated_delete_keeps_its_kind() {
     let (start, deletes) = (start(), Deletes::default());
     for (n, reason, outcome, repeat) in [
         (1, Reason::End, Outcome::Unconfirmed, Repeat::End),

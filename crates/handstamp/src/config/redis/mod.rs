@@ -16,5 +16,5 @@ pub(super) use self::misnamed::MISNAMED;
 #[cfg(feature = "redis")]
 pub(super) use self::present::RedisSettings;
 
-/// The highest number of a node in `REDIS_NODE_1_HOST` and the like.
+/// The highest number of a node in `REDIS_NODE_1_HOST` and the like. A test compares it with that of the client.
 pub(super) const MAX_NODES: u32 = 99;

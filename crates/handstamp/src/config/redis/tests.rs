@@ -274,3 +274,8 @@ fn certificates_and_keys_are_loaded() {
         assert!(!error_text.contains(&secret), "{error_text}");
     }
 }
+
+#[test]
+fn the_client_reads_as_many_numbered_nodes() {
+    assert_eq!(super::MAX_NODES, handstamp_redis::RedisSettings::MAX_NODES);
+}
