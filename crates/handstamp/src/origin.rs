@@ -21,6 +21,7 @@ pub struct Origin(String);
     "an origin must be https://host or https://host:port, without a path, in ASCII (xn--...), and without the default ports 443 of https and 80 of \
      http, which browsers leave out"
 )]
+#[non_exhaustive]
 pub struct InvalidOrigin;
 
 /// The layer that accepts requests from these origins and from the site itself.

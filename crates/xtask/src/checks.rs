@@ -10,6 +10,7 @@ pub(crate) fn checks() -> Vec<Step> {
         Step::new("cargo clippy --package handstamp --no-default-features -- -D warnings"),
         Step::new("cargo clippy --package handstamp --no-default-features --features axum -- -D warnings"),
         Step::new("cargo clippy --package handstamp --no-default-features --features testing -- -D warnings"),
+        Step::new("cargo test --package handstamp --no-default-features --lib"),
         Step::new("cargo doc --workspace --no-deps --all-features")
             .with_variable("RUSTDOCFLAGS", "-D warnings"),
         // The end-to-end tests start this program.

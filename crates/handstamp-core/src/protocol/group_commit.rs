@@ -75,8 +75,9 @@ impl<S, X> Queue<S, X> {
     }
 
     /// The leader has died. Returns the requests that have waited for it.
-    pub fn abort(&mut self) -> Vec<Queued<S, X>> {
-        self.queued.take().unwrap_or_default()
+    #[must_use]
+    pub fn abort(self) -> Vec<Queued<S, X>> {
+        self.queued.unwrap_or_default()
     }
 }
 

@@ -9,12 +9,12 @@
 //! | `ErasePredecessor` | erased | `Create` | |
 //! | | the session had ended there | not renewed: gone | |
 //! | | error | not renewed | |
-//! | `Create` | created; the old record is unchanged | `Retire` | |
+//! | `Create` | created; the old record is unchanged | `ReplaceOld` | |
 //! | | created; the old record has changed | `CatchUp` | |
 //! | | created; the old record is gone, has moved, or cannot be loaded | `UndoCreate` | |
 //! | | not created | not renewed | |
 //! | | error | `UndoCreate` | |
-//! | `Retire` | replaced | renewed | renewed |
+//! | `ReplaceOld` | replaced | renewed | renewed |
 //! | | the record has changed | `Reload` | `Reload` |
 //! | | moved by another request | `UndoCreate` | renewed |
 //! | | gone | `UndoCreate` | `EndNew` |
@@ -24,7 +24,7 @@
 //! | | moved | `UndoCreate` | unknown |
 //! | | gone | `UndoCreate` | `EndNew` |
 //! | | error | `UndoCreate` | unknown |
-//! | `CatchUp` | saved | `Retire` | `Retire` |
+//! | `CatchUp` | saved | `ReplaceOld` | `ReplaceOld` |
 //! | | the new record has changed or moved: the browser uses it | `EraseOld` | `EraseOld` |
 //! | | the new record is gone | not renewed: lost | `EraseOld` |
 //! | | failed | as after `Reload` | as after `Reload` |
@@ -55,8 +55,8 @@ pub enum First<R, K> {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[must_use]
 pub enum Step<R, E> {
-    /// Replace the old record with a tombstone, if it has the revision [`Renewal::base`]: then [`Renewal::retired`].
-    Retire(Renewal<R>),
+    /// Replace the old record with a tombstone, if it has the revision [`Renewal::base`]: then [`Renewal::replaced`].
+    ReplaceOld(Renewal<R>),
     /// Load the old record: then [`Renewal::reloaded`].
     Reload(Renewal<R>),
     /// Save the new record with the changes made on the old record of this revision: then [`Renewal::caught_up`].
@@ -91,7 +91,7 @@ pub enum Outcome<R, E> {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum FollowUp {
     /// Let the tombstone expire after the time that all others have, then [`Self::ForgetPredecessor`].
-    ConfirmRetired,
+    ConfirmTombstone,
     /// Save the new record without its predecessor.
     ForgetPredecessor,
     /// Nothing.
@@ -131,9 +131,9 @@ pub enum Created<E> {
     Unknown(E),
 }
 
-/// The outcome of [`Step::Retire`].
+/// The outcome of [`Step::ReplaceOld`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Retired<E> {
+pub enum Replaced<E> {
     /// The tombstone is in the place of the record.
     Replaced,
     /// The record has another revision.
@@ -197,24 +197,24 @@ impl<R: Copy + PartialEq> Renewal<R> {
     /// After [`First::Create`]: what became of the new record, and the revision of the old one.
     pub fn created<E>(self, created: Created<E>, old: Result<R, Cause<E>>) -> Step<R, E> {
         match (created, old) {
-            (Created::Created, Ok(current)) if current == self.base => Step::Retire(self),
+            (Created::Created, Ok(current)) if current == self.base => Step::ReplaceOld(self),
             (Created::Created, old) => self.reloaded(old),
             (Created::NotCreated(error), _) => Cause::Error(error).not_renewed(),
             (Created::Unknown(error), _) => Step::UndoCreate(Cause::Error(error)),
         }
     }
 
-    /// After [`Step::Retire`].
-    pub fn retired<E>(self, retired: Retired<E>) -> Step<R, E> {
-        match retired {
-            Retired::Replaced => Step::Done(Outcome::Renewed(FollowUp::ConfirmRetired)),
-            Retired::Conflict => Step::Reload(self),
+    /// After [`Step::ReplaceOld`].
+    pub fn replaced<E>(self, replaced: Replaced<E>) -> Step<R, E> {
+        match replaced {
+            Replaced::Replaced => Step::Done(Outcome::Renewed(FollowUp::ConfirmTombstone)),
+            Replaced::Conflict => Step::Reload(self),
             // The browser may have either id.
-            Retired::Moved if self.cookie_sent => Step::Done(Outcome::Renewed(FollowUp::ForgetPredecessor)),
-            Retired::Moved => self.failed(Cause::Moved),
-            Retired::Gone => self.failed(Cause::Gone),
-            Retired::Rejected(error) => self.failed(Cause::Error(error)),
-            Retired::Unknown(error) => Step::Done(Outcome::Unknown(self, Cause::Error(error))),
+            Replaced::Moved if self.cookie_sent => Step::Done(Outcome::Renewed(FollowUp::ForgetPredecessor)),
+            Replaced::Moved => self.failed(Cause::Moved),
+            Replaced::Gone => self.failed(Cause::Gone),
+            Replaced::Rejected(error) => self.failed(Cause::Error(error)),
+            Replaced::Unknown(error) => Step::Done(Outcome::Unknown(self, Cause::Error(error))),
         }
     }
 
@@ -229,7 +229,7 @@ impl<R: Copy + PartialEq> Renewal<R> {
     /// After [`Step::CatchUp`] with the old record of the revision `current`.
     pub fn caught_up<E>(self, current: R, caught_up: CaughtUp<E>) -> Step<R, E> {
         match caught_up {
-            CaughtUp::Saved => Step::Retire(Self { base: current, ..self }),
+            CaughtUp::Saved => Step::ReplaceOld(Self { base: current, ..self }),
             CaughtUp::InUse => Step::EraseOld(EraseOld::InUse),
             CaughtUp::Gone if self.cookie_sent => Step::EraseOld(EraseOld::LoggedOut),
             // No request has the new id, so this was no logout.
@@ -240,7 +240,7 @@ impl<R: Copy + PartialEq> Renewal<R> {
 
     /// After [`Outcome::Unknown`], when the browser has the new id.
     pub fn retry<E>(self) -> Step<R, E> {
-        Step::Retire(Self { cookie_sent: true, ..self })
+        Step::ReplaceOld(Self { cookie_sent: true, ..self })
     }
 
     /// After [`Outcome::Unknown`], when it is too late for a retry.

@@ -267,7 +267,7 @@ impl Node {
                 Turn::Exclusive(n) => dropped.push(n),
             }
         }
-        let aborted = self.queue.abort();
+        let aborted = std::mem::take(&mut self.queue).abort();
         if scope.abort_fails_queue {
             dropped.extend(aborted.into_iter().map(|queued| match queued {
                 Queued::Save(n) | Queued::Exclusive(n) => n,

@@ -37,7 +37,7 @@ use stateright::{Checker, Model};
 
 use self::properties::{
     ALWAYS, FAILOVER_REVIVES, LATE_CHANGE_IS_REJECTED, LOGIN_LOSES_RACE, LOGOUT_ENDS_PREDECESSOR,
-    LOGOUT_FOLLOWS, RENEWAL_CATCHES_UP, RETIREMENT_IS_UNKNOWN,
+    LOGOUT_FOLLOWS, RENEWAL_CATCHES_UP, REPLACEMENT_IS_UNKNOWN,
 };
 use self::protocol::{LoginOnMoved, Outlives, Protocol, RepeatedAs, Start};
 use self::request::Intent;
@@ -48,14 +48,14 @@ const PROTOCOL: Protocol = Protocol {
     deletes_leave_tombstones: true,
     end_follows: true,
     only_end_follows: true,
-    retirement_is_repeated: RepeatedAs::Retirement,
+    replacement_is_repeated: RepeatedAs::Replacement,
     confirmed_end_is_repeated_as_erase: true,
     late_outcome_is_repeated: true,
-    tombstone_outlives: Outlives::AnyRetirement,
+    tombstone_outlives: Outlives::AnyReplacement,
     record_names_predecessor: true,
     renewal_erases_predecessor: true,
     renewal_stops_if_ended: true,
-    late_retirement_ends_successor: true,
+    late_replacement_ends_successor: true,
     lost_successor_keeps_session: true,
     late_changes_are_rejected: true,
     only_logout_removes_cookie: true,
@@ -98,28 +98,28 @@ fn a_planted_id() {
 
 #[test]
 fn a_lost_reply() {
-    holds(FAULT, &[LOGOUT_ENDS_PREDECESSOR, RETIREMENT_IS_UNKNOWN]);
+    holds(FAULT, &[LOGOUT_ENDS_PREDECESSOR, REPLACEMENT_IS_UNKNOWN]);
 }
 
 #[test]
 fn two_lost_replies() {
-    holds(Protocol { faults: 2, ..FAULT }, &[LOGOUT_ENDS_PREDECESSOR, RETIREMENT_IS_UNKNOWN]);
+    holds(Protocol { faults: 2, ..FAULT }, &[LOGOUT_ENDS_PREDECESSOR, REPLACEMENT_IS_UNKNOWN]);
 }
 
 #[test]
 fn a_lost_reply_and_several_renewals() {
-    holds(RENEWALS, &[LOGOUT_ENDS_PREDECESSOR, RETIREMENT_IS_UNKNOWN]);
+    holds(RENEWALS, &[LOGOUT_ENDS_PREDECESSOR, REPLACEMENT_IS_UNKNOWN]);
 }
 
 #[test]
 fn a_lost_reply_and_several_logins() {
-    holds(LOGINS, &[LOGOUT_ENDS_PREDECESSOR, RETIREMENT_IS_UNKNOWN]);
+    holds(LOGINS, &[LOGOUT_ENDS_PREDECESSOR, REPLACEMENT_IS_UNKNOWN]);
 }
 
 #[test]
 fn a_lost_reply_and_a_planted_id() {
     let intents = &[Intent::Login];
-    holds(Protocol { faults: 1, intents, ..PLANTED }, &[LOGIN_LOSES_RACE, RETIREMENT_IS_UNKNOWN]);
+    holds(Protocol { faults: 1, intents, ..PLANTED }, &[LOGIN_LOSES_RACE, REPLACEMENT_IS_UNKNOWN]);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_failover_and_several_renewals() {
 
 #[test]
 fn a_failover_and_a_lost_reply() {
-    let reached = [FAILOVER_REVIVES, LOGOUT_ENDS_PREDECESSOR, RETIREMENT_IS_UNKNOWN];
+    let reached = [FAILOVER_REVIVES, LOGOUT_ENDS_PREDECESSOR, REPLACEMENT_IS_UNKNOWN];
     holds(Protocol { faults: 1, ..FAILOVER }, &reached);
 }
 

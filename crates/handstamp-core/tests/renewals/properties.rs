@@ -18,12 +18,12 @@ pub(crate) const PLANTED_ID_GIVES_NOTHING: &str = "a planted id gives no access 
 pub(crate) const LOGIN_IS_NEVER_REJECTED: &str = "a login is never rejected";
 
 pub(crate) const LOGOUT_FOLLOWS: &str = "a logout follows a session to another id";
-pub(crate) const LOGOUT_ENDS_PREDECESSOR: &str = "a logout finds a predecessor that is not retired";
+pub(crate) const LOGOUT_ENDS_PREDECESSOR: &str = "a logout finds a predecessor that is not replaced";
 pub(crate) const LOGIN_LOSES_RACE: &str = "a login finds that its session has just moved";
 pub(crate) const RENEWAL_CATCHES_UP: &str = "a session changes while it is renewed";
 pub(crate) const LATE_CHANGE_IS_REJECTED: &str = "a late change is rejected";
-pub(crate) const FAILOVER_REVIVES: &str = "a failover undoes a retirement or a delete";
-pub(crate) const RETIREMENT_IS_UNKNOWN: &str = "an old record is retired, and its node does not know";
+pub(crate) const FAILOVER_REVIVES: &str = "a failover undoes a replacement or a delete";
+pub(crate) const REPLACEMENT_IS_UNKNOWN: &str = "an old record is replaced, and its node does not know";
 
 pub(crate) const ALWAYS: [&str; 6] = [
     LOGOUT_IS_FINAL,
@@ -76,14 +76,14 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
             world.requests.iter().any(|request| request.intent == Intent::Change && is_rejected(request))
         }),
         Property::sometimes(FAILOVER_REVIVES, |_, world: &World| !world.store.history.revived.is_empty()),
-        Property::sometimes(RETIREMENT_IS_UNKNOWN, |_, world: &World| {
-            let is_retired = |purpose| match purpose {
+        Property::sometimes(REPLACEMENT_IS_UNKNOWN, |_, world: &World| {
+            let is_replaced = |purpose| match purpose {
                 Purpose::Settle { old, new } => {
                     matches!(world.store.load(old), Slot::Moved(to, _) if to == new)
                 }
                 Purpose::Delete(_) | Purpose::LogOut { .. } => false,
             };
-            world.jobs.iter().any(|job| is_retired(job.purpose))
+            world.jobs.iter().any(|job| is_replaced(job.purpose))
         }),
     ]
 }

@@ -18,22 +18,22 @@ pub(crate) struct Protocol {
     pub(crate) end_follows: bool,
     /// Other deletes do not follow tombstones.
     pub(crate) only_end_follows: bool,
-    /// How a retirement is repeated after a failover.
-    pub(crate) retirement_is_repeated: RepeatedAs,
+    /// How a replacement is repeated after a failover.
+    pub(crate) replacement_is_repeated: RepeatedAs,
     /// A logout that the store has confirmed does not follow tombstones when it is repeated after a failover.
     pub(crate) confirmed_end_is_repeated_as_erase: bool,
     /// A delete is repeated as well if a failover comes before its node remembers the outcome.
     pub(crate) late_outcome_is_repeated: bool,
-    /// For which unknown retirements a tombstone is kept longer than 30 s.
+    /// For which unknown replacements a tombstone is kept longer than 30 s.
     pub(crate) tombstone_outlives: Outlives,
-    /// A record names the id that it was renewed from, until the record there is known to be retired.
+    /// A record names the id that it was renewed from, until the record there is known to be replaced.
     pub(crate) record_names_predecessor: bool,
     /// A renewal first erases the predecessor that the old record names.
     pub(crate) renewal_erases_predecessor: bool,
     /// A renewal is given up if that predecessor turns out to have been logged out of.
     pub(crate) renewal_stops_if_ended: bool,
-    /// A repeated or late retirement that finds the session ended also ends the successor.
-    pub(crate) late_retirement_ends_successor: bool,
+    /// A repeated or late replacement that finds the session ended also ends the successor.
+    pub(crate) late_replacement_ends_successor: bool,
     /// A renewal keeps the old record if the new one disappears before its id was sent to the browser.
     pub(crate) lost_successor_keeps_session: bool,
     /// Only a login creates a session where another has moved or ended recently.
@@ -72,7 +72,7 @@ pub(crate) enum Start {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum RepeatedAs {
-    Retirement,
+    Replacement,
     Erase,
     End,
 }
@@ -81,9 +81,9 @@ pub(crate) enum RepeatedAs {
 pub(crate) enum Outlives {
     None,
     /// The one that wrote it.
-    ItsOwnRetirement,
+    ItsOwnReplacement,
     /// All of that id.
-    AnyRetirement,
+    AnyReplacement,
 }
 
 /// What a login does if its session has moved.
@@ -104,9 +104,9 @@ pub(crate) enum Step {
     /// The response arrives at the client.
     Deliver(usize),
     RunJob(usize, Part, Reply),
-    /// A node has retried a retirement for 20 s.
+    /// A node has retried a replacement for 20 s.
     GiveUp(usize),
-    /// A node that retries a retirement crashes.
+    /// A node that retries a replacement crashes.
     Crash(usize),
     /// A tombstone expires.
     Expire(Id),

@@ -1,7 +1,7 @@
 //! Renewals: the machine of [`handstamp_core::protocol::renewal`] on the store of the model.
 
 use handstamp_core::protocol::renewal::{
-    self, CaughtUp, Cause, Created, First, FollowUp, Renewal, Retired, Step,
+    self, CaughtUp, Cause, Created, First, FollowUp, Renewal, Replaced, Step,
 };
 
 use crate::protocol::Protocol;
@@ -73,8 +73,8 @@ impl Renewing {
         }
     }
 
-    pub(crate) fn retires(&self) -> bool {
-        matches!(self.stage, Stage::Step(Step::Retire(_)))
+    pub(crate) fn replaces_old(&self) -> bool {
+        matches!(self.stage, Stage::Step(Step::ReplaceOld(_)))
     }
 
     pub(crate) fn catches_up(&self) -> bool {
@@ -88,7 +88,7 @@ impl Renewing {
 
     /// Whether its node may give it up.
     pub(crate) fn can_be_given_up(&self) -> bool {
-        matches!(self.stage, Stage::Step(Step::Retire(_) | Step::Reload(_) | Step::CatchUp(..)))
+        matches!(self.stage, Stage::Step(Step::ReplaceOld(_) | Step::Reload(_) | Step::CatchUp(..)))
     }
 
     fn at(self, step: Step<u8, NoReply>) -> Self {
@@ -188,7 +188,9 @@ impl World {
         protocol: &Protocol,
     ) -> Next {
         let next = match step {
-            Step::Retire(renewal) => renewal.retired(self.retire(renewing, renewal, reply, protocol)),
+            Step::ReplaceOld(renewal) => {
+                renewal.replaced(self.replace_old(renewing, renewal, reply, protocol))
+            }
             Step::Reload(renewal) => renewal.reloaded(self.load_old(renewing.old, reply)),
             Step::CatchUp(renewal, current) => {
                 let caught_up = self.catch_up(&mut renewing, current, reply);
@@ -212,7 +214,7 @@ impl World {
         let Renewing { old, new, stage: Stage::Step(step), .. } = renewing else { unreachable!() };
         let outcome = match step {
             Step::UndoCreate(cause) if new.is_none() => return Next::Done(Outcome::Failed(cause.into())),
-            Step::Retire(_) | Step::Reload(_) | Step::CatchUp(..) | Step::UndoCreate(_) => {
+            Step::ReplaceOld(_) | Step::Reload(_) | Step::CatchUp(..) | Step::UndoCreate(_) => {
                 return Next::Run(Script::Renew(renewing));
             }
             Step::EndNew => return Next::Run(Script::end(renewing.new_id())),
@@ -230,9 +232,9 @@ impl World {
                 let then = Outcome::Failed(Failure::Gone);
                 Next::Run(Script::Erase { id: old, to: None, then })
             }
-            renewal::Outcome::Renewed(FollowUp::ConfirmRetired) => {
-                if self.store.confirm_retired(old, renewing.new_id()) {
-                    self.known_retired.insert(renewing.new_id());
+            renewal::Outcome::Renewed(FollowUp::ConfirmTombstone) => {
+                if self.store.confirm_tombstone(old, renewing.new_id()) {
+                    self.known_replaced.insert(renewing.new_id());
                 }
                 Next::Done(outcome_of(outcome, renewing))
             }
@@ -249,29 +251,29 @@ impl World {
         }
     }
 
-    fn retire(
+    fn replace_old(
         &mut self,
         renewing: Renewing,
         renewal: Renewal<u8>,
         reply: Reply,
         protocol: &Protocol,
-    ) -> Retired<NoReply> {
+    ) -> Replaced<NoReply> {
         let (old, new, witnesses) = (renewing.old, renewing.new_id(), self.in_flight());
         let base = renewal.base();
-        match self.call(reply, |store| store.retire(old, base, new, witnesses, protocol)) {
+        match self.call(reply, |store| store.replace_with_tombstone(old, base, new, witnesses, protocol)) {
             Ok(TombstoneOutcome::Replaced) => {
                 self.remember(old, Some(new));
-                Retired::Replaced
+                Replaced::Replaced
             }
-            Ok(TombstoneOutcome::Conflict) => Retired::Conflict,
+            Ok(TombstoneOutcome::Conflict) => Replaced::Conflict,
             Ok(TombstoneOutcome::Moved) => {
                 if renewal.cookie_sent() {
                     self.store.history.exempt.insert(new);
                 }
-                Retired::Moved
+                Replaced::Moved
             }
-            Ok(TombstoneOutcome::Gone) => Retired::Gone,
-            Err(no_reply) => Retired::Unknown(no_reply),
+            Ok(TombstoneOutcome::Gone) => Replaced::Gone,
+            Err(no_reply) => Replaced::Unknown(no_reply),
         }
     }
 

@@ -48,13 +48,13 @@ fn if_erase_follows_tombstones_a_failover_ends_the_session() {
 }
 
 #[test]
-fn if_a_retirement_is_repeated_as_a_logout_a_failover_ends_the_session() {
-    breaks(Protocol { retirement_is_repeated: RepeatedAs::End, ..FAILOVER }, ONLY_LOGOUT_ENDS);
+fn if_a_replacement_is_repeated_as_a_logout_a_failover_ends_the_session() {
+    breaks(Protocol { replacement_is_repeated: RepeatedAs::End, ..FAILOVER }, ONLY_LOGOUT_ENDS);
 }
 
 #[test]
-fn if_a_retirement_is_repeated_as_an_erase_a_logout_misses_the_successor() {
-    breaks(Protocol { retirement_is_repeated: RepeatedAs::Erase, ..FAILOVER }, LOGOUT_IS_FINAL);
+fn if_a_replacement_is_repeated_as_an_erase_a_logout_misses_the_successor() {
+    breaks(Protocol { replacement_is_repeated: RepeatedAs::Erase, ..FAILOVER }, LOGOUT_IS_FINAL);
 }
 
 #[test]
@@ -68,13 +68,13 @@ fn if_a_delete_is_not_repeated_because_its_outcome_is_remembered_late_a_failover
 }
 
 #[test]
-fn if_a_tombstone_outlives_no_retirement_a_late_one_ends_the_session() {
+fn if_a_tombstone_outlives_no_replacement_a_late_one_ends_the_session() {
     breaks(Protocol { tombstone_outlives: Outlives::None, ..FAULT }, ONLY_LOGOUT_ENDS);
 }
 
 #[test]
-fn if_a_tombstone_outlives_only_its_own_retirement_a_late_one_ends_the_session() {
-    breaks(Protocol { tombstone_outlives: Outlives::ItsOwnRetirement, ..FAULT }, ONLY_LOGOUT_ENDS);
+fn if_a_tombstone_outlives_only_its_own_replacement_a_late_one_ends_the_session() {
+    breaks(Protocol { tombstone_outlives: Outlives::ItsOwnReplacement, ..FAULT }, ONLY_LOGOUT_ENDS);
 }
 
 #[test]
@@ -98,8 +98,8 @@ fn if_a_renewal_ignores_that_the_predecessor_has_ended_the_logout_undoes_a_login
 }
 
 #[test]
-fn if_a_repeated_retirement_ignores_a_logout_the_successor_stays() {
-    breaks(Protocol { late_retirement_ends_successor: false, ..FAILOVER }, LOGOUT_IS_FINAL);
+fn if_a_repeated_replacement_ignores_a_logout_the_successor_stays() {
+    breaks(Protocol { late_replacement_ends_successor: false, ..FAILOVER }, LOGOUT_IS_FINAL);
 }
 
 #[test]

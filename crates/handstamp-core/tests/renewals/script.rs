@@ -150,7 +150,7 @@ impl Script {
         match self {
             Self::End(_) => true,
             Self::EndBoth(_) => part == Part::Record,
-            Self::Renew(renewing) => renewing.retires(),
+            Self::Renew(renewing) => renewing.replaces_old(),
             _ => false,
         }
     }
@@ -229,7 +229,7 @@ impl World {
 
     /// The save of a request that is alone in its group.
     fn save(&mut self, id: Id, replacing: u8, revision: u8, reply: Reply) -> Next {
-        let known = self.known_retired;
+        let known = self.known_replaced;
         let saved = |record: Record| Record {
             revision,
             predecessor: record.predecessor.filter(|_| !known.contains(id)),
@@ -342,7 +342,7 @@ pub(crate) fn end_successor(
     then: Outcome,
     protocol: &Protocol,
 ) -> Next {
-    let had_ended = deleted == DeleteOutcome::Ended && protocol.late_retirement_ends_successor;
+    let had_ended = deleted == DeleteOutcome::Ended && protocol.late_replacement_ends_successor;
     match erase_next(had_ended, to) {
         Some(successor) => Next::Run(Script::Erase { id: successor, to: None, then }),
         None => Next::Done(then),

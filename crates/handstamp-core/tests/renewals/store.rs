@@ -147,7 +147,7 @@ impl Store {
     }
 
     /// Replaces the record of `id` by a tombstone, if it has the revision `replacing`.
-    pub(crate) fn retire(
+    pub(crate) fn replace_with_tombstone(
         &mut self,
         id: Id,
         replacing: u8,
@@ -161,7 +161,7 @@ impl Store {
             Slot::Empty | Slot::Ended(_) => TombstoneOutcome::Gone,
             Slot::Record(record) if record.revision != replacing => TombstoneOutcome::Conflict,
             Slot::Record(_) => {
-                let brief = protocol.tombstone_outlives != Outlives::ItsOwnRetirement;
+                let brief = protocol.tombstone_outlives != Outlives::ItsOwnReplacement;
                 let tombstone = Tombstone { brief, witnesses };
                 self.replace_by_tombstone(id, Some(successor), tombstone, protocol);
                 TombstoneOutcome::Replaced
@@ -170,7 +170,7 @@ impl Store {
     }
 
     /// Has the tombstone of a renewal expire after 30 s from now on. Returns whether it is there.
-    pub(crate) fn confirm_retired(&mut self, id: Id, successor: Id) -> bool {
+    pub(crate) fn confirm_tombstone(&mut self, id: Id, successor: Id) -> bool {
         match &mut self.slots[usize::from(id)] {
             Slot::Moved(to, tombstone) if *to == successor => {
                 tombstone.brief = true;

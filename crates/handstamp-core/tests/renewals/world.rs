@@ -21,8 +21,8 @@ pub(crate) struct World {
     pub(crate) jobs: Vec<Job>,
     /// The deletes that nodes repeat after a failover, with the successors of sessions that have moved. Sorted.
     remembered: Vec<(Id, Option<Id>)>,
-    /// Ids of renewed sessions whose old record is known to be retired.
-    pub(crate) known_retired: Set,
+    /// Ids of renewed sessions whose old record is known to be replaced.
+    pub(crate) known_replaced: Set,
     /// How many more replies may be lost.
     pub(crate) faults: u8,
 
@@ -50,7 +50,7 @@ pub(crate) struct Job {
 
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Purpose {
-    /// It is unknown whether the old record is retired.
+    /// It is unknown whether the old record is replaced.
     Settle { old: Id, new: Id },
     /// A delete was not confirmed, or may have been undone by a failover.
     Delete(Id),
@@ -78,7 +78,7 @@ impl World {
             requests: Vec::new(),
             jobs: Vec::new(),
             remembered: Vec::new(),
-            known_retired: Set::default(),
+            known_replaced: Set::default(),
             faults: protocol.faults,
             last_login,
             login_was_rejected: false,
@@ -102,7 +102,8 @@ impl World {
         let carries = |request: &Request| request.is_in_flight() && request.cookie == Some(id);
         let is_recent = witnesses.intersects(self.in_flight()) || self.requests.iter().any(carries);
         let settles = |job: &Job| matches!(job.purpose, Purpose::Settle { old, .. } if old == id);
-        let is_kept = protocol.tombstone_outlives == Outlives::AnyRetirement && self.jobs.iter().any(settles);
+        let is_kept =
+            protocol.tombstone_outlives == Outlives::AnyReplacement && self.jobs.iter().any(settles);
         !is_recent && !is_kept
     }
 
@@ -185,8 +186,8 @@ impl World {
     /// Repeats a delete that a failover may have undone.
     pub(crate) fn repeat_delete(&mut self, id: Id, to: Option<Id>, protocol: &Protocol) {
         let erase = |to| Script::Erase { id, to, then: Outcome::Ended };
-        let script = match (to, protocol.retirement_is_repeated) {
-            (Some(_), RepeatedAs::Retirement) => erase(to),
+        let script = match (to, protocol.replacement_is_repeated) {
+            (Some(_), RepeatedAs::Replacement) => erase(to),
             (None, _) if !protocol.confirmed_end_is_repeated_as_erase => Script::end(id),
             (None, _) | (Some(_), RepeatedAs::Erase) => erase(None),
             (Some(_), RepeatedAs::End) => Script::end(id),

@@ -39,6 +39,7 @@ pub enum SameSite {
 #[error(
     "a session cookie's name is 1 to 64 letters, digits, `_` or `-`; the prefix `__Host-` is added automatically"
 )]
+#[non_exhaustive]
 pub struct InvalidCookieName;
 
 impl SessionCookie {

@@ -103,6 +103,10 @@ impl<T: SessionData> SessionLayer<T> {
 impl<T: SessionData, E> SessionLayer<T, E> {
     /// Makes the responses to requests whose session cannot be loaded or saved: error pages, or JSON. Default: no body.
     ///
+    /// It is a function, or a closure `|error: &SessionError|` with that type annotation, which returns a response with the body of the
+    /// service's responses: see [`ErrorResponse`](crate::ErrorResponse). It is `Clone`, and `Send` and `Sync` where the service has to be. It is
+    /// cloned for each request, so a closure with large captures should hold them in an [`Arc`].
+    ///
     /// ```
     /// use axum::body::Body;
     /// use axum::response::{Html, IntoResponse, Response};
@@ -139,6 +143,12 @@ impl<T: SessionData, E> SessionLayer<T, E> {
     /// To each the layer adds `Cache-Control: no-store`, a `Retry-After` where it helps and there is none, the error in the
     /// [extensions](http::Response::extensions), and, in place of a status of success, that of [`SessionError::status`](crate::SessionError::status),
     /// [`gone_status`](Self::gone_status) or [`conflict_status`](Self::conflict_status). A redirection stays.
+    ///
+    /// It keeps the headers of the handler's response, except for those that describe its body and those that the error response has. It leaves
+    /// a response alone to which middleware inside the layer has given a `Content-Type`.
+    ///
+    /// Of several layers with different types of sessions, the one whose session has failed makes the response. An error that no session of
+    /// theirs has returned belongs to the outermost layer.
     #[must_use]
     pub fn error_response<F>(self, error_response: F) -> SessionLayer<T, F> {
         SessionLayer { shared: self.shared, error_response }
@@ -196,7 +206,8 @@ impl<T: SessionData, E> SessionLayer<T, E> {
     /// The status of the response when the session has ended before a change of the request could be saved, so that the handler's
     /// response would be wrong. Default: 401.
     ///
-    /// This and [`conflict_status`](Self::conflict_status) hold for all responses that [`error_response`](Self::error_response) makes.
+    /// This and [`conflict_status`](Self::conflict_status) hold for all responses that [`error_response`](Self::error_response) makes, also for
+    /// errors that a handler returns, and without an `error_response` for the responses that it would make.
     #[must_use]
     pub fn gone_status(mut self, status: StatusCode) -> Self {
         self.shared_mut().set_gone_status(status);

@@ -37,6 +37,7 @@ pub struct LocalPath(HeaderValue);
 /// The text is no path on this site: it must begin with `/`, but not with `//` or `/\`, and be visible ASCII.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("not a path on this site: it must begin with one `/`, and consist of visible ASCII without `\\`")]
+#[non_exhaustive]
 pub struct InvalidLocalPath;
 
 impl FromStr for LocalPath {

@@ -70,6 +70,10 @@ impl<T: SessionData> Session<T> {
     /// argument and these values. The returned value is provisional for the same reason; that of
     /// [`update_and_commit`](Self::update_and_commit) is final. To keep clones cheap, capture large values in an [`Arc`].
     ///
+    /// A captured variable that `change` modifies, such as a counter, starts with its captured value in every run, and its last value is lost.
+    /// Each run drops its clone of the captured values at its end, while the change is still in progress: their `Drop` may read this session,
+    /// and must not change it.
+    ///
     /// `change` may read this session, and sees it as it was before. If it panics, the data is as it was before.
     ///
     /// `change` is replayed only for the [subject](SessionData::subject) that this request has seen. Where another request has logged the
@@ -172,7 +176,7 @@ impl<T: SessionData> Session<T> {
         self.update(move |current| *current = data);
     }
 
-    /// Gives the session a new id, and the browser a new cookie; the old id is of no use from then on.
+    /// Gives the session a new id, and the browser a new cookie; the old id is no longer valid from then on.
     ///
     /// Call this whenever the visitor gains or changes rights: a session id that was planted before is then worthless. A change of
     /// the [subject](SessionData::subject) does it by itself.
@@ -180,7 +184,7 @@ impl<T: SessionData> Session<T> {
         self.request_session.renew();
     }
 
-    /// [`renew`](Self::renew), and the absolute lifetime begins anew: for a login of the user who is logged in already, or where the data
+    /// [`renew`](Self::renew), and the absolute lifetime restarts: for a login of the user who is logged in already, or where the data
     /// has no [subject](SessionData::subject).
     ///
     /// Without a subject, a login under an id that has moved or ended is rejected like any other change: it cannot be told from a late

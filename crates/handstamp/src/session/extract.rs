@@ -26,6 +26,9 @@ impl<T: SessionData> Session<T> {
     /// Ends the session of the request with these extensions, as [`destroy`](Self::destroy) does, without loading it first: for a
     /// logout route. It takes effect when the handler has responded.
     ///
+    /// Check the origin of the request first, with [`CsrfLayer`](tower_http::csrf::CsrfLayer) for example: otherwise every site can log visitors
+    /// out, and an error of the check must not come after the session has ended. [`SessionRoutes`](crate::SessionRoutes) does this by itself.
+    ///
     /// # Errors
     ///
     /// When no `SessionLayer<T>` wraps this service, and [`SessionError::TooManyCookies`].
@@ -53,7 +56,7 @@ impl<T: SessionData> Session<T> {
 pub struct Fresh<T: SessionData>(pub Session<T>);
 
 impl<T: SessionData> Fresh<T> {
-    /// As [`Session::from_extensions`].
+    /// [`Session::from_extensions`], past the local cache: the session is read from the store.
     ///
     /// # Errors
     ///
@@ -94,7 +97,7 @@ impl<T: SessionData> Fresh<T> {
 pub struct Peek<T: SessionData>(pub Session<T>);
 
 impl<T: SessionData> Peek<T> {
-    /// As [`Session::from_extensions`].
+    /// [`Session::from_extensions`], without keeping the session alive.
     ///
     /// # Errors
     ///
@@ -138,7 +141,7 @@ impl<T: SessionData> Peek<T> {
 pub struct LogIn<T: SessionData>(pub Session<T>);
 
 impl<T: SessionData> LogIn<T> {
-    /// As [`Session::from_extensions`].
+    /// [`Session::from_extensions`], with an empty session where there is a record that this node cannot use.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ pub(crate) struct Metadata {
     pub(crate) revision: Revision,
     pub(crate) key: SessionKey,
     pub(crate) public_id: PublicId,
-    /// The key that the session had before it got another id, unless the record there is known to be retired.
+    /// The key that the session had before it got another id, unless the record there is known to be replaced.
     pub(crate) predecessor: Option<SessionKey>,
     pub(crate) created_at: Timestamp,
     /// The absolute deadline.

@@ -25,8 +25,8 @@ pub(crate) struct Snapshot<T> {
     pub(crate) key_age: KeyAge,
     pub(crate) data: Arc<T>,
     pub(crate) life: Life,
-    /// Whether the record of the predecessor is known to be retired.
-    has_retired: AtomicBool,
+    /// Whether the record of the predecessor is known to be replaced.
+    is_predecessor_replaced: AtomicBool,
 }
 
 /// A record that no node can read, and why.
@@ -107,7 +107,7 @@ impl<T: SessionData> Snapshot<T> {
             key_age,
             data: Arc::new(data),
             life,
-            has_retired: AtomicBool::new(false),
+            is_predecessor_replaced: AtomicBool::new(false),
         };
         CacheEntry::new(snapshot, heap_size.saturating_add(ENTRY_SIZE + size_of::<T>()))
     }
@@ -123,14 +123,14 @@ impl<T: SessionData> Snapshot<T> {
         Ok(Metadata { revision, predecessor, ..self.metadata.clone() })
     }
 
-    /// The key that the session had before, unless the record there is known to be retired.
+    /// The key that the session had before, unless the record there is known to be replaced.
     pub(crate) fn predecessor(&self) -> Option<SessionKey> {
-        self.metadata.predecessor.filter(|_| !self.has_retired.load(Ordering::Relaxed))
+        self.metadata.predecessor.filter(|_| !self.is_predecessor_replaced.load(Ordering::Relaxed))
     }
 
-    /// The record of the predecessor is retired: the next save need not name it.
-    pub(crate) fn predecessor_retired(&self) {
-        self.has_retired.store(true, Ordering::Relaxed);
+    /// The record of the predecessor is replaced: the next save need not name it.
+    pub(crate) fn predecessor_replaced(&self) {
+        self.is_predecessor_replaced.store(true, Ordering::Relaxed);
     }
 
     /// When the session was last used.

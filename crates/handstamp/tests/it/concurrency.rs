@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
+use futures_util::FutureExt;
 use handstamp::{Session, SessionData, SessionLayer};
 use handstamp_testkit::until;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::support::{Browser, Cluster, Node};
+use crate::support::{Browser, Cluster, Node, User, app, change_stored, logged_in};
 
 async fn all_at_once(
     browsers: impl IntoIterator<Item = (Browser, &'static str)>,
@@ -88,6 +89,50 @@ async fn of_the_saves_in_a_group_only_the_faulty_one_fails() {
         assert_eq!(status, expected, "{path}");
     }
     assert_eq!(browser.me().await.unwrap(), "ada 4");
+}
+
+/// Each run changes the record in the store, twice, so that the save that follows has a conflict.
+#[tokio::test]
+async fn every_run_of_a_change_has_the_values_that_it_has_captured() {
+    let cluster = Arc::new(Cluster::new());
+    let (node, mut browser) = logged_in(&cluster).await;
+    let runs = Arc::new(Mutex::new(Vec::new()));
+    let captured = (cluster.clone(), browser.clone(), runs.clone());
+    let change = post(async move |session: Session<User>| {
+        let (cluster, browser, runs) = captured.clone();
+        let (text, mut counter) = ("pen".to_owned(), 0);
+        session.update(move |user| {
+            counter += 1;
+            user.visits += counter;
+            let mut runs = runs.lock().unwrap();
+            runs.push(text);
+            if runs.len() < 3 {
+                let changed = change_stored(&cluster, &browser, |_| ()).now_or_never();
+                changed.expect("a store in memory replies at once");
+            }
+        });
+    });
+    let app = Router::new().route("/change", change).layer(SessionLayer::<User>::new(&node.sessions));
+    let response = browser.on(&Node { app, ..node }).post("/change", "").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(*runs.lock().unwrap(), ["pen"; 3]);
+    assert_eq!(browser.me().await.unwrap(), "ada 1", "the counter starts with its captured value");
+}
+
+/// The change runs again on the default value.
+#[tokio::test]
+async fn a_change_that_switches_the_subject_has_the_values_that_it_has_captured() {
+    let cluster = Cluster::new();
+    let (node, browser) = logged_in(&cluster).await;
+    let switch = async |session: Session<User>, name: String| {
+        session.update(move |user| *user = User { name: Some(name), visits: user.visits + 1 });
+    };
+    let app = app(&node.sessions).route("/switch", post(switch));
+    let app = app.layer(SessionLayer::<User>::new(&node.sessions));
+    let mut browser = browser.on(&Node { app, ..node });
+    assert_eq!(browser.post("/visit", "").await.status, StatusCode::OK);
+    assert_eq!(browser.post("/switch", "bob").await.status, StatusCode::OK);
+    assert_eq!(browser.me().await.unwrap(), "bob 1");
 }
 
 /// A leader that panics must not leave a queue without a leader.

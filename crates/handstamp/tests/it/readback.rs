@@ -145,7 +145,7 @@ async fn k3_1_data_that_decodes_to_another_value_has_it_everywhere() {
 
 /// Also in the same request, when it is committed; and the subject is that of the stored data.
 #[tokio::test]
-async fn k3_1_a_handler_reads_what_it_has_committed_as_others_do() {
+async fn k3_1_a_handler_reads_its_commit_as_other_nodes_do() {
     #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
     struct Skipping {
         #[serde(skip)]

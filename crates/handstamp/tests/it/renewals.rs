@@ -23,7 +23,7 @@ async fn a_lost_reply_is_requested_again() {
     }
 }
 
-/// It is unknown for a while whether the old record is retired. The browser has the new id, which is valid in any case.
+/// It is unknown for a while whether the old record is replaced. The browser has the new id, which is valid in any case.
 #[tokio::test]
 async fn a_reply_that_is_lost_for_good_costs_no_session() {
     let cluster = Cluster::new();
@@ -42,7 +42,7 @@ async fn a_reply_that_is_lost_for_good_costs_no_session() {
 
 /// The visitor logs out with the old id.
 #[tokio::test]
-async fn a_logout_during_an_unknown_retirement_ends_the_session_under_both_ids() {
+async fn a_logout_during_an_unknown_replacement_ends_the_session_under_both_ids() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
@@ -57,7 +57,7 @@ async fn a_logout_during_an_unknown_retirement_ends_the_session_under_both_ids()
 
 /// A change under the old id is in the new record, too.
 #[tokio::test]
-async fn a_change_during_an_unknown_retirement_moves_along() {
+async fn a_change_during_an_unknown_replacement_moves_along() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
@@ -122,7 +122,7 @@ async fn a_session_in_use_under_its_new_id_stays() {
 
 /// A node that is shut down makes one more attempt.
 #[tokio::test]
-async fn an_unknown_retirement_is_retried_once_before_a_shutdown() {
+async fn an_unknown_replacement_is_retried_once_before_a_shutdown() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;
@@ -153,7 +153,7 @@ async fn a_logout_under_the_new_id_ends_the_session_under_both() {
 }
 
 #[tokio::test]
-async fn a_new_record_names_its_predecessor_only_until_that_is_retired() {
+async fn a_new_record_names_its_predecessor_only_until_that_is_replaced() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let old = browser.session_key();
@@ -169,7 +169,7 @@ async fn a_new_record_names_its_predecessor_only_until_that_is_retired() {
     assert_eq!(browser.on(&other).me().await.unwrap(), "ada 1");
 }
 
-/// The node that renews the session next must not treat its old id as retired.
+/// The node that renews the session next must not treat its old id as replaced.
 #[tokio::test]
 async fn a_renewal_of_a_session_that_was_logged_out_of_under_its_predecessor_ends_it() {
     let cluster = Cluster::new();
@@ -202,9 +202,9 @@ async fn a_renewal_whose_new_record_is_lost_leaves_the_session_as_it_was() {
     assert_eq!((browser.session(), browser.me().await.unwrap()), (before, "ada 0".to_owned()));
 }
 
-/// The cookie is sent although it is unknown whether the old record is retired: earlier saves of other nodes are in the new record.
+/// The cookie is sent although it is unknown whether the old record is replaced: earlier saves of other nodes are in the new record.
 #[tokio::test]
-async fn a_renewal_begins_with_what_the_store_has() {
+async fn a_renewal_starts_from_the_stored_record() {
     let cluster = Cluster::new();
     let (node, mut browser) = logged_in(&cluster).await;
     let other = cluster.node().await;

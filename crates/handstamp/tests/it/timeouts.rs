@@ -199,7 +199,7 @@ async fn a_touch_of_an_ended_session_is_an_error() {
 
 /// K5.3, B10, S27
 #[tokio::test(start_paused = true)]
-async fn k5_3_a_login_begins_the_lifetime_anew_and_a_renewal_does_not() {
+async fn k5_3_a_login_restarts_the_lifetime_and_a_renewal_does_not() {
     let cluster = Cluster::new();
     let config = config().session_timeout(100 * MINUTE).session_lifetime(60 * MINUTE);
     let node = cluster.node_with(config).await;

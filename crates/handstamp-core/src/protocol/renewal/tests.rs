@@ -22,11 +22,11 @@ fn unknown(renewal: Renewal<u8>, cause: Cause<&'static str>) -> Next {
 }
 
 #[test]
-fn a_renewal_creates_the_new_record_before_it_retires_the_old_one() {
+fn a_renewal_creates_the_new_record_before_it_replaces_the_old_one() {
     assert_eq!(Renewal::begin(BASE, None::<u8>), First::Create(created()));
-    assert_eq!(created().created::<&str>(Created::Created, Ok(BASE)), Step::Retire(created()));
-    let renewed: Next = created().retired(Retired::Replaced);
-    assert_eq!(renewed, Step::Done(Outcome::Renewed(FollowUp::ConfirmRetired)));
+    assert_eq!(created().created::<&str>(Created::Created, Ok(BASE)), Step::ReplaceOld(created()));
+    let renewed: Next = created().replaced(Replaced::Replaced);
+    assert_eq!(renewed, Step::Done(Outcome::Renewed(FollowUp::ConfirmTombstone)));
 }
 
 #[test]
@@ -55,10 +55,10 @@ fn a_record_that_may_have_been_created_is_undone() {
 fn the_new_record_catches_up_with_a_change_of_the_old_one() {
     let catch_up: Next = Step::CatchUp(created(), CHANGED);
     assert_eq!(created().created(Created::Created, Ok(CHANGED)), catch_up);
-    assert_eq!(created().retired::<&str>(Retired::Conflict), Step::Reload(created()));
+    assert_eq!(created().replaced::<&str>(Replaced::Conflict), Step::Reload(created()));
     assert_eq!(created().reloaded(Ok(CHANGED)), catch_up);
-    let retire: Next = created().caught_up(CHANGED, CaughtUp::Saved);
-    assert_eq!(retire, Step::Retire(Renewal { base: CHANGED, cookie_sent: false }));
+    let replace: Next = created().caught_up(CHANGED, CaughtUp::Saved);
+    assert_eq!(replace, Step::ReplaceOld(Renewal { base: CHANGED, cookie_sent: false }));
 }
 
 #[test]
@@ -68,10 +68,10 @@ fn a_failure_before_the_cookie_is_sent_undoes_the_new_record() {
         assert_eq!(created().reloaded(Err(cause)), Step::UndoCreate(cause));
         assert_eq!(created().caught_up(CHANGED, CaughtUp::Failed(cause)), Step::UndoCreate(cause));
     }
-    let rejected = created().retired(Retired::Rejected("read only"));
+    let rejected = created().replaced(Replaced::Rejected("read only"));
     assert_eq!(rejected, Step::UndoCreate(Cause::Error("read only")));
-    assert_eq!(created().retired::<&str>(Retired::Gone), Step::UndoCreate(Cause::Gone));
-    assert_eq!(created().retired::<&str>(Retired::Moved), Step::UndoCreate(Cause::Moved));
+    assert_eq!(created().replaced::<&str>(Replaced::Gone), Step::UndoCreate(Cause::Gone));
+    assert_eq!(created().replaced::<&str>(Replaced::Moved), Step::UndoCreate(Cause::Moved));
 }
 
 #[test]
@@ -81,18 +81,18 @@ fn a_new_record_that_is_lost_before_the_cookie_is_sent_leaves_the_session() {
 }
 
 #[test]
-fn a_retirement_without_a_reply_is_retried_with_the_cookie_sent() {
+fn a_replacement_without_a_reply_is_retried_with_the_cookie_sent() {
     let cause = Cause::Error("no reply");
-    assert_eq!(created().retired(Retired::Unknown("no reply")), unknown(created(), cause));
-    assert_eq!(created().retry::<&str>(), Step::Retire(sent()));
-    for retired in [Retired::Unknown("no reply"), Retired::Rejected("no reply")] {
-        assert_eq!(sent().retired(retired), unknown(sent(), cause));
+    assert_eq!(created().replaced(Replaced::Unknown("no reply")), unknown(created(), cause));
+    assert_eq!(created().retry::<&str>(), Step::ReplaceOld(sent()));
+    for replaced in [Replaced::Unknown("no reply"), Replaced::Rejected("no reply")] {
+        assert_eq!(sent().replaced(replaced), unknown(sent(), cause));
     }
 }
 
 #[test]
 fn after_the_cookie_is_sent_only_a_logout_ends_the_session() {
-    assert_eq!(sent().retired::<&str>(Retired::Gone), Step::EndNew);
+    assert_eq!(sent().replaced::<&str>(Replaced::Gone), Step::EndNew);
     assert_eq!(sent().reloaded::<&str>(Err(Cause::Gone)), Step::EndNew);
     assert_eq!(sent().caught_up::<&str>(CHANGED, CaughtUp::Failed(Cause::Gone)), Step::EndNew);
     for cause in [Cause::Moved, Cause::Error("no reply")] {
@@ -107,7 +107,7 @@ fn after_the_cookie_is_sent_only_a_logout_ends_the_session() {
 
 #[test]
 fn a_session_that_another_request_has_moved_keeps_both_new_ids_once_the_cookie_is_sent() {
-    let renewed: Next = sent().retired(Retired::Moved);
+    let renewed: Next = sent().replaced(Replaced::Moved);
     assert_eq!(renewed, Step::Done(Outcome::Renewed(FollowUp::ForgetPredecessor)));
 }
 

@@ -150,9 +150,9 @@ impl<T: SessionData> Leader<T> {
 impl<T: SessionData> Drop for Leader<T> {
     fn drop(&mut self) {
         if self.leads {
-            let aborted = self.shared.queues().0.lock().remove(&self.key);
+            let queue = self.shared.queues().0.lock().remove(&self.key);
             // Not locked any more: a `Drop` of the application may use a session.
-            drop(aborted);
+            drop(queue.map(Queue::abort));
         }
     }
 }

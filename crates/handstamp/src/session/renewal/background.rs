@@ -44,12 +44,12 @@ impl<T: SessionData> Renewal<T> {
         if follow_up == FollowUp::Nothing {
             return;
         }
-        if follow_up == FollowUp::ConfirmRetired {
-            self.renewed.predecessor_retired();
+        if follow_up == FollowUp::ConfirmTombstone {
+            self.renewed.predecessor_replaced();
         }
         let (shared, tombstone, renewed) = (self.shared.clone(), self.tombstone, self.renewed.clone());
         drop(self.shared.spawn(async move {
-            if follow_up == FollowUp::ConfirmRetired {
+            if follow_up == FollowUp::ConfirmTombstone {
                 // If this fails, the tombstone lasts as long as the session.
                 let _ = shared.store().writes().confirm_tombstone(&tombstone).await;
             }
@@ -62,7 +62,7 @@ impl<T: SessionData> Renewal<T> {
 async fn forget_predecessor<T: SessionData>(shared: &Arc<Shared<T>>, mut renewed: Arc<Snapshot<T>>) {
     let predecessor = renewed.metadata.predecessor;
     for attempt in 0..MAX_REWRITES {
-        renewed.predecessor_retired();
+        renewed.predecessor_replaced();
         let writes = shared.store().writes();
         let Ok(SaveOutcome::Conflict) = renewed.rewrite(shared, writes).await else { return };
         match reload(shared, writes, &renewed, attempt).await {

@@ -51,7 +51,7 @@ pub(super) enum NotRenewed<T> {
     /// It has ended or moved meanwhile, as the error says, and these changes are not made.
     Over(Vec<Change<T>>, SessionError),
     /// The store did not reply whether the old record was replaced, and the renewal continues in the background. The browser gets the new
-    /// id, because the old one may be of no use any more.
+    /// id, because the old one may no longer be valid.
     Unknown(SessionId, Arc<Snapshot<T>>, SessionError),
 }
 

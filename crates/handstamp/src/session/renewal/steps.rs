@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use handstamp_core::protocol::renewal::{CaughtUp, Cause, EraseOld, Outcome, Retired, Step};
+use handstamp_core::protocol::renewal::{CaughtUp, Cause, EraseOld, Outcome, Replaced, Step};
 use handstamp_core::record::Revision;
 use handstamp_store::{SaveOutcome, StoreError, TombstoneOutcome, WriteScope};
 
@@ -22,7 +22,7 @@ impl<T: SessionData> Renewal<T> {
         let mut attempts = 0..;
         loop {
             step = match step {
-                Step::Retire(renewal) => renewal.retired(self.retire(writes, renewal.base()).await),
+                Step::ReplaceOld(renewal) => renewal.replaced(self.replace_old(writes, renewal.base()).await),
                 Step::Reload(renewal) => {
                     let attempt = attempts.next().unwrap_or(u32::MAX);
                     let current = reload(&self.shared, writes, &self.base, attempt).await;
@@ -62,14 +62,14 @@ impl<T: SessionData> Renewal<T> {
         Ok(revision)
     }
 
-    async fn retire(&mut self, writes: WriteScope<'_>, replacing: Revision) -> Retired<SessionError> {
+    async fn replace_old(&mut self, writes: WriteScope<'_>, replacing: Revision) -> Replaced<SessionError> {
         match writes.replace_with_tombstone(&self.tombstone, replacing, self.ttl).await {
-            Ok(TombstoneOutcome::Replaced) => Retired::Replaced,
-            Ok(TombstoneOutcome::Conflict) => Retired::Conflict,
-            Ok(TombstoneOutcome::Moved) => Retired::Moved,
-            Ok(TombstoneOutcome::Gone) => Retired::Gone,
-            Err(error @ StoreError::Rejected(_)) => Retired::Rejected(error.into()),
-            Err(error) => Retired::Unknown(error.into()),
+            Ok(TombstoneOutcome::Replaced) => Replaced::Replaced,
+            Ok(TombstoneOutcome::Conflict) => Replaced::Conflict,
+            Ok(TombstoneOutcome::Moved) => Replaced::Moved,
+            Ok(TombstoneOutcome::Gone) => Replaced::Gone,
+            Err(error @ StoreError::Rejected(_)) => Replaced::Rejected(error.into()),
+            Err(error) => Replaced::Unknown(error.into()),
         }
     }
 
