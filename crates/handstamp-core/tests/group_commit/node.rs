@@ -12,8 +12,10 @@ use crate::properties;
 pub(crate) struct Scope {
     pub(crate) requests: &'static [Kind],
     pub(crate) fault: Fault,
-    /// How many conflicts and failures of the store there are.
+    /// How many failures of the store there are.
     pub(crate) failures: u8,
+    /// How many saves of other nodes there are.
+    pub(crate) others: u8,
     /// How many requests stop waiting.
     pub(crate) leaves: u8,
     /// How many leaders die.
@@ -24,6 +26,10 @@ pub(crate) struct Scope {
     pub(crate) turn_is_awaited: bool,
     /// The queue of a session remembers that it has a leader.
     pub(crate) queue_is_kept: bool,
+    /// After a conflict, the changes are made on the record that is there then.
+    pub(crate) conflict_is_reloaded: bool,
+    /// The saves of a group that cannot be encoded are saved alone.
+    pub(crate) group_is_split: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -45,6 +51,10 @@ pub(crate) enum Fault {
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub(crate) struct Node {
     queue: Queue<u8, u8>,
+    pub(crate) record: Record,
+    /// The record as each request has read it.
+    origins: Vec<Record>,
+    pub(crate) others: u8,
     pub(crate) leaders: Vec<Leader>,
     /// The requests that have joined.
     pub(crate) requests: Vec<Request>,
@@ -58,6 +68,14 @@ pub(crate) struct Node {
     pub(crate) failures: u8,
     leaves: u8,
     pub(crate) deaths: u8,
+}
+
+/// The record in the store.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub(crate) struct Record {
+    revision: u8,
+    /// The changes of requests, as bits, and above them those of other nodes.
+    changes: u16,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -74,6 +92,10 @@ pub(crate) enum Request {
 pub(crate) struct Leader {
     round: Round<u8, u8>,
     pub(crate) work: Work,
+    /// The newest record that it knows.
+    newest: Option<Record>,
+    /// The record that the changes are made on.
+    base: Record,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -95,8 +117,8 @@ pub(crate) enum Action {
     Leave(u8),
     /// A leader takes its next step.
     Lead(usize),
-    /// The store reports a conflict.
-    Conflict(usize),
+    /// Another node saves.
+    Other,
     /// The store fails.
     Fail(usize),
     EndTurn(u8),
@@ -119,20 +141,21 @@ impl Model for Scope {
             let waiting = (0..).zip(&node.requests).filter(|(_, request)| **request == Request::Waiting);
             actions.extend(waiting.map(|(n, _)| Action::Leave(n)));
         }
+        if node.others < self.others {
+            actions.push(Action::Other);
+        }
         actions.extend(node.turns.iter().map(|&n| Action::EndTurn(n)));
         for (l, leader) in node.leaders.iter().enumerate() {
             let is_blocked = matches!(leader.work, Work::Turn(n) if node.turns.contains(&n));
             if !is_blocked || !self.turn_is_awaited {
                 actions.push(Action::Lead(l));
             }
-            if node.failures < self.failures {
-                match leader.work {
-                    Work::Group(Step::Save(_)) => actions.extend([Action::Conflict(l), Action::Fail(l)]),
-                    Work::Group(Step::Reload(_)) => actions.push(Action::Fail(l)),
-                    _ => {}
-                }
+            let is_at_store = matches!(leader.work, Work::Group(Step::Save(_) | Step::Reload(_)));
+            if node.failures < self.failures && is_at_store {
+                actions.push(Action::Fail(l));
             }
-            if node.deaths < self.deaths && matches!(leader.work, Work::Group(_)) {
+            // While it waits for the end of a turn, it runs no code that could panic.
+            if node.deaths < self.deaths && !matches!(leader.work, Work::Turn(_)) {
                 actions.push(Action::Die(l));
             }
         }
@@ -147,12 +170,9 @@ impl Model for Scope {
                 next.requests[usize::from(n)] = Request::Left;
             }
             Action::Lead(l) => next.lead(l, self),
-            Action::Conflict(l) => {
-                next.failures += 1;
-                next.leaders[l].work = match next.leaders[l].work.clone() {
-                    Work::Group(Step::Save(group)) => Work::Group(group.saved(Saved::Conflict)),
-                    _ => return None,
-                };
+            Action::Other => {
+                next.record = next.record.with(1 << (FIRST_OTHER + next.others));
+                next.others += 1;
             }
             Action::Fail(l) => {
                 next.failures += 1;
@@ -162,7 +182,10 @@ impl Model for Scope {
                     _ => return None,
                 });
             }
-            Action::EndTurn(n) => next.turns.retain(|&turn| turn != n),
+            Action::EndTurn(n) => {
+                next.record = next.record.with(1 << n);
+                next.turns.retain(|&turn| turn != n);
+            }
             Action::Die(l) => next.die(l, self),
         }
         Some(next)
@@ -177,11 +200,12 @@ impl Node {
     fn join(&mut self, kind: Kind) {
         let n = number(self.requests.len());
         self.requests.push(Request::Waiting);
+        self.origins.push(self.record);
         let round = self.queue.join(match kind {
             Kind::Save => Queued::Save(n),
             Kind::Exclusive => Queued::Exclusive(n),
         });
-        self.leaders.extend(round.map(|round| Leader { round, work: Work::NextTurn }));
+        self.leaders.extend(round.map(Leader::new));
     }
 
     fn lead(&mut self, l: usize, scope: &Scope) {
@@ -202,17 +226,34 @@ impl Node {
                     None => return self.next_round(l, scope),
                 }
             }
-            Work::Turn(_) | Work::Group(Step::Done) => Work::NextTurn,
-            Work::Group(step) => Work::Group(self.take_step(step, scope)),
+            Work::Turn(_) => {
+                leader.newest = None;
+                Work::NextTurn
+            }
+            Work::Group(Step::Done) => Work::NextTurn,
+            Work::Group(step) => Work::Group(self.take_step(l, step, scope)),
         };
         self.leaders[l].work = work;
     }
 
-    fn take_step(&mut self, step: Step<u8, Failed>, scope: &Scope) -> Step<u8, Failed> {
+    fn take_step(&mut self, l: usize, step: Step<u8, Failed>, scope: &Scope) -> Step<u8, Failed> {
         match step {
-            Step::ChooseBase(group) => group.base_chosen(),
-            Step::Save(group) => self.save(group, scope),
-            Step::Reload(group) => group.reloaded(Ok(())),
+            Step::ChooseBase(group) => {
+                let origins = group.saves().iter().map(|&save| self.origins[usize::from(save)]);
+                let newest = self.leaders[l].newest.into_iter().chain(origins);
+                let base = newest.max_by_key(|record| record.revision);
+                self.leaders[l].base = base.unwrap_or_else(|| unreachable!("a group has saves"));
+                group.base_chosen()
+            }
+            Step::Save(group) => self.save(l, group, scope),
+            Step::Reload(group) => {
+                let changes = self.leaders[l].base.changes;
+                let fresh =
+                    if scope.conflict_is_reloaded { self.record } else { Record { changes, ..self.record } };
+                self.leaders[l].base = fresh;
+                self.leaders[l].newest = Some(fresh);
+                group.reloaded(Ok(()))
+            }
             Step::Complete(saves, completion, rest) => {
                 let done = completion == Completion::Saved;
                 for save in saves {
@@ -224,7 +265,7 @@ impl Node {
         }
     }
 
-    fn save(&mut self, group: GroupCommit<u8>, scope: &Scope) -> Step<u8, Failed> {
+    fn save(&mut self, l: usize, group: GroupCommit<u8>, scope: &Scope) -> Step<u8, Failed> {
         let position = |n| group.saves().iter().position(|&save| save == n);
         match scope.fault {
             Fault::Panics(n) => {
@@ -234,9 +275,18 @@ impl Node {
                     return next;
                 }
             }
-            Fault::Unencodable(n) if position(n).is_some() => return group.not_encoded(Failed),
+            Fault::Unencodable(n) if position(n).is_some() && scope.group_is_split => {
+                return group.not_encoded(Failed);
+            }
+            Fault::Unencodable(n) if position(n).is_some() => return group.saved(Saved::Failed(Failed)),
             Fault::None | Fault::Unencodable(_) => {}
         }
+        if self.leaders[l].base.revision != self.record.revision {
+            return group.saved(Saved::Conflict);
+        }
+        let changes = group.saves().iter().fold(0, |changes, save| changes | 1 << save);
+        self.record = self.leaders[l].base.with(changes);
+        self.leaders[l].newest = Some(self.record);
         self.history.extend(group.saves());
         self.last_group = group.saves().len();
         group.saved(Saved::Saved)
@@ -278,6 +328,15 @@ impl Node {
         }
     }
 
+    /// Whether the record has the changes of this request.
+    pub(crate) fn has_change_of(&self, n: u8) -> bool {
+        self.record.changes & 1 << n != 0
+    }
+
+    pub(crate) fn has_changes_of_others(&self) -> bool {
+        (0..self.others).all(|other| self.has_change_of(FIRST_OTHER + other))
+    }
+
     fn complete(&mut self, n: u8, outcome: Request) {
         let request = &mut self.requests[usize::from(n)];
         match request {
@@ -285,6 +344,19 @@ impl Node {
             Request::Left => {}
             Request::Done | Request::Failed | Request::Aborted => self.completed_twice = true,
         }
+    }
+}
+
+impl Record {
+    /// The next record, with these changes too.
+    fn with(self, changes: u16) -> Self {
+        Self { revision: self.revision + 1, changes: self.changes | changes }
+    }
+}
+
+impl Leader {
+    fn new(round: Round<u8, u8>) -> Self {
+        Self { round, work: Work::NextTurn, newest: None, base: Record::default() }
     }
 }
 
@@ -309,3 +381,6 @@ fn drop_saves(step: Step<u8, Failed>, dropped: &mut Vec<u8>) {
 fn number(n: usize) -> u8 {
     n as u8
 }
+
+/// The bit of the first change of another node.
+const FIRST_OTHER: u8 = 8;

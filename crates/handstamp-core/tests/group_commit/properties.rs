@@ -10,6 +10,7 @@ pub(crate) const COMPLETE_WITHOUT_LEADER: &str = "no request waits without a lea
 pub(crate) const ONE_AT_A_TIME: &str = "one leader writes at a time, and none during an exclusive turn";
 pub(crate) const IN_ORDER: &str = "requests write in the order in which they have joined";
 pub(crate) const DONE_IS_WRITTEN: &str = "a request succeeds only if it has written";
+pub(crate) const NO_UPDATE_IS_LOST: &str = "no update is lost, of this node or of others";
 pub(crate) const ONLY_THE_FAULTY_FAIL: &str = "a request fails only by its own fault, or that of the store";
 
 pub(crate) const SAVED_TOGETHER: &str = "saves are saved together";
@@ -19,8 +20,15 @@ pub(crate) const GROUP_IS_SAVED_ALONE: &str = "saves of a group are saved alone"
 pub(crate) const GROUP_LOSES_ONE: &str = "a save fails, and the others of its group are saved together";
 pub(crate) const LEADER_DIES: &str = "a leader dies, and others wait for it";
 
-pub(crate) const ALWAYS: [&str; 6] =
-    [COMPLETED_ONCE, COMPLETE_WITHOUT_LEADER, ONE_AT_A_TIME, IN_ORDER, DONE_IS_WRITTEN, ONLY_THE_FAULTY_FAIL];
+pub(crate) const ALWAYS: [&str; 7] = [
+    COMPLETED_ONCE,
+    COMPLETE_WITHOUT_LEADER,
+    ONE_AT_A_TIME,
+    IN_ORDER,
+    DONE_IS_WRITTEN,
+    NO_UPDATE_IS_LOST,
+    ONLY_THE_FAULTY_FAIL,
+];
 
 pub(crate) fn all() -> Vec<Property<Scope>> {
     vec![
@@ -35,6 +43,11 @@ pub(crate) fn all() -> Vec<Property<Scope>> {
         Property::always(IN_ORDER, |_, node: &Node| node.history.is_sorted_by(|one, other| one < other)),
         Property::always(DONE_IS_WRITTEN, |_, node: &Node| {
             numbered(node).all(|(n, request)| request != Request::Done || node.history.contains(&n))
+        }),
+        Property::always(NO_UPDATE_IS_LOST, |_, node: &Node| {
+            // The request of a turn writes until the turn ends.
+            let is_kept = |n| node.has_change_of(n) || node.turns.contains(&n);
+            node.has_changes_of_others() && node.history.iter().all(|&n| is_kept(n))
         }),
         Property::always(ONLY_THE_FAULTY_FAIL, |scope: &Scope, node: &Node| {
             let is_faulty = |n| matches!(scope.fault, Fault::Panics(at) | Fault::Unencodable(at) if at == n);
