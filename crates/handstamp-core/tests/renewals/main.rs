@@ -19,8 +19,9 @@
 //!
 //! The scopes are small: two or three requests of the visitor, one of the attacker, one or two lost replies, two lost writes.
 //!
-//! The model leaves out caches, invalidations, expiry of sessions, several sessions in one browser, changes from one subject to another,
-//! cookies that are issued again under another key, scripts that are run after the node has given up, and a second failover.
+//! The model leaves out caches, invalidations, expiry of sessions, several sessions in one browser, changes from one subject to another
+//! (for which a renewal cannot catch up), cookies that are issued again under another key, scripts that are run after the node has given
+//! up, and a second failover.
 
 mod history;
 mod properties;
@@ -66,6 +67,7 @@ const PROTOCOL: Protocol = Protocol {
     requests: 3,
     attacks: 0,
     faults: 0,
+    rejects: false,
     failover: false,
 };
 
@@ -99,6 +101,19 @@ fn a_planted_id() {
 #[test]
 fn a_lost_reply() {
     holds(FAULT, &[LOGOUT_ENDS_PREDECESSOR, REPLACEMENT_IS_UNKNOWN]);
+}
+
+#[test]
+fn a_rejected_step() {
+    holds(Protocol { rejects: true, ..FAULT }, &[LOGOUT_ENDS_PREDECESSOR, REPLACEMENT_IS_UNKNOWN]);
+}
+
+/// Such as a renewal in the background whose retry is rejected.
+#[test]
+fn a_rejected_step_after_a_lost_reply() {
+    let intents = &[Intent::Renew, Intent::Logout];
+    let protocol = Protocol { rejects: true, faults: 2, requests: 2, intents, ..RENEWALS };
+    holds(protocol, &[LOGOUT_ENDS_PREDECESSOR, REPLACEMENT_IS_UNKNOWN]);
 }
 
 #[test]

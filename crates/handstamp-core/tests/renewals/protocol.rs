@@ -51,6 +51,9 @@ pub(crate) struct Protocol {
     pub(crate) requests: usize,
     /// The number of requests of the attacker.
     pub(crate) attacks: usize,
+    /// The store can reject a step in place of a lost reply. Then no node takes a step once more: if the second attempt is rejected, the first
+    /// one may have been done, so that counts as no reply.
+    pub(crate) rejects: bool,
     /// The number of replies that are lost.
     pub(crate) faults: u8,
     pub(crate) failover: bool,
@@ -126,13 +129,13 @@ impl Model for Protocol {
         self.begin(world, steps);
         for (n, request) in world.requests.iter().enumerate() {
             match request.stage {
-                Stage::Running(script) => run(n, &script, world.faults, steps),
+                Stage::Running(script) => run(n, &script, world.faults, self.rejects, steps),
                 Stage::Responded(_) => steps.push(Step::Deliver(n)),
                 Stage::Done(_) => {}
             }
         }
         for (j, job) in world.jobs.iter().enumerate() {
-            run_job(j, job, world.faults, steps);
+            run_job(j, job, world.faults, self.rejects, steps);
         }
         steps.extend(world.store.ids().filter(|&id| world.may_expire(id, self)).map(Step::Expire));
         if let Some(losable) = world.store.losable() {
@@ -196,23 +199,27 @@ impl World {
     }
 }
 
-fn run(n: usize, script: &Script, faults: u8, steps: &mut Vec<Step>) {
+fn run(n: usize, script: &Script, faults: u8, rejects: bool, steps: &mut Vec<Step>) {
     for part in script.parts() {
         steps.push(Step::Run(n, part, Reply::Received));
         if faults > 0 {
             steps.push(Step::Run(n, part, Reply::NotRun));
             steps.extend(script.writes(part).then_some(Step::Run(n, part, Reply::Lost)));
-            steps.extend(script.can_be_retried(part).then_some(Step::Retry(n, part)));
+            steps.extend((!rejects && script.can_be_retried(part)).then_some(Step::Retry(n, part)));
+            let is_rejected = rejects && script.can_be_rejected(part);
+            steps.extend(is_rejected.then_some(Step::Run(n, part, Reply::Rejected)));
         }
     }
 }
 
 /// That a step is not taken is no step of its own: the job stays as it is.
-fn run_job(j: usize, job: &Job, faults: u8, steps: &mut Vec<Step>) {
+fn run_job(j: usize, job: &Job, faults: u8, rejects: bool, steps: &mut Vec<Step>) {
     for part in job.script.parts() {
         steps.push(Step::RunJob(j, part, Reply::Received));
         if faults > 0 && job.script.writes(part) {
             steps.push(Step::RunJob(j, part, Reply::Lost));
+            let is_rejected = rejects && job.script.can_be_rejected(part);
+            steps.extend(is_rejected.then_some(Step::RunJob(j, part, Reply::Rejected)));
         }
     }
     if let Purpose::Settle { .. } = job.purpose {

@@ -77,6 +77,10 @@ impl Renewing {
         matches!(self.stage, Stage::Step(Step::ReplaceOld(_)))
     }
 
+    pub(crate) fn can_be_rejected(&self, part: Part) -> bool {
+        self.replaces_old() || (matches!(self.stage, Stage::Create { .. }) && part == Part::Other)
+    }
+
     pub(crate) fn catches_up(&self) -> bool {
         matches!(self.stage, Stage::Step(Step::CatchUp(..)))
     }
@@ -164,9 +168,10 @@ impl World {
                 let new = self.store.ids().end;
                 created = Some(match self.call(reply, |store| store.create(record, Some(old))) {
                     Ok(_) => Created::Created,
+                    Err(NoReply) if reply == Reply::Rejected => Created::NotCreated(NoReply),
                     Err(NoReply) => Created::Unknown(NoReply),
                 });
-                renewing.new = (reply != Reply::NotRun).then_some(new);
+                renewing.new = matches!(reply, Reply::Received | Reply::Lost).then_some(new);
             }
         }
         match (created, loaded) {
@@ -273,6 +278,7 @@ impl World {
                 Replaced::Moved
             }
             Ok(TombstoneOutcome::Gone) => Replaced::Gone,
+            Err(no_reply) if reply == Reply::Rejected => Replaced::Rejected(no_reply),
             Err(no_reply) => Replaced::Unknown(no_reply),
         }
     }

@@ -69,6 +69,8 @@ pub(crate) enum Reply {
     Lost,
     /// The step was not done.
     NotRun,
+    /// The step was not done, and the node knows.
+    Rejected,
 }
 
 /// The outcome of a request.
@@ -135,6 +137,11 @@ impl Script {
             Self::Renew(renewing) => renewing.writes(part),
             _ => true,
         }
+    }
+
+    /// Whether the node goes on in another way when the store has rejected the step than when it has not replied.
+    pub(crate) fn can_be_rejected(&self, part: Part) -> bool {
+        matches!(self, Self::Renew(renewing) if renewing.can_be_rejected(part))
     }
 
     /// The id that a logout is about to delete.
@@ -223,7 +230,7 @@ impl World {
                 operation(&mut self.store);
                 Err(NoReply)
             }
-            Reply::NotRun => Err(NoReply),
+            Reply::NotRun | Reply::Rejected => Err(NoReply),
         }
     }
 
