@@ -1,11 +1,17 @@
 //! Logouts by other code than the visitor's request.
 
-use handstamp::store::{DynStore, MemoryStore, ScanCursor, ScanPage, Shard, StoreError, StoreWrapper};
+use std::time::Duration;
+
+use handstamp::store::record::{Entry, Record, Sealer};
+use handstamp::store::{
+    Bytes, CreateOutcome, DeleteOutcome, DeleteScope, DynStore, MemoryStore, Records, ScanCursor, ScanPage,
+    Shard, StoreError, StoreWrapper,
+};
 use handstamp::{EndOutcome, PublicId, Sessions};
 use handstamp_testkit::until;
 use http::StatusCode;
 
-use crate::support::{Cluster, config, logged_in};
+use crate::support::{Cluster, config, key_ring, logged_in, stored_record};
 
 #[tokio::test]
 async fn a_session_is_ended_by_its_key_on_every_node() {
@@ -46,6 +52,48 @@ async fn a_session_is_ended_by_its_public_id() {
     assert_eq!(bob.me().await.unwrap(), "bob 0");
     assert_eq!(admin.end_by_public_id(&public_id).await.unwrap(), EndOutcome::Absent);
     assert_eq!(admin.end_by_public_id(&PublicId::generate().unwrap()).await.unwrap(), EndOutcome::Absent);
+}
+
+/// A renewal that has created the new record, and not replaced the old one yet.
+#[tokio::test]
+async fn an_end_by_public_id_ends_both_records_of_a_renewal() {
+    let cluster = Cluster::new();
+    let (_node, browser) = logged_in(&cluster).await;
+    let old = stored_record(&cluster, &browser).await;
+    let new = Record { key: handstamp_testkit::record().key, predecessor: Some(old.key), ..old.clone() };
+    let sealed = Sealer::new(&key_ring()).seal(&new).unwrap();
+    let created = Records::create(&cluster.store, &sealed, Duration::from_secs(60)).await.unwrap();
+    assert_eq!((created, cluster.store.len()), (CreateOutcome::Created, 2));
+    let admin = cluster.bare_node().await.sessions;
+    assert_eq!(admin.end_by_public_id(&old.public_id).await.unwrap(), EndOutcome::Ended);
+    assert_eq!(cluster.store.len(), 0);
+}
+
+#[tokio::test]
+async fn an_end_that_panics_is_an_error_of_its_own() {
+    struct Panicking(MemoryStore);
+
+    impl StoreWrapper for Panicking {
+        fn inner(&self) -> &dyn DynStore {
+            &self.0
+        }
+
+        async fn delete(
+            &self,
+            _tombstone: &Entry,
+            _ttl: Duration,
+            _scope: DeleteScope,
+            _invalidation: Bytes,
+        ) -> Result<DeleteOutcome, StoreError> {
+            panic!("a bug of the store")
+        }
+    }
+
+    let cluster = Cluster::new();
+    let store = Panicking(cluster.store.clone());
+    let sessions = Sessions::start_with(config(), store, cluster.bus.clone()).await.unwrap();
+    let ended = sessions.end(&handstamp_testkit::record().key).await;
+    assert!(matches!(ended, Err(StoreError::Panicked)), "{ended:?}");
 }
 
 #[tokio::test]
