@@ -50,7 +50,7 @@ impl fmt::Debug for BoxStore {
 /// The object-safe form of [`Store`], which every store has and nothing else can have. For its methods, see [`Records`], [`Topology`] and
 /// [`Store`].
 #[expect(missing_docs, reason = "the documentation is that of the methods of the same names")]
-pub trait DynStore: sealed::Sealed + Send + Sync + 'static {
+pub trait DynStore: sealed::SealedStore + Send + Sync + 'static {
     fn load<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
     fn load_from_replica<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Option<Stored>>;
@@ -232,7 +232,7 @@ impl<S: Store> DynStore for S {
 
 mod sealed {
     /// Allows methods to be added to [`DynStore`](super::DynStore).
-    pub trait Sealed {}
+    pub trait SealedStore {}
 
-    impl<S: super::Store> Sealed for S {}
+    impl<S: super::Store> SealedStore for S {}
 }
