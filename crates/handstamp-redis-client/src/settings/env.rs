@@ -1,7 +1,7 @@
 use std::env::VarError;
 
 use super::error::or_record;
-use super::vars::Vars;
+use super::var_reader::Vars;
 use super::{InvalidSettings, NotUtf8, NumberedNode, RedisSettings};
 use crate::RedisConfig;
 

@@ -16,14 +16,14 @@ mod quotes;
 mod resolve;
 mod setters;
 mod tls_files;
-mod vars;
+mod var_reader;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 pub use self::error::{InvalidSettings, SettingError};
-pub use self::vars::NotUtf8;
+pub use self::var_reader::NotUtf8;
 use crate::ReadFrom;
 
 /// The settings `REDIS_*`, in code or from variables.

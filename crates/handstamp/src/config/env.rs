@@ -4,7 +4,7 @@ use zeroize::Zeroize;
 
 use super::error::Problem;
 use super::lookalikes::Lookalikes;
-use super::vars::{NotUtf8, Vars};
+use super::var_reader::{NotUtf8, Vars};
 use super::{Config, RedisSettings};
 
 impl Config {

@@ -8,7 +8,7 @@ mod resolve;
 mod secret;
 mod setters;
 mod show;
-mod vars;
+mod var_reader;
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use handstamp_store::NodeSettings;
 use super::duration::format_duration;
 use super::error::Problem;
 use super::secret::{INDEX_SECRET, SECRET, secrets_in};
-use super::vars::Value;
+use super::var_reader::Value;
 use super::{Config, ConfigError};
 use crate::outage::OutageSetting;
 use crate::session::MAX_DECODED;

@@ -87,7 +87,7 @@ where
                     };
                     let response = response?;
                     let finish = request_session.finish(&response);
-                    let mut response = if request_session.formats_errors() {
+                    let mut response = if request_session.has_failed() {
                         format_error(response, request_session.shared().statuses(), error_response)
                     } else {
                         response

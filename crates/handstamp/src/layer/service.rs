@@ -53,17 +53,11 @@ where
         let presented = self.shared.cookie().find(request.headers());
         let passive = !matches!(presented, Presented::Nothing) && is_prefetch(request.headers());
         hide_cookies(request.headers_mut());
-        let is_outermost = request.extensions_mut().insert(InSessionLayer).is_none();
-        let request_session =
-            Arc::new(RequestSession::new(self.shared.clone(), presented, passive, newest, is_outermost));
+        let request_session = Arc::new(RequestSession::new(self.shared.clone(), presented, passive, newest));
         add(request.extensions_mut(), request_session.clone());
         ResponseFuture::new(self.inner.call(request), request_session, self.error_response.clone())
     }
 }
-
-/// In the extensions of a request that a session layer has seen, whatever the type of its sessions.
-#[derive(Clone, Copy)]
-struct InSessionLayer;
 
 /// The newest session of a request, if the session of an outer layer is in use again.
 #[derive(Clone)]

@@ -147,8 +147,8 @@ impl<T: SessionData, E> SessionLayer<T, E> {
     /// It keeps the headers of the handler's response, except for those that describe its body and those that the error response has. It leaves
     /// a response alone to which middleware inside the layer has given a `Content-Type`.
     ///
-    /// Of several layers with different types of sessions, the one whose session has failed makes the response. An error that no session of
-    /// theirs has returned belongs to the outermost layer.
+    /// Of several layers with different types of sessions, the one whose session has failed makes the response. The response of an error that
+    /// no session has returned, such as one that the handler constructs, stays as it is.
     #[must_use]
     pub fn error_response<F>(self, error_response: F) -> SessionLayer<T, F> {
         SessionLayer { shared: self.shared, error_response }

@@ -22,7 +22,6 @@ pub(crate) struct RequestSession<T: SessionData> {
     /// That of the next layer further out for sessions of this type, under another cookie.
     outer: Option<Arc<Self>>,
     /// Whether there is no layer further out for sessions of any type.
-    is_outermost: bool,
     /// Of the application's code, only `T::default` runs while this is locked: a change can read the session that it is made to,
     /// and sees it as it was before.
     state: Mutex<State<T>>,
@@ -50,11 +49,10 @@ impl<T: SessionData> RequestSession<T> {
         presented: Presented,
         passive: bool,
         outer: Option<Arc<Self>>,
-        is_outermost: bool,
     ) -> Self {
         let (state, change_lock) = (Mutex::new(State::NotLoaded), ChangeLock::default());
         let (progress, commit_lock) = (Progress::default(), tokio::sync::Mutex::default());
-        Self { shared, presented, passive, outer, is_outermost, state, change_lock, progress, commit_lock }
+        Self { shared, presented, passive, outer, state, change_lock, progress, commit_lock }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
@@ -111,9 +109,9 @@ impl<T: SessionData> RequestSession<T> {
         result
     }
 
-    /// Whether the error that a handler returns is that of this session, as far as that is known.
-    pub(crate) fn formats_errors(&self) -> bool {
-        self.is_outermost || self.progress.has_failed()
+    /// Whether the application got an error from this session, so that an error that the handler returns may be this one.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.progress.has_failed()
     }
 
     pub(super) fn with_loaded<R>(&self, act: impl FnOnce(&mut LoadedSession<T>) -> R) -> R {

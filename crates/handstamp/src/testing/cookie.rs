@@ -37,7 +37,7 @@ pub(super) async fn cookie_for<T: SessionData>(
     shared: &Arc<Shared<T>>,
     data: T,
 ) -> Result<HeaderValue, SessionError> {
-    let request = Arc::new(RequestSession::new(shared.clone(), Presented::Nothing, false, None, true));
+    let request = Arc::new(RequestSession::new(shared.clone(), Presented::Nothing, false, None));
     request.load(Use::Counts).await?;
     Session::of(request.clone()).replace(data);
     let Outcome { marks, result } = request.commit_rest().await;

@@ -71,7 +71,7 @@ impl<T: SessionData> TestRequest<T> {
     #[expect(clippy::expect_used, reason = "a test cannot go on")]
     async fn start(shared: Arc<Shared<T>>, headers: HeaderMap) -> Self {
         let presented = shared.cookie().find(&headers);
-        let request_session = Arc::new(RequestSession::new(shared, presented, false, None, true));
+        let request_session = Arc::new(RequestSession::new(shared, presented, false, None));
         request_session.load(Use::Counts).await.expect("the session can be loaded");
         let key = Session::of(request_session.clone()).key();
         Self { request_session, key }

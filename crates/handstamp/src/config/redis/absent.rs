@@ -1,4 +1,4 @@
-use super::super::vars::{NotUtf8, Vars};
+use super::super::var_reader::{NotUtf8, Vars};
 use super::misnamed::{is_set, misnamed};
 
 /// The names of the settings for Redis that are set, in a program that was built without its support.

@@ -1,4 +1,4 @@
-use super::super::vars::{NotUtf8, Vars};
+use super::super::var_reader::{NotUtf8, Vars};
 
 /// The variables in which other programs name the server. They are no settings, and are read only to be rejected or warned of.
 pub(in crate::config) const MISNAMED: [&str; 9] = [

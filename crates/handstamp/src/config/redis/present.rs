@@ -9,7 +9,7 @@ use handstamp_store::NodeSettings;
 
 use super::super::error::Problem;
 use super::super::resolve::or_record;
-use super::super::vars::{self, Vars};
+use super::super::var_reader::{self, Vars};
 use super::misnamed::misnamed;
 
 /// The settings for Redis.
@@ -23,7 +23,7 @@ pub(in crate::config) struct RedisSettings {
 impl RedisSettings {
     pub(in crate::config) fn read<F>(vars: &mut Vars<F>) -> Self
     where
-        F: Fn(&str) -> Result<Option<String>, vars::NotUtf8>,
+        F: Fn(&str) -> Result<Option<String>, var_reader::NotUtf8>,
     {
         Self {
             client: handstamp_redis::RedisSettings::from_vars(|name| vars.var(name).map_err(|_| NotUtf8)),

@@ -6,13 +6,13 @@
 //! | File | Content |
 //! |---|---|
 //! | `mod.rs` | the queues, and their leaders |
-//! | `save.rs` | the save of one request |
-//! | `commit.rs` | a group of saves on its way to the store |
+//! | `waiting_save.rs` | the save of one request |
+//! | `group.rs` | a group of saves on its way to the store; makes changes again after a conflict |
 //! | `reload.rs` | the record in the store after a conflict |
 
-mod commit;
+mod group;
 mod reload;
-mod save;
+mod waiting_save;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use handstamp_store::WriteScope;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use self::commit::commit_group;
+use self::group::commit_group;
 pub(super) use self::reload::{present, reload};
-use self::save::Save;
-pub(super) use self::save::{NotSaved, Saved};
+use self::waiting_save::Save;
+pub(super) use self::waiting_save::{NotSaved, Saved};
 use super::change::Change;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;

@@ -8,7 +8,7 @@ use super::super::encoded::EncodedRecord;
 use super::super::guard::guarded;
 use super::super::snapshot::Snapshot;
 use super::reload::reload;
-use super::save::Save;
+use super::waiting_save::Save;
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 
