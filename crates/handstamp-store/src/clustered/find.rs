@@ -12,7 +12,7 @@ use crate::{ScanCursor, Shard, StoreError};
 
 impl ClusteredStore {
     /// Finds the keys of the session with this public id, by a [scan](crate::Store::scan) of all shards at the same time: every record is
-    /// loaded and verified. During a renewal, a session has two keys.
+    /// loaded. During a renewal, a session has two keys.
     ///
     /// A session may be missed if it moves to another id during the scan, or its slot to another shard. This takes as long as the slowest
     /// shard: the caller sets a time limit.

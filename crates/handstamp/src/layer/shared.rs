@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::cookie::{InvalidCookieName, SameSite, SessionCookie};
 use super::error_response::Statuses;
 use super::respond::CacheControl;
-use crate::session::Queues;
+use crate::session::{Queues, Replays};
 use crate::{OutagePolicy, SessionData, SessionError, Sessions};
 
 /// The settings of a layer, and the state that its requests share.
@@ -25,6 +25,7 @@ pub(crate) struct Shared<T> {
     outage: OutagePolicy,
     last_writer_wins: bool,
     queues: Arc<Queues<T>>,
+    replays: Arc<Replays>,
     claimed: Arc<AtomicBool>,
 }
 
@@ -41,6 +42,7 @@ impl<T: SessionData> Shared<T> {
             outage,
             last_writer_wins: false,
             queues,
+            replays: Arc::default(),
             claimed: Arc::default(),
         }
     }
@@ -113,6 +115,10 @@ impl<T: SessionData> Shared<T> {
 
     pub(crate) fn queues(&self) -> &Queues<T> {
         &self.queues
+    }
+
+    pub(crate) fn replays(&self) -> &Replays {
+        &self.replays
     }
 
     pub(crate) fn is_draining(&self) -> bool {

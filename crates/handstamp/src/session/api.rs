@@ -28,8 +28,8 @@ use crate::{SessionData, SessionError};
 /// memory. Changes are saved after the handler has responded and before the response is sent, so a client that gets a 200 knows that they
 /// were saved.
 ///
-/// A visitor without a session gets an empty one, which is created with the first change: a visitor who stores nothing leaves nothing.
-/// `Option<Session<T>>` is `None` for such a visitor. If the store fails, both are a [`SessionRejection`](crate::SessionRejection).
+/// A visitor without a session gets an empty one. It is created with its first change; without a change, there is no record and no cookie.
+/// `Option<Session<T>>` is then `None`. If the store fails, both are a [`SessionRejection`](crate::SessionRejection).
 ///
 /// Clones are the same session of the same request.
 pub struct Session<T: SessionData> {
@@ -184,8 +184,8 @@ impl<T: SessionData> Session<T> {
         self.request_session.renew();
     }
 
-    /// [`renew`](Self::renew), and the absolute lifetime restarts: for a login of the user who is logged in already, or where the data
-    /// has no [subject](SessionData::subject).
+    /// [`renew`](Self::renew), and the absolute lifetime restarts: for a repeated login of the same user, or where the data has
+    /// no [subject](SessionData::subject).
     ///
     /// Without a subject, a login under an id that has moved or ended is rejected like any other change: it cannot be told from a late
     /// request, whose cookie would replace that of a newer login.

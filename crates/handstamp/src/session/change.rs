@@ -1,4 +1,5 @@
 use super::guard::guarded;
+use super::replays::Replays;
 use super::subject::Subjects;
 use crate::{SessionData, SessionError};
 
@@ -34,10 +35,14 @@ impl<T> Change<T> {
 /// # Errors
 ///
 /// When a change panics, and the errors of [`make_all`].
-pub(super) fn changed<T: SessionData>(data: &T, changes: &[Change<T>]) -> Result<T, SessionError> {
+pub(super) fn changed<T: SessionData>(
+    replays: &Replays,
+    data: &T,
+    changes: &[Change<T>],
+) -> Result<T, SessionError> {
     guarded(|| {
         let mut data = data.clone();
-        make_all(changes, &mut data)?;
+        make_all(replays, changes, &mut data)?;
         Ok(data)
     })?
 }
@@ -49,9 +54,11 @@ pub(super) fn changed<T: SessionData>(data: &T, changes: &[Change<T>]) -> Result
 /// When one of them cannot be made again, or replaces the subject by another one, which must not get its data. The change did not do so
 /// when it was made first, or it would have been made on the default value.
 pub(super) fn make_all<T: SessionData>(
+    replays: &Replays,
     changes: &[Change<T>],
     data: &mut T,
 ) -> Result<Subjects, SessionError> {
+    let _replay = replays.begin();
     let mut subjects = Subjects::before(data);
     for change in changes {
         change.make(data)?;

@@ -10,7 +10,7 @@
 //! | `load.rs`, `ambiguous.rs` | where a session is loaded from, and in an outage, what counts as one | cache, store |
 //! | `refresh.rs` | what becomes of changes when the session was changed elsewhere | store |
 //! | `keep_alive.rs`, `life.rs` | when a session is touched | store |
-//! | `update.rs`, `change.rs`, `change_lock.rs`, `guard.rs` | how a change is made, and made again | other changes of the request |
+//! | `update.rs`, `change.rs`, `replays.rs`, `change_lock.rs`, `guard.rs` | how a change is made, and made again | other changes of the request |
 //! | `subject.rs` | whether changes are a login, or belong to another session | |
 //! | `finish.rs`, `discard.rs` | what is committed, and when | `commit/`, one commit at a time |
 //! | `commit/` | in which order the store's steps are taken, and which cookie is sent | `group_commit/`, `renewal/`, store |
@@ -53,5 +53,6 @@ pub(crate) use self::group_commit::Queues;
 pub(crate) use self::keep_alive::{LastUse, Touch};
 #[cfg(feature = "testing")]
 pub(crate) use self::load::Use;
+pub(crate) use self::replays::Replays;
 pub(crate) use self::request_session::RequestSession;
 pub(crate) use self::snapshot::{MAX_DECODED, Snapshot, Unreadable};

@@ -1,7 +1,4 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-
-use super::replays::Replays;
 
 /// What has become of a request, whether its session was loaded or not.
 ///
@@ -15,8 +12,6 @@ pub(super) struct Progress {
     panicked: AtomicBool,
     /// Whether the application got an error of this session.
     failed: AtomicBool,
-    /// There are none before the first change.
-    replays: OnceLock<Arc<Replays>>,
 }
 
 impl Progress {
@@ -45,22 +40,12 @@ impl Progress {
         !self.is_response_sent() && !self.is_abandoned()
     }
 
-    /// To be called where a panic of the handler or of a task would unwind. The panic of a replayed change is not one of them: it drops a
-    /// handle of the session if the change has captured one.
     pub(super) fn note_panic(&self) {
-        if std::thread::panicking() && !self.replays.get().is_some_and(|replays| replays.is_on_this_thread())
-        {
-            self.panicked.store(true, Ordering::Relaxed);
-        }
+        self.panicked.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn has_panicked(&self) -> bool {
         self.panicked.load(Ordering::Relaxed)
-    }
-
-    /// For the changes of this request.
-    pub(super) fn replays(&self) -> Arc<Replays> {
-        self.replays.get_or_init(Arc::default).clone()
     }
 
     /// The application gets an error of this session.

@@ -2,9 +2,9 @@ use std::thread::{self, ThreadId};
 
 use parking_lot::Mutex;
 
-/// The threads that replay changes of a request.
+/// The threads that replay changes, for all requests of a layer.
 #[derive(Debug, Default)]
-pub(super) struct Replays(Mutex<Vec<ThreadId>>);
+pub(crate) struct Replays(Mutex<Vec<ThreadId>>);
 
 /// A replay, which ends when this is dropped.
 pub(super) struct Replay<'r>(&'r Replays);

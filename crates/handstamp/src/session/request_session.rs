@@ -96,9 +96,12 @@ impl<T: SessionData> RequestSession<T> {
         });
     }
 
-    /// To be called where a panic of the handler would unwind.
+    /// To be called where a panic of the handler or of a task would unwind. The panic of a replayed change is not one of them: it drops a
+    /// handle of the session if the change has captured one.
     pub(crate) fn note_panic(&self) {
-        self.progress.note_panic();
+        if std::thread::panicking() && !self.shared.replays().is_on_this_thread() {
+            self.progress.note_panic();
+        }
     }
 
     /// Remembers that the application gets this error, if it is one.

@@ -7,6 +7,7 @@ use super::change::{Change, make_all};
 use super::change_lock::ChangeGuard;
 use super::guard::guarded;
 use super::loaded::{LoadedSession, Renew};
+use super::replays::Replays;
 use super::subject::Subjects;
 use crate::{SessionData, SessionError};
 
@@ -30,11 +31,7 @@ impl<T: SessionData> RequestSession<T> {
                 returned = change(&mut data);
                 subjects.follow(&data);
             }
-            let replays = self.progress.replays();
-            let replayed = Change::new(move |data| {
-                let _replay = replays.begin();
-                _ = change(data);
-            });
+            let replayed = Change::new(move |data| _ = change(data));
             self.with_loaded(|session| {
                 if switches {
                     session.switch_subject();
@@ -90,9 +87,8 @@ impl<T: SessionData> RequestSession<T> {
             });
             let data = match subjects {
                 None => Ok((base, None)),
-                Some(seen) => {
-                    remade(&*base, &changes, &seen).map(|(data, subjects)| (Arc::new(data), Some(subjects)))
-                }
+                Some(seen) => remade(self.shared.replays(), &*base, &changes, &seen)
+                    .map(|(data, subjects)| (Arc::new(data), Some(subjects))),
             };
             self.with_loaded(|session| match data {
                 Ok((data, subjects)) => session.rebased(data, changes, subjects),
@@ -110,6 +106,7 @@ impl<T: SessionData> RequestSession<T> {
 ///
 /// When a change panics, when the changes were made for another subject than that of `base`, and the errors of [`make_all`].
 fn remade<T: SessionData>(
+    replays: &Replays,
     base: &T,
     changes: &[Change<T>],
     seen: &Subjects,
@@ -119,7 +116,7 @@ fn remade<T: SessionData>(
             return Err(SessionError::Gone);
         }
         let mut data = base.clone();
-        let subjects = make_all(changes, &mut data)?;
+        let subjects = make_all(replays, changes, &mut data)?;
         Ok((data, subjects))
     })?
 }

@@ -79,7 +79,7 @@ async fn anonymous_treats_visitors_as_if_they_had_no_session() {
     assert_eq!(browser.me().await.unwrap(), "ada 0");
 }
 
-/// A visitor who is anonymous because of an outage must not lose their session when it ends.
+/// During an outage the visitor is anonymous; the session must still be there when the outage ends.
 #[tokio::test(start_paused = true)]
 async fn an_anonymous_visitor_gets_no_new_session_when_the_outage_ends_during_the_request() {
     let cluster = Cluster::new();

@@ -59,7 +59,7 @@ impl<T: SessionData> Commit<T> {
         changes: Vec<Change<T>>,
         error: SessionError,
     ) -> Result<Committed<T>, SessionError> {
-        let data = changed(&T::default(), &changes)?;
+        let data = changed(self.shared.replays(), &T::default(), &changes)?;
         drop(changes);
         if !guarded(|| data.subject().is_some() && data.subject() == self.data.subject())? {
             return Err(error);

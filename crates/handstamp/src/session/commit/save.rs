@@ -22,7 +22,7 @@ impl<T: SessionData> Commit<T> {
                 Err(SessionError::ResponseAlreadySent.into())
             }
             Err(NotSaved::LogsIn(fresh, changes)) => {
-                self.data = Arc::new(changed(&*fresh.data, &changes)?);
+                self.data = Arc::new(changed(self.shared.replays(), &*fresh.data, &changes)?);
                 (self.origin, self.changes, self.logs_in) = (Some(fresh), changes, true);
                 self.cookie_step = CookieStep::Set;
                 self.renew(writes).await

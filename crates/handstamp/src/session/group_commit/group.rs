@@ -115,7 +115,7 @@ fn encode<T: SessionData>(
     let data = match saves {
         // Its changes were made on this record already.
         [save] if save.origin.metadata.revision == base.metadata.revision => save.data.clone(),
-        saves => Arc::new(all_changed(&*base.data, saves, shared.last_writer_wins())?),
+        saves => Arc::new(all_changed(shared, &*base.data, saves)?),
     };
     Ok(EncodedRecord::new(shared, &base.next_metadata()?, &data)?)
 }
@@ -126,27 +126,27 @@ fn encode<T: SessionData>(
 ///
 /// The first save whose changes cannot be made: they panic, they were made for another subject than that of the session now, or they are
 /// a login.
-fn all_changed<T: SessionData>(data: &T, saves: &[Save<T>], overwrites: bool) -> Result<T, NotEncoded> {
+fn all_changed<T: SessionData>(shared: &Shared<T>, data: &T, saves: &[Save<T>]) -> Result<T, NotEncoded> {
     let reject = |position| move |reason| NotEncoded::Rejected(position, reason);
     let mut data = guarded(|| data.clone()).map_err(Reason::Error).map_err(reject(0))?;
     for (position, save) in saves.iter().enumerate() {
-        let changed = guarded(|| changed_by(save, &data, overwrites));
+        let changed = guarded(|| changed_by(shared, save, &data));
         data = changed.unwrap_or_else(|panicked| Err(Reason::Error(panicked))).map_err(reject(position))?;
     }
     Ok(data)
 }
 
-fn changed_by<T: SessionData>(save: &Save<T>, data: &T, overwrites: bool) -> Result<T, Reason> {
+fn changed_by<T: SessionData>(shared: &Shared<T>, save: &Save<T>, data: &T) -> Result<T, Reason> {
     // The request has read the data of this subject, and its changes are not for the data of another one.
     if save.origin.data.subject() != data.subject() {
         return Err(Reason::Error(SessionError::Gone));
     }
-    if overwrites {
+    if shared.last_writer_wins() {
         // On the data of the same subject, this is no login either.
         return Ok(T::clone(&save.data));
     }
     let mut changed = data.clone();
-    let subjects = make_all(&save.changes, &mut changed).map_err(Reason::Error)?;
+    let subjects = make_all(shared.replays(), &save.changes, &mut changed).map_err(Reason::Error)?;
     if subjects.log_in() { Err(Reason::LogsIn) } else { Ok(changed) }
 }
 

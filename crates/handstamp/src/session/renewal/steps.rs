@@ -101,7 +101,8 @@ impl<T: SessionData> Renewal<T> {
             // The changes were made for another subject.
             return Err(SessionError::Gone);
         }
-        let encoded = EncodedData::new(&self.shared, &changed(&*base.data, &self.changes)?)?;
+        let encoded =
+            EncodedData::new(&self.shared, &changed(self.shared.replays(), &*base.data, &self.changes)?)?;
         if encoded.subject() != self.subject.as_deref() {
             // The new id was made for another subject.
             return Err(SessionError::Conflict);
