@@ -105,44 +105,85 @@ mod tests {
 
     use super::*;
 
-    /// Logs which cache was visited.
+    /// Logs which cache got which call.
     struct Logged {
         name: &'static str,
-        log: Arc<Mutex<Vec<&'static str>>>,
+        log: Log,
+    }
+
+    type Log = Arc<Mutex<Vec<(&'static str, &'static str)>>>;
+
+    impl Logged {
+        fn log(&self, call: &'static str) {
+            self.log.lock().push((call, self.name));
+        }
     }
 
     impl ManagedCache for Logged {
         fn invalidate(&self, _key: &SessionKey, _saved: Option<Revision>) {
-            self.log.lock().push(self.name);
+            self.log("invalidate");
         }
 
-        fn clear(&self) {}
+        fn clear(&self) {
+            self.log("clear");
+        }
 
-        fn start_generation(&self, _shard: Shard) {}
+        fn start_generation(&self, _shard: Shard) {
+            self.log("start_generation");
+        }
 
-        fn record_fence(&self, _shard: Shard, _sent_at: Instant) {}
+        fn record_fence(&self, _shard: Shard, _sent_at: Instant) {
+            self.log("record_fence");
+        }
 
-        fn distrust(&self, _shard: Shard) {}
+        fn distrust(&self, _shard: Shard) {
+            self.log("distrust");
+        }
 
-        fn remove_shard(&self, _shard: Shard) {}
+        fn remove_shard(&self, _shard: Shard) {
+            self.log("remove_shard");
+        }
 
-        fn retain_shards(&self, _shards: &BTreeSet<Shard>) {}
+        fn retain_shards(&self, _shards: &BTreeSet<Shard>) {
+            self.log("retain_shards");
+        }
     }
 
     #[test]
-    fn sessions_come_first_and_a_dropped_cache_is_removed() {
-        let log = Arc::new(Mutex::new(Vec::new()));
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn every_call_reaches_all_caches_and_the_sessions_first() {
+        let log = Log::default();
+        let cache = |name| -> Arc<dyn ManagedCache> { Arc::new(Logged { name, log: log.clone() }) };
+        let caches = Caches::new(cache("sessions"));
+        let other = cache("other");
+        caches.add(Arc::downgrade(&other));
+        let (key, shard) = (SessionKey::from_bytes([1; SessionKey::LEN]), Shard::ONLY);
+        caches.invalidate(&key, None);
+        caches.mark_stale(&key);
+        caches.clear();
+        caches.start_generation(shard);
+        caches.record_fence(shard, Instant::now());
+        caches.distrust(shard);
+        caches.remove_shard(shard);
+        caches.retain_shards(&BTreeSet::from([shard]));
+        // By default, a stale value is dropped.
+        let calls = ["invalidate", "invalidate", "clear", "start_generation", "record_fence", "distrust"];
+        let calls = calls.into_iter().chain(["remove_shard", "retain_shards"]);
+        let expected: Vec<_> = calls.flat_map(|call| [(call, "sessions"), (call, "other")]).collect();
+        assert_eq!(*log.lock(), expected);
+    }
+
+    #[test]
+    fn a_dropped_cache_is_removed() {
+        let log = Log::default();
         let cache = |name| -> Arc<dyn ManagedCache> { Arc::new(Logged { name, log: log.clone() }) };
         let caches = Caches::new(cache("sessions"));
         let (one, two) = (cache("one"), cache("two"));
         caches.add(Arc::downgrade(&one));
         caches.add(Arc::downgrade(&two));
-        let key = SessionKey::from_bytes([1; SessionKey::LEN]);
-        caches.invalidate(&key, None);
-        assert_eq!(std::mem::take(&mut *log.lock()), ["sessions", "one", "two"]);
         drop(one);
-        caches.mark_stale(&key);
-        assert_eq!(std::mem::take(&mut *log.lock()), ["sessions", "two"]);
+        caches.clear();
+        assert_eq!(*log.lock(), [("clear", "sessions"), ("clear", "two")]);
         let three = cache("three");
         caches.add(Arc::downgrade(&three));
         assert_eq!(caches.others.read().len(), 2);
