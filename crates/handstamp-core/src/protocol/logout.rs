@@ -37,7 +37,7 @@ pub enum Deleted<K> {
     /// A record, which is deleted.
     Deleted,
     /// A record that names this predecessor, or one that cannot be read. It is unchanged.
-    Spared(Option<K>),
+    OutOfScope(Option<K>),
     /// A tombstone: the session has moved to this key.
     Moved(K),
     /// A tombstone: the session has ended before.
@@ -109,7 +109,7 @@ impl<K: Copy, E> Logout<K, E> {
     /// After [`Step::Delete`].
     pub fn deleted(&self, deleted: Result<Deleted<K>, E>) -> Found<K, E> {
         match deleted {
-            Ok(Deleted::Spared(predecessor)) => Found::Predecessor(predecessor),
+            Ok(Deleted::OutOfScope(predecessor)) => Found::Predecessor(predecessor),
             deleted => Found::Ended(self.ended(deleted)),
         }
     }
@@ -146,7 +146,7 @@ impl<K: Copy, E> Logout<K, E> {
             (Ok(_), Some(successor)) => Ended::Moved(successor),
             (Ok(Deleted::Deleted), None) => Ended::Yes(EndOutcome::Ended),
             (Ok(Deleted::HadEnded), None) => Ended::Yes(EndOutcome::HadEnded),
-            (Ok(Deleted::Absent | Deleted::Spared(_)), None) => Ended::Yes(EndOutcome::Absent),
+            (Ok(Deleted::Absent | Deleted::OutOfScope(_)), None) => Ended::Yes(EndOutcome::Absent),
         }
     }
 }

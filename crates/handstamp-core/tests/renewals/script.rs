@@ -380,7 +380,7 @@ impl From<DeleteOutcome> for Deleted<Id> {
     fn from(deleted: DeleteOutcome) -> Self {
         match deleted {
             DeleteOutcome::Deleted => Self::Deleted,
-            DeleteOutcome::Spared(predecessor) => Self::Spared(Some(predecessor)),
+            DeleteOutcome::OutOfScope(predecessor) => Self::OutOfScope(Some(predecessor)),
             DeleteOutcome::Moved(successor) => Self::Moved(successor),
             DeleteOutcome::Ended => Self::HadEnded,
             DeleteOutcome::Absent => Self::Absent,

@@ -62,7 +62,7 @@ pub(crate) enum DeleteScope {
 pub(crate) enum DeleteOutcome {
     Deleted,
     /// The record names this predecessor, and is unchanged.
-    Spared(Id),
+    OutOfScope(Id),
     Moved(Id),
     Ended,
     Absent,
@@ -137,7 +137,7 @@ impl Store {
             Slot::Record(Record { predecessor: Some(predecessor), .. })
                 if spare == DeleteScope::Successors =>
             {
-                DeleteOutcome::Spared(predecessor)
+                DeleteOutcome::OutOfScope(predecessor)
             }
             Slot::Record(_) => {
                 self.replace_by_tombstone(id, to, Tombstone { brief: true, witnesses }, protocol);

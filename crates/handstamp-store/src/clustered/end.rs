@@ -112,7 +112,7 @@ impl Node {
     fn verify_deleted(&self, deleted: DeleteOutcome) -> Result<Deleted<SessionKey>, StoreError> {
         Ok(match deleted {
             DeleteOutcome::Deleted => Deleted::Deleted,
-            DeleteOutcome::OutOfScope(record) => Deleted::Spared(self.predecessor(&record)),
+            DeleteOutcome::OutOfScope(record) => Deleted::OutOfScope(self.predecessor(&record)),
             DeleteOutcome::Moved(tombstone) => {
                 self.successor(&tombstone)?.map_or(Deleted::Absent, Deleted::Moved)
             }

@@ -25,7 +25,7 @@ fn a_logout_deletes_the_record() {
 
 #[test]
 fn a_logout_deletes_the_predecessor_that_a_record_names() {
-    assert_eq!(logout().deleted(Ok(Deleted::Spared(Some(1)))), Found::Predecessor(Some(1)));
+    assert_eq!(logout().deleted(Ok(Deleted::OutOfScope(Some(1)))), Found::Predecessor(Some(1)));
     let ended = logout().both_deleted(Ok(()), Ok(Deleted::Deleted));
     assert_eq!(ended, Ended::Yes(EndOutcome::Ended));
     for (predecessor, record) in [(Err("no reply"), Ok(Deleted::Deleted)), (Ok(()), Err("no reply"))] {
