@@ -40,8 +40,10 @@ async fn count<B>(request: &Request<B>) -> Result<u64, SessionRejection> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt::init();
+    // Separates the sessions of this program from those of others on the same Redis.
+    let config = Config::from_env().namespace_or("plain-tower");
     // Plain http is for development: without this line the cookie is for https only.
-    let sessions = Sessions::start(Config::from_env().session_insecure_plain_http(true)).await?;
+    let sessions = Sessions::start(config.session_insecure_plain_http(true)).await?;
     let app = ServiceBuilder::new().layer(SessionLayer::<Visitor>::new(&sessions)).service(service_fn(home));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     loop {

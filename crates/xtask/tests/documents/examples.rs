@@ -10,10 +10,13 @@ fn the_program_in_the_readmes_is_the_quickstart() {
     }
 }
 
-/// F6: with the same secret and Redis, the two examples read each other's sessions, as data of another type.
+/// F6: with the same secret and Redis, the examples read each other's sessions, as data of another type.
 #[test]
-fn k9_f6_the_quickstart_has_a_namespace_of_its_own() {
-    assert!(read("examples/quickstart/src/main.rs").contains(r#".namespace_or("quickstart")"#));
+fn k9_f6_every_example_has_a_namespace_of_its_own() {
+    for example in ["quickstart", "plain-tower"] {
+        let namespace = format!(".namespace_or(\"{example}\")");
+        assert!(read(&format!("examples/{example}/src/main.rs")).contains(&namespace), "{example}");
+    }
     assert!(!read("examples/cluster-node/src/nodes.rs").contains("namespace"), "it has the default");
 }
 
