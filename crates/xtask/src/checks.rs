@@ -1,4 +1,5 @@
 use crate::failure::Failure;
+use crate::packages;
 use crate::step::Step;
 
 /// Checks without tests, quick ones first.
@@ -58,7 +59,8 @@ fn semver_checks() -> Result<(), Failure> {
         return Ok(());
     }
     let tag = Step::new("git describe --tags --abbrev=0 --match v*").output()?;
-    Step::new(&format!("cargo semver-checks --workspace --all-features --baseline-rev {}", tag.trim())).run()
+    let packages = packages::as_arguments(&packages::published()?);
+    Step::new(&format!("cargo semver-checks {packages} --all-features --baseline-rev {}", tag.trim())).run()
 }
 
 #[cfg(test)]
