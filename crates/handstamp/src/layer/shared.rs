@@ -25,7 +25,6 @@ pub(crate) struct Shared<T> {
     outage: OutagePolicy,
     last_writer_wins: bool,
     queues: Arc<Queues<T>>,
-    replays: Arc<Replays>,
     claimed: Arc<AtomicBool>,
 }
 
@@ -42,7 +41,6 @@ impl<T: SessionData> Shared<T> {
             outage,
             last_writer_wins: false,
             queues,
-            replays: Arc::default(),
             claimed: Arc::default(),
         }
     }
@@ -118,7 +116,7 @@ impl<T: SessionData> Shared<T> {
     }
 
     pub(crate) fn replays(&self) -> &Replays {
-        &self.replays
+        self.sessions.replays()
     }
 
     pub(crate) fn is_draining(&self) -> bool {

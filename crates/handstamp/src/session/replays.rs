@@ -2,7 +2,7 @@ use std::thread::{self, ThreadId};
 
 use parking_lot::Mutex;
 
-/// The threads that replay changes, for all requests of a layer.
+/// The threads that replay changes, for all requests of a node.
 #[derive(Debug, Default)]
 pub(crate) struct Replays(Mutex<Vec<ThreadId>>);
 

@@ -16,6 +16,7 @@ use super::Sessions;
 use crate::OutagePolicy;
 use crate::config::Resolved;
 use crate::report::Report;
+use crate::session::Replays;
 
 /// What layers, routes and requests need of a node.
 pub(super) struct Node {
@@ -29,6 +30,7 @@ pub(super) struct Node {
     /// For each cookie the type of its sessions, and the name of that type, which is not unique.
     cookies: Mutex<HashMap<String, (TypeId, &'static str)>>,
     report: Report,
+    replays: Replays,
     #[cfg(feature = "redis")]
     pub(super) circuits: Option<handstamp_redis::CircuitBreakers>,
 }
@@ -44,6 +46,7 @@ impl Node {
             draining: AtomicBool::new(false),
             cookies: Mutex::default(),
             report: Report::default(),
+            replays: Replays::default(),
             settings,
             #[cfg(feature = "redis")]
             circuits: None,
@@ -103,6 +106,11 @@ impl Sessions {
 
     pub(crate) fn report(&self) -> &Report {
         &self.0.report
+    }
+
+    /// Those of all layers: a change may have captured the session of another layer.
+    pub(crate) fn replays(&self) -> &Replays {
+        &self.0.replays
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {

@@ -24,6 +24,13 @@ struct Purse {
 
 impl SessionData for Purse {}
 
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct Cart {
+    items: u32,
+}
+
+impl SessionData for Cart {}
+
 /// A node with this route at `/do`, and others that show the coins and set them to ten.
 async fn node(cluster: &Cluster, route: axum::routing::MethodRouter) -> Node {
     let routes = Router::new()
@@ -283,29 +290,32 @@ async fn k4_a_change_that_cannot_be_replayed_is_an_error() {
     let app = Router::new()
         .route("/", post(handler))
         .route("/coins", get(async |session: Session<Purse>| session.get().coins.to_string()))
-        .layer(SessionLayer::<Purse>::new(&node.sessions));
+        .route("/items", get(async |session: Session<Cart>| session.get().items.to_string()))
+        .layer(SessionLayer::<Purse>::new(&node.sessions))
+        .layer(SessionLayer::<Cart>::new(&node.sessions).cookie_name("cart").unwrap());
     node.faults.delay(Duration::from_millis(50));
     let mut browser = Node { app, ..node }.browser();
     assert_eq!(browser.post("/", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(browser.get("/coins").await.body, "1");
 }
 
-/// It drops the clone of the session that it has captured, as a handler does that panics: but the handler has not.
+/// It drops the clones of sessions that it has captured, as a handler does that panics: but the handler has not.
 #[tokio::test(start_paused = true)]
-async fn k4_4_a_replay_that_captures_its_session_can_panic() {
+async fn k4_4_a_replay_that_captures_sessions_can_panic() {
     let cluster = Cluster::new();
     let node = cluster.bare_node().await;
     let faults = node.faults.clone();
-    let handler = async move |session: Session<Purse>| {
+    let handler = async move |session: Session<Purse>, other: Session<Cart>| {
         session.update(|purse| purse.coins += 1);
+        other.update(|cart| cart.items += 1);
         let (calls, again) = (faults.calls(), Arc::new(AtomicBool::new(false)));
-        let same = session.clone();
+        let captured = (session.clone(), other.clone());
         let (committed, ()) = tokio::join!(session.commit(), async {
             while faults.calls() == calls {
                 tokio::task::yield_now().await;
             }
             session.update(move |purse| {
-                let _same = &same;
+                let _captured = &captured;
                 purse.coins += 100;
                 assert!(!again.swap(true, Ordering::SeqCst), "this is a replay");
             });
@@ -318,11 +328,14 @@ async fn k4_4_a_replay_that_captures_its_session_can_panic() {
     let app = Router::new()
         .route("/", post(handler))
         .route("/coins", get(async |session: Session<Purse>| session.get().coins.to_string()))
-        .layer(SessionLayer::<Purse>::new(&node.sessions));
+        .route("/items", get(async |session: Session<Cart>| session.get().items.to_string()))
+        .layer(SessionLayer::<Purse>::new(&node.sessions))
+        .layer(SessionLayer::<Cart>::new(&node.sessions).cookie_name("cart").unwrap());
     node.faults.delay(Duration::from_millis(50));
     let mut browser = Node { app, ..node }.browser();
     assert_eq!(browser.post("/", "").await.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(browser.get("/coins").await.body, "11", "the change after the replay is saved");
+    assert_eq!(browser.get("/items").await.body, "1", "the change of the other session is saved");
 }
 
 /// K3.2, L13: data whose code panics, in a group commit.
