@@ -23,13 +23,14 @@ impl RedisSubscription {
     }
 
     /// `None` for a key that is not that of a record.
-    fn bus_event(&self, event: Event) -> Option<BusEvent> {
+    fn bus_event(&self, event: Event) -> Option<Result<BusEvent, BusError>> {
         match event {
-            Event::Message(message) => Some(BusEvent::Message(message)),
+            Event::Message(message) => Some(Ok(BusEvent::Message(message))),
             Event::KeyChanged(redis_key) => {
-                key::session_key(&self.namespace, &redis_key).map(BusEvent::KeyChanged)
+                key::session_key(&self.namespace, &redis_key).map(BusEvent::KeyChanged).map(Ok)
             }
-            _ => None,
+            // It may be an invalidation: the cache is cleared when the subscription ends.
+            _ => Some(Err(BusError::new("the subscription has received an event of an unknown kind"))),
         }
     }
 }
@@ -39,7 +40,7 @@ impl Subscription for RedisSubscription {
         loop {
             let event = self.messages.next().await.map_err(bus_error)?;
             if let Some(event) = self.bus_event(event) {
-                return Ok(event);
+                return event;
             }
         }
     }
@@ -51,7 +52,7 @@ impl Subscription for RedisSubscription {
                 Err(error) => return Some(Err(bus_error(error))),
             };
             if let Some(event) = self.bus_event(event) {
-                return Some(Ok(event));
+                return Some(event);
             }
         }
     }
