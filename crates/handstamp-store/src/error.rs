@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::record::{RecordError, SubjectTooLong};
+use handstamp_core::record::{RecordError, SubjectTooLong};
 
 /// Any error, as the cause of another one.
 pub type BoxError = Box<dyn Error + Send + Sync>;

@@ -12,7 +12,7 @@
 //! | [`ClusteredStore`] | one node: a store, a bus and a local cache |
 //!
 //! The `handstamp-redis` crate implements the contracts on Redis and Valkey. A store of your own needs no other dependency than this crate:
-//! [`id`], [`record`], [`time`] and [`Bytes`] are all that the contracts name. [`Store`] shows an example.
+//! all types that the contracts name are here. [`Store`] shows an example.
 
 mod backoff;
 mod bus;
@@ -29,7 +29,9 @@ pub mod conformance;
 
 pub use bytes::Bytes;
 pub use handstamp_core::cache::{CacheStats, Capacity};
-pub use handstamp_core::{id, record, time};
+pub use handstamp_core::id::SessionKey;
+pub use handstamp_core::record::{Entry, RecordError, Revision, SubjectTooLong};
+pub use handstamp_core::time::Timestamp;
 
 pub use self::backoff::Backoff;
 pub use self::bus::{

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::Clock;
-use crate::time::Timestamp;
+use handstamp_core::time::Timestamp;
 
 /// A clock that moves only by [`advance`](Self::advance). Clones are the same clock.
 ///

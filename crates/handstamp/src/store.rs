@@ -14,8 +14,8 @@
 pub use handstamp_store::conformance;
 pub use handstamp_store::{
     BoxBus, BoxError, BoxFuture, BoxStore, BoxSubscription, Bus, BusError, BusEvent, Bytes, Clock,
-    CreateOutcome, DeleteOutcome, DeleteScope, DynBus, DynStore, DynSubscription, FenceOutcome, MemoryBus,
-    MemoryStore, MemorySubscription, Records, SaveOutcome, ScanCursor, ScanPage, Shard, Shards, ShardsSender,
-    SharedError, Store, StoreError, StoreWrapper, Stored, Subscription, SystemClock, TombstoneOutcome,
-    Topology, TouchOutcome, id, record, time,
+    CreateOutcome, DeleteOutcome, DeleteScope, DynBus, DynStore, DynSubscription, Entry, FenceOutcome,
+    MemoryBus, MemoryStore, MemorySubscription, RecordError, Records, Revision, SaveOutcome, ScanCursor,
+    ScanPage, SessionKey, Shard, Shards, ShardsSender, SharedError, Store, StoreError, StoreWrapper, Stored,
+    SubjectTooLong, Subscription, SystemClock, Timestamp, TombstoneOutcome, Topology, TouchOutcome,
 };

@@ -1,13 +1,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use handstamp::store::id::SessionKey;
-use handstamp::store::record::{Entry, Revision};
-use handstamp::store::time::Timestamp;
 use handstamp::store::{
-    Bus, BusError, BusEvent, Bytes, Clock, CreateOutcome, DeleteOutcome, DeleteScope, FenceOutcome, MemoryBus,
-    MemoryStore, MemorySubscription, Records, SaveOutcome, Shard, Store, StoreError, Stored, Subscription,
-    SystemClock, TombstoneOutcome, Topology, TouchOutcome,
+    Bus, BusError, BusEvent, Bytes, Clock, CreateOutcome, DeleteOutcome, DeleteScope, Entry, FenceOutcome,
+    MemoryBus, MemoryStore, MemorySubscription, Records, Revision, SaveOutcome, SessionKey, Shard, Store,
+    StoreError, Stored, Subscription, SystemClock, Timestamp, TombstoneOutcome, Topology, TouchOutcome,
 };
 use handstamp::{Config, Sessions};
 

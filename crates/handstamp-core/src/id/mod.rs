@@ -22,11 +22,16 @@ pub use self::session_key::{ParseSessionKeyError, SessionKey};
 /// The random number generator of the operating system failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the operating system gave no random bytes")]
-pub struct RandomError(#[from] getrandom::Error);
+pub struct RandomError(#[source] getrandom::Error);
 
 /// Random bytes, from one call to the generator of the operating system.
 pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)?;
+    fill_random(&mut bytes)?;
     Ok(bytes)
+}
+
+/// [`random_bytes`], in place: for secrets, of which there must be no second copy.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    getrandom::fill(bytes).map_err(RandomError)
 }

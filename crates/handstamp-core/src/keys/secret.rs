@@ -6,7 +6,7 @@ use super::decode::decode;
 use super::placeholder::is_placeholder;
 use super::published::is_published;
 use super::strength::{bits_of_bytes, bits_of_text};
-use crate::id::RandomError;
+use crate::id::{RandomError, fill_random};
 
 /// A master secret: at least 32 bytes that cannot be guessed.
 ///
@@ -65,7 +65,7 @@ impl Secret {
     /// When the operating system's generator fails.
     pub fn generate() -> Result<Self, RandomError> {
         let mut bytes = Zeroizing::new(vec![0; Self::MIN_LEN]);
-        getrandom::fill(&mut bytes)?;
+        fill_random(&mut bytes)?;
         Ok(Self(bytes))
     }
 

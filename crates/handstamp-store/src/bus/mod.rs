@@ -2,8 +2,8 @@ mod boxed;
 
 pub use self::boxed::{BoxBus, BoxSubscription, DynBus, DynSubscription};
 
-use crate::id::SessionKey;
 use crate::{BoxError, Bytes, Shard};
+use handstamp_core::id::SessionKey;
 
 /// Carries invalidations from the store and from nodes to all nodes.
 ///
@@ -67,7 +67,7 @@ pub trait Subscription: Send + 'static {
     fn fence(&self) -> impl Future<Output = Result<FenceOutcome, BusError>> + Send + 'static;
 }
 
-/// What a subscription receives.
+/// An event that a subscription receives.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BusEvent {
@@ -88,7 +88,7 @@ impl BusEvent {
     }
 }
 
-/// What a [fence](Subscription::fence) proves, in addition to the arrival of every message. It is exhaustive on purpose: a node
+/// The proof of a [fence](Subscription::fence), in addition to the arrival of every message. It is exhaustive on purpose: a node
 /// has to act on each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FenceOutcome {

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// use std::time::Duration;
 /// use handstamp_store::NodeSettings;
 ///
-/// let settings = NodeSettings::default().cache_ttl(Duration::from_secs(5));
+/// let settings = NodeSettings::default().with_cache_ttl(Duration::from_secs(5));
 /// assert_eq!(settings.max_staleness, Duration::from_secs(2));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,49 +35,49 @@ pub struct NodeSettings {
 impl NodeSettings {
     /// Sets [`cache_ttl`](Self#structfield.cache_ttl).
     #[must_use]
-    pub const fn cache_ttl(mut self, ttl: Duration) -> Self {
+    pub const fn with_cache_ttl(mut self, ttl: Duration) -> Self {
         self.cache_ttl = ttl;
         self
     }
 
     /// Sets [`cache_max_entries`](Self#structfield.cache_max_entries).
     #[must_use]
-    pub const fn cache_max_entries(mut self, entries: usize) -> Self {
+    pub const fn with_cache_max_entries(mut self, entries: usize) -> Self {
         self.cache_max_entries = entries;
         self
     }
 
     /// Sets [`cache_max_bytes`](Self#structfield.cache_max_bytes).
     #[must_use]
-    pub const fn cache_max_bytes(mut self, bytes: usize) -> Self {
+    pub const fn with_cache_max_bytes(mut self, bytes: usize) -> Self {
         self.cache_max_bytes = bytes;
         self
     }
 
     /// Sets [`max_staleness`](Self#structfield.max_staleness).
     #[must_use]
-    pub const fn max_staleness(mut self, limit: Duration) -> Self {
+    pub const fn with_max_staleness(mut self, limit: Duration) -> Self {
         self.max_staleness = limit;
         self
     }
 
     /// Sets [`load_budget`](Self#structfield.load_budget).
     #[must_use]
-    pub const fn load_budget(mut self, budget: Duration) -> Self {
+    pub const fn with_load_budget(mut self, budget: Duration) -> Self {
         self.load_budget = budget;
         self
     }
 
     /// Sets [`save_budget`](Self#structfield.save_budget).
     #[must_use]
-    pub const fn save_budget(mut self, budget: Duration) -> Self {
+    pub const fn with_save_budget(mut self, budget: Duration) -> Self {
         self.save_budget = budget;
         self
     }
 
     /// Sets [`end_on_reuse`](Self#structfield.end_on_reuse).
     #[must_use]
-    pub const fn end_on_reuse(mut self, end: bool) -> Self {
+    pub const fn with_end_on_reuse(mut self, end: bool) -> Self {
         self.end_on_reuse = end;
         self
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use handstamp_core::keys::{KeyRing, Secret};
 use tokio::time::{sleep, timeout};
 
-use crate::id::{Namespace, PublicId, SessionKey};
-use crate::record::{Encoding, Entry, Record, Revision, Sealer, Seals, Tombstone, UnknownFields};
-use crate::time::Timestamp;
 use crate::{
     Bus, Bytes, CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, Shard, Store, Stored, Subscription,
     TombstoneOutcome,
 };
+use handstamp_core::id::{Namespace, PublicId, SessionKey};
+use handstamp_core::record::{Encoding, Entry, Record, Revision, Sealer, Seals, Tombstone, UnknownFields};
+use handstamp_core::time::Timestamp;
 
 pub(super) const LONG: Duration = Duration::from_secs(600);
 pub(super) const MEDIUM: Duration = Duration::from_secs(300);
@@ -88,7 +88,7 @@ pub(super) async fn created(store: &impl Store, ttl: Duration) -> Entry {
     record
 }
 
-/// What the key has: a record or a tombstone.
+/// The entry under the key: a record or a tombstone.
 pub(super) async fn found(store: &impl Store, record: &Entry) -> Option<Stored> {
     store.load(record.key()).await.expect("load")
 }

@@ -3,13 +3,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::SessionKey;
-use crate::record::{Entry, Revision};
-use crate::time::Timestamp;
 use crate::{
     Bytes, CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, ScanCursor, ScanPage, Shard,
     Shards, Store, StoreError, StoreWrapper, Stored, TombstoneOutcome, Topology, TouchOutcome,
 };
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Entry, Revision};
+use handstamp_core::time::Timestamp;
 
 /// A boxed future. The call of a store is a network round trip; its box costs little in comparison.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

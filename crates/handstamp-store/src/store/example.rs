@@ -2,11 +2,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use handstamp_store::id::SessionKey;
-use handstamp_store::record::{Entry, Revision};
 use handstamp_store::{
-    Bus, Bytes, CreateOutcome, DeleteOutcome, DeleteScope, MemoryBus, Records, SaveOutcome, Shard, Store,
-    StoreError, Stored, TombstoneOutcome, Topology, TouchOutcome,
+    Bus, Bytes, CreateOutcome, DeleteOutcome, DeleteScope, Entry, MemoryBus, Records, Revision, SaveOutcome,
+    SessionKey, Shard, Store, StoreError, Stored, TombstoneOutcome, Topology, TouchOutcome,
 };
 
 struct TinyStore {
@@ -14,7 +12,7 @@ struct TinyStore {
     bus: MemoryBus,
 }
 
-/// What a key has.
+/// The entry under a key.
 enum Found {
     Nothing,
     Record(Entry),

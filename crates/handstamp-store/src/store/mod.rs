@@ -50,9 +50,9 @@ use crate::{Shard, StoreError};
 /// # Untrusted input
 ///
 /// Keys are hashes of authentic ids: clients cannot choose them. A client can, however, present ids of sessions that have ended
-/// long ago, any number of times. Records are opaque and secret: a store reads the [key](crate::record::Entry::key), the
-/// [revision](crate::record::Entry::revision), [whether it is a tombstone](crate::record::Entry::is_tombstone) and
-/// [whether it names a relative](crate::record::Entry::has_relative), which later versions of the format keep. The rest must appear in no log, no error and no
+/// long ago, any number of times. Records are opaque and secret: a store reads the [key](crate::Entry::key), the
+/// [revision](crate::Entry::revision), [whether it is a tombstone](crate::Entry::is_tombstone) and
+/// [whether it names a relative](crate::Entry::has_relative), which later versions of the format keep. The rest must appear in no log, no error and no
 /// name. A store is not trusted: the layer above verifies the seal of every record.
 ///
 /// # Cancel safety

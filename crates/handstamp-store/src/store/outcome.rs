@@ -1,6 +1,6 @@
 //! The outcomes of writes.
 
-use crate::record::Entry;
+use handstamp_core::record::Entry;
 
 /// The outcome of [`Records::create`](crate::Records::create).
 ///

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use crate::id::SessionKey;
-use crate::record::{Entry, Revision};
 use crate::{
     Bytes, CreateOutcome, DeleteOutcome, DeleteScope, SaveOutcome, StoreError, TombstoneOutcome, TouchOutcome,
 };
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Entry, Revision};
 
 /// Loads and changes sealed records, by the rules of [`Store`](crate::Store).
 ///

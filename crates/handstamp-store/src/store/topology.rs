@@ -1,6 +1,6 @@
-use crate::id::SessionKey;
-use crate::time::Timestamp;
 use crate::{Shard, Shards, StoreError};
+use handstamp_core::id::SessionKey;
+use handstamp_core::time::Timestamp;
 
 /// The parts that a store consists of, and their state.
 ///

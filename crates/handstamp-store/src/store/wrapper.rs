@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use crate::id::SessionKey;
-use crate::record::{Entry, Revision};
-use crate::time::Timestamp;
 use crate::{
     Bytes, CreateOutcome, DeleteOutcome, DeleteScope, DynStore, Records, SaveOutcome, ScanCursor, ScanPage,
     Shard, Shards, Store, StoreError, Stored, TombstoneOutcome, Topology, TouchOutcome,
 };
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Entry, Revision};
+use handstamp_core::time::Timestamp;
 
 /// A store around another one, or around several. Each method forwards to the inner store unless the wrapper overrides it.
 ///
@@ -15,8 +15,7 @@ use crate::{
 /// [`reads_from_replicas`](Self::reads_from_replicas) unless all of them return the same.
 ///
 /// ```
-/// use handstamp_store::id::SessionKey;
-/// use handstamp_store::{DynStore, MemoryBus, MemoryStore, Store, StoreError, StoreWrapper, Stored};
+/// use handstamp_store::{DynStore, MemoryBus, MemoryStore, SessionKey, Store, StoreError, StoreWrapper, Stored};
 ///
 /// /// Logs every load.
 /// struct Logged<S>(S);

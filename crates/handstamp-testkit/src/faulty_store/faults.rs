@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use handstamp_core::id::SessionKey;
 use handstamp_store::StoreError;
-use handstamp_store::id::SessionKey;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 

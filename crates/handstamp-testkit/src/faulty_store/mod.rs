@@ -3,9 +3,9 @@ mod held_call;
 
 use std::time::Duration;
 
-use handstamp_store::id::SessionKey;
-use handstamp_store::record::{Entry, Revision};
-use handstamp_store::time::Timestamp;
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Entry, Revision};
+use handstamp_core::time::Timestamp;
 use handstamp_store::{
     Bytes, CreateOutcome, DeleteOutcome, DeleteScope, DynStore, SaveOutcome, ScanCursor, ScanPage, Shard,
     Store, StoreError, StoreWrapper, Stored, TombstoneOutcome, TouchOutcome,

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use handstamp_store::id::SessionKey;
+use handstamp_core::id::SessionKey;
 use handstamp_store::{Shard, Shards, ShardsSender};
 use parking_lot::Mutex;
 

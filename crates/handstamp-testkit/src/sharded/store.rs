@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use handstamp_store::id::SessionKey;
+use handstamp_core::id::SessionKey;
 use handstamp_store::{DynStore, Shard, Shards, Store, StoreWrapper};
 
 use super::layout::{ShardLayout, part};

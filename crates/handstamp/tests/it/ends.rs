@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use handstamp::store::record::{Entry, Record, Sealer};
 use handstamp::store::{
-    Bytes, CreateOutcome, DeleteOutcome, DeleteScope, DynStore, MemoryStore, Records, ScanCursor, ScanPage,
-    Shard, StoreError, StoreWrapper,
+    Bytes, CreateOutcome, DeleteOutcome, DeleteScope, DynStore, Entry, MemoryStore, Records, ScanCursor,
+    ScanPage, Shard, StoreError, StoreWrapper,
 };
 use handstamp::{EndOutcome, PublicId, Sessions};
+use handstamp_core::record::{Record, Sealer};
 use handstamp_testkit::until;
 use http::StatusCode;
 

@@ -1,20 +1,25 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The items of each crate, one a line. `None` with another Rust than the one whose format of rustdoc is known: the names of
-/// items would be the same, but not the text.
-pub(crate) fn listings() -> Option<Vec<(String, String)>> {
+/// The items of each crate, one a line.
+///
+/// # Errors
+///
+/// With another Rust than the one whose format of rustdoc is known: the names of items would be the same, but not the text.
+pub(crate) fn listings() -> Result<Vec<(String, String)>, String> {
     let version = Command::new("rustc").arg("--version").output().unwrap().stdout;
     let version = String::from_utf8(version).unwrap();
     if !version.starts_with(&format!("rustc {RUST}.")) {
-        eprintln!("the public API was not compared: that takes Rust {RUST}, and this is {version}");
-        return None;
+        return Err(format!(
+            "this takes Rust {RUST}, as with `rustup run {RUST} cargo xtask api`, not {version}"
+        ));
     }
     // The folder in which this test was built, so that dependencies are not built again.
     let target = Path::new(env!("CARGO_BIN_EXE_xtask")).parent().unwrap().parent().unwrap();
     write_json(target);
-    Some(published().into_iter().map(|name| (name.clone(), listing(target, &name))).collect())
+    Ok(published().into_iter().map(|name| (name.clone(), listing(target, &name))).collect())
 }
 
 /// The packages that can be published.
@@ -50,15 +55,20 @@ fn write_json(target: &Path) {
 
 fn listing(target: &Path, name: &str) -> String {
     let json = target.join("doc").join(format!("{}.json", name.replace('-', "_")));
-    let api = public_api::Builder::from_rustdoc_json(json)
-        .omit_auto_derived_impls(true)
-        .omit_auto_trait_impls(true)
-        .omit_blanket_impls(true)
-        .build()
-        .unwrap_or_else(|error| panic!("{name}: {error}"));
-    let items = api.items().map(|item| format!("{item}\n"));
+    let items = |omit_derived| {
+        let api = public_api::Builder::from_rustdoc_json(&json)
+            .omit_auto_derived_impls(omit_derived)
+            .omit_auto_trait_impls(true)
+            .omit_blanket_impls(true)
+            .build()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        api.items().map(|item| format!("{item}\n")).collect::<Vec<_>>()
+    };
+    // Of derived implementations, the traits suffice.
+    let written: BTreeSet<_> = items(true).into_iter().collect();
+    let items = items(false).into_iter().filter(|item| item.starts_with("impl") || written.contains(item));
     // The condition for `Unpin` that the macro of pin-project-lite writes is an internal detail.
-    items.filter(|item| !item.contains("pin_project_lite::__private")).collect()
+    items.filter(|item: &String| !item.contains("pin_project_lite::__private")).collect()
 }
 
 const RUST: &str = "1.95";

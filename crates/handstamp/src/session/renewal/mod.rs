@@ -113,7 +113,7 @@ impl<T: SessionData> Renewal<T> {
                 drop(turn);
                 let renewed = this.renewed.clone();
                 this.finish_in_background(renewal);
-                Err(NotRenewed::Unknown(id, renewed, cause.into()))
+                Err(NotRenewed::Unknown(id, renewed, error(cause)))
             }
         }
     }
@@ -139,7 +139,7 @@ impl<T> NotRenewed<T> {
     fn of(cause: Cause<SessionError>, changes: Vec<Change<T>>) -> Self {
         match cause {
             Cause::Error(error) => Self::Failed(error),
-            Cause::Gone | Cause::Moved => Self::Over(changes, cause.into()),
+            Cause::Gone | Cause::Moved => Self::Over(changes, error(cause)),
         }
     }
 }
@@ -150,22 +150,18 @@ impl<T> From<SessionError> for NotRenewed<T> {
     }
 }
 
-impl From<SessionError> for Cause<SessionError> {
-    fn from(error: SessionError) -> Self {
-        match error {
-            SessionError::Gone => Self::Gone,
-            SessionError::Moved => Self::Moved,
-            error => Self::Error(error),
-        }
+fn cause(error: SessionError) -> Cause<SessionError> {
+    match error {
+        SessionError::Gone => Cause::Gone,
+        SessionError::Moved => Cause::Moved,
+        error => Cause::Error(error),
     }
 }
 
-impl From<Cause<Self>> for SessionError {
-    fn from(cause: Cause<Self>) -> Self {
-        match cause {
-            Cause::Gone => Self::Gone,
-            Cause::Moved => Self::Moved,
-            Cause::Error(error) => error,
-        }
+fn error(cause: Cause<SessionError>) -> SessionError {
+    match cause {
+        Cause::Gone => SessionError::Gone,
+        Cause::Moved => SessionError::Moved,
+        Cause::Error(error) => error,
     }
 }

@@ -9,7 +9,7 @@ use super::super::encoded::{EncodedData, EncodedRecord};
 use super::super::group_commit::reload;
 use super::super::guard::guarded;
 use super::super::snapshot::Snapshot;
-use super::Renewal;
+use super::{Renewal, cause};
 use crate::{SessionData, SessionError};
 
 impl<T: SessionData> Renewal<T> {
@@ -56,7 +56,7 @@ impl<T: SessionData> Renewal<T> {
         &mut self,
         current: Result<Arc<Snapshot<T>>, SessionError>,
     ) -> Result<Revision, Cause<SessionError>> {
-        let current = current.map_err(Cause::from)?;
+        let current = current.map_err(cause)?;
         let revision = current.metadata.revision;
         self.current = Some(current);
         Ok(revision)
@@ -80,7 +80,7 @@ impl<T: SessionData> Renewal<T> {
         };
         let EncodedRecord { record, entry, ttl } = match self.record_after(&base) {
             Ok(record) => record,
-            Err(error) => return CaughtUp::Failed(error.into()),
+            Err(error) => return CaughtUp::Failed(cause(error)),
         };
         match writes.save(&record, self.renewed.metadata.revision, ttl, entry.clone()).await {
             Ok(SaveOutcome::Saved) => {
