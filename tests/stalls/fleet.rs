@@ -69,7 +69,7 @@ fn start_node(server: &Server, ring: &KeyRing, number: usize) -> ClusteredStore 
     let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
     let name = NodeId::new(&format!("node-{number}")).expect("a name");
     // So long that no entry becomes stale meanwhile.
-    let settings = NodeSettings::default().cache_ttl(DAY);
+    let settings = NodeSettings::default().with_cache_ttl(DAY);
     ClusteredStore::start(store, bus, ring, name, Arc::new(SystemClock), settings)
 }
 

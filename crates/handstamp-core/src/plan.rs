@@ -2,18 +2,18 @@
 
 use crate::keys::KeyAge;
 
-/// What is known when the handler has responded.
+/// The facts that are known when the handler has responded.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Facts {
     /// The valid cookie that came with the request, by the age of its key; any cookie, if the session is to end.
     pub cookie: Option<KeyAge>,
-    /// What there is under the id in that cookie.
+    /// The state of the session under the id in that cookie.
     pub session: SessionState,
-    /// What the handler did.
+    /// The handler's change.
     pub intent: Intent,
 }
 
-/// What there is under a session id.
+/// The state of the session under an id.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum SessionState {
     /// The session.
@@ -27,7 +27,7 @@ pub enum SessionState {
     Moved,
 }
 
-/// What a handler did to its session. Changes and renewals before a destroy are discarded with the session.
+/// The change of a handler to its session. Changes and renewals before a destroy are discarded with the session.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Intent {
     /// It read, at most.
@@ -49,7 +49,7 @@ pub enum Intent {
     Replace,
 }
 
-/// What to do with the store.
+/// The command for the store.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum StoreStep {
     /// Nothing.
@@ -74,7 +74,7 @@ pub enum StoreStep {
     DeleteThenCreate,
 }
 
-/// What to do with the cookie, provided that the store step succeeds.
+/// The change of the cookie, provided that the store step succeeds.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum CookieStep {
     /// Nothing: the browser has the cookie, or should have none.

@@ -8,7 +8,7 @@ use crate::ConnectionRole;
 pub struct CircuitEvent {
     /// The server, as `host:port` or the path of its socket, or the name under which Sentinels know it.
     pub server: Arc<str>,
-    /// What the connection to it is for.
+    /// The role of the connection to it.
     pub role: ConnectionRole,
     /// The state of the circuit now.
     pub state: CircuitState,

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// What a connection is for, as its name in `CLIENT LIST` says: `handstamp:<role>:<name of the node>`.
+/// The purpose of a connection, as its name in `CLIENT LIST` says: `handstamp:<role>:<name of the node>`.
 ///
 /// The first three have a circuit breaker.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

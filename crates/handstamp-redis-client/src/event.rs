@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-/// What a subscription receives.
+/// An event that a subscription receives.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -10,7 +10,7 @@ pub enum Event {
     Message(Bytes),
 }
 
-/// What a fence proves. It is exhaustive on purpose: a caller has to act on each.
+/// The proof of a fence. It is exhaustive on purpose: a caller has to act on each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fence {
     /// All messages that the server published before are ready, and it still owns all slots that it had at the last fence.

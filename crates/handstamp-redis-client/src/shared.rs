@@ -4,7 +4,7 @@ use tokio::sync::broadcast;
 
 use crate::{CircuitEvent, ReadFrom, RedisConfig};
 
-/// What all connections of a client share.
+/// The state that all connections of a client share.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<RedisConfig>,

@@ -16,7 +16,7 @@ pub struct Subscription {
     listener: Listener,
     server: ServerWatch,
     slots: Option<SlotFence>,
-    /// What came in with the event that was taken last.
+    /// Events that came in together with the one that was taken last.
     pending: VecDeque<Event>,
 }
 

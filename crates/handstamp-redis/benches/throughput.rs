@@ -37,7 +37,7 @@ fn main() -> std::io::Result<()> {
         let _driver = client.init().await.expect("a connection");
         let primaries = [Primary { port: server.port(), key: "benchmark".to_owned() }];
         let store = store(&server.url()).await;
-        measure("one server", &Place { store: &store, client: Some(&client), primaries: &primaries }).await;
+        measure("one server", &Target { store: &store, client: Some(&client), primaries: &primaries }).await;
         drop(server);
 
         let options = ClusterOptions { replicas_each: 0, ..ClusterOptions::default() };
@@ -45,13 +45,13 @@ fn main() -> std::io::Result<()> {
         let primary = |index| Primary { port: cluster.node(index).port(), key: key_in(&cluster, index) };
         let primaries: Vec<_> = cluster.primaries().into_iter().map(primary).collect();
         let store = self::store(&cluster.url()).await;
-        measure("three primaries", &Place { store: &store, client: None, primaries: &primaries }).await;
+        measure("three primaries", &Target { store: &store, client: None, primaries: &primaries }).await;
     });
     Ok(())
 }
 
 /// The competitors.
-struct Place<'p> {
+struct Target<'p> {
     store: &'p RedisStore,
     client: Option<&'p Client>,
     primaries: &'p [Primary],
@@ -77,7 +77,7 @@ async fn store(url: &str) -> RedisStore {
     store
 }
 
-async fn measure(title: &str, place: &Place<'_>) {
+async fn measure(title: &str, place: &Target<'_>) {
     let rivals = RIVALS.map(|rival| format!("{rival:>25}")).concat();
     println!("\n{title:16} {:>9} {:>10}{rivals}", "in flight", "handstamp");
     for in_flight in [1, 32, 256] {
@@ -99,7 +99,7 @@ const RIVALS: [&str; 4] =
 /// Of handstamp and its rivals, if they compete.
 type Block = (f64, [Option<f64>; RIVALS.len()]);
 
-async fn loads_of(at: &Place<'_>, in_flight: usize) -> Block {
+async fn loads_of(at: &Target<'_>, in_flight: usize) -> Block {
     let records = created(at.store, in_flight).await;
     let ours = rate(&records, at.store, load).await;
     let (mut same, mut plain) = (None, None);
@@ -112,7 +112,7 @@ async fn loads_of(at: &Place<'_>, in_flight: usize) -> Block {
     (ours, [same, plain, piped, connected])
 }
 
-async fn saves_of(at: &Place<'_>, in_flight: usize) -> Block {
+async fn saves_of(at: &Target<'_>, in_flight: usize) -> Block {
     let records = created(at.store, in_flight).await;
     let ours = rate(&records, at.store, save).await;
     let (mut same, mut plain) = (None, None);
@@ -199,7 +199,7 @@ where
     steps / begun.elapsed().as_secs_f64()
 }
 
-impl Place<'_> {
+impl Target<'_> {
     /// `redis-benchmark` with as many commands in flight: on one connection, and on as many connections. There is one for
     /// each primary, all at once: where one serves a whole cluster, it looks only four times a second whether it is done.
     async fn redis_benchmarks(

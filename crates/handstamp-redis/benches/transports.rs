@@ -107,7 +107,7 @@ impl Group {
             .with_load_timeout(PATIENCE)
             .with_save_timeout(PATIENCE)
             .with_connect_timeout(PATIENCE);
-        let settings = NodeSettings::default().load_budget(PATIENCE).save_budget(PATIENCE);
+        let settings = NodeSettings::default().with_load_budget(PATIENCE).with_save_budget(PATIENCE);
         let node = |number| {
             let (store, bus) = connect(config.clone(), namespace.clone(), Channel::of(&namespace));
             let name = NodeId::new(&format!("node-{number}")).expect("a name");

@@ -20,7 +20,7 @@ pub(crate) struct Canary {
     last: Arc<Mutex<Last>>,
 }
 
-/// What a look at the canary shows.
+/// The state of the canary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum CanaryState {
     /// It is the same as at the last look, or this is the first one.

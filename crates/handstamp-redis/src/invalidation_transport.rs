@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What carries invalidations from node to node, as `pubsub` or `tracking`: see [`RedisConfig::tracking`].
+/// The transport of invalidations from node to node, as `pubsub` or `tracking`: see [`RedisConfig::tracking`].
 ///
 /// [`RedisConfig::tracking`]: crate::RedisConfig::tracking
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::config::{InvalidDuration, parse_duration};
 
-/// What reads get while the store cannot be reached. Writes fail with 503 under every policy.
+/// The response to reads while the store cannot be reached. Writes fail with 503 under every policy.
 ///
 /// In `SESSION_OUTAGE` the policies are `serve-stale`, for `LOCAL_CACHE_TTL`, `serve-stale:20s`, `fail` and `anonymous`. The former texts
 /// `serve`, `serve:20s` and `refuse` are accepted, too.

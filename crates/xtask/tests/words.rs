@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Former names of items, and their present ones.
-const NAMES: [(&str, &str); 87] = [
+const NAMES: [(&str, &str); 89] = [
     ("Answer", "StoredReply"),
     ("CircuitPurpose", "ConnectionRole"),
     ("Circuits", "CircuitBreakers"),
@@ -65,6 +65,7 @@ const NAMES: [(&str, &str); 87] = [
     ("get_outdated", "get_stale"),
     ("guests", "importing"),
     ("health_at", "health_path"),
+    ("handed_out", "sent_ids"),
     ("healthy_in_part", "is_partly_healthy"),
     ("in_date", "expiry"),
     ("keep_up", "supervisor"),
@@ -86,6 +87,7 @@ const NAMES: [(&str, &str); 87] = [
     ("publish_cache_clear", "clear_all_caches"),
     ("publish_invalidation", "invalidate_everywhere"),
     ("read_until_told", "read_until_known"),
+    ("retire", "replace_with_tombstone"),
     ("save_together", "group_commit"),
     ("settle_later", "finish_in_background"),
     ("sweep_now_and_then", "sweep_if_doubled"),

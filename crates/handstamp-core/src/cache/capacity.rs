@@ -1,4 +1,5 @@
-/// The size limits of a cache. When one is reached, the least recently used entries are evicted.
+/// The size limits of a cache. When one is reached, the least recently used entries are evicted. It is exhaustive on purpose: there will be
+/// no third limit.
 ///
 /// ```
 /// use handstamp_core::cache::Capacity;

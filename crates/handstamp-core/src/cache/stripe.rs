@@ -22,7 +22,7 @@ pub(super) struct Stripe<V> {
     stats: CacheStats,
 }
 
-/// What is cached for a key.
+/// The cached copy of a key's session, or its absence.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Cached {
     Nothing,
@@ -74,7 +74,7 @@ impl<V> Stripe<V> {
         self.sessions.peek(key).is_some_and(Entry::is_current)
     }
 
-    /// What is cached for `key`, fresh or stale.
+    /// The copy of `key`, fresh or stale.
     pub(super) fn cached(&self, key: &SessionKey) -> Cached {
         match self.peek(key).map(|entry| entry.revision) {
             None => Cached::Nothing,

@@ -16,7 +16,7 @@ pub struct FillTicket<'c, V> {
     key: SessionKey,
     freshness: &'c Arc<Freshness>,
     generation: u32,
-    /// What was cached when the ticket was taken.
+    /// The copy that was cached when the ticket was taken.
     cached: Cached,
     is_open: bool,
 }

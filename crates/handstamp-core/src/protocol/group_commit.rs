@@ -116,7 +116,7 @@ pub struct GroupCommit<S> {
     attempt: u32,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[must_use]
 pub enum Step<S, E> {

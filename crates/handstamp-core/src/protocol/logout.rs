@@ -21,7 +21,7 @@ pub struct Logout<K, E> {
     first_error: Option<E>,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[must_use]
 pub enum Step<K, E> {
@@ -31,7 +31,7 @@ pub enum Step<K, E> {
     Done(Result<EndOutcome, EndError<E>>),
 }
 
-/// What the store has found under one id.
+/// The reply of the store for one id.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Deleted<K> {
     /// A record, which is deleted.
@@ -46,7 +46,7 @@ pub enum Deleted<K> {
     Absent,
 }
 
-/// What to do after a delete.
+/// The step after a delete.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Found<K, E> {
     /// Erase the record of this predecessor, if it is known, and delete that of [`Logout::key`], at the same time: then
@@ -67,7 +67,7 @@ pub enum Ended<K, E> {
     Unconfirmed(E),
 }
 
-/// How a logout ends.
+/// How a logout ends. It is exhaustive on purpose: a caller has to decide about each.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum EndOutcome {
     /// The session has ended now.

@@ -40,7 +40,7 @@ pub struct Renewal<R> {
     cookie_sent: bool,
 }
 
-/// What to do first.
+/// The first step.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[must_use]
 pub enum First<R, K> {
@@ -51,7 +51,7 @@ pub enum First<R, K> {
     Create(Renewal<R>),
 }
 
-/// What to do when the new record was created.
+/// The next step when the new record was created.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[must_use]
 pub enum Step<R, E> {
@@ -87,7 +87,7 @@ pub enum Outcome<R, E> {
     GivenUp,
 }
 
-/// What is left to do after a renewal. The session does not depend on it.
+/// The work that is left after a renewal. The session does not depend on it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum FollowUp {
     /// Let the tombstone expire after the time that all others have, then [`Self::ForgetPredecessor`].

@@ -46,7 +46,7 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
             !world.in_flight().is_empty() || !should_be_logged_out(world) || !is_logged_in(world)
         }),
         Property::always(ONLY_LOGOUT_ENDS, |_, world: &World| {
-            let mut ended = world.store.history.ended.iter().filter(|&id| world.handed_out.contains(id));
+            let mut ended = world.store.history.ended.iter().filter(|&id| world.sent_ids.contains(id));
             !world.repeated_delete_strayed && ended.all(|id| is_logged_out_of(world, id))
         }),
         Property::always(PLANTED_ID_GIVES_NOTHING, |_, world: &World| {
@@ -117,7 +117,7 @@ fn has_ended(world: &World, logout: &Request, first: Id) -> bool {
     let is_left = |id| {
         world.store.record(id).is_some() && should_have_ended(id) && !is_repeated(id) && !is_deleted_next(id)
     };
-    !world.handed_out.iter().any(is_left)
+    !world.sent_ids.iter().any(is_left)
 }
 
 /// Whether the visitor's last login has succeeded, and no logout came after it.
@@ -194,7 +194,7 @@ fn is_logged_out_of(world: &World, id: Id) -> bool {
 }
 
 fn is_lost(world: &World, id: Id) -> bool {
-    let mut lost = world.store.history.lost.iter().filter(|&lost| world.handed_out.contains(lost));
+    let mut lost = world.store.history.lost.iter().filter(|&lost| world.sent_ids.contains(lost));
     lost.any(|lost| are_related(world, id, lost))
 }
 

@@ -212,7 +212,7 @@ fn run(n: usize, script: &Script, faults: u8, rejects: bool, steps: &mut Vec<Ste
     }
 }
 
-/// That a step is not taken is no step of its own: the job stays as it is.
+/// A step that is not taken leaves the job as it is, so it needs no transition.
 fn run_job(j: usize, job: &Job, faults: u8, rejects: bool, steps: &mut Vec<Step>) {
     for part in job.script.parts() {
         steps.push(Step::RunJob(j, part, Reply::Received));

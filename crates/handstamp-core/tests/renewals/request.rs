@@ -142,7 +142,7 @@ impl World {
             Next::Loaded(id, slot) => self.loaded(n, id, slot, protocol),
             Next::Unknown(renewing) => {
                 // The browser gets the new id, because the old one may be of no use any more.
-                self.settle(renewing);
+                self.finish_in_background(renewing);
                 self.respond(n, Status::Unavailable, SetCookie::Id(renewing.new_id()));
             }
             Next::Done(outcome) => self.finish(n, outcome, protocol),
@@ -240,7 +240,7 @@ impl World {
         request.stage = Stage::Responded(Response { status, cookie });
         let (client, intent) = (request.client, request.intent);
         if let (Client::Visitor, SetCookie::Id(id)) = (client, cookie) {
-            self.handed_out.insert(id);
+            self.sent_ids.insert(id);
         }
         let rejected = matches!(status, Status::Ended | Status::Moved);
         self.login_was_rejected |= rejected && (client, intent) == (Client::Visitor, Intent::Login);

@@ -280,7 +280,7 @@ impl World {
                 let ended = logout.both_deleted(erased, deleted);
                 if both.before_failover && self.store.losable().is_none() && protocol.late_outcome_is_repeated
                 {
-                    // The outcome says nothing of the server that is there now.
+                    // The outcome does not concern the server that is there now.
                     self.repeat_delete(logout.key(), None, protocol);
                 }
                 self.ended(logout, ended, protocol)

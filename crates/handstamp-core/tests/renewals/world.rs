@@ -14,7 +14,7 @@ pub(crate) struct World {
     pub(crate) jar: Option<Id>,
     pub(crate) attacker_has: Set,
     /// The ids that have been sent to the visitor's browser.
-    pub(crate) handed_out: Set,
+    pub(crate) sent_ids: Set,
     /// In the order in which they began.
     pub(crate) requests: Vec<Request>,
     /// Background work of nodes, sorted, because the order would only multiply the states.
@@ -74,7 +74,7 @@ impl World {
             store: Store::new((start != Start::NoSession).then_some(record), protocol.failover),
             jar: first.iter().next(),
             attacker_has,
-            handed_out: first,
+            sent_ids: first,
             requests: Vec::new(),
             jobs: Vec::new(),
             remembered: Vec::new(),
@@ -150,13 +150,13 @@ impl World {
         }
         match next {
             Next::Run(script) => self.add_job(Job { purpose, script }),
-            Next::Unknown(renewing) => self.settle(renewing),
+            Next::Unknown(renewing) => self.finish_in_background(renewing),
             Next::Done(_) | Next::Loaded(..) => {}
         }
     }
 
     /// Continues a renewal in the background.
-    pub(crate) fn settle(&mut self, renewing: Renewing) {
+    pub(crate) fn finish_in_background(&mut self, renewing: Renewing) {
         let purpose = Purpose::Settle { old: renewing.old, new: renewing.new_id() };
         self.add_job(Job { purpose, script: Script::Renew(renewing.retried()) });
     }

@@ -18,7 +18,7 @@ use crate::shared::Shared;
 use crate::url::Host;
 use crate::{RedisError, ShardId};
 
-/// What is known of the cluster.
+/// The known state of the cluster.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(super) shared: Shared,

@@ -21,7 +21,7 @@ pub(crate) struct Listener {
     changes: Receiver<Invalidation>,
 }
 
-/// What a listener receives.
+/// An event that a listener receives.
 pub(crate) enum Received {
     Message(Bytes),
     /// These keys were changed or deleted.

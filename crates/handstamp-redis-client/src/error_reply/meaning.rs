@@ -1,4 +1,4 @@
-//! What error replies mean, in words that repeat nothing a server sent.
+//! The meaning of error replies, in words that repeat nothing a server sent.
 
 use super::{BUSY, CLUSTERDOWN, ERR, MISCONF, NOPERM, NOSCRIPT, READONLY, WRONGTYPE};
 

@@ -39,7 +39,7 @@ impl WriteProbe {
         // Boxed, because making a connection is a large future, and a rare one.
         match Box::pin(server.endpoint.open(server.config.protocol(), &name, &server.roles)).await {
             Ok((connection, _)) => Ok(Self::over(server, IdleConnection { connection, losses })),
-            // That the server has no room for another client, for example, says nothing of writes.
+            // An error for the connection, such as too many clients, does not concern writes.
             Err(RedisError::ErrorReply(_)) => Ok(Self { server: server.clone(), caller: shared, own: None }),
             Err(error) => Err(error),
         }

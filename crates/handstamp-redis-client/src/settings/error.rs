@@ -7,7 +7,7 @@ use std::fmt;
 pub struct SettingError {
     /// The variable of the setting.
     pub variable: String,
-    /// What is wrong with it, or what would be right.
+    /// The mistake, or a correct value.
     pub message: String,
 }
 

@@ -2,12 +2,13 @@
 //!
 //! | File | What it does |
 //! |---|---|
-//! | `mod` | the settings, and their setters |
-//! | `env`, `vars`, `quotes` | read them from variables |
-//! | `resolve`, `tls_files` | check them, and make a [`RedisConfig`](crate::RedisConfig) of them |
-//! | `error` | an invalid setting |
+//! | `mod.rs` | the settings |
+//! | `setters.rs` | set in code |
+//! | `env.rs`, `var_reader.rs`, `quotes.rs` | read from variables |
+//! | `resolve.rs`, `tls_files.rs` | checked, and made a [`RedisConfig`](crate::RedisConfig) |
+//! | `error.rs` | an invalid setting |
 //!
-//! `vars` and `quotes` resemble those in the settings of `handstamp`, which is also built without this crate. The tests of both have the
+//! `var_reader.rs` and `quotes.rs` resemble those in the settings of `handstamp`, which is also built without this crate. The tests of both have the
 //! same examples.
 
 mod env;

@@ -4,7 +4,7 @@ use handstamp_testkit::{RedisCluster, RedisSentinel, RedisServer};
 
 use crate::harness::{channel, config, connected_by, namespace, until_it_serves};
 
-/// What both promise, for every shard there is.
+/// The contracts of both, for every shard.
 async fn both_keep_their_contracts(store: &RedisStore, bus: &RedisBus) {
     until_it_serves(store).await;
     conformance::store(store, bus).await;

@@ -1,4 +1,4 @@
-//! Something that passes for a server, for what a real one says in trouble only.
+//! A fake server, for replies that a real one sends only in trouble.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

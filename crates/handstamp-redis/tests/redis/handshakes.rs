@@ -131,7 +131,7 @@ async fn k6_4_mistakes_about_a_cluster_are_named() {
     }
 }
 
-/// K6.4: what a server says in passing is a sign of life.
+/// K6.4: a server that sends a transient error is alive.
 #[tokio::test]
 async fn k6_4_a_server_that_is_busy_is_connected() {
     for (reply, code) in [
@@ -159,11 +159,11 @@ async fn k6_4_a_server_that_is_busy_is_connected() {
     }
 }
 
-/// A plain URL leads to one node of the cluster: what it says names the mistake.
+/// A plain URL leads to one node of the cluster: the error names the mistake.
 #[tokio::test]
 async fn k6_4_a_node_of_a_cluster_is_no_single_server() {
     let cluster = RedisCluster::start().await;
-    // That which has the key that is tried first.
+    // The owner of the key that is tried first.
     let owner = cluster.primary_of(&format!("{NAMESPACE}:s:probe:0"));
     let url = format!("redis://127.0.0.1:{}", cluster.node(owner).port());
     let (store, _bus) = connected_by(config(&url));

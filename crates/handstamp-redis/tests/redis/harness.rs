@@ -10,7 +10,7 @@ use handstamp_store::{
 };
 pub(crate) use handstamp_testkit::PATIENCE;
 use handstamp_testkit::{Log, Proxy, RedisServer, eventually, sealed, sealer};
-use tokio::runtime::Handle as Runtime;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::Level;
 
@@ -150,7 +150,7 @@ pub(crate) async fn until_tasks_are(count: usize) {
 }
 
 pub(crate) fn tasks() -> usize {
-    Runtime::current().metrics().num_alive_tasks()
+    Handle::current().metrics().num_alive_tasks()
 }
 
 /// Waits until the server has as many clients of a type.

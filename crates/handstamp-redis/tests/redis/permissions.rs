@@ -90,7 +90,7 @@ async fn they_are_enough_in_a_cluster() {
 }
 
 #[tokio::test]
-async fn none_is_too_many() {
+async fn every_permission_is_needed() {
     let server = RedisServer::start().await;
     let commands = rules().into_iter().filter(|rule| rule.starts_with('+'));
     for missing in commands {
@@ -172,7 +172,7 @@ async fn k11_without_permission_for_role_the_role_is_known_all_the_same() {
     assert_eq!(denials(&server), 1, "it is sent once, and never again");
 }
 
-/// K11: a server that says nothing of its role, and carries out commands.
+/// K11: a server that does not report its role, and carries out commands.
 #[tokio::test]
 async fn k11_without_permission_for_role_and_info_the_server_counts_as_a_primary() {
     let (log, _guard) = Log::capture();

@@ -181,7 +181,7 @@ async fn cancelled_calls_leave_no_circuit_open() {
     assert_eq!(created, CreateOutcome::Created, "as the call before it");
 }
 
-/// What an earlier call did counts no more than what this one did, until a replica has it: also over a new connection.
+/// A repeated write waits until a replica has the effect of the earlier call, too: also over a new connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeated_write_waits_for_replicas() {
     let cluster = RedisCluster::start().await;

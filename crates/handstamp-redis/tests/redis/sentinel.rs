@@ -4,7 +4,7 @@ use handstamp_testkit::{RedisSentinel, RedisServer, eventually};
 
 use crate::harness::{PATIENCE, TTL, config, connected_by, created, name, record, until_it_serves};
 
-/// Has all Sentinels name another server, which nothing else says anything of. Waits until sessions go there.
+/// Makes all Sentinels name another server, which nothing else announces. Waits until sessions go there.
 async fn until_they_go_to(sentinel: &RedisSentinel, store: &impl Store, other: &RedisServer) {
     for sentinel in sentinel.sentinels() {
         sentinel.command(&["SENTINEL", "REMOVE", "mymaster"]);

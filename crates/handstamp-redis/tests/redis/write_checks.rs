@@ -103,7 +103,7 @@ async fn k11_a_slot_on_the_move_is_no_fault() {
     let cluster = RedisCluster::start().await;
     let (store, _bus) = connected_by(config(&cluster.url()));
     until_it_serves(&store).await;
-    // That of the key that is tried first.
+    // The slot of the key that is tried first.
     let first = cluster.slot_of(&format!("{NAMESPACE}:s:probe:0"));
     let owner = cluster.primary_of_slot(first);
     let to = cluster.primaries().into_iter().find(|primary| *primary != owner).expect("another");

@@ -6,7 +6,7 @@ use super::deletes::Reason;
 use super::lookup::Lookup;
 use crate::StoreError;
 
-/// What the local cache has of a session.
+/// The value of a session in the local cache.
 #[derive(Clone)]
 pub(super) enum Cached {
     /// There is no such session.

@@ -104,7 +104,7 @@ impl ClusteredStore {
         self.node.cache.sessions.entries.len()
     }
 
-    /// What the local cache has done so far.
+    /// The counters of the local cache.
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
         self.node.cache.sessions.entries.stats()

@@ -44,7 +44,7 @@ impl ClusteredStore {
     }
 }
 
-/// What the search of a shard has found.
+/// The result of the search of a shard.
 #[derive(Default)]
 struct Search {
     keys: Vec<SessionKey>,

@@ -1,4 +1,4 @@
-//! What a node does with the deletes that it remembers.
+//! The use of the deletes that a node remembers.
 
 use handstamp_core::id::SessionKey;
 

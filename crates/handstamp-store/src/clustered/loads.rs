@@ -27,7 +27,7 @@ pub(super) enum Source {
     AnyReplica,
 }
 
-/// What a load found, for the cache.
+/// The result of a load, for the cache.
 struct Fill {
     cached: Cached,
     /// `None`: there is no session.

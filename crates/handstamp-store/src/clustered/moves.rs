@@ -7,7 +7,7 @@ use handstamp_core::invalidation::Invalidation;
 use handstamp_core::protocol::logout::{EndOutcome, erase_next};
 use handstamp_core::record::{Revision, Tombstone};
 
-use super::deletes::{Outcome, Reason, Repeat};
+use super::deletes::{Outcome, Reason};
 use super::shard_state::{SentTo, ShardState};
 use super::tombstones::{TOMBSTONE_TTL, tombstone};
 use super::write_scope::WriteScope;
@@ -98,22 +98,6 @@ impl WriteScope<'_> {
         self.node.invalidate(key, None);
     }
 
-    /// Repeats a delete that this node remembers. Returns whether there was a record.
-    pub(super) async fn repeat_delete(self, key: &SessionKey, repeat: Repeat) -> Result<bool, StoreError> {
-        let successor = match repeat {
-            Repeat::End => return Ok(self.end(key).await? == EndOutcome::Ended),
-            Repeat::Erase(successor) => successor,
-        };
-        let (node, sent_to) = (self.node, SentTo::new(self.node.shard_of(key)));
-        let deleted = self.delete(&sent_to.state, &tombstone(*key, successor)?, DeleteScope::All).await;
-        node.deletes.repeated(key, sent_to.state.shard, outcome_of(&deleted), node.clock.now());
-        node.repeat_if_server_changed(key, &sent_to);
-        node.invalidate(key, None);
-        let deleted = deleted?;
-        self.end_successor(&deleted, successor).await?;
-        Ok(deleted == DeleteOutcome::Deleted)
-    }
-
     pub(super) async fn erase_one(
         self,
         key: &SessionKey,
@@ -144,7 +128,7 @@ impl WriteScope<'_> {
     }
 
     /// Passes on a logout that has found the session under its former id.
-    async fn end_successor(
+    pub(super) async fn end_successor(
         self,
         deleted: &DeleteOutcome,
         successor: Option<SessionKey>,
@@ -156,7 +140,7 @@ impl WriteScope<'_> {
     }
 }
 
-fn outcome_of(deleted: &Result<DeleteOutcome, StoreError>) -> Outcome {
+pub(super) fn outcome_of(deleted: &Result<DeleteOutcome, StoreError>) -> Outcome {
     match deleted {
         Ok(DeleteOutcome::Deleted | DeleteOutcome::Moved(_)) => Outcome::Deleted,
         Ok(DeleteOutcome::OutOfScope(_) | DeleteOutcome::Gone | DeleteOutcome::Absent) => Outcome::Absent,

@@ -79,7 +79,7 @@ impl<V: Clone + Send + Sync + 'static> NodeCache<V> {
     ///
     /// # Errors
     ///
-    /// Those of `load`.
+    /// As with `load`.
     ///
     /// # Cancel safety
     ///
@@ -112,7 +112,7 @@ impl<V: Clone + Send + Sync + 'static> NodeCache<V> {
         self.cache.entries.invalidate(key, None);
     }
 
-    /// What the cache has done so far.
+    /// The counters of the cache.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         self.cache.entries.stats()

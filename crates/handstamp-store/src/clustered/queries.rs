@@ -11,7 +11,7 @@ use super::stored_reply::{Loaded, StoredReply};
 use crate::{StoreError, Stored};
 
 impl Node {
-    /// What the primary has.
+    /// The record on the primary.
     pub(super) async fn query_primary(&self, key: &SessionKey) -> Result<StoredReply, StoreError> {
         let query = async || {
             let stored = retry_lost_reply(|| self.store.load(key), |_| true).await?;

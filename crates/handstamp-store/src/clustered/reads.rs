@@ -14,14 +14,14 @@ use super::stored_reply::{Decoded, Loaded};
 use crate::StoreError;
 
 impl ClusteredStore {
-    /// What the local cache has of `key` at the time `now`, by the [`clock`](Self::clock) of this node. `None` if it has nothing that can be
+    /// The copy of `key` in the local cache at the time `now`, by the [`clock`](Self::clock) of this node. `None` if it has nothing that can be
     /// served: then [`load`](Self::load).
     #[must_use]
     pub fn lookup<V: Any + Send + Sync>(&self, key: &SessionKey, now: Instant) -> Option<Lookup<Arc<V>>> {
         self.node.cache.sessions.entries.get(key, now)?.into_lookup()
     }
 
-    /// What the local cache had of `key` when the node last had a proof that every invalidation had arrived, if that was no longer than
+    /// The copy of `key` that the local cache had when the node last had a proof that every invalidation had arrived, if that was no longer than
     /// `limit` before `now`. It may be outdated by that much: this is for an outage of the store.
     #[must_use]
     pub fn lookup_stale<V: Any + Send + Sync>(

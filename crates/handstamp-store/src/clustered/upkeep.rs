@@ -1,11 +1,16 @@
 //! Work of a node that belongs to no request: deletes are repeated.
 
 use futures_util::future::join_all;
+use handstamp_core::id::SessionKey;
+use handstamp_core::protocol::logout::EndOutcome;
 
+use super::deletes::Repeat;
+use super::moves::outcome_of;
 use super::node::Node;
-use super::shard_state::ShardState;
+use super::shard_state::{SentTo, ShardState};
+use super::tombstones::tombstone;
 use super::write_scope::WriteScope;
-use crate::Shard;
+use crate::{DeleteOutcome, DeleteScope, Shard, StoreError};
 
 impl Node {
     /// Repeats the pending deletes of a shard, and stops when all deletes that are sent together fail. Begins at position `from`, and returns
@@ -38,6 +43,24 @@ impl Node {
         // First: a delete in flight is remembered after this, and notices it, or is found below.
         shard.note_server_change();
         self.deletes.repeat_all(shard.shard, self.clock.now(), |key| self.is_in(key, shard));
+    }
+}
+
+impl WriteScope<'_> {
+    /// Repeats a delete that this node remembers. Returns whether there was a record.
+    async fn repeat_delete(self, key: &SessionKey, repeat: Repeat) -> Result<bool, StoreError> {
+        let successor = match repeat {
+            Repeat::End => return Ok(self.end(key).await? == EndOutcome::Ended),
+            Repeat::Erase(successor) => successor,
+        };
+        let (node, sent_to) = (self.node, SentTo::new(self.node.shard_of(key)));
+        let deleted = self.delete(&sent_to.state, &tombstone(*key, successor)?, DeleteScope::All).await;
+        node.deletes.repeated(key, sent_to.state.shard, outcome_of(&deleted), node.clock.now());
+        node.repeat_if_server_changed(key, &sent_to);
+        node.invalidate(key, None);
+        let deleted = deleted?;
+        self.end_successor(&deleted, successor).await?;
+        Ok(deleted == DeleteOutcome::Deleted)
     }
 }
 

@@ -3,8 +3,8 @@ use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use crate::Stored;
-use crate::id::SessionKey;
-use crate::record::Entry;
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::Entry;
 
 /// Entries with their deadlines, in the order of their keys.
 #[derive(Default)]

@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 
 use super::bus::MemoryBus;
 use super::entries::{Entries, Kept};
-use crate::id::SessionKey;
-use crate::record::{Entry, Revision};
-use crate::time::Timestamp;
 use crate::{
     Bytes, Clock, CreateOutcome, DeleteOutcome, DeleteScope, Records, SaveOutcome, ScanCursor, ScanPage,
     Shard, Store, StoreError, Stored, SystemClock, TombstoneOutcome, Topology, TouchOutcome,
 };
+use handstamp_core::id::SessionKey;
+use handstamp_core::record::{Entry, Revision};
+use handstamp_core::time::Timestamp;
 
 /// Keeps records in this process only. Clones are the same store.
 #[derive(Clone)]

@@ -47,7 +47,7 @@ async fn an_entry_from_before_a_gap_is_not_served_after_it() {
 #[tokio::test(start_paused = true)]
 async fn a_fill_from_before_the_subscription_is_not_cached() {
     let cluster = Cluster::new();
-    let patient = NodeSettings::default().load_budget(Duration::from_secs(10));
+    let patient = NodeSettings::default().with_load_budget(Duration::from_secs(10));
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", patient).await);
     let record = one.create().await;
     two.bus_faults.disconnect();
@@ -243,7 +243,7 @@ async fn k11_after_a_shutdown_every_call_fails_and_the_cache_is_not_served() {
 #[tokio::test(start_paused = true)]
 async fn k6_2_during_a_stall_the_cache_is_not_served_but_kept() {
     let cluster = Cluster::new();
-    let lasting = NodeSettings::default().cache_ttl(TTL);
+    let lasting = NodeSettings::default().with_cache_ttl(TTL);
     let (one, two) = (cluster.node("one").await, cluster.node_with("two", lasting).await);
     let records = [one.create().await, one.create().await];
     for record in &records {

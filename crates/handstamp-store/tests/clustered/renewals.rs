@@ -400,7 +400,7 @@ const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 async fn s85_requests_with_a_former_id_are_counted_and_end_the_session_if_configured() {
     for (end_on_reuse, same_subject) in [(false, true), (true, true), (true, false)] {
         let cluster = Cluster::new();
-        let settings = || NodeSettings::default().end_on_reuse(end_on_reuse);
+        let settings = || NodeSettings::default().with_end_on_reuse(end_on_reuse);
         let (one, two) =
             (cluster.node_with("one", settings()).await, cluster.node_with("two", settings()).await);
         for node in [&one, &two] {

@@ -220,7 +220,7 @@ async fn a_logout_with_a_former_id_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_the_former_server_confirms_late_is_sent_to_the_new_one() {
     let cluster = Cluster::new();
-    let patient = NodeSettings::default().save_budget(Duration::from_secs(600));
+    let patient = NodeSettings::default().with_save_budget(Duration::from_secs(600));
     let node = cluster.node_with("one", patient).await;
     let record = node.create().await;
     let mut held = node.faults.hold_next_delete();

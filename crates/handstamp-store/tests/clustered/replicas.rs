@@ -102,7 +102,7 @@ async fn after_a_gap_sessions_are_read_from_the_primary() {
 async fn a_reply_older_than_the_cached_record_is_not_used() {
     let (node, record, _primary) = fixture().await;
     let first = node.replica.take(&record.key).unwrap();
-    assert_eq!(node.load(&record.key).await, found("second"), "that there is nothing the primary says");
+    assert_eq!(node.load(&record.key).await, found("second"), "the primary confirms that there is none");
     node.replica.put(first);
     // It has expired from the cache, but its revision is still known.
     sleep(NodeSettings::default().cache_ttl).await;

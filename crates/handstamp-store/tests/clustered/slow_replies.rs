@@ -69,9 +69,9 @@ fn ending_node(
 /// Budgets for a distant store.
 fn patient() -> NodeSettings {
     NodeSettings::default()
-        .load_budget(Duration::from_secs(5))
-        .save_budget(Duration::from_secs(10))
-        .cache_ttl(TTL)
+        .with_load_budget(Duration::from_secs(5))
+        .with_save_budget(Duration::from_secs(10))
+        .with_cache_ttl(TTL)
 }
 
 /// K6.1: fences and checks have the same limits as requests, and slow ones count.

@@ -235,13 +235,13 @@ impl Config {
     fn node_settings(&self, problems: &mut Vec<Problem>) -> NodeSettings {
         let defaults = NodeSettings::default();
         let settings = defaults
-            .cache_ttl(self.local_cache_ttl.unwrap_or(defaults.cache_ttl))
-            .cache_max_entries(self.local_cache_max_size.unwrap_or(defaults.cache_max_entries))
-            .cache_max_bytes(self.local_cache_max_bytes.unwrap_or(defaults.cache_max_bytes))
-            .max_staleness(self.local_cache_max_staleness.unwrap_or(defaults.max_staleness))
-            .load_budget(self.session_load_budget.unwrap_or(defaults.load_budget))
-            .save_budget(self.session_save_budget.unwrap_or(defaults.save_budget))
-            .end_on_reuse(self.session_end_on_reuse.unwrap_or(defaults.end_on_reuse));
+            .with_cache_ttl(self.local_cache_ttl.unwrap_or(defaults.cache_ttl))
+            .with_cache_max_entries(self.local_cache_max_size.unwrap_or(defaults.cache_max_entries))
+            .with_cache_max_bytes(self.local_cache_max_bytes.unwrap_or(defaults.cache_max_bytes))
+            .with_max_staleness(self.local_cache_max_staleness.unwrap_or(defaults.max_staleness))
+            .with_load_budget(self.session_load_budget.unwrap_or(defaults.load_budget))
+            .with_save_budget(self.session_save_budget.unwrap_or(defaults.save_budget))
+            .with_end_on_reuse(self.session_end_on_reuse.unwrap_or(defaults.end_on_reuse));
         let (millis, minute) = (Duration::from_millis, Duration::from_secs(60));
         within("LOCAL_CACHE_TTL", settings.cache_ttl, Duration::ZERO, TEN_YEARS, problems);
         within("LOCAL_CACHE_MAX_STALENESS", settings.max_staleness, millis(250), minute, problems);

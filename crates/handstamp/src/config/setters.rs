@@ -161,7 +161,7 @@ impl Config {
         self
     }
 
-    /// What reads get while the store cannot be reached. Default: [`OutagePolicy::ServeStale`] for the
+    /// The response to reads while the store cannot be reached. Default: [`OutagePolicy::ServeStale`] for the
     /// [`local_cache_ttl`](Self::local_cache_ttl).
     #[must_use]
     pub fn session_outage(mut self, outage: OutagePolicy) -> Self {

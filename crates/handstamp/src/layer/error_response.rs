@@ -12,6 +12,8 @@ use crate::SessionError;
 /// Every `Fn(&SessionError) -> Response<B> + Clone` is one. It is given to
 /// [`SessionLayer::error_response`](crate::SessionLayer::error_response), which says when it is called and what is added to its
 /// response.
+///
+/// It should not panic: the panic would take the place of the response, and of the cookie in it.
 pub trait ErrorResponse<B>: Clone {
     /// The response for this error.
     fn error_response(&self, error: &SessionError) -> Response<B>;

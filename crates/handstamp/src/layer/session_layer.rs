@@ -225,7 +225,7 @@ impl<T: SessionData, E> SessionLayer<T, E> {
         self
     }
 
-    /// What reads get while the store cannot be reached. Default: the value of `SESSION_OUTAGE`.
+    /// The response to reads while the store cannot be reached. Default: the value of `SESSION_OUTAGE`.
     #[must_use]
     pub fn outage(mut self, outage: OutagePolicy) -> Self {
         self.shared_mut().set_outage(outage);

@@ -2,7 +2,8 @@ use futures_util::future::join_all;
 use handstamp_core::cookie::VerifiedCookie;
 
 use super::RequestSession;
-use super::loaded::{Absence, LoadedSession, Origin};
+use super::absence::Absence;
+use super::loaded::{LoadedSession, Origin};
 use crate::{SessionData, SessionError};
 
 impl<T: SessionData> RequestSession<T> {

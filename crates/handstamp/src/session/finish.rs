@@ -12,7 +12,7 @@ use super::request_session::State;
 use crate::layer::respond::Marks;
 use crate::{DiscardSession, SessionData, SessionError};
 
-/// What is left to do when the handler has responded.
+/// The work that is left when the handler has responded.
 pub(crate) enum Finish {
     /// Nothing: the session was not used.
     Untouched,

@@ -21,7 +21,7 @@ pub(crate) enum LastUse {
     #[default]
     None,
     Done,
-    /// This many in a row have failed.
+    /// The number of touches in a row that have failed.
     Failed(u32),
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    /// That of a session with the time to live `remaining` at the time `now`, which is the instant `at` of the monotonic clock.
+    /// The life of a session with the time to live `remaining` at the time `now`, which is the instant `at` of the monotonic clock.
     pub(super) fn new(
         remaining: Duration,
         deadline: Timestamp,

@@ -4,7 +4,8 @@ use std::time::Instant;
 use handstamp_core::cookie::{Presented, VerifiedCookie};
 
 use super::RequestSession;
-use super::loaded::{Absence, LoadedSession, Origin};
+use super::absence::Absence;
+use super::loaded::{LoadedSession, Origin};
 use super::request_session::State;
 use super::snapshot::Snapshot;
 use crate::{OutagePolicy, SessionData, SessionError};
@@ -113,7 +114,7 @@ impl<T: SessionData> RequestSession<T> {
         })
     }
 
-    /// What the store has, or what the policy for outages says.
+    /// The state in the store, or according to the policy for outages.
     pub(super) async fn load_origin(&self, cookie: &VerifiedCookie) -> Result<Origin<T>, SessionError> {
         let (shared, key) = (&self.shared, self.key_of(cookie));
         // While the store is known to be unreachable, querying it first would only take time.

@@ -7,7 +7,7 @@
 //! | `request_session.rs` | how threads share the state of a request's session | |
 //! | `loaded/` | what the state is after each event | |
 //! | `progress.rs` | whether the response was sent | |
-//! | `load.rs`, `ambiguous.rs` | where a session is loaded from, and in an outage, what counts as one | cache, store |
+//! | `load.rs`, `absence.rs`, `ambiguous.rs` | where a session is loaded from, and in an outage, what counts as one | cache, store |
 //! | `refresh.rs` | what becomes of changes when the session was changed elsewhere | store |
 //! | `keep_alive.rs`, `life.rs` | when a session is touched | store |
 //! | `update.rs`, `change.rs`, `replays.rs`, `change_lock.rs`, `guard.rs` | how a change is made, and made again | other changes of the request |
@@ -18,6 +18,7 @@
 //! | `renewal/` | how a session moves to a new id | an exclusive turn in the queue, store |
 //! | `snapshot.rs`, `metadata.rs`, `encoded.rs`, `rewrite.rs` | how data becomes a record, and a record data | store, to rewrite a record |
 
+mod absence;
 mod ambiguous;
 mod api;
 mod change;

@@ -6,8 +6,9 @@ use handstamp_core::id::SessionKey;
 use handstamp_core::time::Timestamp;
 use parking_lot::Mutex;
 
+use super::absence::Absence;
 use super::change_lock::ChangeLock;
-use super::loaded::{Absence, LoadedSession, Origin};
+use super::loaded::{LoadedSession, Origin};
 use super::progress::Progress;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;
@@ -21,7 +22,6 @@ pub(crate) struct RequestSession<T: SessionData> {
     pub(super) passive: bool,
     /// That of the next layer further out for sessions of this type, under another cookie.
     outer: Option<Arc<Self>>,
-    /// Whether there is no layer further out for sessions of any type.
     /// Of the application's code, only `T::default` runs while this is locked: a change can read the session that it is made to,
     /// and sees it as it was before.
     state: Mutex<State<T>>,

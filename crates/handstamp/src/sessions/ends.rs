@@ -39,7 +39,8 @@ impl Sessions {
     ///
     /// # Cancel safety
     ///
-    /// The session is still there, or has ended.
+    /// The session is still there, or has ended. Of a session that is being renewed, the record under one id may have ended, and that under the
+    /// other may be there.
     pub async fn end_by_public_id(&self, public_id: &PublicId) -> Result<EndOutcome, StoreError> {
         let keys = self.store().find(public_id).await?;
         // All of them, also if one fails.

@@ -56,7 +56,7 @@ impl Sessions {
         Ok(Self::wait_until_ready(node).await)
     }
 
-    /// Starts a node on another [`Store`] and the [`Bus`] that belongs to it. The settings of Redis are ignored.
+    /// Starts a node on another [`Store`] and the [`Bus`] that belongs to it. The settings of Redis are ignored, also invalid ones.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Sessions {
         self.store().node_id()
     }
 
-    /// The circuit breakers of the Redis servers: their states, their events, and a way to close them by hand. `None` without Redis.
+    /// The circuit breakers of the Redis servers: whether any is open, their events, and a way to close them by hand. `None` without Redis.
     #[cfg(feature = "redis")]
     #[must_use]
     pub fn circuit_breakers(&self) -> Option<&crate::CircuitBreakers> {

@@ -1,4 +1,4 @@
-//! Whatever a document names exists: files, links, commands, settings, routes and items of the API.
+//! Everything that a document names exists: files, links, commands, settings, routes and items of the API.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "these are tests, and their helpers are part of them")]
 

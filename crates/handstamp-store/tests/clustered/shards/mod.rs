@@ -42,7 +42,7 @@ impl ShardedCluster {
 
     /// A node with a large load budget.
     async fn patient_node(&self, name: &str) -> ShardedNode {
-        self.node_with(name, NodeSettings::default().load_budget(Duration::from_secs(600))).await
+        self.node_with(name, NodeSettings::default().with_load_budget(Duration::from_secs(600))).await
     }
 
     async fn node_with(&self, name: &str, settings: NodeSettings) -> ShardedNode {

@@ -52,7 +52,7 @@ async fn health_follows_the_shards() {
         node.until_status(&records, [false, false, true, one, other]).await;
         node.faults[shard].work();
         node.until_status(&records, [false, true, true, true, true]).await;
-        // What is not there any more is not missed.
+        // A shard that has left does not count.
         cluster.layout.remove(SHARDS[shard]);
         node.until_status(&records, well).await;
         cluster.layout.add(SHARDS[shard]);

@@ -13,7 +13,7 @@ pub(in crate::config) const MISNAMED: [&str; 9] = [
     "valkey_url",
 ];
 
-/// Those of [`MISNAMED`] that are set. Where the names of variables have no case, `redis_url` is `REDIS_URL`.
+/// The variables of [`MISNAMED`] that are set. Where the names of variables have no case, `redis_url` is `REDIS_URL`.
 pub(super) fn misnamed<F>(vars: &mut Vars<F>) -> Vec<&'static str>
 where
     F: Fn(&str) -> Result<Option<String>, NotUtf8>,

@@ -71,7 +71,7 @@ impl Config {
         self.with_client(|client| client.with_wait_replicas(replicas))
     }
 
-    /// What carries invalidations.
+    /// The transport of invalidations.
     #[must_use]
     pub fn redis_invalidation(mut self, transport: InvalidationTransport) -> Self {
         self.redis.invalidation = Some(Ok(transport));

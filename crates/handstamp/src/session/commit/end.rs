@@ -1,6 +1,6 @@
 use handstamp_store::{EndOutcome, WriteScope};
 
-use super::super::loaded::Absence;
+use super::super::absence::Absence;
 use super::{Commit, CommitOutcome, Committed, Failure};
 use crate::{SessionData, SessionError};
 

@@ -25,8 +25,8 @@ use http::HeaderValue;
 
 use self::outcome::Failure;
 pub(super) use self::outcome::{CommitOutcome, Committed};
+use super::absence::Absence;
 use super::change::Change;
-use super::loaded::Absence;
 use super::snapshot::Snapshot;
 use crate::layer::Shared;
 use crate::{SessionData, SessionError};

@@ -4,7 +4,7 @@ use handstamp_core::id::SessionId;
 use handstamp_store::StoreError;
 use http::HeaderValue;
 
-use super::super::loaded::Absence;
+use super::super::absence::Absence;
 use super::super::snapshot::Snapshot;
 use crate::SessionError;
 
@@ -12,7 +12,7 @@ use crate::SessionError;
 pub(in crate::session) struct CommitOutcome<T> {
     /// The cookie to send.
     pub(in crate::session) cookie: Option<HeaderValue>,
-    /// What has changed.
+    /// The change that was committed.
     pub(in crate::session) committed: Option<Committed<T>>,
     pub(in crate::session) result: Result<(), SessionError>,
 }

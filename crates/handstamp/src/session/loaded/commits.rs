@@ -10,7 +10,7 @@ use super::{Leftover, LoadedSession, Origin};
 use crate::layer::respond::Marks;
 use crate::{SessionData, SessionError};
 
-/// What becomes of pending changes.
+/// The outcome of pending changes.
 impl<T: SessionData> LoadedSession<T> {
     /// Hands everything pending over to a commit: the data, and the changes that led to it.
     pub(in crate::session) fn take_batch(&mut self) -> (Arc<T>, Vec<Change<T>>) {

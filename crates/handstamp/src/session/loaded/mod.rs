@@ -21,9 +21,10 @@ use handstamp_core::cookie::VerifiedCookie;
 use handstamp_core::plan::{Intent, SessionState};
 
 use self::failures::Failures;
-pub(super) use self::origin::{Absence, Origin};
+pub(super) use self::origin::Origin;
 pub(super) use self::pending::Renew;
 use self::pending::{Basis, Pending};
+use super::absence::Absence;
 use super::change::Change;
 use super::snapshot::Snapshot;
 use super::subject::Subjects;
@@ -109,7 +110,7 @@ impl<T: SessionData> LoadedSession<T> {
         self.origin().is_some_and(|origin| origin.metadata.revision == fresh.metadata.revision)
     }
 
-    /// What pending changes are made on.
+    /// The data that pending changes are made on.
     pub(super) fn base(&self) -> Arc<T> {
         if self.pending.begins_anew() { Arc::default() } else { self.origin.data() }
     }
@@ -141,7 +142,7 @@ impl<T: SessionData> LoadedSession<T> {
     }
 }
 
-/// What a request does to its session.
+/// The operations of a request on its session.
 impl<T: SessionData> LoadedSession<T> {
     pub(super) fn changed(&mut self, data: T, change: Change<T>, subjects: Subjects) {
         self.replace_data(Arc::new(data));

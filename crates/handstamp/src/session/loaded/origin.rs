@@ -3,10 +3,11 @@ use std::sync::Arc;
 use handstamp_core::plan::SessionState;
 use handstamp_store::Lookup;
 
+use super::super::absence::Absence;
 use super::super::snapshot::Snapshot;
 use crate::{SessionData, SessionError};
 
-/// What there is under the id in the cookie of a request.
+/// The session under the id in the cookie of a request.
 pub(in crate::session) enum Origin<T> {
     Found(Arc<Snapshot<T>>),
     Missing(Absence),
@@ -14,15 +15,6 @@ pub(in crate::session) enum Origin<T> {
     Unusable(SessionError),
     /// It cannot be found out in this outage. The visitor is treated as one without a session.
     Unknown(SessionError),
-}
-
-/// Why there is no session.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::session) enum Absence {
-    /// There is neither a record nor a tombstone.
-    NoTrace,
-    Ended,
-    Moved,
 }
 
 impl<T: SessionData> Origin<T> {
@@ -57,18 +49,6 @@ impl<T: SessionData> Origin<T> {
             Self::Unknown(_) => *self = Self::Missing(absence),
             Self::Missing(earlier) if !is_destroyed && absence != Absence::NoTrace => *earlier = absence,
             Self::Missing(_) | Self::Found(_) | Self::Unusable(_) => {}
-        }
-    }
-}
-
-impl Absence {
-    /// A record that cannot be read counts as none: the visitor is not locked out, and the record is left as it is, since a new session
-    /// gets a new id.
-    pub(super) fn of<T>(missing: &Lookup<T>) -> Self {
-        match missing {
-            Lookup::Found(_) | Lookup::Absent | Lookup::Unreadable => Self::NoTrace,
-            Lookup::Ended => Self::Ended,
-            Lookup::Moved => Self::Moved,
         }
     }
 }

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use handstamp_core::plan::SessionState;
 use handstamp_store::Lookup;
 
+use super::super::absence::Absence;
 use super::super::snapshot::Snapshot;
-use super::{Absence, LoadedSession, Origin, Renew};
+use super::{LoadedSession, Origin, Renew};
 use crate::{SessionData, SessionError};
 
 /// What the store has now.
