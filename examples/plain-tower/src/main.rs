@@ -40,7 +40,7 @@ async fn count<B>(request: &Request<B>) -> Result<u64, SessionRejection> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt::init();
-    // Separates the sessions of this program from those of others on the same Redis.
+    // Separates the cookie of this program from those of others on localhost.
     let config = Config::from_env().namespace_or("plain-tower");
     // Plain http is for development: without this line the cookie is for https only.
     let sessions = Sessions::start(config.session_insecure_plain_http(true)).await?;
