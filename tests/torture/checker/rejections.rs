@@ -48,18 +48,28 @@ const fn never_rejected(call: &Call) -> Option<&'static str> {
     }
 }
 
-/// Whether other requests may have kept changing the session for so long that a login gave up.
+/// Whether the session may have been changed by others for so long that a login gave up.
 fn is_contended(calls: &[Call], login: &Call) -> bool {
-    let mut writes = calls.iter().filter(|call| {
-        matches!(call.operation, Operation::Visit | Operation::Note)
-            && call.cookie == login.cookie
-            && !call.is_rejected()
-    });
     login.operation == Operation::Renew
-        && writes.any(|write| {
-            // A write without a response may still be in progress.
-            write.start < login.end && (write.end > login.start || write.outcome == Outcome::Unknown)
-        })
+        && calls.iter().any(|call| writes_during(call, login) || continues_during(call, login))
+}
+
+/// Whether the call is another request that changes the session during the login.
+fn writes_during(call: &Call, login: &Call) -> bool {
+    matches!(call.operation, Operation::Visit | Operation::Note)
+        && call.cookie == login.cookie
+        && !call.is_rejected()
+        && call.start < login.end
+        // A write without a response may still be in progress.
+        && (call.end > login.start || call.outcome == Outcome::Unknown)
+}
+
+/// Whether the call is the renewal that gave the cookie, whose node still saves the session, because it got no reply in time.
+fn continues_during(call: &Call, login: &Call) -> bool {
+    call.is_uncertain()
+        && call.given() == login.cookie
+        && call.start < login.end
+        && call.end + BACKGROUND > login.start
 }
 
 /// Whether the session under `cookie` may have been lost in a renewal that failed and gave no cookie.
@@ -72,6 +82,9 @@ fn failed_renewal(calls: &[Call], cookie: CookieNumber, before: Moment) -> bool 
             && !call.is_uncertain()
     })
 }
+
+/// A node continues a renewal for 20 seconds after its beginning.
+const BACKGROUND: Moment = Moment::from_secs(20);
 
 /// The store is unavailable. Too many concurrent changes are [`Outcome::Conflict`].
 const UNAVAILABLE: u16 = 503;

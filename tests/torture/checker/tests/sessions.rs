@@ -100,6 +100,17 @@ fn an_outage_ends_no_session() {
 }
 
 #[test]
+fn a_login_may_give_up_while_the_node_of_an_uncertain_renewal_saves_the_session() {
+    let given_up = |second| renewal(1, 2, 1, second).with_outcome(Outcome::Conflict);
+    assert_good([uncertain_renewal(0, 1, 0, 1), given_up(3)]);
+    // The node has given up before, or the renewal was certain, or gave another cookie.
+    assert_bad(&[(Rule::Unexpected, 2)], [uncertain_renewal(0, 1, 0, 1), given_up(30)]);
+    assert_bad(&[(Rule::Unexpected, 2)], [renewal(0, 1, 0, 1), given_up(3)]);
+    let other = Call { cookie: Some(0), ..given_up(3) };
+    assert_bad(&[(Rule::Unexpected, 2)], [uncertain_renewal(0, 1, 0, 1), other]);
+}
+
+#[test]
 fn only_known_errors_are_expected() {
     assert_good([read(0, 1, 1, 0).with_outcome(Outcome::Failed(503))]);
     assert_bad(&[(Rule::Unexpected, 1)], [read(0, 1, 1, 0).with_outcome(Outcome::Failed(500))]);
