@@ -48,7 +48,7 @@ async fn an_abandoned_attempt_leaves_nothing() {
     let proxy = Proxy::start(server.port()).await;
     let (_store, bus) = connected_by(config(&through(&proxy)));
     bus.publish(Shard::ONLY, Bytes::new()).await.expect("publish");
-    let connections = server.clients("normal");
+    let connections = server.clients_named("handstamp").len();
     proxy.delay(Duration::from_millis(10));
     for wait in [1, 30, 60, 90, 120, 150] {
         let attempt = timeout(Duration::from_millis(wait), bus.subscribe(Shard::ONLY)).await;
