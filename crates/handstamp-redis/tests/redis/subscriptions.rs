@@ -173,6 +173,7 @@ async fn k6_2_a_subscription_outlives_the_connection_for_commands() {
     let mut subscription = subscribed(&bus).await;
     for _ in 0..3 {
         let before = server.clients_named("handstamp:commands");
+        assert_eq!(before.len(), 1);
         assert!(server.kill_clients("normal") >= 1);
         eventually("another connection", PATIENCE, async || {
             store.ping_primary(Shard::ONLY).await.map_err(|error| error.to_string())?;
