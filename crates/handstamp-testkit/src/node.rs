@@ -173,6 +173,10 @@ fn launch(program: &Path, variables: &[(OsString, OsString)], port: u16) -> Proc
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
+    let has_redis = variables.iter().any(|(name, _)| name.to_string_lossy().starts_with("REDIS_"));
+    if let (true, Some(driver)) = (has_redis, std::env::var_os("REDIS_DRIVER")) {
+        command.env("REDIS_DRIVER", driver);
+    }
     Process::spawn(command).unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()))
 }
 
