@@ -24,11 +24,11 @@ impl Connection {
     ///
     /// Cancel safe: whatever was begun ends with the future.
     pub(crate) async fn open(target: &Target, name: &str) -> Result<Self, RedisError> {
-        within_limit(target, async {
+        let opening = async {
             let (sender, lifeline) = Sender::connect(target).await?;
             Self::introduced(sender, lifeline, name).await
-        })
-        .await
+        };
+        within_limit(target, opening).await
     }
 
     /// [`open`](Self::open), with the messages that the connection will receive.
@@ -37,11 +37,11 @@ impl Connection {
         name: &str,
         tracking: bool,
     ) -> Result<(Self, Messages), RedisError> {
-        within_limit(target, async {
+        let opening = async {
             let (sender, lifeline, messages) = Sender::connect_listener(target, tracking).await?;
             Ok((Self::introduced(sender, lifeline, name).await?, messages))
-        })
-        .await
+        };
+        within_limit(target, opening).await
     }
 
     /// The part that can be cloned, and does not keep the connection open.
@@ -75,11 +75,12 @@ impl Connection {
     }
 }
 
+/// The box keeps kilobytes out of the futures of every layer above. Connections are seldom made.
 async fn within_limit<T>(
     target: &Target,
     opening: impl Future<Output = Result<T, RedisError>>,
 ) -> Result<T, RedisError> {
-    timeout(target.connect_timeout, opening).await.unwrap_or_else(|_| Err(no_reply(target)))
+    timeout(target.connect_timeout, Box::pin(opening)).await.unwrap_or_else(|_| Err(no_reply(target)))
 }
 
 /// A server without TLS may take the handshake for an incomplete command, and wait for the rest.

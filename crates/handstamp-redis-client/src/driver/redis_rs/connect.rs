@@ -36,11 +36,17 @@ async fn connect_with(
 ) -> Result<(Sender, Lifeline), RedisError> {
     let (sender, lifeline) = match (&target.address, &target.tls) {
         (Address::Unix(path), _) => {
-            let stream = UnixStream::connect(path).await;
-            over(stream.map_err(|error| io_errors::cause(&error))?, target, protocol, inbox).await?
+            let stream = UnixStream::connect(path).await.map_err(|error| io_errors::cause(&error))?;
+            over(stream, target, protocol, inbox).await?
         }
-        (Address::Tcp(host), None) => over(tcp(host).await?, target, protocol, inbox).await?,
-        (Address::Tcp(host), Some(tls)) => over(encrypted(host, tls).await?, target, protocol, inbox).await?,
+        (Address::Tcp(host), None) => {
+            let stream = tcp(host).await?;
+            over(stream, target, protocol, inbox).await?
+        }
+        (Address::Tcp(host), Some(tls)) => {
+            let stream = encrypted(host, tls).await?;
+            over(stream, target, protocol, inbox).await?
+        }
     };
     log_in::finish(&sender, target, protocol).await?;
     Ok((sender, lifeline))

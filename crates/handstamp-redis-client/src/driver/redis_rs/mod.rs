@@ -17,11 +17,12 @@
 //! - replace the error replies to `AUTH` and `SELECT` by texts of its own: [`log_in`] sends both as ordinary commands, and leaves only
 //!   `HELLO` to redis-rs;
 //! - send `CLIENT SETINFO`, which a user may not be permitted: that is off;
-//! - queue messages without a bound, where an unbounded channel receives them: [`messages`] has a bound, and counts the rest;
-//! - take an error reply that is not UTF-8 for the end of the connection. Servers quote arguments in an error about an unknown command
-//!   only, so that this costs a connection, but no command is lost.
+//! - queue messages without a bound, where an unbounded channel receives them: [`messages`] has a bound, and counts the rest.
 //!
-//! There are no retries, no pings, and without the feature `cache-aio` no cache.
+//! One trap is left: an error reply that is not UTF-8 ends the connection. Servers quote arguments, which may be binary, in the error
+//! about an unknown command only.
+//!
+//! A `MultiplexedConnection` neither retries nor sends pings, and without the feature `cache-aio` there is no cache.
 
 mod connect;
 mod convert;

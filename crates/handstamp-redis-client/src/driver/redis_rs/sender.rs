@@ -1,6 +1,9 @@
+use std::pin::Pin;
+use std::slice::from_ref;
+
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, ServerError, Value};
+use redis::{Pipeline, RedisResult, ServerError, Value};
 
 use super::convert;
 use crate::command::Operation;
@@ -21,15 +24,16 @@ impl Sender {
     pub(in crate::driver) async fn call(&self, command: &Command) -> Result<Reply, RedisError> {
         match &command.operation {
             Operation::GetWithTtl(key) => {
-                let [get, time_to_live] = [GET, PTTL].map(|name| convert::command(name, &[key.clone()]));
+                let [get, time_to_live] = [GET, PTTL].map(|name| convert::command(name, from_ref(key)));
                 let mut pipeline = Pipeline::with_capacity(2);
                 pipeline.add_command(get).add_command(time_to_live);
                 convert::list(self.exchange(&pipeline).await?)
             }
             Operation::Custom(name, arguments) => {
                 let command = convert::command(name, arguments);
-                let replied = self.connection.clone().send_packed_command(&command).await;
-                convert::reply(self.unless_lost(replied).await?)
+                let mut connection = self.connection.clone();
+                let replied = self.unless_lost(Box::pin(connection.send_packed_command(&command)));
+                convert::reply(replied.await?)
             }
         }
     }
@@ -42,8 +46,8 @@ impl Sender {
         };
         match &command.operation {
             Operation::GetWithTtl(key) => {
-                add(GET, &[key.clone()]);
-                add(PTTL, &[key.clone()]);
+                add(GET, from_ref(key));
+                add(PTTL, from_ref(key));
                 let replies = self.exchange(&pipeline).await?;
                 convert::list(replies.into_iter().skip(1).step_by(2))
             }
@@ -76,13 +80,17 @@ impl Sender {
 
     /// The replies to commands that are sent without any other in between. There are as many as commands.
     async fn exchange(&self, pipeline: &Pipeline) -> Result<Vec<Value>, RedisError> {
-        let replied = self.connection.clone().send_packed_commands(pipeline, 0, pipeline.len()).await;
-        self.unless_lost(replied).await
+        let mut connection = self.connection.clone();
+        self.unless_lost(Box::pin(connection.send_packed_commands(pipeline, 0, pipeline.len()))).await
     }
 
-    /// Error replies are values here, so an error means that the connection ends.
-    async fn unless_lost<T>(&self, replied: redis::RedisResult<T>) -> Result<T, RedisError> {
-        match replied {
+    /// The outcome of `exchange`. Error replies are values here, so an error means that the connection ends. The box keeps a
+    /// kilobyte out of the futures of every layer above.
+    async fn unless_lost<T>(
+        &self,
+        exchange: Pin<Box<impl Future<Output = RedisResult<T>>>>,
+    ) -> Result<T, RedisError> {
+        match exchange.await {
             Ok(replied) => Ok(replied),
             Err(_) => Err(self.end.cause().await),
         }
