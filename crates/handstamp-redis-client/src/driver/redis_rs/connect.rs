@@ -6,7 +6,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::messages::{Inbox, Messages};
+use super::messages::{MessageSink, Messages};
 use super::stream::Stream;
 use super::{Sender, log_in};
 use crate::driver::end::{End, Lifeline};
@@ -23,29 +23,29 @@ pub(in crate::driver) async fn connect(target: &Target) -> Result<(Sender, Lifel
 pub(in crate::driver) async fn connect_listener(
     target: &Target,
 ) -> Result<(Sender, Lifeline, Messages), RedisError> {
-    let (inbox, messages) = Messages::new();
+    let (sink, messages) = Messages::new();
     // redis-rs distinguishes messages from replies by their type, which the older protocol lacks.
-    let (sender, lifeline) = connect_with(target, Protocol::Resp3, Some(inbox)).await?;
+    let (sender, lifeline) = connect_with(target, Protocol::Resp3, Some(sink)).await?;
     Ok((sender, lifeline, messages))
 }
 
 async fn connect_with(
     target: &Target,
     protocol: Protocol,
-    inbox: Option<Inbox>,
+    sink: Option<MessageSink>,
 ) -> Result<(Sender, Lifeline), RedisError> {
     let (sender, lifeline) = match (&target.address, &target.tls) {
         (Address::Unix(path), _) => {
             let stream = UnixStream::connect(path).await.map_err(|error| io_errors::cause(&error))?;
-            over(stream, target, protocol, inbox).await?
+            over(stream, target, protocol, sink).await?
         }
         (Address::Tcp(host), None) => {
             let stream = tcp(host).await?;
-            over(stream, target, protocol, inbox).await?
+            over(stream, target, protocol, sink).await?
         }
         (Address::Tcp(host), Some(tls)) => {
             let stream = encrypted(host, tls).await?;
-            over(stream, target, protocol, inbox).await?
+            over(stream, target, protocol, sink).await?
         }
     };
     log_in::finish(&sender, target, protocol).await?;
@@ -73,7 +73,7 @@ async fn over<S>(
     stream: S,
     target: &Target,
     protocol: Protocol,
-    inbox: Option<Inbox>,
+    sink: Option<MessageSink>,
 ) -> Result<(Sender, Lifeline), RedisError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -83,8 +83,8 @@ where
         .set_response_timeout(None)
         .set_connection_timeout(None)
         .set_pipeline_buffer_size(QUEUE);
-    let config = match inbox {
-        Some(inbox) => config.set_push_sender(move |push| inbox.put(push)),
+    let config = match sink {
+        Some(sink) => config.set_push_sender(move |push| sink.put(push)),
         None => config,
     };
     let opened = MultiplexedConnection::new_with_config(&handshake(target, protocol), stream, config).await;

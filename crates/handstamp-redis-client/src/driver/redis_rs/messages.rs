@@ -24,16 +24,16 @@ pub(in crate::driver) struct Messages {
 /// redis-rs reads a connection in one place, frame by frame, and calls [`put`](Self::put) for a message before it reads the next frame
 /// (`PipelineSink::poll_read` and `send_result`). So a message that the server sent before a reply is in the queue, or counted as lost,
 /// when the command resolves.
-pub(super) struct Inbox {
+pub(super) struct MessageSink {
     queue: mpsc::Sender<Item>,
     lost: Arc<AtomicU64>,
 }
 
 impl Messages {
-    pub(super) fn new() -> (Inbox, Self) {
+    pub(super) fn new() -> (MessageSink, Self) {
         let (sender, receiver) = mpsc::channel(MESSAGES);
         let lost = Arc::new(AtomicU64::new(0));
-        (Inbox { queue: sender, lost: lost.clone() }, Self { queue: receiver, lost })
+        (MessageSink { queue: sender, lost: lost.clone() }, Self { queue: receiver, lost })
     }
 
     pub(in crate::driver) async fn next(&mut self) -> Item {
@@ -60,7 +60,7 @@ impl Messages {
     }
 }
 
-impl Inbox {
+impl MessageSink {
     pub(super) fn put(&self, push: PushInfo) -> Result<(), SendError> {
         let item = match push.kind {
             PushKind::Message => message(push.data),
@@ -116,13 +116,13 @@ mod tests {
 
     #[tokio::test]
     async fn messages_and_changes_come_in_their_order() {
-        let (inbox, mut messages) = Messages::new();
-        inbox.put(push(PushKind::Subscribe, vec![bulk("channel"), Value::Int(1)])).unwrap();
-        inbox.put(push(PushKind::Message, vec![bulk("channel"), bulk("one")])).unwrap();
-        inbox.put(push(PushKind::Invalidate, vec![Value::Array(vec![bulk("a"), bulk("b")])])).unwrap();
-        inbox.put(push(PushKind::Invalidate, vec![Value::Nil])).unwrap();
-        inbox.put(push(PushKind::Message, vec![bulk("channel")])).unwrap();
-        drop(inbox);
+        let (sink, mut messages) = Messages::new();
+        sink.put(push(PushKind::Subscribe, vec![bulk("channel"), Value::Int(1)])).unwrap();
+        sink.put(push(PushKind::Message, vec![bulk("channel"), bulk("one")])).unwrap();
+        sink.put(push(PushKind::Invalidate, vec![Value::Array(vec![bulk("a"), bulk("b")])])).unwrap();
+        sink.put(push(PushKind::Invalidate, vec![Value::Nil])).unwrap();
+        sink.put(push(PushKind::Message, vec![bulk("channel")])).unwrap();
+        drop(sink);
         assert!(matches!(messages.next().await, Ok(Received::Message(message)) if message == "one"));
         assert!(matches!(messages.try_next(), Some(Ok(Received::KeysChanged(keys))) if keys == ["a", "b"]));
         assert!(matches!(messages.try_next(), Some(Ok(Received::KeysChanged(keys))) if keys.is_empty()));
@@ -132,9 +132,9 @@ mod tests {
 
     #[tokio::test]
     async fn lost_messages_are_reported_first() {
-        let (inbox, mut messages) = Messages::new();
+        let (sink, mut messages) = Messages::new();
         for _ in 0..MESSAGES + 3 {
-            inbox.put(push(PushKind::Message, vec![bulk("channel"), bulk("message")])).unwrap();
+            sink.put(push(PushKind::Message, vec![bulk("channel"), bulk("message")])).unwrap();
         }
         assert!(matches!(messages.try_next(), Some(Err(RedisError::Lagged(3)))));
         for _ in 0..MESSAGES {
