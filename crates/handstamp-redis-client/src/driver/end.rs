@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -34,9 +36,9 @@ impl End {
         let mut ended = self.0.clone();
         let cause = match ended.wait_for(Option::is_some).await {
             Ok(cause) => cause.clone(),
-            // The task was aborted.
+            // The task was aborted: this node has left the server.
             Err(_) => None,
         };
-        cause.unwrap_or_else(RedisError::unresponsive)
+        cause.unwrap_or(RedisError::Connection(Cow::Borrowed("it was lost")))
     }
 }

@@ -14,7 +14,7 @@ pub(super) enum Sender {
 }
 
 impl Sender {
-    /// Begins to connect, if it does not connect: fred queues commands until the connection is there.
+    /// Connects, or begins to: fred queues commands until the connection is there.
     pub(super) async fn connect(target: &Target) -> Result<(Self, Lifeline), RedisError> {
         match target.driver {
             Driver::Fred => fred::connect(target).map(|(sender, lifeline)| (Self::Fred(sender), lifeline)),

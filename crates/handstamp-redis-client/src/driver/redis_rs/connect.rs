@@ -112,5 +112,5 @@ fn handshake(target: &Target, protocol: Protocol) -> RedisConnectionInfo {
     }
 }
 
-/// The commands that wait to be written. A command behind that many waits, too, and takes its place in the same order.
+/// How many commands may wait to be written. Further ones wait for a place, in the same order.
 const QUEUE: usize = 1_024;

@@ -19,7 +19,7 @@ pub(in crate::driver) struct Messages {
     lost: Arc<AtomicU64>,
 }
 
-/// Takes the messages of a connection.
+/// Receives the messages of a connection from redis-rs.
 ///
 /// redis-rs reads a connection in one place, frame by frame, and calls [`put`](Self::put) for a message before it reads the next frame
 /// (`PipelineSink::poll_read` and `send_result`). So a message that the server sent before a reply is in the queue, or counted as lost,

@@ -19,8 +19,8 @@
 //! - send `CLIENT SETINFO`, which a user may not be permitted: that is off;
 //! - queue messages without a bound, where an unbounded channel receives them: [`messages`] has a bound, and counts the rest.
 //!
-//! One trap is left: an error reply that is not UTF-8 ends the connection. Servers quote arguments, which may be binary, in the error
-//! about an unknown command only.
+//! As with fred, an error reply that is not UTF-8 ends the connection. Servers quote arguments, which may be binary, in the error about
+//! an unknown command only.
 //!
 //! A `MultiplexedConnection` neither retries nor sends pings, and without the feature `cache-aio` there is no cache.
 
