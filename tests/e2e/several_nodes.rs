@@ -60,6 +60,27 @@ async fn simultaneous_requests_to_a_cold_node_cost_redis_one_read() {
     assert_eq!(loads(&redis), 1, "{:?}", session_commands(&redis));
 }
 
+/// While a fleet changes from one driver to the other.
+#[tokio::test]
+async fn nodes_with_different_drivers_share_sessions() {
+    let redis = RedisServer::start().await;
+    let node = async |driver| {
+        let settings = [&CACHED_FOR_LONG[..], &[("REDIS_DRIVER", driver), ("NODE_ID", driver)]].concat();
+        node_with(&redis, &settings).await
+    };
+    let nodes = [node("fred").await, node("redis-rs").await];
+    for [one, other] in [[&nodes[0], &nodes[1]], [&nodes[1], &nodes[0]]] {
+        let mut browser = Browser::logged_in(one, "ada").await;
+        let mut thief = browser.clone();
+        thief.me(other).await;
+        browser.post(one, "/visits").await;
+        until("the visit is counted", async || thief.me(other).await["visits"] == 1).await;
+        assert_eq!(browser.post(one, "/logout").await.status(), StatusCode::NO_CONTENT);
+        until("the logout arrives", async || thief.status_of_me(other).await == StatusCode::UNAUTHORIZED)
+            .await;
+    }
+}
+
 /// Every node caches the session for ten minutes, so only the message can end it on the others before that.
 #[tokio::test]
 async fn a_logout_reaches_every_node() {

@@ -3,7 +3,7 @@ use std::sync::{Arc, LazyLock};
 use handstamp_core::id::Namespace;
 use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::{KeyRing, Secret};
-use handstamp_redis::{Channel, RedisConfig, RedisError, connect};
+use handstamp_redis::{Channel, Driver, RedisConfig, RedisError, connect};
 use handstamp_store::{ClusteredStore, NodeSettings, StoreError, SystemClock};
 use handstamp_testkit::random_secret;
 
@@ -12,13 +12,18 @@ use crate::keys::NAMESPACE;
 /// A node with its own connections, on the current runtime.
 pub(crate) async fn start(url: &str, name: &str) -> ClusteredStore {
     let namespace = Namespace::new(NAMESPACE).expect("a namespace");
-    let config = RedisConfig::new(url.parse().expect("a URL"));
+    let config = RedisConfig::new(url.parse().expect("a URL")).with_driver(driver());
     let (store, bus) = connect(config, namespace.clone(), Channel::of(&namespace));
     let name = NodeId::new(name).expect("a name");
     let node =
         ClusteredStore::start(store, bus, &keys(), name, Arc::new(SystemClock), NodeSettings::default());
     node.wait_until_ready().await;
     node
+}
+
+/// The driver that `REDIS_DRIVER` names, or the default.
+fn driver() -> Driver {
+    std::env::var("REDIS_DRIVER").map_or_else(|_| Driver::default(), |name| name.parse().expect("a driver"))
 }
 
 /// The keys of all nodes.

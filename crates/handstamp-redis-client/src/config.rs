@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::command::Limit;
 use crate::driver::{Protocol, Target};
 use crate::url::{Address, Host, Servers};
-use crate::{BreakerSettings, ConnectionRole, ReadFrom, RedisUrl, Tls};
+use crate::{BreakerSettings, ConnectionRole, Driver, ReadFrom, RedisUrl, Tls};
 
 /// The servers, and how long to wait for them.
 ///
@@ -48,6 +48,8 @@ pub struct RedisConfig {
     /// Whether subscriptions also receive the keys that were read by this client and have changed since (`CLIENT TRACKING`).
     /// Default: `false`.
     pub tracking: bool,
+    /// The library underneath. Default: [`Driver::Fred`].
+    pub driver: Driver,
     /// The name of this node in `CLIENT LIST`, where each connection is called `handstamp:<role>:<name>`. Default:
     /// none, which leaves `handstamp:<role>`.
     pub client_name: Option<String>,
@@ -68,6 +70,7 @@ impl RedisConfig {
             read_from: ReadFrom::Primary,
             wait_replicas: 0,
             tracking: false,
+            driver: Driver::Fred,
             client_name: None,
         }
     }
@@ -126,6 +129,12 @@ impl RedisConfig {
         Self { tracking, ..self }
     }
 
+    /// With this [library](Self::driver).
+    #[must_use]
+    pub fn with_driver(self, driver: Driver) -> Self {
+        Self { driver, ..self }
+    }
+
     /// With this [name of the node](Self::client_name).
     #[must_use]
     pub fn with_client_name(self, client_name: impl Into<String>) -> Self {
@@ -170,6 +179,7 @@ impl RedisConfig {
     pub(crate) fn target(&self, address: &Address) -> Target {
         let tls = self.url.tls && matches!(address, Address::Tcp(_));
         Target {
+            driver: self.driver,
             address: address.clone(),
             login: self.url.login.clone(),
             database: self.url.database,

@@ -66,7 +66,7 @@
 //! | `cluster`, `sentinel` | which servers are primaries |
 //! | `primary`, `replicas` | the connections to a primary, and to its replicas |
 //! | `server` | one connection for commands, kept up by a supervisor task, with its circuit breaker |
-//! | `driver`, `hash` | the only modules that name the Redis library underneath |
+//! | `driver`, `hash` | the only modules that name the Redis libraries underneath |
 
 mod backoff;
 mod breaker_settings;
@@ -105,6 +105,7 @@ pub use self::client::Client;
 pub use self::command::{Command, Script};
 pub use self::config::RedisConfig;
 pub use self::connection_role::ConnectionRole;
+pub use self::driver::{Driver, InvalidDriver};
 pub use self::error::RedisError;
 pub use self::error_reply::ErrorReply;
 pub use self::event::{Event, Fence};

@@ -97,9 +97,9 @@ mod write_check;
 
 use handstamp_core::id::Namespace;
 pub use handstamp_redis_client::{
-    BreakerSettings, CircuitBreakers, CircuitEvent, CircuitState, Client, Command, ConnectionRole,
-    ErrorReply, InvalidReadFrom, InvalidSettings, NotUtf8, ReadFrom, RedisConfig, RedisError, RedisSettings,
-    RedisUrl, RedisUrlError, Reply, SettingError, Tls, TlsError,
+    BreakerSettings, CircuitBreakers, CircuitEvent, CircuitState, Client, Command, ConnectionRole, Driver,
+    ErrorReply, InvalidDriver, InvalidReadFrom, InvalidSettings, NotUtf8, ReadFrom, RedisConfig, RedisError,
+    RedisSettings, RedisUrl, RedisUrlError, Reply, SettingError, Tls, TlsError,
 };
 
 pub use self::acl::acl_rules;

@@ -22,7 +22,8 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    /// Starts a program with only these variables, `PORT` and `PATH`, and waits until `/health/live` returns 200.
+    /// Starts a program with only these variables, `PORT`, `PATH` and, where it has settings of Redis, the driver of this process
+    /// (`REDIS_DRIVER`), and waits until `/health/live` returns 200.
     ///
     /// # Panics
     ///
@@ -166,13 +167,11 @@ impl NodeProcess {
 
 fn launch(program: &Path, variables: &[(OsString, OsString)], port: u16) -> Process {
     let mut command = Command::new(program);
-    command
-        .env_clear()
-        .envs(variables.iter().map(|(name, value)| (name, value)))
-        .env("PORT", port.to_string());
-    if let Some(path) = std::env::var_os("PATH") {
-        command.env("PATH", path);
-    }
+    command.env_clear();
+    let has_redis = variables.iter().any(|(name, _)| name.to_string_lossy().starts_with("REDIS_"));
+    let inherited = ["PATH", "REDIS_DRIVER"].into_iter().filter(|name| *name == "PATH" || has_redis);
+    command.envs(inherited.filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.envs(variables.iter().map(|(name, value)| (name, value))).env("PORT", port.to_string());
     Process::spawn(command).unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()))
 }
 

@@ -12,7 +12,7 @@ pub fn reference_node() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--locked", "--package", "cluster-node"]);
+        cargo.args(["build", "--quiet", "--locked", "--package", "cluster-node", "--all-features"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }

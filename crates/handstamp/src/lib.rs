@@ -90,7 +90,7 @@ pub use handstamp_core::invalidation::NodeId;
 pub use handstamp_core::record::Encoding;
 #[cfg(feature = "redis")]
 pub use handstamp_redis::{
-    CircuitBreakers, CircuitEvent, CircuitState, ConnectionRole, InvalidationTransport, ReadFrom,
+    CircuitBreakers, CircuitEvent, CircuitState, ConnectionRole, Driver, InvalidationTransport, ReadFrom,
 };
 pub use handstamp_store::{BusStats, EndOutcome};
 

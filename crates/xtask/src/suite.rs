@@ -7,6 +7,7 @@ use crate::step::Step;
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
     server: Server,
+    driver: Driver,
     /// Whether its tests start processes or servers, so that a busy machine can disturb them.
     pub(crate) starts_servers: bool,
     command: &'static str,
@@ -19,6 +20,13 @@ enum Server {
     System,
     /// The newest Valkey, which `setup` downloads.
     Newest,
+}
+
+/// Which driver of Redis the tests of a suite use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Driver {
+    Default,
+    RedisRs,
 }
 
 impl Suite {
@@ -37,22 +45,26 @@ impl Suite {
     /// The command that runs it.
     pub(crate) fn step(&self) -> Step {
         let step = Step::new(self.command);
-        match self.server {
+        let step = match self.server {
             Server::System => step,
             Server::Newest => {
                 step.with_variable("HANDSTAMP_TEST_SERVER", &setup::newest_server().display().to_string())
             }
+        };
+        match self.driver {
+            Driver::Default => step,
+            Driver::RedisRs => step.with_variable("REDIS_DRIVER", "redis-rs"),
         }
     }
 }
 
 const fn suite(name: &'static str, command: &'static str) -> Suite {
-    Suite { name, server: Server::System, starts_servers: true, command }
+    Suite { name, server: Server::System, driver: Driver::Default, starts_servers: true, command }
 }
 
 /// All suites, quick ones first. They name targets of the whole workspace and no packages: with the features of a single package,
 /// dependencies would be built a second time.
-pub(crate) const SUITES: [Suite; 13] = [
+pub(crate) const SUITES: [Suite; 16] = [
     Suite {
         starts_servers: false,
         ..suite(
@@ -82,6 +94,14 @@ pub(crate) const SUITES: [Suite; 13] = [
         server: Server::Newest,
         ..suite("redis-valkey", "cargo test --workspace --all-features --test client --test redis")
     },
+    Suite {
+        driver: Driver::RedisRs,
+        ..suite("redis-redis-rs", "cargo test --workspace --all-features --test client --test redis")
+    },
+    Suite {
+        driver: Driver::RedisRs,
+        ..suite("e2e-redis-rs", "cargo test --workspace --all-features --test e2e")
+    },
     suite(
         "torture-one",
         "cargo run --package handstamp-tests --bin torture -- --topology one --minutes 1 --seed 1",
@@ -94,6 +114,13 @@ pub(crate) const SUITES: [Suite; 13] = [
         "torture-cluster",
         "cargo run --package handstamp-tests --bin torture -- --topology cluster --with tracking --minutes 1 --seed 3",
     ),
+    Suite {
+        driver: Driver::RedisRs,
+        ..suite(
+            "torture-redis-rs",
+            "cargo run --package handstamp-tests --bin torture -- --topology cluster --minutes 1 --seed 4",
+        )
+    },
 ];
 
 #[cfg(test)]

@@ -62,8 +62,8 @@ fn tool(name: &str, arguments: &[&str]) -> Step {
     Step::new(&format!("cargo run --release --package handstamp-tests --bin {name} -- {arguments}"))
 }
 
-/// By package. Each measures its base line in the same run.
-const BENCHMARKS: [(&str, &str); 10] = [
+/// By package, with the arguments of the command. Each measures its base line in the same run.
+const BENCHMARKS: [(&str, &str); 11] = [
     ("handstamp", "cached_read"),
     ("handstamp", "allocations"),
     ("handstamp", "memory"),
@@ -73,6 +73,7 @@ const BENCHMARKS: [(&str, &str); 10] = [
     ("handstamp-redis", "saves"),
     ("handstamp-redis", "throughput"),
     ("handstamp-redis", "transports"),
+    ("handstamp-redis", "drivers --features redis-rs"),
     ("handstamp", "contention"),
 ];
 

@@ -1,22 +1,20 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use fred::clients::Client;
-use fred::interfaces::ClientLike;
-use fred::types::config::Options;
-use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::caller::Caller;
-use super::{ServerInfo, Target, failure, options};
+use super::end::Lifeline;
+use super::messages::Messages;
+use super::sender::Sender;
+use super::{ServerInfo, Target};
 use crate::RedisError;
 
 /// One TCP connection that has replied. Dropping it closes the connection, and ends the tasks that drive it.
 pub(crate) struct Connection {
     caller: Caller,
     info: Arc<ServerInfo>,
-    _lifeline: AbortOnDropHandle<()>,
+    _lifeline: Lifeline,
 }
 
 impl Connection {
@@ -26,20 +24,24 @@ impl Connection {
     ///
     /// Cancel safe: whatever was begun ends with the future.
     pub(crate) async fn open(target: &Target, name: &str) -> Result<Self, RedisError> {
-        let options = options::connection(target.connect_timeout);
-        // Without a policy for reconnecting, the fred client ends with its connection.
-        let client = Client::new(options::client(target)?, None, Some(options), None);
-        let driver = AbortOnDropHandle::new(client.connect());
-        let (end, ended) = watch::channel(None);
-        let lifeline = AbortOnDropHandle::new(tokio::spawn(async move {
-            let cause = failure::end(driver.await);
-            end.send_replace(Some(cause));
-        }));
-        let caller = Caller::new(client.with_options(&Options::default()), ended);
-        // Commands queue until the connection is there, so this waits for that, too.
-        let introduced = timeout(target.connect_timeout, caller.introduce(name));
-        let info = introduced.await.unwrap_or_else(|_| Err(no_reply(target)))?;
-        Ok(Self { caller, info: Arc::new(info), _lifeline: lifeline })
+        let opening = async {
+            let (sender, lifeline) = Sender::connect(target).await?;
+            Self::introduced(sender, lifeline, name).await
+        };
+        within_limit(target, opening).await
+    }
+
+    /// [`open`](Self::open), with the messages that the connection will receive.
+    pub(super) async fn open_listener(
+        target: &Target,
+        name: &str,
+        tracking: bool,
+    ) -> Result<(Self, Messages), RedisError> {
+        let opening = async {
+            let (sender, lifeline, messages) = Sender::connect_listener(target, tracking).await?;
+            Ok((Self::introduced(sender, lifeline, name).await?, messages))
+        };
+        within_limit(target, opening).await
     }
 
     /// The part that can be cloned, and does not keep the connection open.
@@ -65,6 +67,20 @@ impl Connection {
     pub(crate) async fn lost(&self) -> RedisError {
         self.caller.lost().await
     }
+
+    async fn introduced(sender: Sender, lifeline: Lifeline, name: &str) -> Result<Self, RedisError> {
+        let caller = Caller::new(sender);
+        let info = caller.introduce(name).await?;
+        Ok(Self { caller, info: Arc::new(info), _lifeline: lifeline })
+    }
+}
+
+/// The box keeps kilobytes out of the futures of every layer above. Connections are seldom made.
+async fn within_limit<T>(
+    target: &Target,
+    opening: impl Future<Output = Result<T, RedisError>>,
+) -> Result<T, RedisError> {
+    timeout(target.connect_timeout, Box::pin(opening)).await.unwrap_or_else(|_| Err(no_reply(target)))
 }
 
 /// A server without TLS may take the handshake for an incomplete command, and wait for the rest.

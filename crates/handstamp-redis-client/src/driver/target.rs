@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crate::Tls;
 use crate::url::{Address, Login};
+use crate::{Driver, Tls};
 
 /// The protocol of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,6 +15,7 @@ pub(crate) enum Protocol {
 /// One server, and how to connect to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
+    pub(crate) driver: Driver,
     pub(crate) address: Address,
     pub(crate) login: Option<Login>,
     pub(crate) database: u8,

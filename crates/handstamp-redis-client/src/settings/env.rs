@@ -1,4 +1,6 @@
 use std::env::VarError;
+use std::fmt::Display;
+use std::str::FromStr;
 
 use super::error::or_record;
 use super::var_reader::Vars;
@@ -47,9 +49,8 @@ impl RedisSettings {
     #[must_use]
     pub fn from_vars(var: impl Fn(&str) -> Result<Option<String>, NotUtf8>) -> Self {
         let mut vars = Vars::new(var);
-        let read_from = vars
-            .text("REDIS_READ_FROM")
-            .and_then(|text| or_record("REDIS_READ_FROM", text.parse(), &mut vars.problems));
+        let read_from = parsed("REDIS_READ_FROM", &mut vars);
+        let driver = parsed("REDIS_DRIVER", &mut vars);
         let settings = Self {
             url: vars.text("REDIS_URL").map(Into::into),
             cluster_nodes: vars.list("REDIS_CLUSTER_NODES"),
@@ -63,6 +64,7 @@ impl RedisSettings {
             key_file: vars.text("REDIS_KEY_FILE"),
             read_from,
             wait_replicas: vars.number("REDIS_WAIT_REPLICAS"),
+            driver,
             problems: Vec::new(),
         };
         Self { problems: vars.problems, ..settings }
@@ -85,6 +87,16 @@ impl NumberedNode {
         }
         (node.host.is_some() || node.port.is_some()).then_some(node)
     }
+}
+
+/// The value of a type whose error says which values there are.
+fn parsed<T, F>(name: &str, vars: &mut Vars<F>) -> Option<T>
+where
+    T: FromStr<Err: Display>,
+    F: Fn(&str) -> Result<Option<String>, NotUtf8>,
+{
+    let text = vars.text(name)?;
+    or_record(name, text.parse(), &mut vars.problems)
 }
 
 /// For a service called `redis-node-1`, Kubernetes sets `REDIS_NODE_1_PORT=tcp://10.0.0.1:6379` in every container of its

@@ -25,13 +25,13 @@ use zeroize::Zeroizing;
 
 pub use self::error::{InvalidSettings, SettingError};
 pub use self::var_reader::NotUtf8;
-use crate::ReadFrom;
+use crate::{Driver, ReadFrom};
 
 /// The settings `REDIS_*`, in code or from variables.
 ///
 /// `REDIS_URL`, or a list of the nodes of a cluster: `REDIS_CLUSTER_NODES`, `REDIS_NODE_1_HOST` and `REDIS_NODE_1_PORT` and so on to 99.
 /// Besides: `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_TLS`, `REDIS_CA_FILE`, `REDIS_CERT_FILE`, `REDIS_KEY_FILE`,
-/// `REDIS_READ_FROM` and `REDIS_WAIT_REPLICAS`.
+/// `REDIS_READ_FROM`, `REDIS_WAIT_REPLICAS` and `REDIS_DRIVER`.
 #[derive(Clone, Default)]
 pub struct RedisSettings {
     url: Option<Zeroizing<String>>,
@@ -45,6 +45,7 @@ pub struct RedisSettings {
     key_file: Option<String>,
     read_from: Option<ReadFrom>,
     wait_replicas: Option<u32>,
+    driver: Option<Driver>,
     /// Variables whose values are invalid.
     problems: Vec<SettingError>,
 }
@@ -99,6 +100,7 @@ impl RedisSettings {
             ("REDIS_KEY_FILE", self.key_file.is_some()),
             ("REDIS_READ_FROM", self.read_from.is_some()),
             ("REDIS_WAIT_REPLICAS", self.wait_replicas.is_some()),
+            ("REDIS_DRIVER", self.driver.is_some()),
         ];
         let others = self.lists().into_iter().chain(others).filter(|(_, set)| *set);
         others.map(|(name, _)| name.to_owned()).chain(nodes.flatten())

@@ -25,6 +25,7 @@ impl RedisSettings {
             tls,
             read_from: self.read_from.unwrap_or_default(),
             wait_replicas: self.wait_replicas.unwrap_or(0),
+            driver: self.driver.unwrap_or_default(),
             ..RedisConfig::new(url?)
         })
     }

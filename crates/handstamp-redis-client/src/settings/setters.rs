@@ -1,7 +1,7 @@
 use zeroize::Zeroizing;
 
 use super::{NumberedNode, RedisSettings};
-use crate::ReadFrom;
+use crate::{Driver, ReadFrom};
 
 impl RedisSettings {
     /// The URL of the servers.
@@ -82,6 +82,13 @@ impl RedisSettings {
         self.without_problem("REDIS_WAIT_REPLICAS")
     }
 
+    /// The library underneath.
+    #[must_use]
+    pub fn with_driver(mut self, driver: Driver) -> Self {
+        self.driver = Some(driver);
+        self.without_problem("REDIS_DRIVER")
+    }
+
     /// A setting in code replaces an invalid variable, too.
     fn without_problem(mut self, variable: &str) -> Self {
         self.problems.retain(|problem| problem.variable != variable);
@@ -97,6 +104,7 @@ mod tests {
     fn a_setting_in_code_replaces_an_invalid_variable() {
         let vars = [
             ("REDIS_CLUSTER_NODES", "localhost"),
+            ("REDIS_DRIVER", "any"),
             ("REDIS_READ_FROM", "any"),
             ("REDIS_TLS", "perhaps"),
             ("REDIS_WAIT_REPLICAS", "many"),
@@ -105,8 +113,12 @@ mod tests {
             Ok(vars.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned()))
         };
         let settings = RedisSettings::from_vars(var);
-        assert_eq!(settings.problems().len(), 3);
-        let settings = settings.with_read_from(ReadFrom::Replica).with_tls(false).with_wait_replicas(1);
+        assert_eq!(settings.problems().len(), 4);
+        let settings = settings
+            .with_driver(Driver::Fred)
+            .with_read_from(ReadFrom::Replica)
+            .with_tls(false)
+            .with_wait_replicas(1);
         assert_eq!(settings.problems(), []);
         let config = settings.resolve().unwrap().unwrap();
         assert_eq!((config.read_from, config.wait_replicas), (ReadFrom::Replica, 1));

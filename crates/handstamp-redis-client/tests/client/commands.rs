@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use handstamp_redis_client::{Command, RedisError, Reply, Script, ShardId};
-use handstamp_testkit::RedisServer;
+use handstamp_testkit::{RedisServer, eventually};
 
-use crate::harness::{client, config, get, set};
+use crate::harness::{PATIENCE, client, config, get, set};
 
 #[tokio::test]
 async fn values_are_set_and_got() {
@@ -54,6 +54,24 @@ async fn error_replies_have_a_code_and_a_meaning() {
     let reply = error.error_reply().expect("an error reply");
     assert!(reply.is_wrong_type() && reply.code() == "WRONGTYPE");
     assert_eq!(error.to_string(), "the server replied WRONGTYPE: the key holds another type of value");
+}
+
+/// The error quotes the argument, which is not UTF-8. Both drivers end the connection with it.
+#[tokio::test]
+async fn after_an_unknown_command_with_binary_arguments_commands_work() {
+    let server = RedisServer::start().await;
+    let client = client(config(&server.url())).await;
+    let key = Bytes::from_static(b"key");
+    let unknown = Command::read("UNKNOWN").arg(Bytes::from_static(b"\xff"));
+    for _ in 0..3 {
+        let error = client.call(&key, &unknown).await.expect_err("no such command");
+        assert_eq!(error, RedisError::UnexpectedReply);
+    }
+    eventually("commands work", PATIENCE, async || {
+        let set = Command::write("SET").arg(key.clone()).arg("value");
+        client.call(&key, &set).await
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use handstamp_redis_client::{CircuitState, Client, Command, RedisConfig, RedisEr
 use handstamp_testkit::{RedisServer, eventually, free_port};
 use tokio::time::timeout;
 
-use crate::harness::{PATIENCE, client, config, get, set};
+use crate::harness::{PATIENCE, client, config, get, set, short_limits};
 
 #[tokio::test]
 async fn a_client_starts_before_its_server() {
@@ -43,8 +43,7 @@ async fn a_closed_client_accepts_no_commands() {
 #[tokio::test]
 async fn the_circuit_of_a_stalled_server_opens_and_closes() {
     let server = RedisServer::start().await;
-    // The default limits, which are short.
-    let client = client(RedisConfig::new(server.url().parse().expect("a URL"))).await;
+    let client = client(short_limits(&server.url())).await;
     let key = Bytes::from_static(b"key");
     set(&client, &key, "value").await;
     let mut events = client.circuit_breakers().events();

@@ -13,8 +13,8 @@ use handstamp_store::{
 use handstamp_testkit::{ClusterOptions, RedisCluster, eventually, sealed};
 
 use crate::harness::{
-    NEVER, PATIENCE, TTL, cause, changed, config, connected_by, created, ended, name, record, short_limits,
-    until_it_serves,
+    NEVER, PATIENCE, TTL, cause, changed, config, connected_by, created, driver, ended, name, record,
+    short_limits, until_it_serves,
 };
 
 async fn start() -> (RedisCluster, RedisStore, handstamp_redis::RedisBus) {
@@ -26,7 +26,11 @@ async fn start() -> (RedisCluster, RedisStore, handstamp_redis::RedisBus) {
 
 fn of_nodes(nodes: impl IntoIterator<Item = String>) -> RedisConfig {
     let url = RedisUrl::cluster(nodes).expect("nodes");
-    RedisConfig::new(url).with_load_timeout(NEVER).with_save_timeout(NEVER).with_connect_timeout(NEVER)
+    RedisConfig::new(url)
+        .with_driver(driver())
+        .with_load_timeout(NEVER)
+        .with_save_timeout(NEVER)
+        .with_connect_timeout(NEVER)
 }
 
 /// This many records on each node that has slots.

@@ -76,7 +76,7 @@ impl FakeServer {
 /// What an empty server replies that has just been started.
 pub(crate) fn empty(word: &str) -> Option<&'static str> {
     match word {
-        "HELLO 3" => Some("%0\r\n"),
+        "HELLO" | "HELLO 3" => Some("%0\r\n"),
         "CLIENT" => Some(":1\r\n"),
         "INFO" => Some("$0\r\n\r\n"),
         "PING" => Some("+PONG\r\n"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::record::{Entry, Record, Revision, Tombstone};
-use handstamp_redis::{Channel, RedisBus, RedisConfig, RedisError, RedisStore, connect, record_key};
+use handstamp_redis::{Channel, Driver, RedisBus, RedisConfig, RedisError, RedisStore, connect, record_key};
 use handstamp_store::{
     CreateOutcome, DeleteOutcome, DeleteScope, Records, StoreError, Stored, Subscription, Topology,
 };
@@ -27,7 +27,13 @@ pub(crate) fn config(url: &str) -> RedisConfig {
 
 /// With the limits that are the defaults.
 pub(crate) fn short_limits(url: &str) -> RedisConfig {
-    RedisConfig::new(url.parse().expect("a URL"))
+    RedisConfig::new(url.parse().expect("a URL")).with_driver(driver())
+}
+
+/// The driver that `REDIS_DRIVER` names, or the default.
+pub(crate) fn driver() -> Driver {
+    let name = std::env::var("REDIS_DRIVER");
+    name.map_or_else(|_| Driver::default(), |name| name.parse().expect("a driver"))
 }
 
 /// The URL of the server behind a proxy.

@@ -86,7 +86,7 @@ const PREFIXES: [&str; 3] = ["SESSION_", "LOCAL_CACHE_", "REDIS_"];
 /// A longer name resembles no setting, and comparing takes time.
 const LONGEST: usize = 40;
 
-const SETTINGS: [&str; 31] = [
+const SETTINGS: [&str; 32] = [
     "LOCAL_CACHE_MAX_BYTES",
     "LOCAL_CACHE_MAX_SIZE",
     "LOCAL_CACHE_MAX_STALENESS",
@@ -95,6 +95,7 @@ const SETTINGS: [&str; 31] = [
     "REDIS_CA_FILE",
     "REDIS_CERT_FILE",
     "REDIS_CLUSTER_NODES",
+    "REDIS_DRIVER",
     "REDIS_INVALIDATION",
     "REDIS_KEY_FILE",
     "REDIS_PASSWORD",

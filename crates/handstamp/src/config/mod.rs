@@ -37,6 +37,7 @@ use crate::outage::OutageSetting;
 /// | `REDIS_CERT_FILE`, `REDIS_KEY_FILE` | the client certificate and its private key, as PEM | none |
 /// | `REDIS_READ_FROM` | the servers to read from: `primary` or `replica` | `primary` |
 /// | `REDIS_WAIT_REPLICAS` | how many replicas must acknowledge a write | `0` |
+/// | `REDIS_DRIVER` | the library that speaks to Redis: `fred`, or `redis-rs` with the feature of this name | `fred` |
 /// | `REDIS_INVALIDATION` | the transport of invalidations: `pubsub`, or `tracking` by the servers themselves | `pubsub` |
 /// | `NODE_ID` | the name of this node in logs and messages | the host name |
 /// | `SESSION_TIMEOUT` | idle timeout | `1h` |

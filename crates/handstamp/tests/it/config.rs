@@ -285,6 +285,7 @@ async fn k11_f16_errors_do_not_repeat_long_values() {
         "REDIS_KEY_FILE",
         "REDIS_READ_FROM",
         "REDIS_WAIT_REPLICAS",
+        "REDIS_DRIVER",
         "REDIS_INVALIDATION",
     ] {
         let value = format!("{long}: ä");

@@ -1,4 +1,4 @@
-use handstamp_redis::{InvalidationTransport, ReadFrom, RedisSettings};
+use handstamp_redis::{Driver, InvalidationTransport, ReadFrom, RedisSettings};
 
 use super::super::Config;
 
@@ -69,6 +69,12 @@ impl Config {
     #[must_use]
     pub fn redis_wait_replicas(self, replicas: u32) -> Self {
         self.with_client(|client| client.with_wait_replicas(replicas))
+    }
+
+    /// The library that speaks to the servers.
+    #[must_use]
+    pub fn redis_driver(self, driver: Driver) -> Self {
+        self.with_client(|client| client.with_driver(driver))
     }
 
     /// The transport of invalidations.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fs;
 
-use handstamp_redis::{InvalidationTransport, ReadFrom, RedisConfig};
+use handstamp_redis::{Driver, InvalidationTransport, ReadFrom, RedisConfig};
 use handstamp_testkit::random_secret;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
@@ -76,6 +76,7 @@ fn builder_and_environment_are_equivalent() {
         .redis_tls(true)
         .redis_read_from(ReadFrom::Replica)
         .redis_wait_replicas(2)
+        .redis_driver(Driver::Fred)
         .redis_invalidation(InvalidationTransport::PubSub);
     assert!(!format!("{built:?}").contains("s3cret"));
     let Ok(Backend::Redis(built, _)) = built.resolve().map(|resolved| resolved.backend) else { panic!() };
@@ -86,11 +87,13 @@ fn builder_and_environment_are_equivalent() {
         ("REDIS_TLS", "on"),
         ("REDIS_READ_FROM", "replica"),
         ("REDIS_WAIT_REPLICAS", "2"),
+        ("REDIS_DRIVER", "fred"),
         ("REDIS_INVALIDATION", "pubsub"),
     ]);
     for config in [*built, read] {
         assert_eq!(config.url.to_string(), "rediss-cluster://app:***@a:7000,[::1]:7001");
         assert_eq!((config.read_from, config.wait_replicas), (ReadFrom::Replica, 2));
+        assert_eq!(config.driver, Driver::Fred);
         assert!(!config.tracking);
         assert!(config.tls.is_some());
     }
@@ -139,6 +142,7 @@ fn errors_name_the_variable() {
         ),
         (&[url, ("REDIS_READ_FROM", "any")], "REDIS_READ_FROM: reads go to primary or to replica"),
         (&[url, ("REDIS_WAIT_REPLICAS", "-1")], "REDIS_WAIT_REPLICAS: \"-1\" is not a whole number"),
+        (&[url, ("REDIS_DRIVER", "rustis")], "REDIS_DRIVER: the driver is fred or redis-rs"),
         (
             &[url, ("REDIS_INVALIDATION", "no")],
             "REDIS_INVALIDATION: invalidations are carried by pubsub or by",
@@ -176,6 +180,7 @@ fn k11_quotes_are_part_of_no_value_but_a_password() {
         ("REDIS_CA_FILE", &[tls, ("REDIS_CA_FILE", "'ca.pem'")]),
         ("REDIS_READ_FROM", &[url, ("REDIS_READ_FROM", "'replica'")]),
         ("REDIS_WAIT_REPLICAS", &[url, ("REDIS_WAIT_REPLICAS", "\"1\"")]),
+        ("REDIS_DRIVER", &[url, ("REDIS_DRIVER", "'fred'")]),
         ("REDIS_INVALIDATION", &[url, ("REDIS_INVALIDATION", "\"pubsub\"")]),
     ] {
         let expected = format!("{name}: the quotes are part of the value");
@@ -184,6 +189,17 @@ fn k11_quotes_are_part_of_no_value_but_a_password() {
     }
     let config = redis(&[url, ("REDIS_PASSWORD", "'s3cret'")]);
     assert_eq!(config.url.to_string(), "redis://:***@a:6379/0");
+}
+
+#[test]
+fn the_second_driver_needs_its_feature() {
+    let vars = [("REDIS_URL", "redis://a"), ("REDIS_DRIVER", "redis-rs")];
+    #[cfg(feature = "redis-rs")]
+    assert_eq!(redis(&vars).driver, Driver::RedisRs);
+    #[cfg(not(feature = "redis-rs"))]
+    assert!(
+        error_text(&vars).contains("REDIS_DRIVER: this program was built without redis-rs: use fred, or")
+    );
 }
 
 /// K11: a port that Kubernetes sets for a service called `redis-node-1` is no setting.

@@ -1,7 +1,39 @@
-/// The meaning of a TLS error, by the text that fred keeps of it. `None` if it is another error.
+use std::borrow::Cow;
+
+use crate::RedisError;
+
+/// The meaning of an `io::Error`.
+#[cfg(feature = "redis-rs")]
+pub(super) fn cause(error: &std::io::Error) -> RedisError {
+    meaning(&format!("{error:?}"))
+}
+
+/// The meaning of an `io::Error`, by its `Debug` text, which is what fred keeps of it.
+pub(super) fn meaning(details: &str) -> RedisError {
+    RedisError::Connection(tls_meaning(details).map_or_else(|| Cow::Owned(plain(details)), Cow::Borrowed))
+}
+
+/// No certificate names such a host.
+pub(super) const fn invalid_host_name() -> RedisError {
+    RedisError::Connection(Cow::Borrowed("no certificate can be for a host of this name"))
+}
+
+/// This system trusts no authority.
+pub(super) const fn no_trusted_authority() -> RedisError {
+    RedisError::Connection(Cow::Borrowed(
+        "this system has no certificates of authorities, so that no server can be trusted",
+    ))
+}
+
+/// The message in the text, which quotes nothing that was sent.
+fn plain(details: &str) -> String {
+    details.split('"').nth(1).unwrap_or(details).to_owned()
+}
+
+/// The meaning of a TLS error. `None` if it is another error.
 ///
 /// The text itself may quote the names in a certificate, and is not repeated.
-pub(super) fn meaning(details: &str) -> Option<&'static str> {
+fn tls_meaning(details: &str) -> Option<&'static str> {
     MEANINGS.iter().find(|(part, _)| details.contains(part)).map(|(_, meaning)| *meaning)
 }
 
@@ -25,6 +57,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn io_errors_read_well() {
+        for (details, expected) in [
+            (
+                format!("{:?}", std::io::Error::from_raw_os_error(111)),
+                "no connection to the server: Connection refused",
+            ),
+            ("Connection closed.".to_owned(), "no connection to the server: Connection closed."),
+        ] {
+            assert_eq!(meaning(&details).to_string(), expected);
+        }
+    }
+
+    #[test]
     fn errors_of_tls_are_distinguished_from_others() {
         for (error, expected) in [
             (
@@ -41,7 +86,7 @@ mod tests {
             ("\"failed to lookup address information: Name or service not known\"", None),
         ] {
             let details = format!("Custom {{ kind: InvalidData, error: {error} }}");
-            assert_eq!(meaning(&details), expected, "{error}");
+            assert_eq!(tls_meaning(&details), expected, "{error}");
         }
     }
 }

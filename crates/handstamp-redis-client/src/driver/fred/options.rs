@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use fred::types::config::{
     TlsHostMapping,
 };
 
-use super::{Protocol, Target};
+use crate::driver::{Protocol, Target, io_errors};
 use crate::url::{Address, Host};
 use crate::{RedisError, Tls};
 
@@ -46,7 +45,7 @@ fn server(host: &Host) -> Server {
 }
 
 fn tls(tls: &Tls) -> Result<TlsConfig, RedisError> {
-    let config = tls.config().ok_or(RedisError::Connection(Cow::Borrowed(NO_TRUSTED_AUTHORITY)))?;
+    let config = tls.config().ok_or_else(io_errors::no_trusted_authority)?;
     let connector = TlsConnector::Rustls(config.clone().into());
     Ok(TlsConfig { connector, hostnames: TlsHostMapping::None })
 }
@@ -95,9 +94,6 @@ fn word(text: &str) -> String {
     let quoted: String = text.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
     format!("\"{quoted}\"")
 }
-
-const NO_TRUSTED_AUTHORITY: &str =
-    "this system has no certificates of authorities, so that no server can be trusted";
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use fred::error::{Error, ErrorKind};
 use tokio::task::JoinError;
 
-use super::tls_errors;
+use crate::driver::io_errors;
 use crate::{ErrorReply, RedisError};
 
 /// The meaning of an error of fred.
@@ -11,10 +11,8 @@ pub(super) fn cause(error: &Error) -> RedisError {
     match error.kind() {
         ErrorKind::Auth if error.details().starts_with("NOAUTH") => RedisError::PasswordNeeded,
         ErrorKind::Auth => RedisError::Authentication,
-        ErrorKind::IO => RedisError::Connection(io(error.details())),
-        ErrorKind::Tls => {
-            RedisError::Connection(Cow::Borrowed("no certificate can be for a host of this name"))
-        }
+        ErrorKind::IO => io_errors::meaning(error.details()),
+        ErrorKind::Tls => io_errors::invalid_host_name(),
         ErrorKind::Timeout => RedisError::unresponsive(),
         ErrorKind::Parse | ErrorKind::Protocol => RedisError::UnexpectedReply,
         // Error replies come as one of several kinds, with their text unchanged.
@@ -34,27 +32,9 @@ pub(super) fn end(ended: Result<Result<(), Error>, JoinError>) -> RedisError {
     }
 }
 
-fn io(details: &str) -> Cow<'static, str> {
-    tls_errors::meaning(details).map_or_else(|| Cow::Owned(plain(details)), Cow::Borrowed)
-}
-
-/// The message in the `Debug` text of an `io::Error`, which quotes nothing that was sent.
-fn plain(details: &str) -> String {
-    details.split('"').nth(1).unwrap_or(details).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn io_errors_read_well() {
-        let refused = std::io::Error::from_raw_os_error(111);
-        let error = Error::from(refused);
-        assert_eq!(cause(&error).to_string(), "no connection to the server: Connection refused");
-        let closed = Error::new(ErrorKind::IO, "Connection closed.");
-        assert_eq!(cause(&closed).to_string(), "no connection to the server: Connection closed.");
-    }
 
     #[test]
     fn a_missing_password_is_distinguished_from_a_wrong_one() {
