@@ -5,7 +5,7 @@ use procfs::process::{Process, Stat, all_processes};
 use procfs::{CurrentSI, KernelStats};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use subjects::Error;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// What the CPUs have done until an instant, in ticks of the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -37,17 +37,29 @@ impl CpuUse {
     }
 }
 
-/// Waits until other programs use less than a tenth of the CPU time, for a minute at most.
-pub(crate) async fn wait_until_quiet() -> Result<(), Error> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while Instant::now() < deadline {
-        let before = CpuUse::until_now()?;
-        sleep(Duration::from_millis(300)).await;
-        if before.foreign_share()? < 0.1 {
-            break;
-        }
+/// Waits for a quiet machine, for a minute in the whole of a measurement.
+#[derive(Debug)]
+pub(crate) struct Quiet {
+    patience: Duration,
+}
+
+impl Quiet {
+    pub(crate) const fn new() -> Self {
+        Self { patience: Duration::from_secs(60) }
     }
-    Ok(())
+
+    /// Waits until other programs use less than a tenth of the CPU time, or patience is at an end.
+    pub(crate) async fn wait(&mut self) -> Result<(), Error> {
+        while !self.patience.is_zero() {
+            let before = CpuUse::until_now()?;
+            sleep(SAMPLE).await;
+            if before.foreign_share()? < 0.1 {
+                break;
+            }
+            self.patience = self.patience.saturating_sub(SAMPLE);
+        }
+        Ok(())
+    }
 }
 
 /// Moves this thread to a core. Threads and processes that it starts from now on begin there.
@@ -79,3 +91,5 @@ fn ours() -> Result<u64, Error> {
     }
     Ok(ticks)
 }
+
+const SAMPLE: Duration = Duration::from_millis(300);

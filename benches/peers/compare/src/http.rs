@@ -6,13 +6,13 @@ use handstamp_testkit::RedisServer;
 use subjects::{Error, HEADERS, Subject};
 use tempfile::TempDir;
 
-use crate::cpu::{CpuUse, pin, wait_until_quiet};
+use crate::cpu::{CpuUse, Quiet, pin};
 use crate::results::Http;
 use crate::server::Server;
 
 /// Each server has a core of its own, and takes turns with the others. wrk and Redis share the other core.
 pub(crate) async fn measure(quick: bool) -> Result<Vec<Http>, Error> {
-    let (rounds, seconds) = if quick { (2, 1) } else { (5, 5) };
+    let (rounds, seconds) = if quick { (3, 1) } else { (5, 5) };
     pin(LOAD_CORE)?;
     let redis = RedisServer::start().await;
     let files = tempfile::tempdir()?;
@@ -29,6 +29,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Vec<Http>, Error> {
     }
     let mut rows: Vec<Http> =
         PATHS.into_iter().flat_map(|path| SUBJECTS.map(|subject| empty(path, subject))).collect();
+    let mut quiet = Quiet::new();
     for round in 0..rounds {
         for path in PATHS {
             eprintln!("http: {path}, round {} of {rounds}", round + 1);
@@ -37,7 +38,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Vec<Http>, Error> {
                 // The bare router is the first of every round; the order of the others alternates.
                 let server =
                     &servers[if round % 2 == 0 { place } else { (servers.len() - place) % servers.len() }];
-                wait_until_quiet().await?;
+                quiet.wait().await?;
                 let cpu = CpuUse::until_now()?;
                 let outcome = server.run_wrk(&files, path, seconds)?;
                 if server.subject == Subject::Bare {

@@ -7,23 +7,23 @@ use subjects::{Allocations, CASES, Case, Error, Target};
 use tokio::time::sleep;
 
 use crate::DEFAULT_CACHE_TTL;
-use crate::cpu::{CpuUse, pin, wait_until_quiet};
+use crate::cpu::{CpuUse, Quiet, pin};
 use crate::results::InProcess;
 
 /// Blocks of equal requests to each application take turns. Every block is compared with the one of the bare router in the same
 /// round, so that other load on the machine affects both alike.
 pub(crate) async fn measure(quick: bool) -> Result<Vec<InProcess>, Error> {
-    let rounds = if quick { 15 } else { 101 };
+    let rounds = if quick { 31 } else { 101 };
     pin(REDIS_CORE)?;
     let redis = RedisServer::start().await;
     pin(CORE)?;
     eprintln!("in-process: counting allocations");
     let allocations = allocations(&redis.url())?;
     let mut targets = Target::all(&redis.url(), DEFAULT_CACHE_TTL).await?;
-    let mut rows = Vec::new();
+    let (mut quiet, mut rows) = (Quiet::new(), Vec::new());
     for case in CASES {
         eprintln!("in-process: {}", case.name);
-        wait_until_quiet().await?;
+        quiet.wait().await?;
         rows.extend(measure_case(&case, &mut targets, rounds, &allocations).await?);
     }
     Ok(rows)

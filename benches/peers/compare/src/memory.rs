@@ -5,16 +5,16 @@ use handstamp_testkit::RedisServer;
 use subjects::{Error, Placement, Subject, request};
 
 use crate::Application;
-use crate::cpu::{pin, resident_memory, wait_until_quiet};
+use crate::cpu::{Quiet, pin, resident_memory};
 use crate::results::Memory;
 
 /// Each cache is filled by logins, in a process of its own.
 pub(crate) async fn measure(quick: bool) -> Result<Vec<Memory>, Error> {
     let sessions = if quick { 100_000 } else { 1_000_000 };
-    let mut rows = Vec::new();
+    let (mut quiet, mut rows) = (Quiet::new(), Vec::new());
     for subject in SUBJECTS {
         eprintln!("memory: {sessions} sessions of {}", subject.label());
-        wait_until_quiet().await?;
+        quiet.wait().await?;
         // A server of its own, too: it ends with the sessions.
         pin(1)?;
         let redis = RedisServer::start().await;

@@ -24,6 +24,9 @@ impl Server {
         let mut server = Self { process, address: String::new() };
         BufReader::new(stdout).read_line(&mut server.address)?;
         server.address.truncate(server.address.trim_end().len());
+        if server.address.is_empty() {
+            return Err(format!("the server of {} has ended", subject.label()).into());
+        }
         // Until it has connected to Redis, requests wait.
         server.get("/plain", None)?;
         Ok(server)
@@ -38,7 +41,9 @@ impl Server {
         let response = self.get("/login", None)?;
         let headers = response.lines().filter_map(|line| line.split_once(": "));
         let cookies = headers.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
-        let pairs: Vec<&str> = cookies.filter_map(|(_, cookie)| cookie.split(';').next()).collect();
+        let pairs = cookies.filter_map(|(_, cookie)| cookie.split(';').next());
+        // A cookie without a value is removed.
+        let pairs: Vec<&str> = pairs.filter(|pair| !pair.ends_with('=')).collect();
         let cookies = if pairs.is_empty() { UNUSED_COOKIE.to_owned() } else { pairs.join("; ") };
         let response = self.get("/read", Some(&cookies))?;
         if !response.ends_with(subjects::USER_NAME) {

@@ -78,4 +78,4 @@ async fn write(session: Session<User>) -> String {
 }
 
 /// For measurements only.
-const SECRET: &str = "5f0d7c1e9b3a48621d7f04ce8a95b2e36c18fa7d20b94e53";
+const SECRET: &str = "2525deb40b5684565667028ca69237c69363314307d8344f194dffaa3794dec7";

@@ -45,7 +45,9 @@ impl dyn App + '_ {
     pub async fn log_in(&mut self) -> Result<HeaderValue, Error> {
         let response = self.send(crate::request("/login", None)).await;
         let cookies = response.headers().get_all(header::SET_COOKIE).into_iter();
-        let pairs: Vec<&str> = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next()).collect();
+        let pairs = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+        // A cookie without a value is removed.
+        let pairs: Vec<&str> = pairs.filter(|pair| !pair.ends_with('=')).collect();
         let cookies = if pairs.is_empty() { UNUSED_COOKIE.to_owned() } else { pairs.join("; ") };
         let cookies = HeaderValue::from_str(&cookies)?;
         let response = self.send(crate::request("/read", Some(cookies.clone()))).await;
