@@ -31,8 +31,8 @@ impl Machine {
             cpu: format!("{} cores of {model}", models.len()),
             kernel: first_line("uname", &["-sr"]),
             rustc: first_line("rustc", &["--version"]),
-            redis: first_line("redis-server", &["--version"]),
-            wrk: first_line("wrk", &["--version"]),
+            redis: words(&first_line("redis-server", &["--version"]), 3),
+            wrk: words(&first_line("wrk", &["--version"]), 2),
             packages: packages()?,
         })
     }
@@ -49,6 +49,11 @@ fn first_line(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     text.ok().and_then(|text| Some(text.lines().next()?.to_owned())).unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+/// The first words: others name a build, or the author.
+fn words(text: &str, count: usize) -> String {
+    text.split(' ').take(count).collect::<Vec<_>>().join(" ")
 }
 
 fn packages() -> Result<Vec<String>, Error> {

@@ -11,6 +11,8 @@ function init(arguments)
     local name, value = line:match("^(.-): (.*)$")
     headers[name] = value
   end
+  -- Otherwise wrk adds another one.
+  headers["Host"], headers["host"] = headers["host"], nil
   for line in io.lines(cookie_file) do
     headers["cookie"] = line
     requests[#requests + 1] = wrk.format("GET", path, headers)

@@ -57,6 +57,6 @@ const INTRODUCTION: &str = "
 ## Over HTTP
 
 Each application is a process with one worker on a core of its own, with its layer around the router. wrk sends requests with the cookies of
-1,000 sessions in turn, over 32 connections, from the other core, which Redis shares. Rounds alternate between the applications; values are
+1,000 sessions in turn, over 32 connections, from the other core, which Redis shares. The applications take turns; values are
 medians of the rounds, with the lowest and the highest in brackets.
 ";

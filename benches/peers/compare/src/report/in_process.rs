@@ -89,6 +89,6 @@ const INTRODUCTION: &str = "
 
 Calls of the router on one thread, without a network between client and server. Blocks of requests to each application alternate;
 *added* is the difference to the block of the bare router in the same round. *Around* is a layer around the whole router, *inside* is
-`Router::layer`. *Fastest block* is the fastest block of the application less the fastest of the bare router. Allocations include those of tasks
+`router.layer(layer)`. *Fastest block* is the fastest block of the application less the fastest of the bare router. Allocations include those of tasks
 in the background.
 ";
