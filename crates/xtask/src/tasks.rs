@@ -30,12 +30,37 @@ pub(crate) fn api() -> Result<(), Failure> {
     Step::new("cargo test --package xtask --test api").with_variable("HANDSTAMP_WRITE_API", "1").run()
 }
 
-/// Runs all benchmarks.
-pub(crate) fn bench() -> Result<(), Failure> {
+/// Runs all benchmarks, and then the comparison with other session layers. The quick form is the comparison alone, with fewer
+/// rounds.
+pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
+    let quick = match arguments {
+        [] => false,
+        ["--quick"] => true,
+        _ => {
+            return Err(Failure::Message(format!(
+                "`bench` takes `--quick` or nothing, not `{}`",
+                arguments.join(" ")
+            )));
+        }
+    };
     setup::run()?;
-    BENCHMARKS.iter().try_for_each(|(package, name)| {
-        Step::new(&format!("cargo bench --package {package} --bench {name}")).run()
-    })
+    if !quick {
+        BENCHMARKS.iter().try_for_each(|(package, name)| {
+            Step::new(&format!("cargo bench --package {package} --bench {name}")).run()
+        })?;
+    }
+    comparison(quick).iter().try_for_each(Step::run)
+}
+
+/// The comparison is a workspace of its own: its programs are not among our dependencies, and `test` does not build them.
+fn comparison(quick: bool) -> [Step; 2] {
+    let manifest = "--release --locked --manifest-path benches/peers/Cargo.toml";
+    let arguments = if quick { "all --quick" } else { "all" };
+    [
+        // It starts a second program of its workspace.
+        Step::new(&format!("cargo build {manifest}")),
+        Step::new(&format!("cargo run {manifest} --bin compare -- {arguments}")),
+    ]
 }
 
 /// Runs the history checker, with arguments of its own.
@@ -85,5 +110,13 @@ mod tests {
     fn a_tool_gets_its_arguments() {
         let step = tool("torture", &["--minutes", "20"]).to_string();
         assert_eq!(step, "cargo run --release --package handstamp-tests --bin torture -- --minutes 20");
+    }
+
+    #[test]
+    fn only_the_comparison_has_a_quick_form() {
+        let [build, run] = comparison(true).map(|step| step.to_string());
+        assert!(build.contains(" --locked "), "{build}");
+        assert!(run.ends_with(" --bin compare -- all --quick"), "{run}");
+        assert!(bench(&["--fast"]).unwrap_err().to_string().contains("`--quick`"));
     }
 }

@@ -94,18 +94,21 @@ mod tests {
 
     #[test]
     fn every_package_manager_has_its_own_names() {
-        let programs = ["redis-server", "nginx", "chromium", "chromedriver"];
+        let programs = ["redis-server", "nginx", "chromium", "chromedriver", "wrk"];
         assert_eq!(
             lines(Manager::Apk, &programs),
-            ["sudo apk add redis nginx chromium chromium-chromedriver"]
+            ["sudo apk add redis nginx chromium chromium-chromedriver wrk"]
         );
-        assert_eq!(lines(Manager::Brew, &programs), ["brew install redis nginx google-chrome chromedriver"]);
+        assert_eq!(
+            lines(Manager::Brew, &programs),
+            ["brew install redis nginx google-chrome chromedriver wrk"]
+        );
         assert_eq!(
             lines(Manager::Dnf, &programs),
-            ["sudo dnf install --assumeyes /usr/bin/redis-server nginx chromium chromedriver"]
+            ["sudo dnf install --assumeyes /usr/bin/redis-server nginx chromium chromedriver wrk"]
         );
         let [_, install] = lines(Manager::AptGet, &programs).try_into().unwrap();
-        assert!(install.ends_with(" redis-server nginx chromium chromium-driver"), "{install}");
+        assert!(install.ends_with(" redis-server nginx chromium chromium-driver wrk"), "{install}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Installs the programs that the tests need.
+//! Installs the programs that tests and measurements need.
 
 mod manager;
 mod services;
@@ -18,7 +18,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     add_toolchain_components()?;
     add_programs()?;
     valkey::download_missing()?;
-    println!("xtask: everything that the tests need is installed.");
+    println!("xtask: everything that tests and measurements need is installed.");
     Ok(())
 }
 
@@ -96,7 +96,11 @@ fn choose(
 }
 
 fn install(manager: Manager, privilege: Privilege, packages: &[&str]) -> Result<(), Failure> {
-    println!("xtask: the tests need {}. Installing with {}.", packages.join(" and "), manager.program());
+    println!(
+        "xtask: tests and measurements need {}. Installing with {}.",
+        packages.join(" and "),
+        manager.program()
+    );
     let held = HeldServices::hold(manager, packages, privilege)?;
     let installed = manager.steps(packages, privilege).iter().try_for_each(Step::run);
     held.release(installed.is_ok())?;
@@ -112,8 +116,8 @@ fn are_missing(missing: &[&str]) -> String {
     format!("{} {verb} missing", missing.join(" and "))
 }
 
-/// The programs that the tests start.
-const PROGRAMS: [&str; 4] = ["redis-server", "nginx", "chromium", "chromedriver"];
+/// The programs that tests and measurements start.
+const PROGRAMS: [&str; 5] = ["redis-server", "nginx", "chromium", "chromedriver", "wrk"];
 
 /// Other browsers that chromedriver finds.
 const BROWSERS: [&str; 4] = [
@@ -123,8 +127,8 @@ const BROWSERS: [&str; 4] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-const BY_HAND: &str = "Install by hand: Redis 7 or newer (or Valkey, with a `redis-server`), nginx 1.22 or newer, and \
-                       Chromium or Chrome with the chromedriver of its version.";
+const BY_HAND: &str = "Install by hand: Redis 7 or newer (or Valkey, with a `redis-server`), nginx 1.22 or newer, wrk 4, \
+                       and Chromium or Chrome with the chromedriver of its version.";
 
 #[cfg(test)]
 mod tests {
@@ -133,8 +137,14 @@ mod tests {
     #[test]
     fn only_missing_programs_are_installed() {
         assert_eq!(missing(|_| true), [""; 0]);
-        assert_eq!(missing(|program| program == "nginx"), ["redis-server", "chromium", "chromedriver"]);
-        assert_eq!(missing(|program| program == "google-chrome"), ["redis-server", "nginx", "chromedriver"]);
+        assert_eq!(
+            missing(|program| program == "nginx"),
+            ["redis-server", "chromium", "chromedriver", "wrk"]
+        );
+        assert_eq!(
+            missing(|program| program == "google-chrome"),
+            ["redis-server", "nginx", "chromedriver", "wrk"]
+        );
         assert_eq!(missing(|_| false), PROGRAMS);
     }
 

@@ -28,6 +28,19 @@ fn every_package_that_can_be_published_has_its_documents() {
 }
 
 #[test]
+fn other_session_layers_are_in_the_lock_file_of_the_comparison_only() {
+    let layers = ["actix-session", "axum_session", "tower-sessions"];
+    let names = |lock_file: &str, layer: &str| read(lock_file).contains(&format!("\nname = \"{layer}\"\n"));
+    for layer in layers {
+        assert!(!names("Cargo.lock", layer), "Cargo.lock contains {layer}");
+        assert!(
+            names("benches/peers/Cargo.lock", layer),
+            "benches/peers/Cargo.lock does not contain {layer}"
+        );
+    }
+}
+
+#[test]
 fn the_minimum_supported_rust_is_the_same_everywhere() {
     let manifest = read("Cargo.toml");
     let version = manifest.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();

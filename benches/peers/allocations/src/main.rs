@@ -1,0 +1,39 @@
+//! Counts the allocations of requests, and prints them as JSON. A program of its own, because counting takes time.
+//!
+//! `compare in-process` starts it.
+
+#![expect(clippy::print_stdout, reason = "its output is read by `compare`")]
+
+use std::time::Duration;
+
+use subjects::{Allocations, CASES, Error, Target};
+use tokio::runtime::Builder;
+
+fn main() -> Result<(), Error> {
+    let redis_url = std::env::args().nth(1).ok_or("usage: allocations REDIS_URL")?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut counted = Vec::new();
+    for target in &mut runtime.block_on(Target::all(&redis_url, CACHE_TTL))? {
+        for case in CASES {
+            let (request, _) = case.request(&target.cookie).into_parts();
+            // Once everything is warm.
+            runtime.block_on(target.started.app.send_block(&request, REQUESTS));
+            // Tasks in the background run on this thread, too.
+            let measured = allocation_counter::measure(|| {
+                runtime.block_on(target.started.app.send_block(&request, REQUESTS));
+            });
+            counted.push(Allocations {
+                case: case.name.to_owned(),
+                subject: target.subject.label().to_owned(),
+                placement: target.placement,
+                count: measured.count_total as f64 / f64::from(REQUESTS),
+                bytes: measured.bytes_total as f64 / f64::from(REQUESTS),
+            });
+        }
+    }
+    println!("{}", serde_json::to_string(&counted)?);
+    Ok(())
+}
+
+const REQUESTS: u32 = 200;
+const CACHE_TTL: Duration = Duration::from_secs(30);

@@ -1,0 +1,15 @@
+//! All measured applications, and the requests that they get.
+
+mod allocations;
+mod app;
+mod requests;
+mod serve;
+mod subject;
+mod target;
+
+pub use self::allocations::Allocations;
+pub use self::app::{App, Error};
+pub use self::requests::{CASES, Case, Cookie, HEADERS, UNUSED_COOKIE, forged, request};
+pub use self::subject::{Placement, Started, Subject};
+pub use self::target::Target;
+pub use bare::USER_NAME;
