@@ -45,11 +45,13 @@ pub(crate) async fn prepare() -> (Sessions, Routers, Vec<Case>) {
     let bare = Router::new()
         .route("/read", get(async || "ada".to_owned()))
         .route("/plain", get(async || "ok"))
+        .route("/write", get(async || ()))
         .route("/login", get(async || ()))
         .with_state(());
     let routes = Router::new()
         .route("/read", get(read))
         .route("/plain", get(async || "ok"))
+        .route("/write", get(write))
         .route("/login", get(login));
     let layer = SessionLayer::<UserSession>::new(&node);
     let mut around = layer.layer(routes.clone().with_state(()));
@@ -59,9 +61,11 @@ pub(crate) async fn prepare() -> (Sessions, Routers, Vec<Case>) {
     let case = |name, path, cookie| Case { name, path, cookie };
     let cases = vec![
         case("cached read", "/read", Some(cookie.clone())),
-        case("cookie, session not extracted", "/plain", Some(cookie)),
+        case("cookie, session not extracted", "/plain", Some(cookie.clone())),
+        case("forged cookie, session extracted", "/read", Some(forged(&cookie))),
         case("no cookie, session extracted", "/read", None),
         case("no cookie, session not extracted", "/plain", None),
+        case("write", "/write", Some(cookie)),
     ];
     (node, Routers { bare, around, inside }, cases)
 }
@@ -84,6 +88,10 @@ async fn read(session: Session<UserSession>) -> String {
     session.get().username.clone().unwrap_or_default()
 }
 
+async fn write(session: Session<UserSession>) {
+    session.update(|user| user.visits += 1);
+}
+
 async fn login(session: Session<UserSession>) {
     session.update(|user| user.username = Some("ada".to_owned()));
 }
@@ -91,4 +99,12 @@ async fn login(session: Session<UserSession>) {
 fn cookie_of(response: &Response) -> HeaderValue {
     let header = response.headers()[header::SET_COOKIE].to_str().unwrap();
     header.split(';').next().unwrap().parse().unwrap()
+}
+
+/// The cookie of another session id, with the tag of this one.
+fn forged(cookie: &HeaderValue) -> HeaderValue {
+    let (name, value) = cookie.to_str().unwrap().split_once('=').unwrap();
+    let (version, id) = value.split_at(4);
+    let other: String = id.chars().map(|letter| if letter == 'A' { 'B' } else { 'A' }).take(8).collect();
+    format!("{name}={version}{other}{}", &id[8..]).parse().unwrap()
 }
