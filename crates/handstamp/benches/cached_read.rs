@@ -1,15 +1,19 @@
-//! What the layer adds to a bare Axum router when the session is in the local cache, in nanoseconds per request.
+//! What the layer adds to a bare Axum router, around it and inside of it, when the session is in the local cache, in nanoseconds per request.
 //!
-//! `cargo xtask bench` runs it. Blocks of requests to the bare and to the wrapped router alternate, so that other load on the machine
-//! affects both alike, and each block is compared with the adjacent bare one.
+//! `cargo xtask bench` runs it. Blocks of requests to the three routers alternate, so that other load on the machine affects all
+//! alike, and each block is compared with the bare one before it.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 mod cases;
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use tower::Service;
 
 use crate::cases::{Case, prepare};
 
@@ -17,22 +21,18 @@ fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (node, mut routers, cases) = prepare().await;
-        println!("{:34} {:>10} {:>10} {:>15}", "nanoseconds per request", "bare", "added", "fastest blocks");
+        println!("Nanoseconds per request: the median, and the fastest of {BLOCKS} blocks.");
+        println!("{:34} {:>15} {:>15} {:>15}", "", "bare", "added around", "added inside");
         for case in &cases {
-            let (mut bare, mut added, mut wrapped) = (Vec::new(), Vec::new(), Vec::new());
+            let [mut bare, mut around, mut inside] = [const { Vec::new() }; 3];
             for _ in 0..BLOCKS {
                 bare.push(block(case, &mut routers.bare).await);
-                wrapped.push(block(case, &mut routers.wrapped).await);
-                added.push(wrapped[wrapped.len() - 1] - bare[bare.len() - 1]);
+                around.push(block(case, &mut routers.around).await);
+                inside.push(block(case, &mut routers.inside).await);
             }
-            let [bare, added, wrapped] = [bare, added, wrapped].map(sorted);
-            let (name, middle) = (case.name, BLOCKS / 2);
-            println!(
-                "{name:34} {:>10.0} {:>10.0} {:>15.0}",
-                bare[middle],
-                added[middle],
-                wrapped[0] - bare[0]
-            );
+            let (around, inside) = (added(&around, &bare), added(&inside, &bare));
+            let bare = format!("{:.0} {:.0}", median(&bare), fastest(&bare));
+            println!("{:34} {bare:>15} {around:>15} {inside:>15}", case.name);
         }
         let stats = node.cache_stats();
         println!("the cache had {} hits and {} misses", stats.hits, stats.misses);
@@ -41,19 +41,33 @@ fn main() -> std::io::Result<()> {
 }
 
 /// Nanoseconds per request.
-async fn block(case: &Case, router: &mut Router) -> f64 {
+async fn block<S>(case: &Case, app: &mut S) -> f64
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible>,
+{
     // The coordinator runs between blocks, and sends its fences.
     tokio::time::sleep(Duration::from_millis(1)).await;
     let started = now();
     for _ in 0..REQUESTS_PER_BLOCK {
-        std::hint::black_box(case.send(router).await);
+        std::hint::black_box(case.send(app).await);
     }
     started.elapsed().as_secs_f64() * 1e9 / f64::from(REQUESTS_PER_BLOCK)
 }
 
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
-    values.sort_by(f64::total_cmp);
-    values
+/// The median of the differences, and the difference of the fastest.
+fn added(blocks: &[f64], bare: &[f64]) -> String {
+    let differences: Vec<_> = blocks.iter().zip(bare).map(|(block, bare)| block - bare).collect();
+    format!("{:.0} {:.0}", median(&differences), fastest(blocks) - fastest(bare))
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+fn fastest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a stopwatch")]

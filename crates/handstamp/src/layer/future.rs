@@ -5,11 +5,11 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use pin_project_lite::pin_project;
-use tokio::task::JoinHandle;
 
+use super::commit::CommitFuture;
 use super::error_response::{ErrorResponse, format_error, instead_of};
 use super::keep_alive::KeepAlive;
-use super::respond::{Marks, mark};
+use super::respond::mark;
 use crate::session::{Finish, Outcome, RequestSession};
 use crate::{SessionData, SessionError};
 
@@ -47,7 +47,7 @@ pin_project! {
         // ## Handle => done     otherwise, as for all reads
         Handle { #[pin] handler: F, request_session: Arc<RequestSession<T>>, keep_alive: KeepAlive },
         // ## Commit => done     with the handler's response, or an error in its place
-        Commit { commit: JoinHandle<Outcome>, request_session: Arc<RequestSession<T>>, response: Option<Response<B>> },
+        Commit { commit: CommitFuture<T>, request_session: Arc<RequestSession<T>>, response: Option<Response<B>> },
         // ## Nested => done     the layer further out does the rest
         Nested { #[pin] handler: F },
     }
@@ -99,17 +99,14 @@ where
                             return Poll::Ready(Ok(response));
                         }
                         Finish::Commit => {
-                            let commit =
-                                request_session.shared().spawn(request_session.clone().commit_rest());
+                            let commit = CommitFuture::new(request_session);
                             let request_session = request_session.clone();
                             state.set(State::Commit { commit, request_session, response: Some(response) });
                         }
                     }
                 }
                 StateProj::Commit { commit, request_session, response } => {
-                    let Outcome { marks, result } = ready!(Pin::new(commit).poll(cx)).unwrap_or_else(|_| {
-                        Outcome { marks: Marks::default(), result: Err(SessionError::Aborted) }
-                    });
+                    let Outcome { marks, result } = ready!(Pin::new(commit).poll(cx));
                     let mut response = match (result, response.take()) {
                         (Ok(()), Some(response)) => response,
                         (result, response) => {

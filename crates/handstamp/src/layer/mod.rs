@@ -1,5 +1,6 @@
 //! The Tower layer: from the cookie of a request to the headers of its response.
 
+mod commit;
 mod cookie;
 mod error_response;
 mod future;

@@ -51,6 +51,7 @@ pub use self::discard::DiscardSession;
 pub use self::extract::{Fresh, LogIn, Peek, SessionRejection};
 pub(crate) use self::finish::{Finish, Outcome};
 pub(crate) use self::group_commit::Queues;
+pub(crate) use self::guard::guarded;
 pub(crate) use self::keep_alive::{LastUse, Touch};
 #[cfg(feature = "testing")]
 pub(crate) use self::load::Use;
