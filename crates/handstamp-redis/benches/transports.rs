@@ -181,7 +181,7 @@ impl Session {
                 outdated.fetch_add(1, Ordering::Relaxed);
             }
         }
-        let revision = self.record.revision.next().expect("random bytes");
+        let revision = self.record.revision.next();
         let next = Record { revision, ..self.record.clone() };
         let writes = nodes[self.saver].writes();
         let saved = writes.save(&next, self.record.revision, HOUR, CacheEntry::new(revision, SIZE)).await;

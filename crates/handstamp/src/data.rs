@@ -137,7 +137,7 @@ impl std::fmt::Debug for StoredPayload<'_> {
 pub(crate) fn encode<D: Serialize>(encoding: Encoding, data: &D) -> Result<Vec<u8>, BoxError> {
     match encoding {
         Encoding::MessagePack => {
-            let mut bytes = Vec::new();
+            let mut bytes = Vec::with_capacity(TYPICAL_LEN);
             data.serialize(
                 &mut rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable(),
             )?;
@@ -202,6 +202,8 @@ impl DecodeError {
     }
 }
 
+/// Most sessions are shorter, as `serde_json` also assumes: their buffer does not have to grow.
+const TYPICAL_LEN: usize = 128;
 /// The same limit as for JSON. Each level takes stack, and stored bytes are not trusted.
 const MAX_DEPTH: usize = 128;
 

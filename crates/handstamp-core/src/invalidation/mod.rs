@@ -31,6 +31,18 @@ pub enum Invalidation {
     SessionInvalidated(SessionKey, Revision),
 }
 
+impl Invalidation {
+    /// The session that it names, and the revision whose copies and those of later ones are still valid. `None` for a clear.
+    #[must_use]
+    pub fn session(&self) -> Option<(SessionKey, Option<Revision>)> {
+        match *self {
+            Self::CacheClear => None,
+            Self::SessionDeleted(key) | Self::SessionMoved(key) => Some((key, None)),
+            Self::SessionInvalidated(key, saved) => Some((key, Some(saved))),
+        }
+    }
+}
+
 /// An invalidation that was received, with its sender.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

@@ -84,7 +84,7 @@ impl<S, X> Queue<S, X> {
 impl<S, X> Round<S, X> {
     /// The next turn. Saves that are `abandoned`, because their requests do not wait any more, are left out.
     pub fn next_turn(&mut self, abandoned: impl Fn(&S) -> bool) -> Option<Turn<S, X>> {
-        let mut group = Vec::new();
+        let mut group = Vec::with_capacity(self.0.len());
         while let Some(request) = self.0.pop_front() {
             match request {
                 Queued::Save(save) if abandoned(&save) => {}

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use handstamp_core::cache::CacheStats;
@@ -68,7 +69,8 @@ impl ClusteredStore {
         self.evict(key);
         let any_revision = Invalidation::SessionInvalidated(*key, Revision::LATEST);
         let shard = self.node.store.shard_of(key);
-        self.node.bus.publish(shard, self.node.encode(&any_revision)).await
+        let message = self.node.encode(&any_revision, self.node.clock.now());
+        self.node.bus.publish(shard, message).await
     }
 
     /// Clears the caches of every node.
@@ -78,7 +80,7 @@ impl ClusteredStore {
     /// If the bus cannot be reached. The cache of this node is cleared in any case.
     pub async fn clear_all_caches(&self) -> Result<(), BusError> {
         self.clear_local_cache();
-        let message = self.node.encode(&Invalidation::CacheClear);
+        let message = self.node.encode(&Invalidation::CacheClear, self.node.clock.now());
         let shards = self.node.store.shards().current();
         if shards.is_empty() {
             return Err(BusError::new("no shard of the store is known"));
@@ -134,6 +136,12 @@ impl ClusteredStore {
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
         self.node.timestamp()
+    }
+
+    /// The [`timestamp`](Self::timestamp) at the instant `now`, which has just been read from the [`clock`](Self::clock): saves a second reading.
+    #[must_use]
+    pub fn timestamp_at(&self, now: Instant) -> Timestamp {
+        self.node.timestamp_at(now)
     }
 
     /// The name of this node.

@@ -99,7 +99,7 @@ impl WriteScope<'_> {
     }
 
     async fn publish_delete(self, key: &SessionKey) -> Result<(), StoreError> {
-        let message = self.node.encode(&Invalidation::SessionDeleted(*key));
+        let message = self.node.encode(&Invalidation::SessionDeleted(*key), self.node.clock.now());
         let published = self.node.bus.publish(self.node.store.shard_of(key), message);
         self.with_deadline(published).await?.map_err(StoreError::unavailable)
     }

@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp_core::invalidation::{Invalidation, InvalidationMessage, MessageError, NodeId};
+use handstamp_core::invalidation::{InvalidationMessage, MessageError, NodeId};
 use handstamp_core::time::Timestamp;
 use lru::LruCache;
 
@@ -43,15 +43,16 @@ impl MessageHandler {
 
     fn read(&mut self, message: &[u8]) {
         let node = &self.node;
+        if let Some((key, saved)) = node.sent_messages.take(message) {
+            node.counters.received();
+            return node.invalidate(&key, saved);
+        }
         match node.codec.decode(message) {
-            Ok(invalidation) => {
+            Ok(received) => {
                 node.counters.received();
-                match invalidation.invalidation {
-                    Invalidation::CacheClear => self.clear_on_request(&invalidation),
-                    Invalidation::SessionDeleted(key) | Invalidation::SessionMoved(key) => {
-                        node.invalidate(&key, None);
-                    }
-                    Invalidation::SessionInvalidated(key, saved) => node.invalidate(&key, Some(saved)),
+                match received.invalidation.session() {
+                    Some((key, saved)) => node.invalidate(&key, saved),
+                    None => self.clear_on_request(&received),
                 }
             }
             Err(reason) => {

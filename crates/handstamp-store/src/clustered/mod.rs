@@ -52,6 +52,7 @@ mod recent_changes;
 mod reseal;
 mod retry;
 mod reuse;
+mod sent_messages;
 mod session_cache;
 mod settings;
 mod shard_state;

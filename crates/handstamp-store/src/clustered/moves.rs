@@ -34,7 +34,7 @@ impl WriteScope<'_> {
             Some(Reason::End | Reason::Erase) => return Ok(TombstoneOutcome::Gone),
             Some(Reason::Move(_)) | None => {}
         }
-        let invalidation = node.encode(&Invalidation::SessionMoved(*key));
+        let invalidation = node.encode(&Invalidation::SessionMoved(*key), node.clock.now());
         let sealed = node.sealer.seal_tombstone(tombstone);
         let replace = || node.store.replace_with_tombstone(&sealed, replacing, ttl, invalidation.clone());
         let sent_to = SentTo::new(node.shard_of(key));
@@ -118,10 +118,11 @@ impl WriteScope<'_> {
         scope: DeleteScope,
     ) -> Result<DeleteOutcome, StoreError> {
         let node = self.node;
-        let invalidation = node.encode(&match tombstone.successor {
+        let invalidation = match tombstone.successor {
             Some(_) => Invalidation::SessionMoved(tombstone.key),
             None => Invalidation::SessionDeleted(tombstone.key),
-        });
+        };
+        let invalidation = node.encode(&invalidation, node.clock.now());
         let sealed = node.sealer.seal_tombstone(tombstone);
         let delete = || node.store.delete(&sealed, TOMBSTONE_TTL, scope, invalidation.clone());
         self.write(shard, delete, |_| true).await

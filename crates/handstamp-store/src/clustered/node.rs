@@ -12,6 +12,7 @@ use handstamp_core::record::{Revision, Sealer};
 use super::caches::Caches;
 use super::deletes::Deletes;
 use super::log_limits::LogLimits;
+use super::sent_messages::SentMessages;
 use super::session_cache::SessionCache;
 use super::settings::NodeSettings;
 use super::shard_state::{ShardState, ShardStates};
@@ -30,6 +31,7 @@ pub(super) struct Node {
     pub(super) caches: Caches,
     pub(super) deletes: Deletes,
     pub(super) codec: InvalidationCodec,
+    pub(super) sent_messages: SentMessages,
     pub(super) sealer: Sealer,
     pub(super) unknown_keys: UnknownKeys,
     pub(super) clock: Arc<dyn Clock>,
@@ -60,6 +62,7 @@ impl Node {
             cache,
             deletes: Deletes::default(),
             codec: InvalidationCodec::new(keys, node_id),
+            sent_messages: SentMessages::default(),
             sealer: Sealer::new(keys),
             unknown_keys: UnknownKeys::default(),
             time: SharedTime::new(clock.now()),
@@ -110,8 +113,13 @@ impl Node {
         self.store.shard_of(key) == shard.shard
     }
 
-    pub(super) fn encode(&self, invalidation: &Invalidation) -> Bytes {
-        self.codec.encode(invalidation, self.timestamp())
+    /// The message for `invalidation`, which is sent `now`.
+    pub(super) fn encode(&self, invalidation: &Invalidation, now: Instant) -> Bytes {
+        let message = self.codec.encode(invalidation, self.timestamp_at(now));
+        if let Some((key, saved)) = invalidation.session() {
+            self.sent_messages.record(&message, key, saved);
+        }
+        message
     }
 
     /// The expiry in the cache of something that is valid for `left`, which may come from the store.

@@ -87,10 +87,10 @@ impl WriteScope<'_> {
 
     async fn save_resealed(self, mut record: Record, ttl: Duration) -> Result<TouchOutcome, StoreError> {
         let (node, key, replacing) = (self.node, record.key, record.revision);
-        let Ok(revision) = replacing.next() else { return self.touch(&key, ttl).await };
-        (record.revision, record.saved_at) = (revision, node.timestamp());
+        let now = node.clock.now();
+        (record.revision, record.saved_at) = (replacing.next(), node.timestamp_at(now));
         let sealed = node.sealer.seal(&record)?;
-        let invalidation = node.encode(&Invalidation::SessionInvalidated(key, revision));
+        let invalidation = node.encode(&Invalidation::SessionInvalidated(key, record.revision), now);
         let save = || node.store.save(&sealed, replacing, ttl, invalidation.clone());
         let saved = self.write(&node.shard_of(&key), save, is_saved).await;
         node.invalidate(&key, None);

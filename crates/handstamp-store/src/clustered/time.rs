@@ -1,5 +1,7 @@
 //! The time of the store.
 
+use std::time::Instant;
+
 use futures_util::future::select_ok;
 use handstamp_core::time::Timestamp;
 
@@ -9,7 +11,12 @@ use crate::{Shard, StoreError};
 impl Node {
     /// The wall-clock time that all nodes share, or that of this node as long as the shared one is not known.
     pub(super) fn timestamp(&self) -> Timestamp {
-        self.time.at(self.clock.now()).unwrap_or_else(|| self.clock.timestamp())
+        self.timestamp_at(self.clock.now())
+    }
+
+    /// [`timestamp`](Self::timestamp) at the instant `now`, which has just been read.
+    pub(super) fn timestamp_at(&self, now: Instant) -> Timestamp {
+        self.time.at(now).unwrap_or_else(|| self.clock.timestamp())
     }
 
     /// Queries the time of a shard. Returns its present time; `None` if the store has no clock.

@@ -61,8 +61,9 @@ impl WriteScope<'_> {
         if let Some(gone) = node.known_gone(&record.key) {
             return Ok(gone.into());
         }
-        let expiry = node.expiry(&record.key, node.clock.now(), ttl);
-        let invalidation = node.encode(&Invalidation::SessionInvalidated(record.key, record.revision));
+        let now = node.clock.now();
+        let expiry = node.expiry(&record.key, now, ttl);
+        let invalidation = node.encode(&Invalidation::SessionInvalidated(record.key, record.revision), now);
         let save = || node.store.save(&sealed, replacing, ttl, invalidation.clone());
         let outcome = self.write(&shard, save, is_saved).await;
         match &outcome {

@@ -5,7 +5,7 @@ use cookie::Cookie;
 use handstamp_core::cookie::{CookieSigner, Presented};
 use handstamp_core::id::{Namespace, SessionId};
 use handstamp_core::keys::KeyRing;
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderValue;
 
 /// The session cookie of a layer: its name, its attributes, its signature.
 #[derive(Clone)]
@@ -76,9 +76,9 @@ impl SessionCookie {
         self.signer.name()
     }
 
-    /// The session cookie of a request.
-    pub(crate) fn find(&self, headers: &HeaderMap) -> Presented {
-        self.signer.find(headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes))
+    /// The session cookie among the `Cookie` headers of a request.
+    pub(crate) fn find<'h>(&self, headers: impl Iterator<Item = &'h HeaderValue>) -> Presented {
+        self.signer.find(headers.map(HeaderValue::as_bytes))
     }
 
     /// The header that sets the cookie, for a session that ends after `left` at the latest.

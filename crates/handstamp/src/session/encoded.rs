@@ -70,7 +70,8 @@ impl<T: SessionData> EncodedData<T> {
         let Self { payload, data, subject, heap_size } = self;
         let timeouts = shared.timeouts();
         let Metadata { revision, key, public_id, predecessor, created_at, expires_at, seals, .. } = *metadata;
-        let saved_at = shared.store().timestamp();
+        let now = shared.now();
+        let saved_at = shared.store().timestamp_at(now);
         let ttl = shared.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
         let record = Record {
             revision,
@@ -88,7 +89,7 @@ impl<T: SessionData> EncodedData<T> {
             payload,
             seals,
         };
-        let life = Life::new(ttl, expires_at, saved_at, shared.now(), timeouts);
+        let life = Life::new(ttl, expires_at, saved_at, now, timeouts);
         let entry = Snapshot::new(&record, KeyAge::Current, data, heap_size, life);
         Ok(EncodedRecord { record, entry, ttl })
     }

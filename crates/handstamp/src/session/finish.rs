@@ -41,7 +41,7 @@ impl<T: SessionData> RequestSession<T> {
             if session.has_pending() && self.is_incomplete(response) {
                 session.discard_changes();
             }
-            if session.commits_in_progress > 0 || session.has_lost_changes() {
+            if session.is_being_committed() || session.has_lost_changes() {
                 return Finish::Commit;
             }
             let (store_step, cookie_step) = self.plan_for(session);
@@ -67,17 +67,14 @@ impl<T: SessionData> RequestSession<T> {
     pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), SessionError> {
         // The task would wait for the change, and the change for the task.
         self.forbid_inside_of_change();
-        let batch = self.with_loaded(|session| {
-            session.commits_in_progress += 1;
-            session.batch
-        });
+        let batch = self.with_loaded(LoadedSession::commit_begins);
         let request_session = self.clone();
         let committed = self.shared.spawn(async move {
             let _turn = request_session.commit_lock.lock().await;
             let committed = request_session.commit_batch().await;
             // Another commit may have taken this batch.
             request_session.with_loaded(|session| {
-                session.commits_in_progress -= 1;
+                session.commit_ends();
                 if request_session.progress.is_abandoned() {
                     session.forget_closures();
                 }
@@ -86,7 +83,7 @@ impl<T: SessionData> RequestSession<T> {
         });
         let committed = committed.await.unwrap_or_else(|_| {
             self.with_loaded(|session| {
-                session.commits_in_progress -= 1;
+                session.commit_ends();
                 session.discard();
             });
             Err(SessionError::Aborted)
@@ -126,7 +123,7 @@ impl<T: SessionData> RequestSession<T> {
             return Ok(None);
         }
         if let StoreStep::Delete | StoreStep::DeleteThenCreate | StoreStep::CreateThenDelete = step {
-            session.marks.ended = true;
+            session.ends();
         }
         let rejected = self.rejection(session, step);
         let logs_in = session.logs_in();
@@ -141,7 +138,8 @@ impl<T: SessionData> RequestSession<T> {
             cookie_step,
             logs_in,
             can_set_cookie,
-            cookies: session.cookie.iter().chain(&session.ambiguous_cookies).cloned().collect(),
+            cookie: session.cookie.clone(),
+            ambiguous_cookies: session.ambiguous_cookies.clone(),
             origin: session.origin().cloned(),
             data,
             changes,
@@ -171,8 +169,8 @@ impl<T: SessionData> RequestSession<T> {
     /// The cookie step where the store has nothing to do.
     fn remove_cookie(&self, session: &mut LoadedSession<T>, step: CookieStep) {
         if step == CookieStep::Remove {
-            session.marks.ended = true;
-            session.marks.cookie = Some(self.shared.cookie().removal());
+            session.ends();
+            session.set_cookie(self.shared.cookie().removal());
         }
     }
 

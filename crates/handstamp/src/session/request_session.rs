@@ -135,14 +135,13 @@ impl<T: SessionData> RequestSession<T> {
         let mut state = self.state.lock();
         let returned = act(&mut state);
         let leftovers = match &mut *state {
-            // Not inside of a change, which may only read the session.
-            State::Loaded(session)
-                if !session.leftovers.is_empty() && !self.change_lock.is_held_by_this_thread() =>
-            {
-                std::mem::take(&mut session.leftovers)
-            }
-            State::NotLoaded | State::Failed(_) | State::Loaded(_) => Vec::new(),
+            State::Loaded(session) => session.leftovers().filter(|leftovers| {
+                // Not inside of a change, which may only read the session.
+                !leftovers.is_empty() && !self.change_lock.is_held_by_this_thread()
+            }),
+            State::NotLoaded | State::Failed(_) => None,
         };
+        let leftovers = leftovers.map(std::mem::take);
         drop(state);
         drop(leftovers);
         returned

@@ -118,9 +118,9 @@ impl<T: SessionData> Snapshot<T> {
     }
 
     /// The metadata of the save after this one.
-    pub(crate) fn next_metadata(&self) -> Result<Metadata, SessionError> {
-        let (revision, predecessor) = (self.metadata.revision.next()?, self.predecessor());
-        Ok(Metadata { revision, predecessor, ..self.metadata.clone() })
+    pub(crate) fn next_metadata(&self) -> Metadata {
+        let (revision, predecessor) = (self.metadata.revision.next(), self.predecessor());
+        Metadata { revision, predecessor, ..self.metadata.clone() }
     }
 
     /// The key that the session had before, unless the record there is known to be replaced.

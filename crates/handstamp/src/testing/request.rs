@@ -70,7 +70,7 @@ impl<T: SessionData> TestRequest<T> {
 
     #[expect(clippy::expect_used, reason = "a test cannot go on")]
     async fn start(shared: Arc<Shared<T>>, headers: HeaderMap) -> Self {
-        let presented = shared.cookie().find(&headers);
+        let presented = shared.cookie().find(headers.get_all(COOKIE).iter());
         let request_session = Arc::new(RequestSession::new(shared, presented, false, None));
         request_session.load(Use::Counts).await.expect("the session can be loaded");
         let key = Session::of(request_session.clone()).key();

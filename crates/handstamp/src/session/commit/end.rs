@@ -8,7 +8,7 @@ impl<T: SessionData> Commit<T> {
     /// Ends all sessions that the request has shown a valid cookie of.
     pub(super) async fn end(&mut self, writes: WriteScope<'_>) -> Result<Committed<T>, SessionError> {
         let mut outcome = Ok(Committed::Over(Absence::NoTrace));
-        for (position, cookie) in self.cookies.iter().enumerate() {
+        for (position, cookie) in self.cookie.iter().chain(&self.ambiguous_cookies).enumerate() {
             match writes.end(&self.shared.namespace().session_key(&cookie.id)).await {
                 // The request has seen it, and now there is no trace of where it has gone.
                 Ok(EndOutcome::Absent) if position == 0 && self.origin.is_some() && outcome.is_ok() => {
@@ -41,7 +41,7 @@ impl<T: SessionData> Commit<T> {
     /// request succeeds in any case.
     pub(super) async fn confirm(&mut self, writes: WriteScope<'_>) -> CommitOutcome<T> {
         let mut outcome = CommitOutcome::nothing();
-        if let (Some(origin), Some(cookie)) = (&self.origin, self.cookies.first())
+        if let (Some(origin), Some(cookie)) = (&self.origin, &self.cookie)
             && let Ok(Some(time_left)) = self.shared.confirm(origin, writes).await
         {
             outcome.cookie = Some(self.shared.cookie().set(&cookie.id, time_left));

@@ -40,8 +40,10 @@ pub(super) struct Commit<T: SessionData> {
     pub(super) logs_in: bool,
     /// Whether the response can still set a cookie.
     pub(super) can_set_cookie: bool,
-    /// The valid cookies that came with the request, or the one that it has set since.
-    pub(super) cookies: Vec<VerifiedCookie>,
+    /// The valid cookie that came with the request, or the one that the request has set since.
+    pub(super) cookie: Option<VerifiedCookie>,
+    /// Other valid cookies that came with the request.
+    pub(super) ambiguous_cookies: Vec<VerifiedCookie>,
     pub(super) origin: Option<Arc<Snapshot<T>>>,
     /// The origin's data, or the default, with all changes made.
     pub(super) data: Arc<T>,
@@ -100,13 +102,16 @@ impl<T: SessionData> Commit<T> {
     }
 
     fn cookie(&self, committed: &Committed<T>) -> Option<HeaderValue> {
-        let (cookie, now) = (self.shared.cookie(), self.shared.store().timestamp());
+        let cookie = self.shared.cookie();
+        let set = |id, session: &Snapshot<T>| {
+            Some(cookie.set(id, session.time_left(self.shared.store().timestamp())))
+        };
         match (self.cookie_step, committed) {
             (CookieStep::Nothing, _) | (CookieStep::Set, Committed::Over(_)) => None,
             (CookieStep::Remove, _) => Some(cookie.removal()),
-            (CookieStep::Set, Committed::Moved(id, session)) => Some(cookie.set(id, session.time_left(now))),
+            (CookieStep::Set, Committed::Moved(id, session)) => set(id, session),
             (CookieStep::Set, Committed::Saved(session)) => {
-                self.cookies.first().map(|verified| cookie.set(&verified.id, session.time_left(now)))
+                self.cookie.as_ref().and_then(|verified| set(&verified.id, session))
             }
         }
     }

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `mod.rs` | the session, and what happens to it |
 //! | `origin.rs` | what there is under the id in the cookie |
+//! | `activity.rs` | everything that a request which only reads does not need |
 //! | `pending.rs` | what the request has done and not committed |
 //! | `commits.rs` | what becomes of that |
 //! | `failures.rs` | the commits that have failed |
 //! | `refreshed.rs` | what the store has now |
 
+mod activity;
 mod commits;
 mod failures;
 mod origin;
@@ -20,7 +22,8 @@ use std::sync::Arc;
 use handstamp_core::cookie::VerifiedCookie;
 use handstamp_core::plan::{Intent, SessionState};
 
-use self::failures::Failures;
+use self::activity::Activity;
+pub(super) use self::activity::Leftover;
 pub(super) use self::origin::Origin;
 pub(super) use self::pending::Renew;
 use self::pending::{Basis, Pending};
@@ -28,7 +31,6 @@ use super::absence::Absence;
 use super::change::Change;
 use super::snapshot::Snapshot;
 use super::subject::Subjects;
-use crate::layer::respond::Marks;
 use crate::{SessionData, SessionError};
 
 /// A session in use by one request.
@@ -40,27 +42,12 @@ pub(super) struct LoadedSession<T> {
     origin: Origin<T>,
     /// The origin's data, or the default, with all pending changes made.
     pub(super) data: Arc<T>,
-    pending: Pending<T>,
-    /// The batch that pending changes belong to: they are committed together.
-    pub(super) batch: u64,
-    /// The headers that the response needs.
-    pub(super) marks: Marks,
+    /// Whether the handler saw a session that existed.
+    existed: bool,
     /// Whether the request counts as a use of the session, which keeps it alive.
     pub(super) counts_as_use: bool,
-    pub(super) commits_in_progress: usize,
-    failures: Failures,
-    /// Why changes were lost that no commit has reported.
-    lost: Option<SessionError>,
-    /// Values to drop as soon as this is not locked.
-    pub(super) leftovers: Vec<Leftover<T>>,
-}
-
-/// A value of the application that is not needed any more.
-#[expect(dead_code, reason = "it is there to be dropped")]
-pub(super) enum Leftover<T> {
-    Data(Arc<T>),
-    Origin(Arc<Snapshot<T>>),
-    Changes(Vec<Change<T>>),
+    /// `None` as long as the request has only read.
+    activity: Option<Box<Activity<T>>>,
 }
 
 impl<T: SessionData> LoadedSession<T> {
@@ -69,21 +56,8 @@ impl<T: SessionData> LoadedSession<T> {
         ambiguous_cookies: Vec<VerifiedCookie>,
         origin: Origin<T>,
     ) -> Self {
-        let existed = origin.session().is_some();
-        Self {
-            cookie,
-            ambiguous_cookies,
-            data: origin.data(),
-            origin,
-            pending: Pending::default(),
-            batch: 0,
-            marks: Marks { existed, ..Marks::default() },
-            counts_as_use: false,
-            commits_in_progress: 0,
-            failures: Failures::default(),
-            lost: None,
-            leftovers: Vec::new(),
-        }
+        let (existed, data) = (origin.session().is_some(), origin.data());
+        Self { cookie, ambiguous_cookies, origin, data, existed, counts_as_use: false, activity: None }
     }
 
     /// The session that the cookie names, if it is there and can be used.
@@ -112,33 +86,45 @@ impl<T: SessionData> LoadedSession<T> {
 
     /// The data that pending changes are made on.
     pub(super) fn base(&self) -> Arc<T> {
-        if self.pending.begins_anew() { Arc::default() } else { self.origin.data() }
+        if self.begins_anew() { Arc::default() } else { self.origin.data() }
     }
 
     /// Whether pending changes are made on nothing: after a destroy, and for another subject.
     pub(super) fn begins_anew(&self) -> bool {
-        self.pending.begins_anew()
+        self.pending().is_some_and(Pending::begins_anew)
     }
 
     pub(super) fn is_destroyed(&self) -> bool {
-        self.pending.basis == Basis::Destroyed
+        self.pending().is_some_and(|pending| pending.basis == Basis::Destroyed)
     }
 
     pub(super) fn subjects(&self) -> Option<&Subjects> {
-        self.pending.subjects.as_ref()
+        self.pending()?.subjects.as_ref()
     }
 
     pub(super) fn intent(&self) -> Intent {
-        self.pending.intent(&self.origin)
+        self.pending().map_or(Intent::Keep, |pending| pending.intent(&self.origin))
     }
 
     /// Whether the pending changes are a login: they give the session a subject, or the application says so.
     pub(super) fn logs_in(&self) -> bool {
-        self.pending.logs_in()
+        self.pending().is_some_and(Pending::logs_in)
     }
 
     pub(super) fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
+        self.pending().is_some_and(|pending| !pending.is_empty())
+    }
+
+    fn pending(&self) -> Option<&Pending<T>> {
+        self.activity.as_ref().map(|activity| &activity.pending)
+    }
+
+    fn pending_mut(&mut self) -> &mut Pending<T> {
+        &mut self.activity().pending
+    }
+
+    fn activity(&mut self) -> &mut Activity<T> {
+        self.activity.get_or_insert_default()
     }
 }
 
@@ -146,32 +132,35 @@ impl<T: SessionData> LoadedSession<T> {
 impl<T: SessionData> LoadedSession<T> {
     pub(super) fn changed(&mut self, data: T, change: Change<T>, subjects: Subjects) {
         self.replace_data(Arc::new(data));
-        self.pending.changes.push(change);
-        self.pending.subjects = Some(subjects);
+        let pending = self.pending_mut();
+        pending.changes.push(change);
+        pending.subjects = Some(subjects);
     }
 
     /// The changes that follow are for a session of another subject.
     pub(super) fn switch_subject(&mut self) {
         self.replace_data(Arc::default());
         self.drop_changes();
-        self.pending.switch_subject();
+        self.pending_mut().switch_subject();
     }
 
     pub(super) fn renew(&mut self, renew: Renew) {
-        self.pending.renew = self.pending.renew.max(renew);
+        let pending = self.pending_mut();
+        pending.renew = pending.renew.max(renew);
     }
 
     pub(super) fn destroy(&mut self) {
         self.replace_data(Arc::default());
         self.drop_changes();
-        (self.pending.renew, self.pending.basis) = (Renew::No, Basis::Destroyed);
+        let pending = self.pending_mut();
+        (pending.renew, pending.basis) = (Renew::No, Basis::Destroyed);
     }
 
     /// Discards everything pending.
     pub(super) fn discard(&mut self) {
         self.discard_intents();
         self.replace_data(self.origin.data());
-        self.lost = None;
+        self.take_lost();
     }
 
     /// Discards everything pending, except that the session is to end.
@@ -186,14 +175,19 @@ impl<T: SessionData> LoadedSession<T> {
     /// Discards everything pending, and leaves the data.
     pub(super) fn discard_intents(&mut self) {
         self.drop_changes();
-        (self.pending.renew, self.pending.basis) = (Renew::No, Basis::Origin);
+        if let Some(activity) = &mut self.activity {
+            (activity.pending.renew, activity.pending.basis) = (Renew::No, Basis::Origin);
+        }
     }
 
     /// Drops the closures of changes, which then cannot be made again. A commit in progress may still take them.
     pub(super) fn forget_closures(&mut self) {
-        if self.commits_in_progress == 0 && !self.pending.changes.is_empty() {
-            let changes = std::mem::replace(&mut self.pending.changes, vec![Change::Forgotten]);
-            self.leftovers.push(Leftover::Changes(changes));
+        if let Some(activity) = &mut self.activity
+            && activity.commits_in_progress == 0
+            && !activity.pending.changes.is_empty()
+        {
+            let changes = std::mem::replace(&mut activity.pending.changes, vec![Change::Forgotten]);
+            activity.leftovers.push(Leftover::Changes(changes));
         }
     }
 }
@@ -209,19 +203,22 @@ impl<T: SessionData> LoadedSession<T> {
     }
 
     fn replace_data(&mut self, data: Arc<T>) {
-        self.leftovers.push(Leftover::Data(std::mem::replace(&mut self.data, data)));
+        let replaced = std::mem::replace(&mut self.data, data);
+        self.activity().leftovers.push(Leftover::Data(replaced));
     }
 
     fn replace_origin(&mut self, origin: Origin<T>) {
         if let Origin::Found(session) = std::mem::replace(&mut self.origin, origin) {
-            self.leftovers.push(Leftover::Origin(session));
+            self.activity().leftovers.push(Leftover::Origin(session));
         }
     }
 
     fn drop_changes(&mut self) {
-        let changes = self.pending.take_changes();
-        if !changes.is_empty() {
-            self.leftovers.push(Leftover::Changes(changes));
+        if let Some(activity) = &mut self.activity {
+            let changes = activity.pending.take_changes();
+            if !changes.is_empty() {
+                activity.leftovers.push(Leftover::Changes(changes));
+            }
         }
     }
 }

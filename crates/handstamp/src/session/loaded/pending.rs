@@ -57,8 +57,12 @@ impl<T> Pending<T> {
         self.basis != Basis::Destroyed && !self.has_changes_or_renewal()
     }
 
+    pub(super) fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     pub(super) fn has_changes_or_renewal(&self) -> bool {
-        self.renew != Renew::No || !self.changes.is_empty()
+        self.renew != Renew::No || self.has_changes()
     }
 
     pub(super) fn begins_anew(&self) -> bool {

@@ -5,7 +5,7 @@ use handstamp_store::Lookup;
 
 use super::super::absence::Absence;
 use super::super::snapshot::Snapshot;
-use super::{LoadedSession, Origin, Renew};
+use super::{LoadedSession, Origin, Pending, Renew};
 use crate::{SessionData, SessionError};
 
 /// What the store has now.
@@ -15,7 +15,7 @@ impl<T: SessionData> LoadedSession<T> {
         self.replace_origin(Origin::Unusable(reason));
         if !self.begins_anew() {
             // The changes are not for another session. Without a login, they are rejected, as a renewal is.
-            if !self.pending.changes.is_empty() {
+            if self.pending().is_some_and(Pending::has_changes) {
                 self.renew(Renew::Id);
             }
             self.replace_data(Arc::default());
@@ -24,7 +24,7 @@ impl<T: SessionData> LoadedSession<T> {
     }
 
     pub(in crate::session) fn refreshed(&mut self, fresh: Arc<Snapshot<T>>) {
-        self.marks.existed = true;
+        self.existed = true;
         self.replace_origin(Origin::Found(fresh));
     }
 

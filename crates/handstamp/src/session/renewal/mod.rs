@@ -86,7 +86,7 @@ impl<T: SessionData> Renewal<T> {
         };
         let revision = Revision::first().map_err(SessionError::from)?;
         let tombstone = Tombstone { key: old, revision, successor: Some(key), same_subject };
-        let metadata = renewed_metadata(shared, &base, key, logs_in)?;
+        let metadata = renewed_metadata(shared, &base, key, logs_in);
         let EncodedRecord { record, entry, ttl } = encoded.into_record(shared, &metadata)?;
         // The copy in the cache may be stale. The tombstone would detect that, but if its reply is lost, the browser gets the new id.
         let (created, current) =
@@ -125,14 +125,14 @@ fn renewed_metadata<T: SessionData>(
     base: &Snapshot<T>,
     key: SessionKey,
     logs_in: bool,
-) -> Result<Metadata, SessionError> {
+) -> Metadata {
     let predecessor = Some(base.metadata.key);
-    let mut metadata = Metadata { key, predecessor, ..base.next_metadata()? };
+    let mut metadata = Metadata { key, predecessor, ..base.next_metadata() };
     if logs_in {
         metadata.created_at = shared.store().timestamp();
         metadata.expires_at = shared.timeouts().deadline(metadata.created_at);
     }
-    Ok(metadata)
+    metadata
 }
 
 impl<T> NotRenewed<T> {
