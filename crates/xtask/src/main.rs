@@ -7,6 +7,7 @@ use std::process::ExitCode;
 mod checks;
 mod failure;
 mod help;
+mod instructions;
 mod minimal_versions;
 mod packages;
 mod programs;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         ["test"] => tasks::test(),
         ["soak", arguments @ ..] => soak::run(arguments),
         ["api"] => tasks::api(),
+        ["instructions", arguments @ ..] => instructions::run(arguments),
         ["minimal-versions"] => minimal_versions::run(),
         ["bench", arguments @ ..] => tasks::bench(arguments),
         ["torture", arguments @ ..] => tasks::torture(arguments),

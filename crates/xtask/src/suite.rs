@@ -69,7 +69,7 @@ pub(crate) const SUITES: [Suite; 16] = [
         starts_servers: false,
         ..suite(
             "unit",
-            "cargo test --workspace --all-features --lib --bins --test conformance --test group_commit --test model --test renewals --test it \
+            "cargo test --workspace --all-features --lib --bins --test allocations --test conformance --test group_commit --test model --test renewals --test it \
              --test clustered --test deployment --test documents --test words",
         )
     },

@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use crate::checks::{checks, optional_checks};
 use crate::failure::Failure;
+use crate::instructions;
 use crate::packages;
 use crate::setup;
 use crate::step::Step;
@@ -20,6 +21,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     for suite in SUITES {
         suite.step().run()?;
     }
+    instructions::run(&[])?;
     optional_checks()?;
     println!("\nxtask: all checks and all tests passed, in {}.", Took(started.elapsed()));
     Ok(())

@@ -1,11 +1,11 @@
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Builds hashers for [`SessionKey`](crate::id::SessionKey)s, which are hashes already.
-pub(super) type BuildHash64 = BuildHasherDefault<Passthrough>;
+/// Builds hashers for maps by [`SessionKey`](crate::id::SessionKey), which is a hash already. A client cannot choose it.
+pub type BuildHash64 = BuildHasherDefault<Passthrough>;
 
 /// Returns the eight bytes that a `SessionKey` writes, unchanged.
 #[derive(Debug, Default)]
-pub(super) struct Passthrough(u64);
+pub struct Passthrough(u64);
 
 impl Hasher for Passthrough {
     fn finish(&self) -> u64 {

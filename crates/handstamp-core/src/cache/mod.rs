@@ -28,6 +28,7 @@ mod ticket;
 pub use self::capacity::Capacity;
 pub use self::expiry::Expiry;
 pub use self::freshness::Freshness;
+pub use self::hasher::{BuildHash64, Passthrough};
 pub use self::local::LocalCache;
 pub use self::single_flight::{LoadId, SingleFlight};
 pub use self::stats::CacheStats;

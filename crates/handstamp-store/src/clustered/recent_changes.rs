@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use handstamp_core::cache::BuildHash64;
 use handstamp_core::id::SessionKey;
 use parking_lot::Mutex;
 
@@ -18,7 +19,7 @@ struct Generations {
 
 #[derive(Debug, Default)]
 struct Changed {
-    keys: HashSet<SessionKey>,
+    keys: HashSet<SessionKey, BuildHash64>,
     /// Any session may be among them: there were too many, or invalidations were missed.
     all: bool,
 }

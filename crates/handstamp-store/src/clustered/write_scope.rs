@@ -47,7 +47,7 @@ impl<'n> WriteScope<'n> {
     ///
     /// If no shard returns its time within the budget.
     pub async fn learn_time(self) -> Result<(), StoreError> {
-        self.with_deadline(self.node.learn_time()).await?
+        if self.node.time.is_known() { Ok(()) } else { self.with_deadline(self.node.learn_time()).await? }
     }
 
     /// Sends a write to a shard, and retries it once if its reply was lost. For `proves_first`, see [`retry_lost_reply`].

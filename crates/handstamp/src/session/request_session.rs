@@ -31,10 +31,6 @@ pub(crate) struct RequestSession<T: SessionData> {
     pub(super) commit_lock: tokio::sync::Mutex<()>,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it stays where it is, and a box would be an allocation for each request"
-)]
 pub(super) enum State<T> {
     /// The session was not extracted yet.
     NotLoaded,

@@ -10,6 +10,7 @@ use self::manager::{Manager, Privilege};
 use self::services::HeldServices;
 pub(crate) use self::valkey::program as newest_server;
 use crate::failure::Failure;
+use crate::instructions;
 use crate::programs;
 use crate::step::Step;
 
@@ -58,7 +59,7 @@ fn add_toolchain_components() -> Result<(), Failure> {
 fn missing(is_installed: impl Fn(&str) -> bool) -> Vec<&'static str> {
     let is_there =
         |program: &str| is_installed(program) || other_names(program).iter().any(|name| is_installed(name));
-    PROGRAMS.into_iter().filter(|program| !is_there(program)).collect()
+    PROGRAMS.iter().copied().filter(|program| !is_there(program)).collect()
 }
 
 /// Programs that can be used instead.
@@ -117,7 +118,11 @@ fn are_missing(missing: &[&str]) -> String {
 }
 
 /// The programs that tests and measurements start.
-const PROGRAMS: [&str; 5] = ["redis-server", "nginx", "chromium", "chromedriver", "wrk"];
+const PROGRAMS: &[&str] = if instructions::IS_SUPPORTED {
+    &["redis-server", "nginx", "chromium", "chromedriver", "wrk", "valgrind"]
+} else {
+    &["redis-server", "nginx", "chromium", "chromedriver", "wrk"]
+};
 
 /// Other browsers that chromedriver finds.
 const BROWSERS: [&str; 4] = [
@@ -127,8 +132,8 @@ const BROWSERS: [&str; 4] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-const BY_HAND: &str = "Install by hand: Redis 7 or newer (or Valkey, with a `redis-server`), nginx 1.22 or newer, wrk 4, \
-                       and Chromium or Chrome with the chromedriver of its version.";
+const BY_HAND: &str = "Install by hand: Redis 7 or newer (or Valkey, with a `redis-server`), nginx 1.22 or newer, wrk 4, Valgrind \
+                       (on Linux), and Chromium or Chrome with the chromedriver of its version.";
 
 #[cfg(test)]
 mod tests {
@@ -139,11 +144,11 @@ mod tests {
         assert_eq!(missing(|_| true), [""; 0]);
         assert_eq!(
             missing(|program| program == "nginx"),
-            ["redis-server", "chromium", "chromedriver", "wrk"]
+            PROGRAMS.iter().copied().filter(|program| *program != "nginx").collect::<Vec<_>>()
         );
         assert_eq!(
             missing(|program| program == "google-chrome"),
-            ["redis-server", "nginx", "chromedriver", "wrk"]
+            PROGRAMS.iter().copied().filter(|program| *program != "chromium").collect::<Vec<_>>()
         );
         assert_eq!(missing(|_| false), PROGRAMS);
     }
@@ -151,7 +156,7 @@ mod tests {
     #[test]
     fn the_manager_of_the_system_is_preferred_to_homebrew() {
         let choice =
-            |installed: &[&str], is_root| choose(&PROGRAMS, |program| installed.contains(&program), is_root);
+            |installed: &[&str], is_root| choose(PROGRAMS, |program| installed.contains(&program), is_root);
         assert_eq!(choice(&["apt-get", "brew", "sudo"], true).unwrap(), (Manager::AptGet, Privilege::Direct));
         assert_eq!(choice(&["apk", "sudo"], false).unwrap(), (Manager::Apk, Privilege::Sudo));
         assert_eq!(choice(&["brew", "sudo"], false).unwrap(), (Manager::Brew, Privilege::Direct));

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use handstamp_core::cache::BuildHash64;
 use handstamp_core::id::SessionKey;
 use parking_lot::Mutex;
 
@@ -23,7 +24,7 @@ pub(super) struct Deletes(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    by_key: HashMap<SessionKey, Delete>,
+    by_key: HashMap<SessionKey, Delete, BuildHash64>,
     /// The keys, each at most once, with the time of their deletes when they were added here.
     order: VecDeque<(Instant, SessionKey)>,
     pending: usize,

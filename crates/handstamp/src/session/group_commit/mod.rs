@@ -17,6 +17,7 @@ mod waiting_save;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use handstamp_core::cache::BuildHash64;
 use handstamp_core::id::SessionKey;
 use handstamp_core::protocol::group_commit::{Queue, Queued, Round, Turn};
 use handstamp_store::WriteScope;
@@ -33,7 +34,7 @@ use crate::layer::Shared;
 use crate::{SessionData, SessionError};
 
 /// The requests of a node that want to write, by session. A session has a queue as long as it has a leader.
-pub(crate) struct Queues<T>(Mutex<HashMap<SessionKey, Queue<Save<T>, TurnSender>>>);
+pub(crate) struct Queues<T>(Mutex<HashMap<SessionKey, Queue<Save<T>, TurnSender>, BuildHash64>>);
 
 type TurnSender = oneshot::Sender<ExclusiveTurn>;
 
@@ -44,7 +45,7 @@ pub(super) struct ExclusiveTurn {
 
 impl<T: SessionData> Queues<T> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self(Mutex::default())
     }
 
     /// Saves, together with the other requests in the queue. Returns the session as it is in the store then.
@@ -56,10 +57,13 @@ impl<T: SessionData> Queues<T> {
         changes: Vec<Change<T>>,
     ) -> Saved<T> {
         let key = origin.metadata.key;
-        let (save, saved) = Save::new(origin, data, changes);
+        let (save, mut saved) = Save::new(origin, data, changes);
         if let Some((mut leader, round)) = Leader::join(shared, key, Queued::Save(save)) {
             leader.serve(writes, round).await;
             leader.hand_over();
+            if let Ok(saved) = saved.try_recv() {
+                return saved;
+            }
         }
         let saved = writes.with_deadline(saved).await.map_err(SessionError::from)?;
         saved.unwrap_or(Err(SessionError::Aborted.into()))
