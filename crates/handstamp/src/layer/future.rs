@@ -17,10 +17,13 @@ pin_project! {
     #[project = ResponseFutureProj]
     /// The response of a [`SessionService`](super::SessionService).
     ///
+    /// It has to be polled until it is ready, or dropped, as every server does: while it saves the session, other requests that change the
+    /// same session wait for it.
+    ///
     /// # Cancel safety
     ///
     /// Dropped before the handler has responded, this drops the handler and discards its changes. Dropped later, the session is still
-    /// saved: a commit that has begun is finished.
+    /// saved: a task finishes the commit.
     ///
     /// A task that holds a [`Session`](crate::Session) of a dropped request can still commit the handler's changes, unless the handler has
     /// panicked or the session was changed elsewhere in the meantime: the closures have been dropped, and cannot run again. The task can
