@@ -38,11 +38,13 @@ Long runs:
             Check that the packages build with the lowest versions of their dependencies that Cargo.toml allows
 
 Measurements:
-  bench [--quick]
+  bench [--comparison | --quick]
             Measure the overhead of the session layer, and the cost of loads and saves; then measure handstamp beside
-            other session layers, and write the report and its plots to docs/performance
-            --quick  Only the measurements beside other layers, in less than 3 minutes after the build; less precise,
-                     and written to target/performance
+            other session layers, and write the report and its plots to docs/performance. Waits for a quiet machine,
+            10 minutes at most
+            --comparison  Only the measurements beside other layers
+            --quick       The same in less than 3 minutes after the build; less precise, and written to
+                          target/performance
   instructions [--record]
             Count the instructions of requests with sessions, with Valgrind, and compare them with the recorded ones;
             `test` does so, too. Only for Linux on x86-64

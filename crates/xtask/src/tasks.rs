@@ -32,21 +32,21 @@ pub(crate) fn api() -> Result<(), Failure> {
     Step::new("cargo test --package xtask --test api").with_variable("HANDSTAMP_WRITE_API", "1").run()
 }
 
-/// Runs all benchmarks, and then the comparison with other session layers. The quick form is the comparison alone, with fewer
-/// rounds.
+/// Runs all benchmarks, and then the comparison with other session layers; or the comparison alone, in full or with fewer rounds.
 pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
-    let quick = match arguments {
-        [] => false,
-        ["--quick"] => true,
+    let (alone, quick) = match arguments {
+        [] => (false, false),
+        ["--comparison"] => (true, false),
+        ["--quick"] => (true, true),
         _ => {
             return Err(Failure::Message(format!(
-                "`bench` takes `--quick` or nothing, not `{}`",
+                "`bench` takes `--comparison`, `--quick` or nothing, not `{}`",
                 arguments.join(" ")
             )));
         }
     };
     setup::run()?;
-    if !quick {
+    if !alone {
         BENCHMARKS.iter().try_for_each(|(package, name)| {
             Step::new(&format!("cargo bench --package {package} --bench {name}")).run()
         })?;

@@ -4,8 +4,6 @@
 
 #![expect(clippy::print_stdout, reason = "its output is read by `compare`")]
 
-use std::time::Duration;
-
 use subjects::{Allocations, CASES, Error, Target};
 use tokio::runtime::Builder;
 
@@ -13,8 +11,8 @@ fn main() -> Result<(), Error> {
     let redis_url = std::env::args().nth(1).ok_or("usage: allocations REDIS_URL")?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let mut counted = Vec::new();
-    for target in &mut runtime.block_on(Target::all(&redis_url, CACHE_TTL))? {
-        for case in CASES {
+    for target in &mut runtime.block_on(Target::all(&redis_url))? {
+        for case in CASES.into_iter().filter(|case| target.subject.measured_in(case)) {
             let (request, _) = case.request(&target.cookie).into_parts();
             // Once everything is warm.
             runtime.block_on(target.started.app.send_block(&request, REQUESTS));
@@ -36,4 +34,3 @@ fn main() -> Result<(), Error> {
 }
 
 const REQUESTS: u32 = 200;
-const CACHE_TTL: Duration = Duration::from_secs(30);

@@ -8,11 +8,15 @@ use axum::routing::get;
 
 /// The routes.
 pub fn routes() -> Router {
+    routes_without_write().route("/write", get(async || 1_u64.to_string()))
+}
+
+/// The routes except `/write`.
+pub fn routes_without_write() -> Router {
     Router::new()
         .route("/login", get(async || ()))
         .route("/read", get(async || USER_NAME.to_owned()))
         .route("/plain", get(async || "plain"))
-        .route("/write", get(async || 1_u64.to_string()))
 }
 
 /// The data of each session: this user, and a count that starts at zero.

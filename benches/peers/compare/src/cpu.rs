@@ -1,11 +1,10 @@
 use std::collections::HashSet;
-use std::time::Duration;
 
 use procfs::process::{Process, Stat, all_processes};
 use procfs::{CurrentSI, KernelStats};
 use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use subjects::Error;
-use tokio::time::sleep;
 
 /// What the CPUs have done until an instant, in ticks of the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -37,29 +36,18 @@ impl CpuUse {
     }
 }
 
-/// Waits for a quiet machine, for a minute in the whole of a measurement.
-#[derive(Debug)]
-pub(crate) struct Quiet {
-    patience: Duration,
+/// The CPU time of all threads of this process, in seconds.
+pub(crate) fn process_cpu() -> f64 {
+    seconds(clock_gettime(ClockId::ProcessCPUTime))
 }
 
-impl Quiet {
-    pub(crate) const fn new() -> Self {
-        Self { patience: Duration::from_secs(60) }
-    }
+/// The CPU time of this thread, in seconds.
+pub(crate) fn thread_cpu() -> f64 {
+    seconds(clock_gettime(ClockId::ThreadCPUTime))
+}
 
-    /// Waits until other programs use less than a tenth of the CPU time, or patience is at an end.
-    pub(crate) async fn wait(&mut self) -> Result<(), Error> {
-        while !self.patience.is_zero() {
-            let before = CpuUse::until_now()?;
-            sleep(SAMPLE).await;
-            if before.foreign_share()? < 0.1 {
-                break;
-            }
-            self.patience = self.patience.saturating_sub(SAMPLE);
-        }
-        Ok(())
-    }
+fn seconds(time: Timespec) -> f64 {
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// Moves this thread to a core. Threads and processes that it starts from now on begin there.
@@ -91,5 +79,3 @@ fn ours() -> Result<u64, Error> {
     }
     Ok(ticks)
 }
-
-const SAMPLE: Duration = Duration::from_millis(300);

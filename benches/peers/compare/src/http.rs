@@ -6,13 +6,14 @@ use handstamp_testkit::RedisServer;
 use subjects::{Error, HEADERS, Subject};
 use tempfile::TempDir;
 
-use crate::cpu::{CpuUse, Quiet, pin};
+use crate::cpu::pin;
+use crate::quiet::Quiet;
 use crate::results::Http;
 use crate::server::Server;
 
 /// Each server has a core of its own, and takes turns with the others. wrk and Redis share the other core.
-pub(crate) async fn measure(quick: bool) -> Result<Vec<Http>, Error> {
-    let (rounds, seconds) = if quick { (3, 1) } else { (5, 5) };
+pub(crate) async fn measure(quick: bool, quiet: &mut Quiet) -> Result<Vec<Http>, Error> {
+    let (rounds, seconds) = if quick { (2, 1) } else { (5, 5) };
     pin(LOAD_CORE)?;
     let redis = RedisServer::start().await;
     let files = tempfile::tempdir()?;
@@ -29,7 +30,6 @@ pub(crate) async fn measure(quick: bool) -> Result<Vec<Http>, Error> {
     }
     let mut rows: Vec<Http> =
         PATHS.into_iter().flat_map(|path| SUBJECTS.map(|subject| empty(path, subject))).collect();
-    let mut quiet = Quiet::new();
     for round in 0..rounds {
         for path in PATHS {
             eprintln!("http: {path}, round {} of {rounds}", round + 1);
@@ -38,15 +38,14 @@ pub(crate) async fn measure(quick: bool) -> Result<Vec<Http>, Error> {
                 // The bare router is the first of every round; the order of the others alternates.
                 let server =
                     &servers[if round % 2 == 0 { place } else { (servers.len() - place) % servers.len() }];
-                quiet.wait().await?;
-                let cpu = CpuUse::until_now()?;
+                let cpu = quiet.wait().await?;
                 let outcome = server.run_wrk(&files, path, seconds)?;
                 if server.subject == Subject::Bare {
                     bare = outcome.requests_per_second;
                 }
                 let row =
                     rows.iter_mut().find(|row| row.path == path && row.subject == server.subject.label());
-                row.ok_or("no row")?.add(&outcome, bare, cpu.foreign_share()?);
+                row.ok_or("no row")?.add(&outcome, bare, quiet.ended(&cpu)?);
             }
         }
     }
@@ -135,9 +134,10 @@ impl Http {
 const PATHS: [&str; 2] = ["/read", "/write"];
 
 /// The first one is the one that the others are compared with.
-const SUBJECTS: [Subject; 8] = [
+const SUBJECTS: [Subject; 9] = [
     Subject::Bare,
     Subject::HandstampRedis,
+    Subject::HandstampRedisRs,
     Subject::TowerSessionsMemory,
     Subject::TowerSessionsMoka,
     Subject::TowerSessionsRedis,

@@ -4,13 +4,20 @@
 
 #![expect(clippy::print_stderr, reason = "reports its progress")]
 
+mod clock;
 mod cpu;
+mod growth;
+mod hot_session;
 mod http;
+mod in_flight;
 mod in_process;
+mod invalidations;
 mod machine;
 mod memory;
+mod quiet;
 mod report;
 mod results;
+mod round_trips;
 mod server;
 mod statistics;
 
@@ -20,6 +27,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use subjects::{Error, Subject};
+
+use self::quiet::Quiet;
 
 /// Measures handstamp and other session layers side by side.
 #[derive(Debug, Parser)]
@@ -34,6 +43,16 @@ enum Command {
     All(Options),
     /// Calls of the routers without a network: what each layer adds to a bare router, in nanoseconds and allocations
     InProcess(Options),
+    /// One hot session, read by two threads
+    HotSession(Options),
+    /// What requests send to Redis
+    RoundTrips(Options),
+    /// Loads and saves that are in flight together
+    InFlight(Options),
+    /// How soon and at what cost other nodes apply an invalidation
+    Invalidations(Options),
+    /// What many nodes, sessions and writes cost: measured as far as it fits on this machine, and computed beyond
+    Growth(Options),
     /// Servers on one core under the load of wrk on another one
     Http(Options),
     /// Memory of each session in the cache
@@ -50,12 +69,15 @@ enum Command {
 
 #[derive(Args, Clone, Debug)]
 struct Options {
-    /// Fewer and shorter rounds: a minute for each measurement, and less precise figures
+    /// Fewer and shorter rounds: less precise figures in less than three minutes
     #[arg(long)]
     quick: bool,
     /// The folder for the results and the report [default: docs/performance, or target/performance with --quick]
     #[arg(long)]
     out: Option<PathBuf>,
+    /// How long to wait for a quiet machine, in seconds, in all [default: 600, or 20 with --quick]
+    #[arg(long)]
+    patience: Option<u64>,
 }
 
 #[derive(Args, Debug)]
@@ -79,43 +101,100 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), Error> {
-    match command {
-        Command::All(options) => {
-            measure(&options, "in-process", in_process::measure)?;
-            measure(&options, "http", http::measure)?;
-            measure(&options, "memory", memory::measure)?;
-            report::write(&options.folder())
+    let (parts, options) = match command {
+        Command::Serve(application) => return server::serve(&application),
+        Command::Fill(application) => return memory::fill(&application),
+        Command::Report(options) => return report::write(&options.folder()),
+        Command::All(options) => (Part::ALL.as_slice(), options),
+        Command::InProcess(options) => ([Part::InProcess].as_slice(), options),
+        Command::HotSession(options) => ([Part::HotSession].as_slice(), options),
+        Command::RoundTrips(options) => ([Part::RoundTrips].as_slice(), options),
+        Command::InFlight(options) => ([Part::InFlight].as_slice(), options),
+        Command::Invalidations(options) => ([Part::Invalidations].as_slice(), options),
+        Command::Growth(options) => ([Part::Growth].as_slice(), options),
+        Command::Http(options) => ([Part::Http].as_slice(), options),
+        Command::Memory(options) => ([Part::Memory].as_slice(), options),
+    };
+    let mut quiet = Quiet::new(options.patience());
+    let mut failures = Vec::new();
+    // A part that fails does not cost the figures of the others.
+    for part in parts {
+        if let Err(error) = part.measure(&options, &mut quiet) {
+            eprintln!("{}: {error}", part.name());
+            failures.push(part.name());
         }
-        Command::InProcess(options) => {
-            measure(&options, "in-process", in_process::measure)?;
-            report::write(&options.folder())
-        }
-        Command::Http(options) => {
-            measure(&options, "http", http::measure)?;
-            report::write(&options.folder())
-        }
-        Command::Memory(options) => {
-            measure(&options, "memory", memory::measure)?;
-            report::write(&options.folder())
-        }
-        Command::Report(options) => report::write(&options.folder()),
-        Command::Serve(application) => server::serve(&application),
-        Command::Fill(application) => memory::fill(&application),
     }
+    report::write(&options.folder())?;
+    if failures.is_empty() { Ok(()) } else { Err(format!("failed: {}", failures.join(", ")).into()) }
 }
 
-/// Measures, and writes the results to a file of this name.
-fn measure<T: serde::Serialize>(
-    options: &Options,
-    name: &str,
-    measure: impl AsyncFnOnce(bool) -> Result<Vec<T>, Error>,
-) -> Result<(), Error> {
-    let machine = machine::Machine::this()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let rows = runtime.block_on(measure(options.quick))?;
-    let quick = if options.quick { " --quick" } else { "" };
-    results::Results { command: format!("{PROGRAM} {name}{quick}"), machine, rows }
-        .write(&options.folder(), name)
+/// What can be measured.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    InProcess,
+    HotSession,
+    RoundTrips,
+    InFlight,
+    Invalidations,
+    Growth,
+    Http,
+    Memory,
+}
+
+impl Part {
+    const ALL: [Self; 8] = [
+        Self::InProcess,
+        Self::HotSession,
+        Self::RoundTrips,
+        Self::InFlight,
+        Self::Invalidations,
+        Self::Growth,
+        Self::Http,
+        Self::Memory,
+    ];
+
+    /// Of its command, and of the file with its results.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::InProcess => "in-process",
+            Self::HotSession => "hot-session",
+            Self::RoundTrips => "round-trips",
+            Self::InFlight => "in-flight",
+            Self::Invalidations => "invalidations",
+            Self::Growth => "growth",
+            Self::Http => "http",
+            Self::Memory => "memory",
+        }
+    }
+
+    fn measure(self, options: &Options, quiet: &mut Quiet) -> Result<(), Error> {
+        match self {
+            Self::InProcess => self.run(options, quiet, in_process::measure),
+            Self::HotSession => self.run(options, quiet, hot_session::measure),
+            Self::RoundTrips => self.run(options, quiet, round_trips::measure),
+            Self::InFlight => self.run(options, quiet, in_flight::measure),
+            Self::Invalidations => self.run(options, quiet, invalidations::measure),
+            Self::Growth => self.run(options, quiet, growth::measure),
+            Self::Http => self.run(options, quiet, http::measure),
+            Self::Memory => self.run(options, quiet, memory::measure),
+        }
+    }
+
+    /// Measures, and writes the results.
+    fn run<T: serde::Serialize>(
+        self,
+        options: &Options,
+        quiet: &mut Quiet,
+        measure: impl AsyncFnOnce(bool, &mut Quiet) -> Result<T, Error>,
+    ) -> Result<(), Error> {
+        let machine = machine::Machine::this()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let rows = runtime.block_on(measure(options.quick, quiet))?;
+        let quick = if options.quick { " --quick" } else { "" };
+        let command = format!("{PROGRAM} {}{quick}", self.name());
+        results::Results { command, machine, quietness: Some(quiet.take()), rows }
+            .write(&options.folder(), self.name())
+    }
 }
 
 impl Options {
@@ -123,12 +202,13 @@ impl Options {
         let default = if self.quick { "target/performance" } else { "docs/performance" };
         self.out.clone().unwrap_or_else(|| Path::new(REPOSITORY).join(default))
     }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience.unwrap_or(if self.quick { 20 } else { 600 }))
+    }
 }
 
 /// As it is run at the top of the repository.
 const PROGRAM: &str = "cargo run --release --manifest-path benches/peers/Cargo.toml --bin compare --";
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
-
-/// How long handstamp keeps a session in its cache by default. The others keep it until it expires.
-const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(30);

@@ -2,19 +2,20 @@ use std::process::Command;
 use std::time::Duration;
 
 use handstamp_testkit::RedisServer;
-use subjects::{Error, Placement, Subject, request};
+use subjects::{Error, Instance, Subject, request};
 
 use crate::Application;
-use crate::cpu::{Quiet, pin, resident_memory};
+use crate::cpu::{pin, resident_memory};
+use crate::quiet::Quiet;
 use crate::results::Memory;
 
 /// Each cache is filled by logins, in a process of its own.
-pub(crate) async fn measure(quick: bool) -> Result<Vec<Memory>, Error> {
-    let sessions = if quick { 100_000 } else { 1_000_000 };
-    let (mut quiet, mut rows) = (Quiet::new(), Vec::new());
+pub(crate) async fn measure(quick: bool, quiet: &mut Quiet) -> Result<Vec<Memory>, Error> {
+    let sessions = if quick { 50_000 } else { 1_000_000 };
+    let mut rows = Vec::new();
     for subject in SUBJECTS {
         eprintln!("memory: {sessions} sessions of {}", subject.label());
-        quiet.wait().await?;
+        let cpu = quiet.wait().await?;
         // A server of its own, too: it ends with the sessions.
         pin(1)?;
         let redis = RedisServer::start().await;
@@ -26,6 +27,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Vec<Memory>, Error> {
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());
         }
+        quiet.ended(&cpu)?;
         rows.push(serde_json::from_slice(&output.stdout)?);
     }
     Ok(rows)
@@ -37,7 +39,8 @@ pub(crate) fn fill(application: &Application) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let row: Result<Memory, Error> = runtime.block_on(async {
         let subject = application.subject;
-        let started = subject.start(Placement::Around, &application.redis_url, LONG).await?;
+        let instance = Instance { cache_ttl: LONG, ..Instance::new(&application.redis_url) };
+        let started = subject.start(&instance).await?;
         let (login, _) = request("/login", None).into_parts();
         started.app.send_concurrently(&login, WARM_UP).await;
         let bytes_before = resident_memory()?;

@@ -2,9 +2,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use subjects::{Error, HEADERS, Subject, UNUSED_COOKIE};
+use subjects::{Error, HEADERS, Instance, Subject, UNUSED_COOKIE};
 
-use crate::{Application, DEFAULT_CACHE_TTL};
+use crate::Application;
 
 /// A process that serves an application. It is killed when this value is dropped.
 #[derive(Debug)]
@@ -77,5 +77,7 @@ impl Drop for Server {
 pub(crate) fn serve(application: &Application) -> Result<(), Error> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
-    application.subject.serve(listener, &application.redis_url, DEFAULT_CACHE_TTL)
+    // A namespace of its own, so that it does not receive the invalidations of the other servers.
+    let namespace = application.subject.argument();
+    application.subject.serve(listener, &Instance { namespace, ..Instance::new(&application.redis_url) })
 }

@@ -8,6 +8,8 @@ use bare::{USER_ID, USER_NAME};
 use handstamp::{Config, ConfigError, Session, SessionData, SessionLayer, Sessions};
 use serde::{Deserialize, Serialize};
 
+pub use handstamp::{Driver, InvalidationTransport};
+
 /// The data of a session.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct User {
@@ -18,24 +20,81 @@ pub struct User {
 
 impl SessionData for User {}
 
+/// How a node is started. Its cache has room for all sessions of a measurement.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Redis; without it, sessions are in memory.
+    pub redis_url: Option<String>,
+    /// The client of Redis.
+    pub driver: Driver,
+    /// How invalidations reach other nodes.
+    pub invalidation: InvalidationTransport,
+    /// How long the local cache keeps a session.
+    pub cache_ttl: Duration,
+    /// The idle timeout.
+    pub idle_timeout: Duration,
+    /// The name of the node. Nodes that share sessions need different ones.
+    pub node_id: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The channel of invalidations, if it is not that of the namespace.
+    pub channel: Option<String>,
+}
+
+impl Default for Settings {
+    /// In memory, with the defaults of handstamp.
+    fn default() -> Self {
+        Self {
+            redis_url: None,
+            driver: Driver::default(),
+            invalidation: InvalidationTransport::default(),
+            cache_ttl: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(3_600),
+            node_id: "node-1".to_owned(),
+            namespace: "handstamp".to_owned(),
+            channel: None,
+        }
+    }
+}
+
+impl Settings {
+    /// On Redis, with the defaults of handstamp.
+    #[must_use]
+    pub fn on_redis(url: &str) -> Self {
+        Self { redis_url: Some(url.to_owned()), ..Self::default() }
+    }
+}
+
 /// A node.
 #[derive(Clone, Debug)]
 pub struct Node(Sessions);
 
 impl Node {
-    /// A node whose store is Redis; without a URL, it is in memory. Its cache has room for all sessions of a measurement.
+    /// Starts a node.
     ///
     /// # Errors
     ///
     /// When the settings are invalid.
-    pub async fn start(redis_url: Option<&str>, cache_ttl: Duration) -> Result<Self, ConfigError> {
-        let redis_url = redis_url.map(str::to_owned);
+    pub async fn start(settings: &Settings) -> Result<Self, ConfigError> {
+        let redis_url = settings.redis_url.clone();
         let config = Config::from_vars(|name| redis_url.clone().filter(|_| name == "REDIS_URL"))
             .session_secret(SECRET)
             .session_insecure_plain_http(true)
-            .local_cache_ttl(cache_ttl)
+            .session_timeout(settings.idle_timeout)
+            .session_namespace(&settings.namespace)
+            .node_id(&settings.node_id)
+            .local_cache_ttl(settings.cache_ttl)
             .local_cache_max_size(2_000_000)
             .local_cache_max_bytes(8 << 30);
+        let config = match &settings.channel {
+            Some(channel) => config.session_channel(channel),
+            None => config,
+        };
+        let config = if settings.redis_url.is_some() {
+            config.redis_driver(settings.driver).redis_invalidation(settings.invalidation)
+        } else {
+            config
+        };
         Ok(Self(Sessions::start(config).await?))
     }
 
@@ -50,6 +109,13 @@ impl Node {
     pub fn cached_sessions(&self) -> usize {
         self.0.cached_sessions()
     }
+
+    /// The number of messages that it has received from the bus.
+    #[must_use]
+    pub fn received_messages(&self) -> u64 {
+        let stats = self.0.bus_stats();
+        stats.received + stats.rejected
+    }
 }
 
 /// The routes, without the layer.
@@ -59,6 +125,7 @@ pub fn routes() -> Router {
         .route("/read", get(read))
         .route("/plain", get(async || "plain"))
         .route("/write", get(write))
+        .route("/logout", get(async |session: Session<User>| session.destroy()))
 }
 
 async fn login(session: Session<User>) {

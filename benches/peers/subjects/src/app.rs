@@ -32,6 +32,9 @@ pub trait App {
     /// Sends a number of equal requests, up to 64 at a time, and returns how many of them failed.
     fn send_concurrently<'a>(&'a self, request: &'a Parts, count: usize) -> Boxed<'a, usize>;
 
+    /// Another handle to it, for another thread.
+    fn boxed_clone(&self) -> Box<dyn App + Send>;
+
     /// Serves it.
     fn serve(self: Box<Self>, listener: TcpListener) -> Boxed<'static, io::Result<()>>;
 }
@@ -88,6 +91,10 @@ where
         };
         let outcomes = stream::iter(0..count).map(fails).buffer_unordered(64);
         Box::pin(outcomes.filter(|failed| ready(*failed)).count())
+    }
+
+    fn boxed_clone(&self) -> Box<dyn App + Send> {
+        Box::new(self.clone())
     }
 
     fn serve(self: Box<Self>, listener: TcpListener) -> Boxed<'static, io::Result<()>> {

@@ -10,6 +10,6 @@ mod target;
 pub use self::allocations::Allocations;
 pub use self::app::{App, Error};
 pub use self::requests::{CASES, Case, Cookie, HEADERS, UNUSED_COOKIE, forged, request};
-pub use self::subject::{Placement, Started, Subject};
+pub use self::subject::{Instance, Placement, Started, Subject, around};
 pub use self::target::Target;
 pub use bare::USER_NAME;

@@ -1,9 +1,7 @@
-use std::time::Duration;
-
 use axum::http::HeaderValue;
 
 use crate::app::Error;
-use crate::subject::{Placement, Started, Subject};
+use crate::subject::{Instance, Placement, Started, Subject};
 
 /// An application with a session, to be called without a network.
 #[derive(Debug)]
@@ -24,14 +22,17 @@ impl Target {
     /// # Errors
     ///
     /// When one of them cannot be started.
-    pub async fn all(redis_url: &str, cache_ttl: Duration) -> Result<Vec<Self>, Error> {
+    pub async fn all(redis_url: &str) -> Result<Vec<Self>, Error> {
         let mut targets = Vec::new();
         for subject in Subject::TOWER {
             for placement in [Placement::Around, Placement::Inside] {
-                if subject == Subject::Bare && placement == Placement::Inside {
+                if !subject.has_sessions() && placement == Placement::Inside {
                     continue;
                 }
-                let mut started = subject.start(placement, redis_url, cache_ttl).await?;
+                // In a namespace of its own, so that no node has to handle the invalidations of another one.
+                let namespace = format!("{}-{placement:?}", subject.argument()).to_lowercase();
+                let instance = Instance { placement, namespace, ..Instance::new(redis_url) };
+                let mut started = subject.start(&instance).await?;
                 let cookie = started.app.log_in().await?;
                 targets.push(Self { subject, placement, started, cookie });
             }

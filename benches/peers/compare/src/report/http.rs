@@ -8,7 +8,7 @@ use crate::results::{Http, Results};
 use crate::statistics::{highest, lowest, median};
 
 /// Requests a second and latencies, by path.
-pub(super) fn section(results: &Results<Http>, folder: &Path) -> Result<String, Error> {
+pub(super) fn section(results: &Results<Vec<Http>>, folder: &Path) -> Result<String, Error> {
     let mut text = INTRODUCTION.to_owned();
     for (path, title) in [("/read", "Reads"), ("/write", "Writes")] {
         let rows: Vec<&Http> = results.rows.iter().filter(|row| row.path == path).collect();

@@ -7,7 +7,7 @@ use super::plot::{Bar, bars};
 use crate::results::{Memory, Results};
 
 /// The memory of each session.
-pub(super) fn section(results: &Results<Memory>, folder: &Path) -> Result<String, Error> {
+pub(super) fn section(results: &Results<Vec<Memory>>, folder: &Path) -> Result<String, Error> {
     let mut text = INTRODUCTION.to_owned();
     for row in &results.rows {
         text += &format!("| {} | {} | {} |\n", row.subject, rounded(row.sessions as f64), rounded(each(row)));
@@ -20,7 +20,7 @@ pub(super) fn section(results: &Results<Memory>, folder: &Path) -> Result<String
     Ok(text)
 }
 
-fn each(row: &Memory) -> f64 {
+pub(super) fn each(row: &Memory) -> f64 {
     row.bytes_after.saturating_sub(row.bytes_before) as f64 / row.sessions as f64
 }
 
