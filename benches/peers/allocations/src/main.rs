@@ -4,8 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "its output is read by `compare`")]
 
-use subjects::{Allocations, CASES, Error, Target};
-use tokio::runtime::Builder;
+use subjects::{Allocations, CASES, Counted, Error, Handling, Message, Target};
+use tokio::runtime::{Builder, Runtime};
 
 fn main() -> Result<(), Error> {
     let redis_url = std::env::args().nth(1).ok_or("usage: allocations REDIS_URL")?;
@@ -29,8 +29,24 @@ fn main() -> Result<(), Error> {
             });
         }
     }
-    println!("{}", serde_json::to_string(&counted)?);
+    let messages =
+        Message::ALL.map(|kind| of_messages(&runtime, kind)).into_iter().collect::<Result<_, _>>()?;
+    println!("{}", serde_json::to_string(&Counted { requests: counted, messages })?);
     Ok(())
 }
 
+/// The median of some rounds: sometimes the background allocates something.
+fn of_messages(runtime: &Runtime, kind: Message) -> Result<(String, f64), Error> {
+    let mut handling = runtime.block_on(Handling::start(kind))?;
+    let mut counts = Vec::new();
+    for _ in 0..ROUNDS {
+        runtime.block_on(handling.prepare())?;
+        let measured = allocation_counter::measure(|| runtime.block_on(handling.handle()));
+        counts.push(measured.count_total);
+    }
+    counts.sort_unstable();
+    Ok((kind.label().to_owned(), counts[ROUNDS / 2] as f64 / Handling::MESSAGES as f64))
+}
+
 const REQUESTS: u32 = 200;
+const ROUNDS: usize = 11;

@@ -23,6 +23,8 @@ pub(crate) struct Results<T> {
 pub(crate) struct InProcessRows {
     pub(crate) requests: Vec<InProcess>,
     pub(crate) parts: Vec<PartOfRead>,
+    /// Allocations for each invalidation that a node handles, by whose it is.
+    pub(crate) message_allocations: Vec<(String, f64)>,
 }
 
 /// Requests of one kind to one application.
@@ -107,11 +109,23 @@ pub(crate) struct MessageCost {
     pub(crate) nanoseconds: Vec<f64>,
 }
 
+/// The CPU time that a node spends on a message that has arrived.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct HandlingCost {
+    /// Whose message it is.
+    pub(crate) message: String,
+    /// Nanoseconds a message, by block.
+    pub(crate) nanoseconds: Vec<f64>,
+}
+
 /// The time and the cost of invalidations.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Invalidations {
     pub(crate) latencies: Vec<Latency>,
+    /// From the connection to the cache.
     pub(crate) costs: Vec<MessageCost>,
+    /// Without the connection.
+    pub(crate) handling: Vec<HandlingCost>,
 }
 
 /// Loads or saves that are in flight together. Every list has an entry for each block.

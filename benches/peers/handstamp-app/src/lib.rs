@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use bare::{USER_ID, USER_NAME};
+use handstamp::store::{Bus, Store};
 use handstamp::{Config, ConfigError, Session, SessionData, SessionLayer, Sessions};
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,23 @@ impl Settings {
     pub fn on_redis(url: &str) -> Self {
         Self { redis_url: Some(url.to_owned()), ..Self::default() }
     }
+
+    fn config(&self) -> Config {
+        let redis_url = self.redis_url.clone();
+        let config = Config::from_vars(|name| redis_url.clone().filter(|_| name == "REDIS_URL"))
+            .session_secret(SECRET)
+            .session_insecure_plain_http(true)
+            .session_timeout(self.idle_timeout)
+            .session_namespace(&self.namespace)
+            .node_id(&self.node_id)
+            .local_cache_ttl(self.cache_ttl)
+            .local_cache_max_size(2_000_000)
+            .local_cache_max_bytes(8 << 30);
+        match &self.channel {
+            Some(channel) => config.session_channel(channel),
+            None => config,
+        }
+    }
 }
 
 /// A node.
@@ -76,26 +94,26 @@ impl Node {
     ///
     /// When the settings are invalid.
     pub async fn start(settings: &Settings) -> Result<Self, ConfigError> {
-        let redis_url = settings.redis_url.clone();
-        let config = Config::from_vars(|name| redis_url.clone().filter(|_| name == "REDIS_URL"))
-            .session_secret(SECRET)
-            .session_insecure_plain_http(true)
-            .session_timeout(settings.idle_timeout)
-            .session_namespace(&settings.namespace)
-            .node_id(&settings.node_id)
-            .local_cache_ttl(settings.cache_ttl)
-            .local_cache_max_size(2_000_000)
-            .local_cache_max_bytes(8 << 30);
-        let config = match &settings.channel {
-            Some(channel) => config.session_channel(channel),
-            None => config,
-        };
+        let config = settings.config();
         let config = if settings.redis_url.is_some() {
             config.redis_driver(settings.driver).redis_invalidation(settings.invalidation)
         } else {
             config
         };
         Ok(Self(Sessions::start(config).await?))
+    }
+
+    /// Starts a node on a store and a bus in memory, which other nodes may share.
+    ///
+    /// # Errors
+    ///
+    /// When the settings are invalid.
+    pub async fn start_with(
+        settings: &Settings,
+        store: impl Store,
+        bus: impl Bus,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self(Sessions::start_with(settings.config(), store, bus).await?))
     }
 
     /// The layer.

@@ -3,9 +3,9 @@ mod parts;
 use std::process::Command;
 use std::time::Duration;
 
-use axum::http::request::Parts as Head;
+use axum::http::request::Parts as RequestHead;
 use handstamp_testkit::RedisServer;
-use subjects::{Allocations, CASES, Case, Error, Placement, Subject, Target};
+use subjects::{Allocations, CASES, Case, Counted, Error, Placement, Subject, Target};
 use tokio::time::sleep;
 
 use self::parts::Part;
@@ -21,9 +21,9 @@ pub(crate) async fn measure(quick: bool, quiet: &mut Quiet) -> Result<InProcessR
     let redis = RedisServer::start().await;
     pin(CORE)?;
     eprintln!("in-process: counting allocations");
-    let allocations = allocations(&redis.url())?;
+    let Counted { requests: allocations, messages } = allocations(&redis.url())?;
     let mut targets = Target::all(&redis.url()).await?;
-    let mut rows = InProcessRows { requests: Vec::new(), parts: Vec::new() };
+    let mut rows = InProcessRows { requests: Vec::new(), parts: Vec::new(), message_allocations: messages };
     for case in CASES {
         eprintln!("in-process: {}", case.name);
         let mut parts = Vec::new();
@@ -86,7 +86,7 @@ async fn measure_case(
 #[derive(Debug)]
 struct Measured<'t> {
     target: &'t mut Target,
-    request: Head,
+    request: RequestHead,
     /// In each block, so that blocks take about as long.
     requests: u32,
     /// A request, by block.
@@ -119,7 +119,7 @@ impl<'t> Measured<'t> {
 }
 
 /// Runs the program that counts them.
-fn allocations(redis_url: &str) -> Result<Vec<Allocations>, Error> {
+fn allocations(redis_url: &str) -> Result<Counted, Error> {
     let program = std::env::current_exe()?.with_file_name("allocations");
     let output = Command::new(&program)
         .arg(redis_url)

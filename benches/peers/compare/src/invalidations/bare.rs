@@ -22,7 +22,7 @@ pub(super) struct Subscriber {
 
 /// A bare publisher.
 #[derive(Clone)]
-pub(super) enum Publisher {
+pub(super) enum BarePublisher {
     Fred(Client),
     RedisRs(MultiplexedConnection),
 }
@@ -70,7 +70,7 @@ impl Drop for Subscriber {
     }
 }
 
-impl Publisher {
+impl BarePublisher {
     pub(super) async fn connect(driver: Driver, url: &str) -> Result<Self, Error> {
         if driver == Driver::RedisRs {
             let client = redis::Client::open(url)?;

@@ -3,13 +3,13 @@ use std::thread;
 use std::time::Duration;
 
 use handstamp_app::{Driver, Node, Settings};
-use subjects::Error;
+use subjects::{Error, Message};
 use tokio::runtime::Builder;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::bare::{Subscriber, name};
-use super::messages::{Message, channel, label};
+use super::messages::{capture, channel, label};
 use crate::clock::now;
 use crate::cpu::{pin, thread_cpu};
 use crate::quiet::Quiet;
@@ -39,8 +39,8 @@ fn on_this_thread(driver: Driver, url: &str, blocks: usize) -> Result<Vec<Messag
         let node = Node::start(&settings).await?;
         let mut rows = Vec::new();
         let mut messages = Arc::default();
-        for kind in Message::ALL {
-            messages = Arc::new(kind.capture(url, &node, &settings).await?);
+        for kind in [Message::OfAnotherNode, Message::OfAnotherNamespace] {
+            messages = Arc::new(capture(kind, url, &settings).await?);
             let load = Load { url, channel: &channel, messages: &messages };
             rows.extend(
                 load.measure(label(driver), kind.label(), blocks, || node.received_messages()).await?,

@@ -6,7 +6,7 @@ use subjects::{App, Error, request};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use super::bare::{Publisher, Subscriber, name};
+use super::bare::{BarePublisher, Subscriber, name};
 use super::messages::label;
 use crate::clock::now;
 use crate::quiet::Quiet;
@@ -99,7 +99,7 @@ impl Nodes {
 /// A bare publisher and a bare subscriber.
 struct Bare {
     driver: Driver,
-    publisher: Publisher,
+    publisher: BarePublisher,
     subscriber: Subscriber,
     channel: String,
 }
@@ -108,7 +108,7 @@ impl Bare {
     async fn connect(driver: Driver, url: &str) -> Result<Self, Error> {
         let channel = format!("bare-{driver}");
         let subscriber = Subscriber::subscribe(driver, url, &channel).await?;
-        Ok(Self { driver, publisher: Publisher::connect(driver, url).await?, subscriber, channel })
+        Ok(Self { driver, publisher: BarePublisher::connect(driver, url).await?, subscriber, channel })
     }
 
     async fn publish(&mut self) -> Result<Times, Error> {

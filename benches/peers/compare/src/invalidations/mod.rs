@@ -1,5 +1,6 @@
 mod bare;
 mod costs;
+mod handling;
 mod latency;
 mod messages;
 
@@ -11,7 +12,6 @@ use crate::quiet::Quiet;
 use crate::results::Invalidations;
 
 pub(crate) use self::bare::{BARE_FRED, BARE_REDIS_RS};
-pub(crate) use self::messages::Message;
 
 /// How soon a change takes effect on another node, and what a message costs a node that receives it. Nodes and bare clients have one
 /// core, Redis has the other.
@@ -24,5 +24,6 @@ pub(crate) async fn measure(quick: bool, quiet: &mut Quiet) -> Result<Invalidati
     let latencies = latency::measure(&redis.url(), changes, quiet).await?;
     let blocks = if quick { 3 } else { 11 };
     let costs = costs::measure(&redis.url(), blocks, quiet).await?;
-    Ok(Invalidations { latencies, costs })
+    let handling = handling::measure(if quick { 51 } else { 501 }, quiet).await?;
+    Ok(Invalidations { latencies, costs, handling })
 }

@@ -1,8 +1,8 @@
-use subjects::Subject;
+use subjects::{Message, Subject};
 
 use super::{Goal, Verdict};
 use crate::in_flight::{BARE_FRED, FRED, LOAD, REDIS_RS, SAVE};
-use crate::invalidations::{BARE_FRED as BARE_FRED_SUBSCRIBER, BARE_REDIS_RS, Message};
+use crate::invalidations::{BARE_FRED as BARE_FRED_SUBSCRIBER, BARE_REDIS_RS};
 use crate::report::in_flight::ratio_to_bare;
 use crate::report::measured::Measured;
 use crate::report::numbers::{decimal, rounded};
@@ -31,7 +31,11 @@ pub(super) fn goals(measured: &Measured) -> Vec<Goal> {
     ] {
         goals.push(trips(round_trips, request, at_most));
     }
-    let mut timed: Vec<Goal> = Message::ALL.map(|message| cost(invalidations, message)).into();
+    goals.push(allocations(measured));
+    let mut timed: Vec<Goal> = KINDS.map(|message| handling(invalidations, message)).into();
+    timed.extend(
+        [Message::OfAnotherNode, Message::OfAnotherNamespace].map(|message| cost(invalidations, message)),
+    );
     for (name, at) in [("p50", 0.5), ("p99", 0.99)] {
         timed.push(latency(invalidations, name, at, "from the response", |row| &row.from_acknowledgement));
         timed.push(latency(invalidations, name, at, "from the request", |row| &row.from_begin));
@@ -90,14 +94,55 @@ fn find<'r>(rows: &'r [InFlight], operation: &str, count: usize, subject: &str) 
     rows.iter().find(|row| row.operation == operation && row.in_flight == count && row.subject == subject)
 }
 
+const KINDS: [Message; 3] = [Message::Own, Message::OfAnotherNode, Message::OfAnotherNamespace];
+
+/// Without the connection.
+fn handling(results: Option<&Invalidations>, message: Message) -> Goal {
+    let case = format!("CPU of a node for an invalidation that has arrived, {}, ns", message.label());
+    let goal = if message == Message::Own { "measured; no MAC" } else { "measured" };
+    let of = |message: Message| {
+        let row = results?.handling.iter().find(|row| row.message == message.label())?;
+        Some(median(&row.nanoseconds))
+    };
+    let (Some(ours), Some(malformed)) = (of(message), of(Message::Malformed)) else {
+        return Goal::missing(&case, goal);
+    };
+    Goal {
+        case,
+        figure: rounded(ours),
+        base: format!("a malformed message: {}", rounded(malformed)),
+        ratio: decimal(ours / malformed),
+        goal: goal.to_owned(),
+        verdict: Verdict::Measured,
+        busy: false,
+    }
+}
+
+fn allocations(measured: &Measured) -> Goal {
+    let (case, goal) = ("allocations of a node for its own invalidation", "none");
+    let of = |message: Message| {
+        let counted = &measured.in_process.as_ref()?.rows.message_allocations;
+        counted.iter().find(|(name, _)| name == message.label()).map(|(_, count)| *count)
+    };
+    let (Some(own), Some(malformed)) = (of(Message::Own), of(Message::Malformed)) else {
+        return Goal::missing(case, goal);
+    };
+    Goal {
+        case: case.to_owned(),
+        figure: decimal(own),
+        base: format!("a malformed message: {}", decimal(malformed)),
+        ratio: "-".to_owned(),
+        goal: goal.to_owned(),
+        // The bus allocates, too.
+        verdict: Verdict::of(own <= malformed + 0.1),
+        busy: false,
+    }
+}
+
 /// With fred, one message at a time.
 fn cost(results: Option<&Invalidations>, message: Message) -> Goal {
-    let case = format!("CPU of a node for an invalidation that it receives, {}, ns", message.label());
-    let goal = if message == Message::Own {
-        "measured; no MAC and no allocation, which is not measured here"
-    } else {
-        "measured"
-    };
+    let case = format!("CPU of a node for an invalidation with its connection, {}, ns", message.label());
+    let goal = "measured";
     let rows = || results.into_iter().flat_map(|results| &results.costs).filter(|row| !row.flood);
     let ours = rows().find(|row| row.subject == FRED && row.message == message.label());
     let (Some(ours), Some(bare)) = (ours, rows().find(|row| row.subject == BARE_FRED_SUBSCRIBER)) else {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use subjects::Error;
 
-use self::model::{Costs, Fleet, Routing, Transport};
+use self::model::{Costs, Fleet, FleetTransport, Routing};
 use super::measured::Measured;
 use super::memory::each;
 use super::plot::{Line, lines};
@@ -55,10 +55,10 @@ fn fleet(nodes: f64, routing: Routing) -> Fleet {
     Fleet { nodes, primaries: 3.0, sessions: 10_000.0, writes_per_second: 1_000.0, routing }
 }
 
-fn plot(file: &Path, title: &str, value: impl Fn(&Fleet, Transport) -> f64) -> Result<(), Error> {
+fn plot(file: &Path, title: &str, value: impl Fn(&Fleet, FleetTransport) -> f64) -> Result<(), Error> {
     let mut shown = Vec::new();
     for (routing, name) in [(Routing::Sticky, "sticky"), (Routing::Spread, "spread")] {
-        for transport in Transport::ALL {
+        for transport in FleetTransport::ALL {
             let point = |nodes: f64| (nodes, value(&fleet(nodes, routing), transport));
             let points = NODES.into_iter().map(point).collect();
             shown.push(Line { label: format!("{}, {name}", transport.label()), points });

@@ -20,7 +20,7 @@ pub(super) struct Costs {
 
 /// How invalidations reach the nodes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Transport {
+pub(super) enum FleetTransport {
     PubSub,
     /// A channel for each primary. handstamp does not have this transport.
     ShardedPubSub,
@@ -64,7 +64,7 @@ impl Costs {
     }
 }
 
-impl Transport {
+impl FleetTransport {
     pub(super) const ALL: [Self; 3] = [Self::PubSub, Self::ShardedPubSub, Self::Tracking];
 
     pub(super) const fn label(self) -> &'static str {
@@ -88,41 +88,41 @@ impl Fleet {
     }
 
     /// Messages that a node receives in a second.
-    pub(super) fn messages_per_node(&self, transport: Transport) -> f64 {
+    pub(super) fn messages_per_node(&self, transport: FleetTransport) -> f64 {
         self.writes_per_second
             * match transport {
                 // From each primary, because they forward it to each other.
-                Transport::PubSub => self.primaries,
-                Transport::ShardedPubSub => 1.0,
-                Transport::Tracking => (self.holders() + 1.0) / self.nodes,
+                FleetTransport::PubSub => self.primaries,
+                FleetTransport::ShardedPubSub => 1.0,
+                FleetTransport::Tracking => (self.holders() + 1.0) / self.nodes,
             }
     }
 
     /// Cores that the busiest primary needs. Sessions are spread evenly.
-    pub(super) fn cores_per_primary(&self, transport: Transport, costs: &Costs) -> f64 {
+    pub(super) fn cores_per_primary(&self, transport: FleetTransport, costs: &Costs) -> f64 {
         let fan_out = self.nodes * costs.message;
         // In units of writes to this primary, of which the others have as many.
         let others = self.primaries - 1.0;
         let cost = match transport {
-            Transport::PubSub => {
+            FleetTransport::PubSub => {
                 costs.save + fan_out + others * (costs.forwarded + fan_out) + self.holders() * costs.load
             }
-            Transport::ShardedPubSub => costs.save + fan_out + self.holders() * costs.load,
-            Transport::Tracking => costs.tracked_save + self.holders() * costs.announcement,
+            FleetTransport::ShardedPubSub => costs.save + fan_out + self.holders() * costs.load,
+            FleetTransport::Tracking => costs.tracked_save + self.holders() * costs.announcement,
         };
         self.writes_per_second / self.primaries * cost / 1e6
     }
 
     /// Writes a second that keep the busiest primary fully busy.
-    pub(super) fn capacity(&self, transport: Transport, costs: &Costs) -> f64 {
+    pub(super) fn capacity(&self, transport: FleetTransport, costs: &Costs) -> f64 {
         self.writes_per_second / self.cores_per_primary(transport, costs)
     }
 
     /// The transport with the least work for the servers.
-    pub(super) fn cheapest(&self, costs: &Costs) -> Transport {
-        let work = |transport: &Transport| self.cores_per_primary(*transport, costs);
-        let cheapest = Transport::ALL.into_iter().min_by(|one, other| work(one).total_cmp(&work(other)));
-        cheapest.unwrap_or(Transport::PubSub)
+    pub(super) fn cheapest(&self, costs: &Costs) -> FleetTransport {
+        let work = |transport: &FleetTransport| self.cores_per_primary(*transport, costs);
+        let cheapest = FleetTransport::ALL.into_iter().min_by(|one, other| work(one).total_cmp(&work(other)));
+        cheapest.unwrap_or(FleetTransport::PubSub)
     }
 }
 
@@ -178,17 +178,17 @@ mod tests {
 
     #[test]
     fn more_primaries_do_not_help_a_channel_that_all_of_them_carry() {
-        let one = fleet(300.0, 1.0, Routing::Sticky).capacity(Transport::PubSub, &COSTS);
-        let three = fleet(300.0, 3.0, Routing::Sticky).capacity(Transport::PubSub, &COSTS);
-        let sharded = fleet(300.0, 3.0, Routing::Sticky).capacity(Transport::ShardedPubSub, &COSTS);
+        let one = fleet(300.0, 1.0, Routing::Sticky).capacity(FleetTransport::PubSub, &COSTS);
+        let three = fleet(300.0, 3.0, Routing::Sticky).capacity(FleetTransport::PubSub, &COSTS);
+        let sharded = fleet(300.0, 3.0, Routing::Sticky).capacity(FleetTransport::ShardedPubSub, &COSTS);
         assert!(three < one * 1.1, "{one} {three}");
         assert!((sharded / one - 3.0).abs() < 0.01, "{one} {sharded}");
     }
 
     #[test]
     fn a_channel_is_cheapest_for_one_node_and_tracking_for_many() {
-        assert_ne!(fleet(1.0, 1.0, Routing::Sticky).cheapest(&COSTS), Transport::Tracking);
-        assert_eq!(fleet(300.0, 1.0, Routing::Spread).cheapest(&COSTS), Transport::Tracking);
-        assert_eq!(fleet(3.0, 1.0, Routing::Spread).messages_per_node(Transport::PubSub), 1_000.0);
+        assert_ne!(fleet(1.0, 1.0, Routing::Sticky).cheapest(&COSTS), FleetTransport::Tracking);
+        assert_eq!(fleet(300.0, 1.0, Routing::Spread).cheapest(&COSTS), FleetTransport::Tracking);
+        assert_eq!(fleet(3.0, 1.0, Routing::Spread).messages_per_node(FleetTransport::PubSub), 1_000.0);
     }
 }

@@ -1,5 +1,5 @@
 use super::NODES;
-use super::model::{Costs, Fleet, Routing, Transport};
+use super::model::{Costs, Fleet, FleetTransport, Routing};
 use crate::report::numbers::{decimal, rounded};
 use crate::results::{Growth, ServerCost, ServerMemory};
 use crate::statistics::{median, quantile};
@@ -71,7 +71,7 @@ pub(super) fn checks(growth: &Growth, costs: [&Costs; 2]) -> String {
 
 fn computed(check: &ServerCost, costs: &Costs) -> f64 {
     let receivers = median(&check.receivers);
-    if check.name == Transport::Tracking.label() {
+    if check.name == FleetTransport::Tracking.label() {
         costs.tracked_save + receivers * costs.announcement
     } else {
         costs.save + receivers * costs.message
@@ -130,7 +130,7 @@ pub(super) fn cheapest(costs: &Costs) -> String {
             for primaries in [1.0, 3.0] {
                 let row = NODES.map(|nodes| {
                     let fleet = Fleet { sessions, ..fleet(nodes, primaries, 1_000.0, routing) };
-                    let transports = [Transport::PubSub, Transport::Tracking];
+                    let transports = [FleetTransport::PubSub, FleetTransport::Tracking];
                     let [pubsub, tracking] =
                         transports.map(|transport| fleet.cores_per_primary(transport, costs));
                     let best = fleet.cheapest(costs);
@@ -180,14 +180,14 @@ const WRITES: [f64; 6] = [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0];
 const SESSIONS: [f64; 5] = [1e3, 1e4, 1e5, 1e6, 1e7];
 
 /// Primaries, transport and routing. With Pub/Sub, messages do not depend on where requests go.
-const SERIES: [(f64, Transport, Routing, &str); 7] = [
-    (1.0, Transport::PubSub, Routing::Spread, "Pub/Sub, 1 server"),
-    (3.0, Transport::PubSub, Routing::Spread, "Pub/Sub, 3 primaries"),
-    (3.0, Transport::ShardedPubSub, Routing::Spread, "sharded Pub/Sub, 3 primaries"),
-    (1.0, Transport::Tracking, Routing::Sticky, "tracking, sticky, 1 server"),
-    (1.0, Transport::Tracking, Routing::Spread, "tracking, spread, 1 server"),
-    (3.0, Transport::Tracking, Routing::Sticky, "tracking, sticky, 3 primaries"),
-    (3.0, Transport::Tracking, Routing::Spread, "tracking, spread, 3 primaries"),
+const SERIES: [(f64, FleetTransport, Routing, &str); 7] = [
+    (1.0, FleetTransport::PubSub, Routing::Spread, "Pub/Sub, 1 server"),
+    (3.0, FleetTransport::PubSub, Routing::Spread, "Pub/Sub, 3 primaries"),
+    (3.0, FleetTransport::ShardedPubSub, Routing::Spread, "sharded Pub/Sub, 3 primaries"),
+    (1.0, FleetTransport::Tracking, Routing::Sticky, "tracking, sticky, 1 server"),
+    (1.0, FleetTransport::Tracking, Routing::Spread, "tracking, spread, 1 server"),
+    (3.0, FleetTransport::Tracking, Routing::Sticky, "tracking, sticky, 3 primaries"),
+    (3.0, FleetTransport::Tracking, Routing::Spread, "tracking, spread, 3 primaries"),
 ];
 
 const MEASURED: &str = "
@@ -233,7 +233,7 @@ const MESSAGES: &str = "
 At 1,000 writes a second, by nodes, for sessions that are written every ten seconds each; messages are proportional to writes. With tracking, each write is announced to the node that writes and to those that have the session in their
 cache.
 
-| Transport | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
+| FleetTransport | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
 |---|---|---|---|---|---|---|---|
 ";
 
@@ -242,7 +242,7 @@ const WORK: &str = "
 
 Cores that the busiest primary needs, by nodes, for the same sessions, whose requests go to any node: writes, messages and the loads that follow them. A server has one core for commands: more than one is more than it can do (in bold).
 
-| Writes a second | Transport | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
+| Writes a second | FleetTransport | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
 |---|---|---|---|---|---|---|---|---|
 ";
 
@@ -251,7 +251,7 @@ const CAPACITY: &str = "
 
 When the busiest primary is fully busy, by nodes.
 
-| Transport | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
+| FleetTransport | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
 |---|---|---|---|---|---|---|---|
 ";
 
