@@ -116,6 +116,8 @@ mod tests {
 
     #[test]
     fn only_the_comparison_has_a_quick_form() {
+        let [_, full] = comparison(false).map(|step| step.to_string());
+        assert!(full.ends_with(" -- all"), "{full}");
         let [build, run] = comparison(true).map(|step| step.to_string());
         assert!(build.contains(" --locked "), "{build}");
         assert!(run.ends_with(" --bin compare -- all --quick"), "{run}");
