@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use handstamp_core::id::Namespace;
 use handstamp_core::invalidation::NodeId;
@@ -82,15 +81,15 @@ async fn create(node: &ClusteredStore) -> handstamp_core::id::SessionKey {
     record.key
 }
 
-/// Sessions are cached as their payload.
+/// Sessions are cached as their records.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is given by the store")]
-pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Bytes>, StoreError> {
+pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Record>, StoreError> {
     let left = loaded.remaining.unwrap_or_default();
     Ok(Decoded::Session { entry: entry(&loaded.record), left })
 }
 
-fn entry(record: &Record) -> CacheEntry<Bytes> {
-    CacheEntry::new(record.payload.clone(), record.payload.len())
+fn entry(record: &Record) -> CacheEntry<Record> {
+    CacheEntry::new(record.clone(), record.payload.len())
 }
 
 fn secret() -> String {

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use handstamp_core::id::SessionKey;
+use handstamp_core::record::Record;
 use handstamp_store::{Clock, ClusteredStore, SystemClock};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
@@ -38,11 +38,11 @@ impl Reader {
 
     async fn read(&self, key: &SessionKey) {
         let now = || SystemClock.now();
-        if self.node.lookup::<Bytes>(key, now()).is_some() {
+        if self.node.lookup::<Record>(key, now()).is_some() {
             return;
         }
         self.reads.missed();
-        let outdated = || self.node.lookup_stale::<Bytes>(key, now(), SERVED_IN_AN_OUTAGE);
+        let outdated = || self.node.lookup_stale::<Record>(key, now(), SERVED_IN_AN_OUTAGE);
         if !self.node.is_reachable_for(key) && outdated().is_some() {
             return;
         }

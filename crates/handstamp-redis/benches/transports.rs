@@ -124,8 +124,7 @@ impl Group {
         let session = async |number: usize| {
             let (saver, other) = (number % count, number / count % (count - 1));
             let (record, reader) = (record(), (saver + 1 + other) % count);
-            let entry = CacheEntry::new(record.revision, SIZE);
-            let created = nodes[saver].writes().create(&record, HOUR, entry).await.expect("a reply");
+            let created = nodes[saver].writes().create(&record, HOUR, entry(&record)).await.expect("a reply");
             assert_eq!(created, CreateOutcome::Created);
             Session { record, saver, reader }
         };
@@ -184,7 +183,7 @@ impl Session {
         let revision = self.record.revision.next();
         let next = Record { revision, ..self.record.clone() };
         let writes = nodes[self.saver].writes();
-        let saved = writes.save(&next, self.record.revision, HOUR, CacheEntry::new(revision, SIZE)).await;
+        let saved = writes.save(&next, self.record.revision, HOUR, entry(&next)).await;
         assert_eq!(saved.expect("a reply"), SaveOutcome::Saved);
         self.record = next;
     }
@@ -196,7 +195,7 @@ impl Session {
             None => node.load(key, decode).await.expect("a reply"),
         };
         match found {
-            Lookup::Found(revision) => Lookup::Found(*revision),
+            Lookup::Found(record) => Lookup::Found(record.revision),
             Lookup::Absent => Lookup::Absent,
             Lookup::Ended => Lookup::Ended,
             Lookup::Moved => Lookup::Moved,
@@ -205,11 +204,15 @@ impl Session {
     }
 }
 
-/// Sessions are cached as their revision.
+/// Sessions are cached as their records.
 #[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
-fn decode(loaded: Loaded) -> Result<Decoded<Revision>, StoreError> {
+fn decode(loaded: Loaded) -> Result<Decoded<Record>, StoreError> {
     let left = loaded.remaining.unwrap_or_default();
-    Ok(Decoded::Session { entry: CacheEntry::new(loaded.record.revision, SIZE), left })
+    Ok(Decoded::Session { entry: entry(&loaded.record), left })
+}
+
+fn entry(record: &Record) -> CacheEntry<Record> {
+    CacheEntry::new(record.clone(), SIZE)
 }
 
 /// The bytes that each is said to take.

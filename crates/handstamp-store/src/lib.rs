@@ -28,7 +28,7 @@ mod store;
 pub mod conformance;
 
 pub use bytes::Bytes;
-pub use handstamp_core::cache::{CacheStats, Capacity};
+pub use handstamp_core::cache::{CacheStats, CachedSession, Capacity, Versioned};
 pub use handstamp_core::id::SessionKey;
 pub use handstamp_core::record::{Entry, RecordError, Revision, SubjectTooLong};
 pub use handstamp_core::time::Timestamp;

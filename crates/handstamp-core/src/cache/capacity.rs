@@ -1,4 +1,4 @@
-/// The size limits of a cache. When one is reached, the least recently used entries are evicted. It is exhaustive on purpose: there will be
+/// The size limits of a cache. When one is reached, entries that are used rarely are evicted. It is exhaustive on purpose: there will be
 /// no third limit.
 ///
 /// ```
@@ -36,10 +36,11 @@ impl Capacity {
         self.entries == 0 || self.bytes == 0
     }
 
-    /// The number of absences that are cached in addition. A few are enough, since an absent session costs the store at most one
-    /// read a second.
-    pub(super) fn absences(self) -> usize {
-        if self.is_zero() { 0 } else { (self.entries / ENTRIES_PER_ABSENCE).max(MIN_ABSENCES) }
+    /// The capacity for absences, which are cached in addition. A few are enough, since an absent session costs the store at most
+    /// one read a second.
+    pub(super) fn of_absences(self) -> Self {
+        let entries = if self.is_zero() { 0 } else { (self.entries / ENTRIES_PER_ABSENCE).max(MIN_ABSENCES) };
+        Self { entries, bytes: usize::MAX }
     }
 }
 
@@ -49,10 +50,11 @@ impl Default for Capacity {
     }
 }
 
-/// More stripes than most machines have cores, so that locks are rarely contended.
-const MAX_STRIPES: usize = 16;
+/// As many as a large server has cores, so that two of them rarely use one lock at the same time.
+const MAX_STRIPES: usize = 64;
 const MIN_STRIPE_ENTRIES: usize = 64;
-const MIN_STRIPE_BYTES: usize = 4 << 20;
+/// Room for several of the largest sessions.
+const MIN_STRIPE_BYTES: usize = 2 << 20;
 const ENTRIES_PER_ABSENCE: usize = 8;
 const MIN_ABSENCES: usize = 4;
 
@@ -63,9 +65,9 @@ mod tests {
     #[test]
     fn stripes_have_a_minimum_size() {
         let stripes = |entries, bytes| Capacity { entries, bytes }.stripes();
-        assert_eq!(stripes(10_000, 64 << 20), 16);
-        assert_eq!(stripes(1_000_000, 1 << 30), 16);
-        assert_eq!(stripes(10_000, 15 << 20), 2);
+        assert_eq!(stripes(10_000, 64 << 20), 32);
+        assert_eq!(stripes(1_000_000, 1 << 30), 64);
+        assert_eq!(stripes(10_000, 7 << 20), 2);
         assert_eq!(stripes(100, 64 << 20), 1);
         assert_eq!(stripes(0, 0), 1);
     }

@@ -1,23 +1,27 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::sync::{AtomicU64, Ordering};
+use super::session_count::SessionCount;
+use super::sync::{AtomicU32, AtomicU64, Ordering, OwnLine};
 
 /// Whether the invalidations of one subscription have arrived, and so whether entries that depend on it may be served.
 ///
 /// Every entry of a [`LocalCache`](super::LocalCache) depends on one `Freshness`. It is served while the last *fence*, the proof
 /// that every invalidation published before it has arrived, is recent. When invalidations may have been missed, a
 /// [new generation starts](Self::start_generation): entries of earlier generations are never served again.
+///
+/// Every cached read loads from its cache line, so nothing is written there but by fences and new generations.
+#[repr(align(128))]
 pub struct Freshness {
     number: u32,
     origin: Instant,
     max_staleness: Duration,
-    /// The current generation in the upper half, the number of its sessions in the lower half.
-    state: AtomicU64,
+    generation: AtomicU32,
     /// When the last fence was *sent*, in nanoseconds since the origin, plus one. Zero: there is none, or it was distrusted.
     sent_at: AtomicU64,
     /// The same, but kept when the fence is distrusted.
     last_sent_at: AtomicU64,
+    sessions: OwnLine<SessionCount>,
 }
 
 impl Freshness {
@@ -28,9 +32,10 @@ impl Freshness {
             number,
             origin: now,
             max_staleness,
-            state: AtomicU64::new(0),
+            generation: AtomicU32::new(0),
             sent_at: AtomicU64::new(0),
             last_sent_at: AtomicU64::new(0),
+            sessions: OwnLine(SessionCount::new()),
         }
     }
 
@@ -48,28 +53,28 @@ impl Freshness {
 
     /// Whether the last fence was sent less than `max_staleness` ago, and has not been distrusted.
     pub fn is_fresh(&self, now: Instant) -> bool {
-        self.is_within(&self.sent_at, now, self.max_staleness)
+        self.is_fresh_at(self.nanos(now))
     }
 
     /// Whether the last fence was sent less than `limit` ago, even if it has been distrusted since.
     pub fn was_fresh(&self, now: Instant, limit: Duration) -> bool {
-        self.is_within(&self.last_sent_at, now, limit)
+        is_within(&self.last_sent_at, self.nanos(now), limit)
     }
 
     /// Invalidates all entries, and all fill tickets taken before, because invalidations may have been missed. One atomic step,
     /// whatever the number of entries.
     pub fn start_generation(&self) {
-        self.update(|state| Some((state & !COUNT).wrapping_add(ONE_GENERATION)));
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Identifies the current generation among all generations of all `Freshness`es of a cache.
     pub fn generation(&self) -> u64 {
-        u64::from(self.number) << GENERATION_SHIFT | u64::from(self.current_generation())
+        u64::from(self.number) << 32 | u64::from(self.current_generation())
     }
 
     /// The number of sessions cached in the current generation.
     pub fn len(&self) -> usize {
-        usize::try_from(self.state.load(Ordering::Acquire) & COUNT).unwrap_or(usize::MAX)
+        self.sessions.0.of(self.current_generation())
     }
 
     /// Whether no session is cached in the current generation.
@@ -77,36 +82,35 @@ impl Freshness {
         self.len() == 0
     }
 
+    pub(super) fn is_fresh_at(&self, nanos: u64) -> bool {
+        is_within(&self.sent_at, nanos, self.max_staleness)
+    }
+
     pub(super) fn current_generation(&self) -> u32 {
-        let generation = self.state.load(Ordering::Acquire) >> GENERATION_SHIFT;
-        u32::try_from(generation).unwrap_or(u32::MAX)
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Counts a session inserted in `generation`.
     pub(super) fn session_inserted(&self, generation: u32) {
-        self.update(|state| is_in(state, generation).then_some(state + 1));
+        self.sessions.0.add(generation, || self.current_generation());
     }
 
     /// Counts a session of `generation` that was removed or evicted.
     pub(super) fn session_removed(&self, generation: u32) {
-        self.update(|state| is_in(state, generation).then_some(state - 1));
+        self.sessions.0.subtract(generation);
     }
 
-    fn update(&self, change: impl FnMut(u64) -> Option<u64>) {
-        // An error means that there was nothing to change.
-        let _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
-    }
-
-    fn is_within(&self, sent_at: &AtomicU64, now: Instant, limit: Duration) -> bool {
-        match sent_at.load(Ordering::Acquire).checked_sub(1) {
-            Some(sent_at) => Duration::from_nanos(self.nanos(now).saturating_sub(sent_at)) < limit,
-            None => false,
-        }
-    }
-
-    fn nanos(&self, instant: Instant) -> u64 {
+    /// In nanoseconds since the origin.
+    pub(super) fn nanos(&self, instant: Instant) -> u64 {
         // 584 years fit.
         u64::try_from(instant.saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX - 1)
+    }
+}
+
+fn is_within(sent_at: &AtomicU64, nanos: u64, limit: Duration) -> bool {
+    match sent_at.load(Ordering::Acquire).checked_sub(1) {
+        Some(sent_at) => Duration::from_nanos(nanos.saturating_sub(sent_at)) < limit,
+        None => false,
     }
 }
 
@@ -119,14 +123,6 @@ impl fmt::Debug for Freshness {
             .finish_non_exhaustive()
     }
 }
-
-fn is_in(state: u64, generation: u32) -> bool {
-    state >> GENERATION_SHIFT == u64::from(generation)
-}
-
-const GENERATION_SHIFT: u32 = 32;
-const ONE_GENERATION: u64 = 1 << GENERATION_SHIFT;
-const COUNT: u64 = ONE_GENERATION - 1;
 
 #[cfg(all(test, not(loom)))]
 mod tests {

@@ -1,29 +1,39 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::stripe::Stripe;
-use super::sync::Mutex;
-use super::{CacheStats, Capacity, FillTicket, Freshness};
+use super::sync::{Mutex, RwLock};
+use super::{CacheStats, CachedSession, Capacity, FillTicket, Freshness};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
-/// Cached values by session key, within a [`Capacity`].
+/// Cached sessions by key, within a [`Capacity`], and absences of sessions, each with an `A` that describes it.
 ///
-/// Every hit clones the value, so `V` should be an [`Arc`](std::sync::Arc).
-pub struct LocalCache<V> {
-    stripes: Box<[Mutex<Stripe<V>>]>,
+/// Every hit clones the session, so a large `S` should be an [`Arc`].
+pub struct LocalCache<S, A> {
+    stripes: Box<[CountedStripe<S, A>]>,
     freshnesses: Mutex<Freshnesses>,
 }
 
-impl<V> LocalCache<V> {
+/// What is cached for a key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Found<S, A> {
+    /// The session.
+    Session(S),
+    /// There is no session, for this reason.
+    Absence(A),
+}
+
+impl<S: CachedSession, A> LocalCache<S, A> {
     /// An empty cache. With a capacity of zero it stays empty, which turns caching off.
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
         let stripes = capacity.stripes();
         let capacity = capacity.divided_by(stripes);
         Self {
-            stripes: (0..stripes).map(|_| Mutex::new(Stripe::new(capacity))).collect(),
+            stripes: (0..stripes).map(|_| CountedStripe::new(capacity)).collect(),
             freshnesses: Mutex::new(Freshnesses::default()),
         }
     }
@@ -38,54 +48,79 @@ impl<V> LocalCache<V> {
         freshness
     }
 
-    /// The value of `key`, if one is cached and fresh.
+    /// What is cached for `key`, if it is fresh.
     #[must_use]
-    pub fn get(&self, key: &SessionKey, now: Instant) -> Option<V>
+    pub fn get(&self, key: &SessionKey, now: Instant) -> Option<Found<S, A>>
     where
-        V: Clone,
+        S: Clone,
+        A: Clone,
     {
-        self.stripe(key).lock().get(key, now)
+        let CountedStripe { hits, misses, stripe } = self.counted_stripe(key);
+        let found = stripe.read().get(key, now);
+        let count = if found.is_some() { hits } else { misses };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
     }
 
-    /// The value of `key`, fresh or stale, if its session has not ended and the last fence is at most `limit` old. For use
+    /// What is cached for `key`, fresh or stale, if its session has not ended and the last fence is at most `limit` old. For use
     /// while the store is unreachable.
     #[must_use]
-    pub fn get_stale(&self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
+    pub fn get_stale(&self, key: &SessionKey, now: Instant, limit: Duration) -> Option<Found<S, A>>
     where
-        V: Clone,
+        S: Clone,
+        A: Clone,
     {
-        self.stripe(key).lock().get_stale(key, now, limit)
+        self.stripe(key).read().get_stale(key, now, limit)
     }
 
-    /// A ticket to insert the value of `key`. Take it before the store is queried, or the value is written. `freshness` is that
-    /// of the subscription that receives the invalidations of `key`.
-    pub fn begin_fill<'c>(&'c self, key: &SessionKey, freshness: &'c Arc<Freshness>) -> FillTicket<'c, V> {
+    /// A ticket to insert the session of `key`. Take it before the store is queried, or the session is written. `freshness` is
+    /// that of the subscription that receives the invalidations of `key`.
+    pub fn begin_fill<'c>(&'c self, key: &SessionKey, freshness: &'c Arc<Freshness>) -> FillTicket<'c, S, A> {
         FillTicket::new(self, *key, freshness)
     }
 
     /// Removes the entry of `key`, and spoils its open tickets, except for `saved` and later revisions; `None` means that no
     /// revision survives, because the session was deleted.
     pub fn invalidate(&self, key: &SessionKey, saved: Option<Revision>) {
-        let removed = self.stripe(key).lock().invalidate(key, saved);
-        // `V::drop` must not run under the lock.
+        let removed = self.stripe(key).write().invalidate(key, saved);
+        // `S::drop` must not run under the lock.
         drop(removed);
     }
 
     /// Marks the entry of `key` as stale, because a write may or may not have changed the session. Open tickets are spoilt.
     pub fn mark_stale(&self, key: &SessionKey, now: Instant) {
-        self.stripe(key).lock().mark_stale(key, now);
-    }
-
-    /// Drops all entries and spoils all open tickets: [starts a new generation](Freshness::start_generation) of every
-    /// [`Freshness`].
-    pub fn clear(&self) {
-        self.each_freshness(Freshness::start_generation);
+        self.stripe(key).write().mark_stale(key, now);
     }
 
     /// Whether a session is cached for `key`, fresh or stale. A cached absence does not count.
     #[must_use]
     pub fn contains(&self, key: &SessionKey) -> bool {
-        self.stripe(key).lock().contains(key)
+        self.stripe(key).read().contains(key)
+    }
+
+    /// Counters since the cache was created.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        let sum = self.stripes.iter().map(CountedStripe::stats).sum();
+        CacheStats { size: self.len(), ..sum }
+    }
+
+    pub(super) fn stripe(&self, key: &SessionKey) -> &RwLock<Stripe<S, A>> {
+        &self.counted_stripe(key).stripe
+    }
+
+    fn counted_stripe(&self, key: &SessionKey) -> &CountedStripe<S, A> {
+        // The map of a stripe uses the lower bits.
+        let position = (key.hash64() >> 32) as usize & (self.stripes.len() - 1);
+        &self.stripes[position]
+    }
+}
+
+impl<S, A> LocalCache<S, A> {
+    /// Drops all entries and spoils all open tickets: [starts a new generation](Freshness::start_generation) of every
+    /// [`Freshness`].
+    pub fn clear(&self) {
+        self.each_freshness(Freshness::start_generation);
     }
 
     /// The number of sessions, without those of earlier generations.
@@ -102,22 +137,35 @@ impl<V> LocalCache<V> {
         self.len() == 0
     }
 
-    /// Counters since the cache was created.
-    #[must_use]
-    pub fn stats(&self) -> CacheStats {
-        let sum = self.stripes.iter().map(|stripe| stripe.lock().stats()).sum();
-        CacheStats { size: self.len(), ..sum }
-    }
-
-    pub(super) fn stripe(&self, key: &SessionKey) -> &Mutex<Stripe<V>> {
-        // The map of a stripe uses the lower bits.
-        let position = (key.hash64() >> 32) as usize & (self.stripes.len() - 1);
-        &self.stripes[position]
-    }
-
     /// A freshness that was dropped has no entries, since each entry holds a reference.
     fn each_freshness(&self, mut visit: impl FnMut(&Freshness)) {
         self.freshnesses.lock().open.iter().filter_map(Weak::upgrade).for_each(|freshness| visit(&freshness));
+    }
+}
+
+/// The counters are in the cache line of the lock, which a lookup has to write to anyway; and in that of no other stripe.
+#[repr(C, align(128))]
+struct CountedStripe<S, A> {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    stripe: RwLock<Stripe<S, A>>,
+}
+
+impl<S: CachedSession, A> CountedStripe<S, A> {
+    fn new(capacity: Capacity) -> Self {
+        let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { hits, misses, stripe: RwLock::new(Stripe::new(capacity)) }
+    }
+
+    fn stats(&self) -> CacheStats {
+        let stripe = self.stripe.read();
+        CacheStats {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            evictions: stripe.evictions,
+            size: 0,
+            bytes: stripe.bytes(),
+        }
     }
 }
 
@@ -128,8 +176,8 @@ struct Freshnesses {
     next_number: u32,
 }
 
-impl<V> fmt::Debug for LocalCache<V> {
+impl<S, A> fmt::Debug for LocalCache<S, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalCache").field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("LocalCache").field("len", &self.len()).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The local cache of a node: striped, bounded in entries and in bytes, with least-recently-used eviction.
+//! The local cache of a node: striped, bounded in entries and in bytes.
 //!
 //! Three rules keep stale values out of it:
 //!
@@ -14,10 +14,15 @@ mod capacity;
 mod entry;
 mod expiry;
 mod freshness;
+mod ghosts;
 mod hasher;
 mod local;
 mod open_tickets;
+mod s3_fifo;
+mod session;
+mod session_count;
 mod single_flight;
+mod slots;
 mod stats;
 mod stripe;
 mod sync;
@@ -29,7 +34,8 @@ pub use self::capacity::Capacity;
 pub use self::expiry::Expiry;
 pub use self::freshness::Freshness;
 pub use self::hasher::{BuildHash64, Passthrough};
-pub use self::local::LocalCache;
+pub use self::local::{Found, LocalCache};
+pub use self::session::{CachedSession, Versioned};
 pub use self::single_flight::{LoadId, SingleFlight};
 pub use self::stats::CacheStats;
 pub use self::ticket::{FillOutcome, FillTicket};

@@ -1,166 +1,158 @@
 use std::time::{Duration, Instant};
 
-use lru::LruCache;
-
-use super::entry::Entry;
-use super::hasher::BuildHash64;
+use super::entry::{AbsenceEntry, SessionEntry, Validity};
 use super::open_tickets::OpenTickets;
-use super::{CacheStats, Capacity};
+use super::s3_fifo::S3Fifo;
+use super::{CachedSession, Capacity, Found};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
 /// The part of a cache that one lock protects.
-pub(super) struct Stripe<V> {
+pub(super) struct Stripe<S, A> {
     /// Sessions that exist.
-    sessions: Entries<V>,
+    sessions: S3Fifo<SessionEntry<S>>,
     /// Sessions that do not exist. Kept separately, so that a client with many invalid ids evicts no session.
-    absences: Entries<V>,
-    capacity: Capacity,
-    /// Memory of the sessions.
-    bytes: usize,
+    absences: S3Fifo<AbsenceEntry<A>>,
     pub(super) tickets: OpenTickets,
-    stats: CacheStats,
+    pub(super) evictions: u64,
 }
 
-/// The cached copy of a key's session, or its absence.
+/// The copy of a key's session, fresh or stale, or its absence.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Cached {
+pub(super) enum Copy {
     Nothing,
     Absence,
     Session(Revision),
 }
 
-type Entries<V> = LruCache<SessionKey, Entry<V>, BuildHash64>;
+/// Sessions to drop after the lock is released, because `S::drop` may take long.
+pub(super) type Removed<S> = Vec<S>;
 
-/// Values to drop after the lock is released, because `V::drop` may take long.
-pub(super) type Removed<V> = Vec<V>;
-
-impl<V> Stripe<V> {
+impl<S: CachedSession, A> Stripe<S, A> {
     pub(super) fn new(capacity: Capacity) -> Self {
         Self {
-            sessions: LruCache::unbounded_with_hasher(BuildHash64::default()),
-            absences: LruCache::unbounded_with_hasher(BuildHash64::default()),
-            capacity,
-            bytes: 0,
+            sessions: S3Fifo::new(capacity),
+            absences: S3Fifo::new(capacity.of_absences()),
             tickets: OpenTickets::default(),
-            stats: CacheStats::default(),
+            evictions: 0,
         }
     }
 
-    pub(super) fn get(&mut self, key: &SessionKey, now: Instant) -> Option<V>
-    where
-        V: Clone,
-    {
-        let found = self.entry(key).filter(|entry| entry.is_fresh(now)).map(|entry| entry.value.clone());
-        match found {
-            Some(_) => self.stats.hits += 1,
-            None => self.stats.misses += 1,
-        }
-        found
+    /// The memory of the sessions in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.sessions.bytes()
     }
 
-    pub(super) fn get_stale(&mut self, key: &SessionKey, now: Instant, limit: Duration) -> Option<V>
+    pub(super) fn get(&self, key: &SessionKey, now: Instant) -> Option<Found<S, A>>
     where
-        V: Clone,
+        S: Clone,
+        A: Clone,
     {
-        let found = self.entry(key).filter(|entry| {
-            now < entry.expiry.session_ends && entry.freshness.was_fresh(now, limit) && entry.is_current()
-        });
-        found.map(|entry| entry.value.clone())
+        self.find(key, |validity| validity.is_fresh(now))
+    }
+
+    pub(super) fn get_stale(&self, key: &SessionKey, now: Instant, limit: Duration) -> Option<Found<S, A>>
+    where
+        S: Clone,
+        A: Clone,
+    {
+        self.find(key, |validity| validity.was_fresh(now, limit))
     }
 
     /// Whether a session is cached for `key`, fresh or stale.
     pub(super) fn contains(&self, key: &SessionKey) -> bool {
-        self.sessions.peek(key).is_some_and(Entry::is_current)
+        self.sessions.peek(key).is_some_and(|entry| entry.validity.is_current())
     }
 
-    /// The copy of `key`, fresh or stale.
-    pub(super) fn cached(&self, key: &SessionKey) -> Cached {
-        match self.peek(key).map(|entry| entry.revision) {
-            None => Cached::Nothing,
-            Some(None) => Cached::Absence,
-            Some(Some(revision)) => Cached::Session(revision),
+    pub(super) fn copy(&self, key: &SessionKey) -> Copy {
+        match self.sessions.peek(key) {
+            Some(entry) => Copy::Session(entry.session.revision()),
+            None if self.absences.peek(key).is_some() => Copy::Absence,
+            None => Copy::Nothing,
         }
     }
 
-    /// Whether a later revision than the loaded one is cached.
-    pub(super) fn has_later_than(&self, key: &SessionKey, revision: Option<Revision>) -> bool {
-        self.peek(key).is_some_and(|entry| entry.is_later_than(revision))
+    /// Whether a later revision than the loaded one is cached: two replies may arrive in the wrong order, before the message that
+    /// orders them.
+    pub(super) fn has_later_than(&self, key: &SessionKey, loaded: Option<Revision>) -> bool {
+        let Some(loaded) = loaded else { return false };
+        match self.sessions.peek(key) {
+            Some(entry) => {
+                entry.validity.is_current() && entry.session.revision().counter() > loaded.counter()
+            }
+            None => self.absences.peek(key).is_some_and(|entry| entry.validity.is_current()),
+        }
     }
 
-    pub(super) fn insert(&mut self, key: SessionKey, entry: Entry<V>) -> Removed<V> {
-        let mut removed = self.remove(&key);
-        if entry.revision.is_none() {
-            removed.extend(self.insert_absence(key, entry));
+    pub(super) fn insert(&mut self, entry: SessionEntry<S>, size: usize) -> Removed<S> {
+        drop(self.absences.remove(entry.session.key()));
+        if !self.sessions.admits(size) {
+            let mut removed = self.remove(entry.session.key());
+            removed.push(entry.session);
             return removed;
         }
-        if self.capacity.entries == 0 || entry.size > self.capacity.bytes {
-            removed.push(entry.value);
-            return removed;
-        }
-        entry.freshness.session_inserted(entry.generation);
-        self.bytes += entry.size;
-        self.sessions.push(key, entry);
-        while self.sessions.len() > self.capacity.entries || self.bytes > self.capacity.bytes {
-            let Some((_, evicted)) = self.sessions.pop_lru() else { break };
-            self.stats.evictions += 1;
-            removed.push(self.release(evicted));
+        entry.validity.session_inserted();
+        let removed = self.sessions.insert(entry, size);
+        self.evictions += removed.evicted.len() as u64;
+        removed.evicted.into_iter().chain(removed.replaced).map(release).collect()
+    }
+
+    pub(super) fn insert_absence(&mut self, entry: AbsenceEntry<A>) -> Removed<S> {
+        let removed = self.remove(&entry.key);
+        if self.absences.admits(SIZE_OF_ABSENCE) {
+            drop(self.absences.insert(entry, SIZE_OF_ABSENCE));
         }
         removed
     }
 
-    fn insert_absence(&mut self, key: SessionKey, entry: Entry<V>) -> Option<V> {
-        if self.capacity.absences() == 0 {
-            return Some(entry.value);
-        }
-        self.absences.push(key, entry);
-        let evicted =
-            if self.absences.len() > self.capacity.absences() { self.absences.pop_lru() } else { None };
-        evicted.map(|(_, evicted)| evicted.value)
-    }
-
-    pub(super) fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Removed<V> {
+    /// The session was saved as `saved`, or deleted.
+    pub(super) fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Removed<S> {
         self.tickets.invalidate(key, saved);
-        if self.peek(key).is_none_or(|entry| entry.survives(saved)) {
-            Removed::new()
-        } else {
-            self.remove(key)
+        match (self.copy(key), saved) {
+            (Copy::Nothing, _) => Removed::new(),
+            (Copy::Session(cached), Some(saved)) if cached.survives(saved) => Removed::new(),
+            // Ids are never reused, so a session that does not exist now was saved before and deleted since.
+            (Copy::Absence, Some(saved)) if saved != Revision::LATEST => Removed::new(),
+            // Another node uses it, and so may this one.
+            (Copy::Session(_), Some(_)) => {
+                self.sessions.remove_for_now(key).map(release).into_iter().collect()
+            }
+            (Copy::Session(_) | Copy::Absence, _) => {
+                drop(self.absences.remove(key));
+                self.remove(key)
+            }
         }
     }
 
     pub(super) fn mark_stale(&mut self, key: &SessionKey, now: Instant) {
         self.tickets.invalidate(key, None);
-        for entries in [&mut self.sessions, &mut self.absences] {
-            if let Some(entry) = entries.peek_mut(key) {
-                entry.expiry.fresh_until = entry.expiry.fresh_until.min(now);
-            }
+        let session = self.sessions.peek_mut(key).map(|entry| &mut entry.validity);
+        let absence = self.absences.peek_mut(key).map(|entry| &mut entry.validity);
+        session.into_iter().chain(absence).for_each(|validity| validity.mark_stale(now));
+    }
+
+    /// The copy of `key`, which counts as a use, if it is valid enough.
+    fn find(&self, key: &SessionKey, is_valid: impl Fn(&Validity) -> bool) -> Option<Found<S, A>>
+    where
+        S: Clone,
+        A: Clone,
+    {
+        if let Some(entry) = self.sessions.get(key) {
+            return is_valid(&entry.validity).then(|| Found::Session(entry.session.clone()));
         }
+        let entry = self.absences.get(key).filter(|entry| is_valid(&entry.validity))?;
+        Some(Found::Absence(entry.absence.clone()))
     }
 
-    pub(super) fn stats(&self) -> CacheStats {
-        CacheStats { bytes: self.bytes, ..self.stats }
-    }
-
-    fn peek(&self, key: &SessionKey) -> Option<&Entry<V>> {
-        self.sessions.peek(key).or_else(|| self.absences.peek(key))
-    }
-
-    fn entry(&mut self, key: &SessionKey) -> Option<&Entry<V>> {
-        match self.sessions.get(key) {
-            Some(entry) => Some(entry),
-            None => self.absences.get(key),
-        }
-    }
-
-    fn remove(&mut self, key: &SessionKey) -> Removed<V> {
-        let session = self.sessions.pop(key).map(|entry| self.release(entry));
-        let absence = self.absences.pop(key).map(|entry| entry.value);
-        session.into_iter().chain(absence).collect()
-    }
-
-    fn release(&mut self, entry: Entry<V>) -> V {
-        self.bytes -= entry.size;
-        entry.freshness.session_removed(entry.generation);
-        entry.value
+    fn remove(&mut self, key: &SessionKey) -> Removed<S> {
+        self.sessions.remove(key).map(release).into_iter().collect()
     }
 }
+
+fn release<S>(entry: SessionEntry<S>) -> S {
+    entry.validity.session_removed();
+    entry.session
+}
+
+/// Absences are limited by number only.
+const SIZE_OF_ABSENCE: usize = 1;

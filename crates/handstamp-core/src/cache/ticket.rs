@@ -1,23 +1,23 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::entry::Entry;
-use super::stripe::Cached;
-use super::{Expiry, Freshness, LocalCache};
+use super::entry::{AbsenceEntry, SessionEntry, Validity};
+use super::stripe::{Copy, Removed, Stripe};
+use super::{CachedSession, Expiry, Freshness, LocalCache};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
-/// The right to insert one value, taken before the store is queried.
+/// The right to insert one session, taken before the store is queried.
 ///
 /// Every invalidation of the session, and every new generation, spoils it. A dropped ticket is closed.
 #[must_use = "take the ticket before querying the store, and complete it with the reply"]
-pub struct FillTicket<'c, V> {
-    cache: &'c LocalCache<V>,
+pub struct FillTicket<'c, S: CachedSession, A> {
+    cache: &'c LocalCache<S, A>,
     key: SessionKey,
     freshness: &'c Arc<Freshness>,
     generation: u32,
     /// The copy that was cached when the ticket was taken.
-    cached: Cached,
+    copy: Copy,
     is_open: bool,
 }
 
@@ -34,61 +34,70 @@ pub enum FillOutcome {
     Outdated,
 }
 
-impl<'c, V> FillTicket<'c, V> {
-    pub(super) fn new(cache: &'c LocalCache<V>, key: SessionKey, freshness: &'c Arc<Freshness>) -> Self {
-        let mut stripe = cache.stripe(&key).lock();
+impl<'c, S: CachedSession, A> FillTicket<'c, S, A> {
+    pub(super) fn new(cache: &'c LocalCache<S, A>, key: SessionKey, freshness: &'c Arc<Freshness>) -> Self {
+        let mut stripe = cache.stripe(&key).write();
         stripe.tickets.open(&key);
-        let cached = stripe.cached(&key);
+        let copy = stripe.copy(&key);
         drop(stripe);
-        Self { cache, key, freshness, generation: freshness.current_generation(), cached, is_open: true }
+        Self { cache, key, freshness, generation: freshness.current_generation(), copy, is_open: true }
     }
 
-    /// Inserts `value` of this revision, which takes `size` bytes of memory, if it is [fresh](FillOutcome::Fresh).
-    ///
-    /// No revision means that the session does not exist. Absences are cached separately, and take no room from sessions.
-    pub fn complete(
+    /// Inserts the session, which takes `size` bytes of memory, if it is [fresh](FillOutcome::Fresh). A session of another key never
+    /// is.
+    pub fn complete(self, session: S, size: usize, expiry: Expiry) -> FillOutcome {
+        if session.key() != &self.key {
+            return FillOutcome::Uncertain;
+        }
+        self.insert(Some(session.revision()), expiry, |stripe, validity| {
+            stripe.insert(SessionEntry { session, validity }, size)
+        })
+    }
+
+    /// Inserts that there is no session, if that is [fresh](FillOutcome::Fresh). Absences are cached separately, and take no room
+    /// from sessions.
+    pub fn complete_absent(self, absence: A, expiry: Expiry) -> FillOutcome {
+        let key = self.key;
+        self.insert(None, expiry, |stripe, validity| {
+            stripe.insert_absence(AbsenceEntry { key, absence, validity })
+        })
+    }
+
+    fn insert(
         mut self,
         revision: Option<Revision>,
-        value: V,
-        size: usize,
         expiry: Expiry,
+        insert: impl FnOnce(&mut Stripe<S, A>, Validity) -> Removed<S>,
     ) -> FillOutcome {
         self.is_open = false;
-        let mut stripe = self.cache.stripe(&self.key).lock();
+        let mut stripe = self.cache.stripe(&self.key).write();
         let is_unspoilt = stripe.tickets.close(&self.key, revision);
         // Checked under the lock: a generation that starts from here on makes this entry one of an earlier generation.
         let is_unspoilt = is_unspoilt && self.generation == self.freshness.current_generation();
         if stripe.has_later_than(&self.key, revision) {
-            let was_cached = is_unspoilt && stripe.cached(&self.key) == self.cached;
+            let was_cached = is_unspoilt && stripe.copy(&self.key) == self.copy;
             return if was_cached { FillOutcome::Outdated } else { FillOutcome::Uncertain };
         }
         if !is_unspoilt {
             return FillOutcome::Uncertain;
         }
-        let entry = Entry {
-            value,
-            revision,
-            freshness: self.freshness.clone(),
-            generation: self.generation,
-            size,
-            expiry,
-        };
-        let removed = stripe.insert(self.key, entry);
+        let validity = Validity::new(self.freshness.clone(), self.generation, expiry);
+        let removed = insert(&mut stripe, validity);
         drop(stripe);
         drop(removed);
         FillOutcome::Fresh
     }
 }
 
-impl<V> Drop for FillTicket<'_, V> {
+impl<S: CachedSession, A> Drop for FillTicket<'_, S, A> {
     fn drop(&mut self) {
         if self.is_open {
-            let _ = self.cache.stripe(&self.key).lock().tickets.close(&self.key, None);
+            let _ = self.cache.stripe(&self.key).write().tickets.close(&self.key, None);
         }
     }
 }
 
-impl<V> fmt::Debug for FillTicket<'_, V> {
+impl<S: CachedSession, A> fmt::Debug for FillTicket<'_, S, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FillTicket").field("key", &self.key).finish_non_exhaustive()
     }

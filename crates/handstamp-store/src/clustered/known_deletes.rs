@@ -2,7 +2,7 @@
 
 use handstamp_core::id::SessionKey;
 
-use super::cached::Cached;
+use super::cached::Absence;
 use super::deletes::{Outcome, Reason};
 use super::lookup::Gone;
 use super::node::{ABSENT_TTL, Node};
@@ -70,7 +70,7 @@ impl Node {
         let cache = &self.cache.sessions;
         let freshness = cache.freshness(self.store.shard_of(key));
         let expiry = self.expiry(key, self.clock.now(), ABSENT_TTL);
-        let _ = cache.entries.begin_fill(key, &freshness).complete(None, Cached::Ended, 0, expiry);
+        let _ = cache.entries.begin_fill(key, &freshness).complete_absent(Absence::Ended, expiry);
     }
 
     /// Why this node has deleted the session, if it has.

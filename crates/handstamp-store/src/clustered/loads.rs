@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use handstamp_core::cache::FillOutcome;
+use handstamp_core::cache::{CachedSession, FillOutcome, Found};
 use handstamp_core::id::SessionKey;
-use handstamp_core::record::{RecordError, Revision};
+use handstamp_core::record::RecordError;
 use tokio::time::timeout;
 
-use super::cached::{Cached, type_mismatch};
+use super::cached::{Absence, Cached, UnreadableRecord, type_mismatch};
 use super::in_flight::{FinishGuard, LoadFuture, LoadResult, RunningLoad};
 use super::node::{ABSENT_TTL, Node};
 use super::stored_reply::{CacheEntry, Decoded, Loaded, StoredReply};
@@ -30,8 +30,6 @@ pub(super) enum Source {
 /// The result of a load, for the cache.
 struct Fill {
     cached: Cached,
-    /// `None`: there is no session.
-    revision: Option<Revision>,
     size: usize,
     left: Duration,
 }
@@ -44,7 +42,7 @@ impl Node {
         decode: F,
     ) -> Result<Cached, E>
     where
-        V: Any + Send + Sync,
+        V: Any + CachedSession + Send + Sync,
         E: Any + Clone + From<StoreError> + Send + Sync,
         F: Fn(Loaded) -> Result<Decoded<V>, E> + Send + Sync + 'static,
     {
@@ -73,7 +71,7 @@ impl Node {
     /// Loads `key` now, within the load budget.
     pub(super) async fn load<V, E, F>(&self, key: &SessionKey, source: Source, decode: F) -> Result<Cached, E>
     where
-        V: Any + Send + Sync,
+        V: Any + CachedSession + Send + Sync,
         E: From<StoreError>,
         F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
@@ -100,7 +98,7 @@ impl Node {
         decode: &F,
     ) -> Result<(Cached, FillOutcome), E>
     where
-        V: Any + Send + Sync,
+        V: Any + CachedSession + Send + Sync,
         E: From<StoreError>,
         F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
@@ -110,9 +108,9 @@ impl Node {
         // After the ticket: a delete that begins from here on spoils it.
         let now = self.clock.now();
         if let Some((reason, since)) = self.deletes.find(key, now) {
-            let cached = Cached::deleted(reason, since);
-            let _ = ticket.complete(None, cached.clone(), 0, self.expiry(key, now, ABSENT_TTL));
-            return Ok((cached, FillOutcome::Fresh));
+            let absence = Absence::deleted(reason, since);
+            let _ = ticket.complete_absent(absence, self.expiry(key, now, ABSENT_TTL));
+            return Ok((Found::Absence(absence), FillOutcome::Fresh));
         }
         let from_replica = match source {
             Source::AnyReplica => self.query_replica(key, now).await,
@@ -127,7 +125,10 @@ impl Node {
         if !self.is_in(key, &shard) {
             return Ok((fill.cached, FillOutcome::Uncertain));
         }
-        let outcome = ticket.complete(fill.revision, fill.cached.clone(), fill.size, expiry);
+        let outcome = match fill.cached.clone() {
+            Found::Session(session) => ticket.complete(session, fill.size, expiry),
+            Found::Absence(absence) => ticket.complete_absent(absence, expiry),
+        };
         if outcome == FillOutcome::Outdated && source == Source::Primary {
             self.report_outdated(key);
         }
@@ -141,37 +142,37 @@ impl Node {
         decode: &F,
     ) -> Result<Fill, E>
     where
-        V: Any + Send + Sync,
+        V: Any + CachedSession + Send + Sync,
         E: From<StoreError>,
         F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
-        let no_session = |cached| Fill { cached, revision: None, size: 0, left: ABSENT_TTL };
+        let no_session = |absence| Fill { cached: Found::Absence(absence), size: 0, left: ABSENT_TTL };
         Ok(match reply {
-            Ok(StoredReply::Absent) => no_session(Cached::Absent),
-            Ok(StoredReply::Ended) => no_session(Cached::Ended),
+            Ok(StoredReply::Absent) => no_session(Absence::NoTrace),
+            Ok(StoredReply::Ended) => no_session(Absence::Ended),
             Ok(StoredReply::Moved { remaining, .. }) => {
                 let since = now.checked_sub(tombstones::age(remaining)).unwrap_or(now);
-                no_session(Cached::Moved { since })
+                no_session(Absence::Moved { since })
             }
             Ok(StoredReply::Record(loaded)) => {
-                let revision = Some(loaded.record.revision);
+                let (key, revision) = (loaded.record.key, loaded.record.revision);
                 // Without the time, deadlines are not judged: only the time to live of the record counts.
                 let _ = self.learn_time().await;
                 match decode(loaded)? {
                     Decoded::Session { entry: CacheEntry { value, size }, left } => {
-                        Fill { cached: Cached::Present(value), revision, size, left }
+                        Fill { cached: Found::Session(value), size, left }
                     }
-                    Decoded::Expired => no_session(Cached::Absent),
+                    Decoded::Expired => no_session(Absence::NoTrace),
                     Decoded::Unreadable => {
-                        let (size, left) = (UNREADABLE_SIZE, UNREADABLE_TTL);
-                        Fill { cached: Cached::Unreadable, revision, size, left }
+                        let cached = Found::Session(Arc::new(UnreadableRecord { key, revision }) as _);
+                        Fill { cached, size: UNREADABLE_SIZE, left: UNREADABLE_TTL }
                     }
                 }
             }
             // No node has written it for this key.
             Err(StoreError::Record(reason @ (RecordError::Malformed | RecordError::Forged))) => {
                 self.report_malformed(reason);
-                Fill { left: UNREADABLE_TTL, ..no_session(Cached::Unreadable) }
+                Fill { left: UNREADABLE_TTL, ..no_session(Absence::Unreadable) }
             }
             Err(error) => return Err(error.into()),
         })
@@ -189,7 +190,7 @@ impl Node {
 
 async fn run_load<V, E, F>(node: Arc<Node>, guard: FinishGuard, decode: F) -> LoadResult
 where
-    V: Any + Send + Sync,
+    V: Any + CachedSession + Send + Sync,
     E: Any + From<StoreError> + Send + Sync,
     F: Fn(Loaded) -> Result<Decoded<V>, E>,
 {
@@ -203,4 +204,4 @@ where
 
 /// How long an unreadable record is cached, so that it is reported once a minute for each session.
 const UNREADABLE_TTL: Duration = Duration::from_secs(60);
-const UNREADABLE_SIZE: usize = 512;
+const UNREADABLE_SIZE: usize = 256;

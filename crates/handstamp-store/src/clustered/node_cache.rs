@@ -1,8 +1,9 @@
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use handstamp_core::cache::{CacheStats, Capacity, Expiry};
+use handstamp_core::cache::{CacheStats, Capacity, Expiry, Found, Versioned};
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 
@@ -22,7 +23,8 @@ use crate::{Clock, Shard};
 pub struct NodeCache<V> {
     /// Weak, because an application keeps its caches in its state, and the tasks of the node end with the `ClusteredStore`.
     node: Weak<Node>,
-    cache: Arc<ShardedCache<V>>,
+    /// Nothing is cached for a key without a value.
+    cache: Arc<ShardedCache<Versioned<V>, Infallible>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -68,7 +70,10 @@ impl<V: Clone + Send + Sync + 'static> NodeCache<V> {
     /// The value of `key`, if it can be served.
     #[must_use]
     pub fn get(&self, key: &SessionKey) -> Option<V> {
-        self.cache.entries.get(key, self.clock.now())
+        match self.cache.entries.get(key, self.clock.now())? {
+            Found::Session(session) => Some(session.value),
+            Found::Absence(never) => match never {},
+        }
     }
 
     /// The value of `key` from the cache, or from `load`. It is not cached if the session was changed during the load, or has ended on this
@@ -102,7 +107,7 @@ impl<V: Clone + Send + Sync + 'static> NodeCache<V> {
         if !is_deleted && self.shard_of(key) == Some(shard) {
             let expires_at = now + jittered(ttl.min(MAX_TTL), key);
             let expiry = Expiry { fresh_until: expires_at, session_ends: expires_at };
-            let _ = ticket.complete(Some(revision), value.clone(), size, expiry);
+            let _ = ticket.complete(Versioned::new(*key, revision, value.clone()), size, expiry);
         }
         Ok(value)
     }

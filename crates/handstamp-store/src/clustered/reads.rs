@@ -4,9 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use handstamp_core::cache::{CachedSession, Found};
 use handstamp_core::id::SessionKey;
 
-use super::cached::{Cached, type_mismatch};
+use super::cached::{Absence, type_mismatch};
 use super::clustered_store::ClusteredStore;
 use super::loads::Source;
 use super::lookup::Lookup;
@@ -18,7 +19,7 @@ impl ClusteredStore {
     /// served: then [`load`](Self::load).
     #[must_use]
     pub fn lookup<V: Any + Send + Sync>(&self, key: &SessionKey, now: Instant) -> Option<Lookup<Arc<V>>> {
-        self.node.cache.sessions.entries.get(key, now)?.into_lookup()
+        Lookup::of(self.node.cache.sessions.entries.get(key, now)?)
     }
 
     /// The copy of `key` that the local cache had when the node last had a proof that every invalidation had arrived, if that was no longer than
@@ -33,7 +34,7 @@ impl ClusteredStore {
         if self.node.check_open().is_err() {
             return None;
         }
-        self.node.cache.sessions.entries.get_stale(key, now, limit)?.into_lookup()
+        Lookup::of(self.node.cache.sessions.entries.get_stale(key, now, limit)?)
     }
 
     /// Loads `key` from the store into the local cache. Concurrent loads of the same session are one load.
@@ -47,12 +48,12 @@ impl ClusteredStore {
     /// Safe: this only reads.
     pub async fn load<V, E, F>(&self, key: &SessionKey, decode: F) -> Result<Lookup<Arc<V>>, E>
     where
-        V: Any + Send + Sync,
+        V: Any + CachedSession + Send + Sync,
         E: Any + Clone + From<StoreError> + Send + Sync,
         F: Fn(Loaded) -> Result<Decoded<V>, E> + Send + Sync + 'static,
     {
         let cached = self.node.share_load(key, decode).await?;
-        cached.into_lookup().ok_or_else(type_mismatch)
+        Lookup::of(cached).ok_or_else(type_mismatch)
     }
 
     /// [`load`](Self::load) for a request that has the id of `key`. If the session has moved to another id, the request counts as
@@ -67,15 +68,15 @@ impl ClusteredStore {
     /// Safe.
     pub async fn load_for_request<V, E, F>(&self, key: &SessionKey, decode: F) -> Result<Lookup<Arc<V>>, E>
     where
-        V: Any + Send + Sync,
+        V: Any + CachedSession + Send + Sync,
         E: Any + Clone + From<StoreError> + Send + Sync,
         F: Fn(Loaded) -> Result<Decoded<V>, E> + Send + Sync + 'static,
     {
         let cached = self.node.share_load(key, decode).await?;
-        if let Cached::Moved { since } = cached {
+        if let Found::Absence(Absence::Moved { since }) = cached {
             self.record_reuse(key, since);
         }
-        cached.into_lookup().ok_or_else(type_mismatch)
+        Lookup::of(cached).ok_or_else(type_mismatch)
     }
 
     /// [`load`](Self::load) that never shares a load that began before.
@@ -89,12 +90,12 @@ impl ClusteredStore {
     /// Safe: this only reads.
     pub async fn load_fresh<V, E, F>(&self, key: &SessionKey, decode: F) -> Result<Lookup<Arc<V>>, E>
     where
-        V: Any + Send + Sync,
+        V: Any + CachedSession + Send + Sync,
         E: From<StoreError>,
         F: Fn(Loaded) -> Result<Decoded<V>, E>,
     {
         let cached = self.node.load(key, Source::Primary, decode).await?;
-        cached.into_lookup().ok_or_else(type_mismatch)
+        Lookup::of(cached).ok_or_else(type_mismatch)
     }
 
     /// Whether this node had a proof, no longer than `limit` ago, that every invalidation of at least one shard had arrived.

@@ -6,7 +6,7 @@ use handstamp_core::cache::Capacity;
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 
-use super::cached::Cached;
+use super::cached::{Absence, SharedSession};
 use super::caches::ManagedCache;
 use super::in_flight::InFlightLoads;
 use super::recent_changes::RecentChanges;
@@ -16,7 +16,7 @@ use crate::{Clock, Shard};
 
 /// The sessions that a node has cached, with the loads in progress and the recent changes, which depend on the same invalidations.
 pub(super) struct SessionCache {
-    pub(super) sessions: ShardedCache<Cached>,
+    pub(super) sessions: ShardedCache<SharedSession, Absence>,
     pub(super) loads: Arc<InFlightLoads>,
     /// Only where sessions are loaded from replicas.
     pub(super) recent_changes: Option<RecentChanges>,

@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use handstamp_core::cache::{Capacity, Freshness, LocalCache};
+use handstamp_core::cache::{CachedSession, Capacity, Freshness, LocalCache};
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 use parking_lot::RwLock;
@@ -12,8 +12,8 @@ use crate::{Clock, Shard};
 
 /// A local cache with the freshness of each shard. An entry refers to the freshness of the shard that it was loaded from, so a cached
 /// read looks up no shard.
-pub(super) struct ShardedCache<V> {
-    pub(super) entries: LocalCache<V>,
+pub(super) struct ShardedCache<S, A> {
+    pub(super) entries: LocalCache<S, A>,
     shards: RwLock<HashMap<Shard, ShardFreshness>>,
     clock: Arc<dyn Clock>,
     max_staleness: Duration,
@@ -24,7 +24,7 @@ struct ShardFreshness {
     created_at: Instant,
 }
 
-impl<V> ShardedCache<V> {
+impl<S: CachedSession, A> ShardedCache<S, A> {
     pub(super) fn new(capacity: Capacity, clock: Arc<dyn Clock>, max_staleness: Duration) -> Self {
         Self { entries: LocalCache::new(capacity), shards: RwLock::default(), clock, max_staleness }
     }
@@ -47,7 +47,7 @@ impl<V> ShardedCache<V> {
     }
 }
 
-impl<V: Send + Sync> ManagedCache for ShardedCache<V> {
+impl<S: CachedSession + Send + Sync, A: Send + Sync> ManagedCache for ShardedCache<S, A> {
     fn invalidate(&self, key: &SessionKey, saved: Option<Revision>) {
         self.entries.invalidate(key, saved);
     }
@@ -88,12 +88,14 @@ impl<V: Send + Sync> ManagedCache for ShardedCache<V> {
 
 #[cfg(test)]
 mod tests {
+    use handstamp_core::cache::Versioned;
+
     use super::*;
     use crate::ManualClock;
 
     const MAX_STALENESS: Duration = Duration::from_secs(2);
 
-    fn cache(clock: &ManualClock) -> ShardedCache<()> {
+    fn cache(clock: &ManualClock) -> ShardedCache<Versioned<()>, ()> {
         let capacity = Capacity { entries: 10, bytes: 1_000 };
         ShardedCache::new(capacity, Arc::new(clock.clone()), MAX_STALENESS)
     }

@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::time::Duration;
 
+use handstamp_core::cache::CachedSession;
 use handstamp_core::id::SessionKey;
 use handstamp_core::invalidation::Invalidation;
 use handstamp_core::record::{Record, Revision};
 
-use super::cached::Cached;
 use super::stored_reply::CacheEntry;
 use super::write_scope::WriteScope;
 use crate::{CreateOutcome, SaveOutcome, StoreError, TouchOutcome};
@@ -18,7 +18,7 @@ impl WriteScope<'_> {
     /// # Errors
     ///
     /// If the store does not reply in time, or rejects it.
-    pub async fn create<V: Any + Send + Sync>(
+    pub async fn create<V: Any + CachedSession + Send + Sync>(
         self,
         record: &Record,
         ttl: Duration,
@@ -33,8 +33,7 @@ impl WriteScope<'_> {
         let create = || node.store.create(&sealed, ttl);
         let outcome = self.write(&shard, create, |outcome| *outcome == CreateOutcome::Created).await?;
         if outcome == CreateOutcome::Created && node.is_in(&record.key, &shard) {
-            let value = Cached::Present(entry.value);
-            let _ = ticket.complete(Some(record.revision), value, entry.size, expiry);
+            let _ = ticket.complete(entry.value, entry.size, expiry);
         }
         Ok(outcome)
     }
@@ -45,7 +44,7 @@ impl WriteScope<'_> {
     /// # Errors
     ///
     /// If the store does not reply in time, or rejects it.
-    pub async fn save<V: Any + Send + Sync>(
+    pub async fn save<V: Any + CachedSession + Send + Sync>(
         self,
         record: &Record,
         replacing: Revision,
@@ -70,8 +69,7 @@ impl WriteScope<'_> {
             Ok(SaveOutcome::Saved) => {
                 node.invalidate(&record.key, Some(record.revision));
                 if node.is_in(&record.key, &shard) {
-                    let value = Cached::Present(entry.value);
-                    let _ = ticket.complete(Some(record.revision), value, entry.size, expiry);
+                    let _ = ticket.complete(entry.value, entry.size, expiry);
                 }
             }
             Ok(SaveOutcome::Conflict | SaveOutcome::Moved | SaveOutcome::Gone) => {

@@ -122,12 +122,12 @@ async fn two_caches_share_one_subscription_for_each_shard() {
     assert_eq!(load_length(&cache, &record).await, 5);
     assert_eq!(nodes.node.load(&record.key, decode).await.map(payload).unwrap(), found("first"));
     assert_eq!(cache.get(&record.key), Some(5));
-    assert!(nodes.node.lookup::<Bytes>(&record.key, now()).is_some());
+    assert!(nodes.node.lookup::<Record>(&record.key, now()).is_some());
 
     let changed = changed(&record, "changed");
     let _ = nodes.writer.save(&changed, record.revision).await.unwrap();
     until("both caches have received the invalidation", async || {
-        cache.get(&record.key).is_none() && nodes.node.lookup::<Bytes>(&record.key, now()).is_none()
+        cache.get(&record.key).is_none() && nodes.node.lookup::<Record>(&record.key, now()).is_none()
     })
     .await;
     assert_eq!(load_length(&cache, &changed).await, 7);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use handstamp_core::record::Record;
 use handstamp_store::{Decoded, Lookup, NodeSettings, SaveOutcome, StoreError};
 use handstamp_testkit::{ManualClock, until};
 use tokio::time::{sleep, timeout};
@@ -140,7 +141,7 @@ async fn k3_2_a_panic_while_decoding_is_an_error_for_all_waiters() {
     let node = cluster.node("one").await;
     let record = node.create().await;
     node.clustered.clear_local_cache();
-    let decode = |_| -> Result<Decoded<()>, StoreError> { panic!("commanded to panic") };
+    let decode = |_| -> Result<Decoded<Record>, StoreError> { panic!("commanded to panic") };
     let loads = join_all((0..3).map(|_| node.clustered.load(&record.key, decode)));
     for loaded in timeout(Duration::from_secs(1), loads).await.expect("all loads end") {
         assert!(matches!(loaded, Err(StoreError::Panicked)), "{loaded:?}");

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use handstamp_core::keys::KeyAge;
 use handstamp_core::record::{Entry, Opened, Record, RecordError, Sealer, Unknown};
 use handstamp_store::{
-    ClusteredStore, CreateOutcome, Decoded, EndOutcome, Loaded, Lookup, NodeSettings, Records, StoreError,
-    SystemClock, TouchOutcome,
+    CacheEntry, ClusteredStore, CreateOutcome, Decoded, EndOutcome, Loaded, Lookup, NodeSettings, Records,
+    StoreError, SystemClock, TouchOutcome, Versioned,
 };
 
 use crate::support::{
@@ -125,12 +125,14 @@ async fn the_age_of_the_key_reaches_the_decoder() {
     let cluster = Cluster::new();
     let record = create(&node(&cluster, &["old"]).await).await;
     for (secrets, expected) in [(&["old"][..], KeyAge::Current), (&["new", "old"], KeyAge::Other)] {
-        let ages = |loaded: Loaded| -> Result<Decoded<KeyAge>, StoreError> {
-            let entry = handstamp_store::CacheEntry::new(loaded.key_age, 1);
+        let ages = |loaded: Loaded| -> Result<Decoded<Versioned<KeyAge>>, StoreError> {
+            let Record { key, revision, .. } = loaded.record;
+            let entry = CacheEntry::new(Versioned::new(key, revision, loaded.key_age), 1);
             Ok(Decoded::Session { entry, left: TTL })
         };
         let node = node(&cluster, secrets).await;
-        assert_eq!(node.load_fresh(&record.key, ages).await.unwrap(), Lookup::Found(Arc::new(expected)));
+        let found = node.load_fresh(&record.key, ages).await.unwrap();
+        assert!(matches!(found, Lookup::Found(age) if age.value == expected));
     }
 }
 

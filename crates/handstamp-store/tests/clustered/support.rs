@@ -120,7 +120,7 @@ impl Clock for Skewed {
 
 impl<F, E> TestNode<F, E> {
     pub(crate) fn lookup(&self, key: &SessionKey) -> Option<Lookup<Bytes>> {
-        self.clustered.lookup::<Bytes>(key, SystemClock.now()).map(payload)
+        self.clustered.lookup::<Record>(key, SystemClock.now()).map(payload)
     }
 
     pub(crate) async fn load(&self, key: &SessionKey) -> Result<Lookup<Bytes>, StoreError> {
@@ -137,7 +137,7 @@ impl<F, E> TestNode<F, E> {
 
     /// What may be read during an outage.
     pub(crate) fn outdated(&self, key: &SessionKey, limit: Duration) -> Option<Lookup<Bytes>> {
-        self.clustered.lookup_stale::<Bytes>(key, SystemClock.now(), limit).map(payload)
+        self.clustered.lookup_stale::<Record>(key, SystemClock.now(), limit).map(payload)
     }
 
     pub(crate) async fn create(&self) -> Record {
@@ -197,9 +197,9 @@ pub(crate) fn sealed(record: &Record) -> Entry {
     Sealer::new(&ring(SECRET)).seal(record).unwrap()
 }
 
-/// A decoded session is its payload.
+/// A decoded session is its record.
 #[expect(clippy::needless_pass_by_value, reason = "this is what a store calls")]
-pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Bytes>, StoreError> {
+pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Record>, StoreError> {
     let deadline = loaded.record.expires_at.since(SystemClock.timestamp());
     let left = loaded.remaining.unwrap_or_default().min(deadline);
     if left.is_zero() {
@@ -208,17 +208,17 @@ pub(crate) fn decode(loaded: Loaded) -> Result<Decoded<Bytes>, StoreError> {
     Ok(Decoded::Session { entry: entry(&loaded.record), left })
 }
 
-pub(crate) fn entry(record: &Record) -> CacheEntry<Bytes> {
-    CacheEntry::new(record.payload.clone(), record.payload.len())
+pub(crate) fn entry(record: &Record) -> CacheEntry<Record> {
+    CacheEntry::new(record.clone(), record.payload.len())
 }
 
-pub(crate) fn payload(lookup: Lookup<Arc<Bytes>>) -> Lookup<Bytes> {
+pub(crate) fn payload(lookup: Lookup<Arc<Record>>) -> Lookup<Bytes> {
     match lookup {
         Lookup::Absent => Lookup::Absent,
         Lookup::Ended => Lookup::Ended,
         Lookup::Moved => Lookup::Moved,
         Lookup::Unreadable => Lookup::Unreadable,
-        Lookup::Found(payload) => Lookup::Found(Bytes::clone(&payload)),
+        Lookup::Found(record) => Lookup::Found(record.payload.clone()),
     }
 }
 

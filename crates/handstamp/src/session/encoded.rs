@@ -69,7 +69,7 @@ impl<T: SessionData> EncodedData<T> {
     ) -> Result<EncodedRecord<T>, SessionError> {
         let Self { payload, data, subject, heap_size } = self;
         let timeouts = shared.timeouts();
-        let Metadata { revision, key, public_id, predecessor, created_at, expires_at, seals, .. } = *metadata;
+        let Metadata { revision, key, public_id, created_at, expires_at, seals, .. } = *metadata;
         let now = shared.now();
         let saved_at = shared.store().timestamp_at(now);
         let ttl = shared.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
@@ -77,7 +77,7 @@ impl<T: SessionData> EncodedData<T> {
             revision,
             key,
             public_id,
-            predecessor,
+            predecessor: metadata.predecessor.as_deref().copied(),
             created_at,
             saved_at,
             expires_at,

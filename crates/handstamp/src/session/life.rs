@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use handstamp_core::time::Timestamp;
@@ -14,9 +14,8 @@ pub(crate) struct Life {
     touch_at: AtomicU64,
     /// The idle deadline, in milliseconds since the epoch.
     idle_until: AtomicU64,
-    /// Whether a touch has found that the session has ended or moved.
-    over: AtomicBool,
-    moved: AtomicBool,
+    /// What a touch has found: [`LIVE`], [`ENDED`] or [`MOVED`].
+    state: AtomicU8,
     /// Whether the record is to be rewritten with the next touch.
     outdated: AtomicBool,
 }
@@ -34,8 +33,7 @@ impl Life {
             origin: at,
             touch_at: AtomicU64::new(nanos(timeouts.touch_due_in(now, deadline, remaining))),
             idle_until: AtomicU64::new(now.saturating_add(remaining).as_millis()),
-            over: AtomicBool::new(false),
-            moved: AtomicBool::new(false),
+            state: AtomicU8::new(LIVE),
             outdated: AtomicBool::new(false),
         }
     }
@@ -64,18 +62,20 @@ impl Life {
 
     /// A touch has found that the session has ended, or has moved to another id.
     pub(crate) fn end(&self, moved: bool) {
-        self.moved.store(moved, Ordering::Relaxed);
-        self.over.store(true, Ordering::Release);
+        self.state.store(if moved { MOVED } else { ENDED }, Ordering::Release);
     }
 
     /// Why the session is over, if a touch has found that it is.
     pub(super) fn over(&self) -> Option<SessionError> {
-        let moved = || self.moved.load(Ordering::Relaxed);
-        self.is_over().then(|| if moved() { SessionError::Moved } else { SessionError::Gone })
+        match self.state.load(Ordering::Acquire) {
+            LIVE => None,
+            MOVED => Some(SessionError::Moved),
+            _ => Some(SessionError::Gone),
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) != LIVE
     }
 
     /// The record was corrected when it was decoded: the next use rewrites it.
@@ -98,6 +98,10 @@ impl Life {
         self.touch_at.store(0, Ordering::Relaxed);
     }
 }
+
+const LIVE: u8 = 0;
+const ENDED: u8 = 1;
+const MOVED: u8 = 2;
 
 /// 584 years fit.
 fn nanos(duration: Duration) -> u64 {

@@ -11,7 +11,9 @@ pub(crate) struct Metadata {
     pub(crate) key: SessionKey,
     pub(crate) public_id: PublicId,
     /// The key that the session had before it got another id, unless the record there is known to be replaced.
-    pub(crate) predecessor: Option<SessionKey>,
+    ///
+    /// In a box, because few sessions have one.
+    pub(crate) predecessor: Option<Box<SessionKey>>,
     pub(crate) created_at: Timestamp,
     /// The absolute deadline.
     pub(crate) expires_at: Timestamp,
@@ -31,7 +33,7 @@ pub(crate) struct Additions {
 impl Metadata {
     pub(super) fn of(record: &Record) -> Self {
         let &Record { revision, key, public_id, predecessor, created_at, expires_at, seals, .. } = record;
-        let additions = Additions::of(record);
+        let (predecessor, additions) = (predecessor.map(Box::new), Additions::of(record));
         Self { revision, key, public_id, predecessor, created_at, expires_at, seals, additions }
     }
 

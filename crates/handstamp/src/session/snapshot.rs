@@ -7,7 +7,7 @@ use handstamp_core::keys::KeyAge;
 use handstamp_core::record::Record;
 use handstamp_core::time::Timestamp;
 use handstamp_core::timeouts::Timeouts;
-use handstamp_store::{BoxError, CacheEntry, Decoded, Loaded};
+use handstamp_store::{BoxError, CacheEntry, CachedSession, Decoded, Loaded, Revision};
 
 use super::guard::guarded;
 use super::life::Life;
@@ -119,13 +119,17 @@ impl<T: SessionData> Snapshot<T> {
 
     /// The metadata of the save after this one.
     pub(crate) fn next_metadata(&self) -> Metadata {
-        let (revision, predecessor) = (self.metadata.revision.next(), self.predecessor());
+        let (revision, predecessor) = (self.metadata.revision.next(), self.predecessor().map(Box::new));
         Metadata { revision, predecessor, ..self.metadata.clone() }
     }
 
     /// The key that the session had before, unless the record there is known to be replaced.
     pub(crate) fn predecessor(&self) -> Option<SessionKey> {
-        self.metadata.predecessor.filter(|_| !self.is_predecessor_replaced.load(Ordering::Relaxed))
+        self.metadata
+            .predecessor
+            .as_deref()
+            .copied()
+            .filter(|_| !self.is_predecessor_replaced.load(Ordering::Relaxed))
     }
 
     /// The record of the predecessor is replaced: the next save need not name it.
@@ -146,6 +150,16 @@ impl<T: SessionData> Snapshot<T> {
     /// How long the session lives at most, however much it is used.
     pub(crate) fn time_left(&self, now: Timestamp) -> Duration {
         self.metadata.expires_at.since(now)
+    }
+}
+
+impl<T> CachedSession for Snapshot<T> {
+    fn key(&self) -> &SessionKey {
+        &self.metadata.key
+    }
+
+    fn revision(&self) -> Revision {
+        self.metadata.revision
     }
 }
 

@@ -16,11 +16,10 @@ fn the_least_recently_used_session_is_evicted() {
 
 #[test]
 fn the_limit_holds_over_all_stripes() {
-    let cache = LocalCache::new(sessions(1_000));
+    let cache = Cache::new(sessions(1_000));
     let freshness = cache.new_freshness(start(), FOR_EVER);
     for n in 0..5_000_u64 {
-        let ticket = cache.begin_fill(&nth_key(n), &freshness);
-        assert_eq!(ticket.complete(Some(revision(1)), n, SIZE, for_a_minute(start())), FillOutcome::Fresh);
+        put(&cache, &freshness, nth_key(n), SIZE);
     }
     assert!((900..=1_000).contains(&cache.len()), "{}", cache.len());
 }
@@ -34,6 +33,15 @@ fn without_capacity_nothing_is_cached() {
     assert_eq!(fixture.cache.stats().evictions, 0);
 }
 
+type Cache = LocalCache<Versioned<u8>, ()>;
+
+#[track_caller]
+fn put(cache: &Cache, freshness: &Arc<Freshness>, key: SessionKey, size: usize) {
+    let session = Versioned::new(key, revision(1), 1);
+    let outcome = cache.begin_fill(&key, freshness).complete(session, size, for_a_minute(start()));
+    assert_eq!(outcome, FillOutcome::Fresh);
+}
+
 fn nth_key(n: u64) -> SessionKey {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
@@ -44,16 +52,11 @@ fn nth_key(n: u64) -> SessionKey {
 #[test]
 fn k8_1_the_limit_in_bytes_holds_for_all_sizes() {
     const BYTES: usize = 64 << 20;
-    let cache = LocalCache::new(Capacity { entries: 1_000_000, bytes: BYTES });
+    let cache = Cache::new(Capacity { entries: 1_000_000, bytes: BYTES });
     let freshness = cache.new_freshness(start(), FOR_EVER);
     for n in 0..5_000_u64 {
         let size = if n % 2 == 0 { 100_000 } else { 500 };
-        let _ = cache.begin_fill(&nth_key(n), &freshness).complete(
-            Some(revision(1)),
-            n,
-            size,
-            for_a_minute(start()),
-        );
+        put(&cache, &freshness, nth_key(n), size);
         assert!(cache.stats().bytes <= BYTES);
     }
     assert!(cache.stats().bytes > BYTES / 10 * 9, "{:?}", cache.stats());
@@ -66,26 +69,17 @@ fn k8_1_the_limit_in_bytes_holds_for_all_sizes() {
 /// K8.1
 #[test]
 fn k8_1_a_session_larger_than_the_cache_is_not_cached_and_evicts_nothing() {
-    let cache = LocalCache::new(Capacity { entries: 10, bytes: 2_500 });
+    let cache = Cache::new(Capacity { entries: 10, bytes: 2_500 });
     let (freshness, now) = (cache.new_freshness(start(), FOR_EVER), start());
     freshness.record_fence(now);
     for (n, size) in [(1, 1_000), (2, 1_000), (3, 3_000)] {
-        assert_eq!(
-            cache.begin_fill(&key(n), &freshness).complete(Some(revision(1)), n, size, for_a_minute(now)),
-            FillOutcome::Fresh
-        );
+        put(&cache, &freshness, key(n), size);
     }
-    let cached = |n| cache.get(&key(n), now);
-    assert_eq!((cached(1), cached(2), cached(3)), (Some(1), Some(2), None));
-    assert_eq!(
-        cache.begin_fill(&key(1), &freshness).complete(Some(revision(2)), 1, 3_000, for_a_minute(now)),
-        FillOutcome::Fresh
-    );
-    assert_eq!(
-        (cached(1), cached(2), cache.stats().bytes),
-        (None, Some(2), 1_000),
-        "the smaller revision was replaced"
-    );
+    let is_cached = |n| cache.get(&key(n), now).is_some();
+    assert_eq!([1, 2, 3].map(is_cached), [true, true, false]);
+    put(&cache, &freshness, key(1), 3_000);
+    assert_eq!([1, 2].map(is_cached), [false, true], "the smaller revision was replaced");
+    assert_eq!(cache.stats().bytes, 1_000);
 }
 
 /// K8.3
@@ -96,7 +90,7 @@ fn k8_3_absences_evict_no_session() {
         fixture.put(n, 1);
     }
     for n in 100..200 {
-        assert_eq!(fixture.begin(n).complete(None, 0, SIZE, for_a_minute(fixture.now)), FillOutcome::Fresh);
+        fixture.put_absence(n);
     }
     assert!((0..10).all(|n| fixture.get(n) == Some(1)));
     assert_eq!(fixture.get(199), Some(0), "the latest absences are cached");

@@ -1,5 +1,6 @@
 mod limits;
 mod properties;
+mod s3_fifo;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,9 +35,26 @@ const SIZE: usize = 1_000;
 
 const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 
+/// A fill ticket of session `n`.
+struct Ticket<'c> {
+    n: u8,
+    ticket: FillTicket<'c, Versioned<u8>, ()>,
+}
+
+fn session(n: u8, counter: u8) -> Versioned<u8> {
+    Versioned::new(key(n), revision(counter), counter)
+}
+
+fn counter(found: Found<Versioned<u8>, ()>) -> u8 {
+    match found {
+        Found::Session(session) => session.value,
+        Found::Absence(()) => 0,
+    }
+}
+
 /// A cache whose entries stay fresh for a minute.
 struct Fixture {
-    cache: LocalCache<u8>,
+    cache: LocalCache<Versioned<u8>, ()>,
     freshness: Arc<Freshness>,
     now: Instant,
 }
@@ -49,12 +67,20 @@ impl Fixture {
         Self { cache, freshness, now }
     }
 
-    fn begin(&self, n: u8) -> FillTicket<'_, u8> {
-        self.cache.begin_fill(&key(n), &self.freshness)
+    fn begin(&self, n: u8) -> Ticket<'_> {
+        self.begin_on(n, &self.freshness)
     }
 
-    fn complete(&self, ticket: FillTicket<'_, u8>, counter: u8) -> FillOutcome {
-        ticket.complete(Some(revision(counter)), counter, SIZE, for_a_minute(self.now))
+    fn begin_on<'c>(&'c self, n: u8, freshness: &'c Arc<Freshness>) -> Ticket<'c> {
+        Ticket { n, ticket: self.cache.begin_fill(&key(n), freshness) }
+    }
+
+    fn complete(&self, ticket: Ticket<'_>, counter: u8) -> FillOutcome {
+        ticket.ticket.complete(session(ticket.n, counter), SIZE, for_a_minute(self.now))
+    }
+
+    fn complete_absent(&self, ticket: Ticket<'_>) -> FillOutcome {
+        ticket.ticket.complete_absent((), for_a_minute(self.now))
     }
 
     #[track_caller]
@@ -62,8 +88,18 @@ impl Fixture {
         assert_eq!(self.complete(self.begin(n), counter), FillOutcome::Fresh);
     }
 
+    #[track_caller]
+    fn put_absence(&self, n: u8) {
+        assert_eq!(self.complete_absent(self.begin(n)), FillOutcome::Fresh);
+    }
+
+    /// The counter of the cached revision; zero if the session does not exist.
     fn get(&self, n: u8) -> Option<u8> {
-        self.cache.get(&key(n), self.now)
+        self.cache.get(&key(n), self.now).map(counter)
+    }
+
+    fn get_stale(&self, n: u8, limit: Duration) -> Option<u8> {
+        self.cache.get_stale(&key(n), self.now, limit).map(counter)
     }
 }
 
@@ -130,7 +166,7 @@ fn a_reply_older_than_the_cached_revision_is_outdated_until_that_is_removed() {
 #[test]
 fn a_record_after_an_absence_is_outdated() {
     let fixture = Fixture::new(10);
-    assert_eq!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), FillOutcome::Fresh);
+    fixture.put_absence(1);
     assert_eq!(fixture.complete(fixture.begin(1), 5), FillOutcome::Outdated);
 }
 
@@ -139,7 +175,7 @@ fn an_absence_is_not_cached_after_a_message_about_a_save() {
     let fixture = Fixture::new(10);
     let ticket = fixture.begin(1);
     fixture.cache.invalidate(&key(1), Some(revision(1)));
-    assert_eq!(ticket.complete(None, 0, SIZE, for_a_minute(fixture.now)), FillOutcome::Uncertain);
+    assert_eq!(fixture.complete_absent(ticket), FillOutcome::Uncertain);
 }
 
 #[test]
@@ -149,11 +185,7 @@ fn an_older_reply_does_not_replace_a_later_one() {
     fixture.put(1, 6);
     assert_eq!(fixture.complete(slow, 5), FillOutcome::Uncertain);
     assert_eq!(fixture.get(1), Some(6));
-    assert_eq!(
-        fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)),
-        FillOutcome::Fresh,
-        "it was deleted"
-    );
+    fixture.put_absence(1);
     fixture.cache.invalidate(&key(1), Some(revision(7)));
     assert_eq!(
         fixture.complete(slower, 7),
@@ -214,10 +246,10 @@ fn a_stale_entry_is_served_in_an_outage_only() {
     let ticket = fixture.begin(1);
     fixture.cache.mark_stale(&key(1), fixture.now);
     assert_eq!(fixture.get(1), None);
-    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, FOR_EVER), Some(5));
+    assert_eq!(fixture.get_stale(1, FOR_EVER), Some(5));
     assert_eq!(fixture.complete(ticket, 6), FillOutcome::Uncertain, "the load began before the write");
     fixture.now += Duration::from_secs(600);
-    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, FOR_EVER), None, "the session has ended");
+    assert_eq!(fixture.get_stale(1, FOR_EVER), None, "the session has ended");
 }
 
 #[test]
@@ -225,7 +257,7 @@ fn an_entry_of_an_earlier_generation_is_not_served_in_an_outage() {
     let fixture = Fixture::new(10);
     fixture.put(1, 5);
     fixture.cache.clear();
-    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, FOR_EVER), None);
+    assert_eq!(fixture.get_stale(1, FOR_EVER), None);
 }
 
 #[test]
@@ -233,14 +265,14 @@ fn a_distrusted_subscription_does_not_affect_the_others() {
     let fixture = Fixture::new(10);
     let other = fixture.cache.new_freshness(fixture.now, FOR_EVER);
     fixture.put(1, 1);
-    assert_eq!(fixture.complete(fixture.cache.begin_fill(&key(2), &other), 1), FillOutcome::Fresh);
+    assert_eq!(fixture.complete(fixture.begin_on(2, &other), 1), FillOutcome::Fresh);
     assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), None), "the other subscription has no fence yet");
     other.record_fence(fixture.now);
     assert_eq!((fixture.get(1), fixture.get(2)), (Some(1), Some(1)));
     fixture.freshness.distrust();
     assert_eq!((fixture.get(1), fixture.get(2)), (None, Some(1)));
-    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, FOR_EVER), Some(1));
-    assert_eq!(fixture.cache.get_stale(&key(1), fixture.now, Duration::ZERO), None);
+    assert_eq!(fixture.get_stale(1, FOR_EVER), Some(1));
+    assert_eq!(fixture.get_stale(1, Duration::ZERO), None);
     fixture.freshness.start_generation();
     fixture.freshness.record_fence(fixture.now);
     assert_eq!((fixture.get(1), fixture.get(2), fixture.cache.len()), (None, Some(1), 1));
@@ -251,7 +283,7 @@ fn a_session_that_moves_to_another_subscription_counts_once() {
     let fixture = Fixture::new(10);
     let other = fixture.cache.new_freshness(fixture.now, FOR_EVER);
     fixture.put(1, 1);
-    assert_eq!(fixture.complete(fixture.cache.begin_fill(&key(1), &other), 2), FillOutcome::Fresh);
+    assert_eq!(fixture.complete(fixture.begin_on(1, &other), 2), FillOutcome::Fresh);
     assert_eq!((fixture.freshness.len(), other.len(), fixture.cache.len()), (0, 1, 1));
     assert_eq!(
         fixture.complete(fixture.begin(1), 1),
@@ -265,7 +297,7 @@ fn a_session_is_cached_or_known_to_be_absent() {
     let fixture = Fixture::new(10);
     fixture.put(1, 1);
     assert!(fixture.cache.contains(&key(1)));
-    assert_eq!(fixture.begin(1).complete(None, 0, SIZE, for_a_minute(fixture.now)), FillOutcome::Fresh);
+    fixture.put_absence(1);
     assert_eq!((fixture.get(1), fixture.cache.len()), (Some(0), 0));
     assert!(!fixture.cache.contains(&key(1)));
 }

@@ -32,7 +32,7 @@ proptest! {
     fn no_invalidated_value_is_served(steps in steps()) {
         let fixture = Fixture::new(2);
         // The lowest counter that each open ticket and each entry may have, by the messages since. `None`: none may.
-        let mut tickets: Vec<(u8, FillTicket<'_, u8>, Option<u8>)> = Vec::new();
+        let mut tickets: Vec<(u8, Ticket<'_>, Option<u8>)> = Vec::new();
         let mut floors: HashMap<u8, Option<u8>> = HashMap::new();
         let raise = |floor: &mut Option<u8>, counter: u8| *floor = floor.map(|floor| floor.max(counter));
         for step in steps {

@@ -60,7 +60,7 @@ impl<T: SessionData> Renewal<T> {
 
 /// If this fails, the record names its predecessor until the session gets its next id, and a logout deletes one record more.
 async fn forget_predecessor<T: SessionData>(shared: &Arc<Shared<T>>, mut renewed: Arc<Snapshot<T>>) {
-    let predecessor = renewed.metadata.predecessor;
+    let predecessor = renewed.metadata.predecessor.as_deref().copied();
     for attempt in 0..MAX_REWRITES {
         renewed.predecessor_replaced();
         let writes = shared.store().writes();

@@ -126,7 +126,7 @@ fn renewed_metadata<T: SessionData>(
     key: SessionKey,
     logs_in: bool,
 ) -> Metadata {
-    let predecessor = Some(base.metadata.key);
+    let predecessor = Some(Box::new(base.metadata.key));
     let mut metadata = Metadata { key, predecessor, ..base.next_metadata() };
     if logs_in {
         metadata.created_at = shared.store().timestamp();
