@@ -157,7 +157,7 @@ proptest! {
 #[test]
 fn a_scan_evicts_no_session_in_use() {
     let mut cache = S3Fifo::new(Capacity { entries: 100, bytes: usize::MAX });
-    let mut insert = |cache: &mut S3Fifo<TestEntry>, n: u8| drop(cache.insert(TestEntry(key(n)), 1));
+    let insert = |cache: &mut S3Fifo<TestEntry>, n: u8| drop(cache.insert(TestEntry(key(n)), 1));
     (1..=50).for_each(|n| insert(&mut cache, n));
     let is_cached = |cache: &S3Fifo<TestEntry>, n: u8| cache.get(&key(n)).is_some();
     (1..=50).for_each(|n| assert!(is_cached(&cache, n)));
