@@ -18,8 +18,8 @@ pub(super) struct Measured {
     pub(super) invalidations: Option<Results<Invalidations>>,
     pub(super) memory: Option<Results<Vec<Memory>>>,
     pub(super) growth: Option<Results<Growth>>,
-    /// Whether the page with the hit ratios of caches is beside the report.
-    pub(super) has_cache_page: bool,
+    /// Further pages that are beside the report, with their titles.
+    pub(super) pages: Vec<(&'static str, &'static str)>,
 }
 
 impl Measured {
@@ -33,7 +33,7 @@ impl Measured {
             invalidations: Results::read(folder, "invalidations")?,
             memory: Results::read(folder, "memory")?,
             growth: Results::read(folder, "growth")?,
-            has_cache_page: folder.join("cache.md").exists(),
+            pages: PAGES.into_iter().filter(|(_, file)| folder.join(file).exists()).collect(),
         })
     }
 
@@ -51,6 +51,11 @@ impl Measured {
         all.into_iter().filter_map(|(part, quietness)| Some((part, quietness?))).collect()
     }
 }
+
+/// What is measured elsewhere.
+const PAGES: [(&str, &str); 2] = [("Drivers of Redis", "drivers.md"), ("The local cache", CACHE_PAGE)];
+/// With the hit ratios of caches.
+pub(super) const CACHE_PAGE: &str = "cache.md";
 
 fn quietness<T>(results: Option<&Results<T>>) -> Option<&Quietness> {
     results?.quietness.as_ref()

@@ -27,7 +27,7 @@ pub(crate) fn write(folder: &Path) -> Result<(), Error> {
     let mut report = INTRODUCTION.to_owned();
     report += &goals::section(&measured);
     report += &quietness::section(&measured);
-    page::update(folder, &goals::table(&measured))?;
+    page::update(folder, &measured)?;
     if let Some(results) = &measured.in_process {
         report += &in_process::section(results, folder)?;
         report += &machine::section(results);

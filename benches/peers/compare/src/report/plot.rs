@@ -57,6 +57,7 @@ pub(super) fn lines(file: &Path, title: &str, lines: &[Line]) -> Result<(), Erro
     let mut chart = ChartBuilder::on(&plot)
         .caption(title, ("sans-serif", 16))
         .margin(10)
+        .margin_right(40)
         .x_label_area_size(30)
         .y_label_area_size(70)
         .build_cartesian_2d(x, y)?;

@@ -30,6 +30,6 @@ machines. Before each measurement, the program waits until that share is below a
 |---|---|---|---|
 ";
 
-const BUSY: &str = "
+pub(super) const BUSY: &str = "
 **The machine was not quiet: other programs used more than a tenth of the CPU. Take times and rates as an indication only; counts of allocations and of round trips, and bytes, are unaffected.**
 ";

@@ -2,7 +2,7 @@ use subjects::Subject;
 
 use super::{Goal, Verdict};
 use crate::report::hot_session::ratios;
-use crate::report::measured::Measured;
+use crate::report::measured::{CACHE_PAGE, Measured};
 use crate::report::memory::each;
 use crate::report::numbers::{decimal, rounded};
 use crate::statistics::median;
@@ -64,10 +64,14 @@ fn cores() -> Goal {
 
 fn hit_ratios(measured: &Measured) -> Goal {
     let (case, goal) = ("hit ratio of a full cache", "not below moka and quick_cache by more than a point");
-    if !measured.has_cache_page {
+    if !measured.pages.iter().any(|(_, file)| *file == CACHE_PAGE) {
         return Goal::missing(case, goal);
     }
-    Goal { figure: "[Cache](cache.md)".to_owned(), verdict: Verdict::Measured, ..Goal::missing(case, goal) }
+    Goal {
+        figure: format!("[The local cache]({CACHE_PAGE})"),
+        verdict: Verdict::Measured,
+        ..Goal::missing(case, goal)
+    }
 }
 
 fn growth(measured: &Measured) -> Goal {

@@ -25,6 +25,11 @@ pub(super) fn table(measured: &Measured) -> String {
             goal.verdict.text().to_owned() + if goal.busy { ", busy machine" } else { "" }
         );
     }
+    let pages: Vec<String> =
+        measured.pages.iter().map(|(title, file)| format!("[{title}]({file})")).collect();
+    if !pages.is_empty() {
+        text += &format!("\nMeasured by other programs: {}.\n", pages.join(", "));
+    }
     text
 }
 
@@ -120,7 +125,7 @@ mod tests {
             invalidations: None,
             memory: None,
             growth: None,
-            has_cache_page: false,
+            pages: Vec::new(),
         };
         let text = section(&nothing);
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).skip(1).collect();

@@ -3,13 +3,15 @@ mod tables;
 
 use std::path::Path;
 
-use subjects::Error;
+use subjects::{Error, Message};
 
 use self::model::{Costs, Fleet, FleetTransport, Routing};
 use super::measured::Measured;
 use super::memory::each;
 use super::plot::{Line, lines};
-use crate::results::{Growth, Results};
+use crate::in_flight::FRED;
+use crate::results::{Growth, MessageCost, Results};
+use crate::statistics::median;
 
 /// What is measured with few nodes, and computed for many.
 pub(super) fn section(
@@ -28,7 +30,7 @@ pub(super) fn section(
     text += &tables::measured(growth);
     text += &tables::costs(&low, &busy);
     text += &tables::checks(growth, [&low, &busy]);
-    text += &tables::messages();
+    text += &tables::messages(message_cost(measured));
     text += &tables::work(&low);
     text += &tables::capacity(&busy);
     text += &tables::cheapest(&low);
@@ -48,6 +50,15 @@ pub(super) fn section(
         capacity,
     )?;
     Ok(text)
+}
+
+/// What a message of another node costs a node, with its connection, in nanoseconds.
+fn message_cost(measured: &Measured) -> Option<f64> {
+    let costs = measured.invalidations.iter().flat_map(|results| &results.rows.costs);
+    let wanted = |cost: &&MessageCost| {
+        cost.subject == FRED && cost.message == Message::OfAnotherNode.label() && !cost.flood
+    };
+    costs.into_iter().find(wanted).map(|cost| median(&cost.nanoseconds))
 }
 
 /// A fleet with three primaries.

@@ -1,6 +1,6 @@
 use super::NODES;
 use super::model::{Costs, Fleet, FleetTransport, Routing};
-use crate::report::numbers::{decimal, rounded};
+use crate::report::numbers::{decimal, percent, rounded};
 use crate::results::{Growth, ServerCost, ServerMemory};
 use crate::statistics::{median, quantile};
 
@@ -79,12 +79,19 @@ fn computed(check: &ServerCost, costs: &Costs) -> f64 {
 }
 
 /// Messages that a node receives in a second.
-pub(super) fn messages() -> String {
+pub(super) fn messages(nanoseconds: Option<f64>) -> String {
     let mut text = MESSAGES.to_owned();
     for (primaries, transport, routing, name) in SERIES {
         let row = NODES
             .map(|nodes| decimal(fleet(nodes, primaries, 1_000.0, routing).messages_per_node(transport)));
         text += &format!("| {name} | {} |\n", row.join(" | "));
+    }
+    if let Some(cost) = nanoseconds {
+        text += &format!(
+            "\nA message of another node costs a node {} ns of CPU time (see *Invalidations*), so 1,000 messages a second take {} of a core.\n",
+            rounded(cost),
+            percent(cost / 1e6)
+        );
     }
     text
 }
