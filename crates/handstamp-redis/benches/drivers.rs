@@ -1,133 +1,112 @@
-//! Loads and saves a second with each driver, and the CPU time that this process takes for each.
+//! What loads and saves cost with each driver, against the same commands by the bare libraries, and against a plain `SET`.
 //!
-//! `cargo bench --package handstamp-redis --features redis-rs --bench drivers` runs it. The drivers take turns in blocks on the same
-//! server, so that whatever else the machine does hits them alike. Ratios are those of blocks next to each other: above 1, redis-rs does
-//! more.
+//! `cargo bench --package handstamp-redis --features redis-rs --bench drivers` runs it; behind `--`, numbers of operations in flight. All take
+//! turns in blocks on the same server, so that whatever else the machine does hits them alike. Ratios are those of blocks next to each
+//! other.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "this is a benchmark")]
 
+mod block;
+mod contestant;
 mod median;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::future::join_all;
-use handstamp_core::id::Namespace;
-use handstamp_core::record::Entry;
-use handstamp_redis::{Channel, Driver, RedisConfig, RedisStore, connect};
-use handstamp_store::{Records, SaveOutcome};
-use handstamp_testkit::{RedisServer, eventually, record, resealed, sealed};
-use tokio::task::JoinSet;
+use handstamp_redis::Driver;
+use handstamp_testkit::RedisServer;
 
-use self::median::median;
+use self::block::{Block, median_ratio};
+use self::contestant::{Contestant, Revisions, created};
 
 fn main() -> std::io::Result<()> {
+    let in_flight: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let in_flight = if in_flight.is_empty() { vec![1, 32, 256] } else { in_flight };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let server = RedisServer::start().await;
-        let stores = [
-            store(&server.url(), "fred", Driver::Fred).await,
-            store(&server.url(), "redis-rs", Driver::RedisRs).await,
-        ];
-        println!("{:20} {:>20} {:>20} {:>8}", "in flight", "fred: 1/s, us CPU", "redis-rs", "ratio");
-        for in_flight in [1, 32, 256] {
-            compare("load", in_flight, &stores, load).await;
-            compare("save", in_flight, &stores, save).await;
+        let url = server.url();
+        let fred = Contestant::bare_fred(&url).await;
+        let redis_rs = Contestant::bare_redis_rs(&url).await;
+        let ours_on_fred = Contestant::ours(&url, Driver::Fred).await;
+        let ours_on_redis_rs = Contestant::ours(&url, Driver::RedisRs).await;
+
+        println!("One write in flight: a plain SET of the same bytes, and a save. Times and CPU time in microseconds.");
+        for (title, bare, ours) in
+            [("fred", &fred, &ours_on_fred), ("redis-rs", &redis_rs, &ours_on_redis_rs)]
+        {
+            let set = ("SET", bare, Operation::Set);
+            let script = ("EVALSHA", bare, Operation::Save);
+            compare(title, 1, &ours_on_fred, [set, script, ("save", ours, Operation::Save)]).await;
+        }
+        println!("\nThe same commands, each of the operations in flight in a task of its own.");
+        for in_flight in in_flight {
+            for (name, operation) in [("load", Operation::Load), ("save", Operation::Save)] {
+                let rivals = [
+                    ("fred", &fred, operation),
+                    ("redis-rs", &redis_rs, operation),
+                    ("ours, fred", &ours_on_fred, operation),
+                    ("ours, redis-rs", &ours_on_redis_rs, operation),
+                ];
+                compare(&format!("{name}, {in_flight}"), in_flight, &ours_on_fred, rivals).await;
+            }
         }
     });
     Ok(())
 }
 
-async fn store(url: &str, namespace: &str, driver: Driver) -> RedisStore {
-    let config = RedisConfig::new(url.parse().expect("a URL"))
-        .with_driver(driver)
-        // Slow commands on a busy machine shall count, and not fail.
-        .with_load_timeout(Duration::from_secs(5))
-        .with_save_timeout(Duration::from_secs(5));
-    let namespace = Namespace::new(namespace).expect("a namespace");
-    let (store, _bus) = connect(config, namespace.clone(), Channel::of(&namespace));
-    eventually("the store serves", Duration::from_secs(10), async || {
-        let created = store.create(&sealed(&record()), HOUR).await;
-        created.map(|_| ()).map_err(|error| error.to_string())
-    })
-    .await;
-    store
+#[derive(Clone, Copy)]
+enum Operation {
+    Load,
+    Save,
+    Set,
 }
 
-async fn compare<F>(title: &str, in_flight: usize, stores: &[RedisStore; 2], step: fn(RedisStore, Entry) -> F)
-where
-    F: Future<Output = Entry> + Send + 'static,
-{
-    let mut figures = [const { (Vec::new(), Vec::new()) }; 2];
+/// The figures of each rival, and their ratios to those of the first.
+async fn compare<const N: usize>(
+    title: &str,
+    in_flight: usize,
+    creator: &Contestant,
+    rivals: [(&str, &Contestant, Operation); N],
+) {
+    let mut blocks = [const { Vec::new() }; N];
+    let mut records = created(creator, in_flight).await;
     for _ in 0..BLOCKS {
-        for (store, (rates, costs)) in stores.iter().zip(&mut figures) {
-            let (rate, cost) = block(store, in_flight, step).await;
-            rates.push(rate);
-            costs.push(cost);
+        for ((_, contestant, operation), blocks) in rivals.iter().zip(&mut blocks) {
+            let block;
+            (block, records) = run(contestant, *operation, records).await;
+            blocks.push(block);
         }
     }
-    let [(fred, fred_costs), (other, other_costs)] = figures;
-    let ratio = median(other.iter().zip(&fred).map(|(other, fred)| other / fred).collect());
-    let shown = [(fred, fred_costs), (other, other_costs)]
-        .map(|(rates, costs)| format!("{:.0}, {:.1}", median(rates), median(costs)));
-    println!("{title:12} {in_flight:>7} {:>20} {:>20} {ratio:>8.2}", shown[0], shown[1]);
-}
-
-/// How many steps a second are made, when one follows the other for each of the records, and all go on at once; and the
-/// microseconds of CPU time for each.
-async fn block<F>(store: &RedisStore, in_flight: usize, step: fn(RedisStore, Entry) -> F) -> (f64, f64)
-where
-    F: Future<Output = Entry> + Send + 'static,
-{
-    let records = join_all((0..in_flight).map(async |_| {
-        let record = sealed(&record());
-        let _ = store.create(&record, HOUR).await.expect("a reply");
-        record
-    }));
-    let records = records.await;
-    let (begun, cpu) = (now(), cpu_seconds());
-    let mut tasks = JoinSet::new();
-    for mut record in records {
-        let store = store.clone();
-        tasks.spawn(async move {
-            let mut steps = 0.0;
-            while begun.elapsed() < BLOCK {
-                record = step(store.clone(), record).await;
-                steps += 1.0;
-            }
-            steps
-        });
+    println!(
+        "{title:12} {:16} {:>9} {:>7} {:>7} {:>7} {:>9} {:>7} {:>7} {:>7}",
+        "", "a second", "ratio", "CPU", "ratio", "p50", "ratio", "p99", "ratio"
+    );
+    for ((name, ..), own) in rivals.iter().zip(&blocks) {
+        let Block { rate, cpu, p50, p99 } = Block::median_of(own);
+        let ratio = |figure| median_ratio(own, &blocks[0], figure);
+        println!(
+            "{:12} {name:16} {rate:>9.0} {:>7.2} {cpu:>7.1} {:>7.2} {p50:>9.1} {:>7.2} {p99:>7.1} {:>7.2}",
+            "",
+            ratio(|block| block.rate),
+            ratio(|block| block.cpu),
+            ratio(|block| block.p50),
+            ratio(|block| block.p99),
+        );
     }
-    let steps: f64 = tasks.join_all().await.into_iter().sum();
-    (steps / begun.elapsed().as_secs_f64(), (cpu_seconds() - cpu) * 1e6 / steps)
 }
 
-async fn load(store: RedisStore, record: Entry) -> Entry {
-    store.load(record.key()).await.expect("a reply").expect("the record").entry
+async fn run(
+    contestant: &Contestant,
+    operation: Operation,
+    records: Vec<Revisions>,
+) -> (Block, Vec<Revisions>) {
+    let contestant = contestant.clone();
+    match operation {
+        Operation::Load => Block::run(BLOCK, records, move |record| contestant.clone().load(record)).await,
+        Operation::Save => Block::run(BLOCK, records, move |record| contestant.clone().save(record)).await,
+        Operation::Set => Block::run(BLOCK, records, move |record| contestant.clone().set(record)).await,
+    }
 }
 
-async fn save(store: RedisStore, record: Entry) -> Entry {
-    let next = resealed(&record);
-    let outcome = store.save(&next, record.revision(), HOUR, INVALIDATION).await.expect("a reply");
-    assert_eq!(outcome, SaveOutcome::Saved);
-    next
-}
-
-/// The CPU time of this process, in steps of ten milliseconds.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
-    let times = fields.split_whitespace().skip(11).take(2);
-    times.map(|ticks| ticks.parse::<f64>().expect("a number") / 100.0).sum()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-/// As long as the real ones.
-const INVALIDATION: Bytes = Bytes::from_static(&[7; 110]);
-const HOUR: Duration = Duration::from_secs(3_600);
-const BLOCKS: usize = 7;
-const BLOCK: Duration = Duration::from_millis(300);
+const BLOCKS: usize = 21;
+const BLOCK: Duration = Duration::from_millis(100);

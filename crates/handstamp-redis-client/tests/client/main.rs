@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+mod batches;
 mod cluster;
 mod commands;
 mod connection_names;

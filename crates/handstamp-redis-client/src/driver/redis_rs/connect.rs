@@ -6,6 +6,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::gather::{InFlight, MAX_BYTES};
 use super::messages::{MessageSink, Messages};
 use super::stream::Stream;
 use super::{Sender, log_in};
@@ -78,10 +79,12 @@ async fn over<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (stream, cause) = Stream::new(stream);
+    let in_flight = InFlight::default();
+    let (stream, cause) = Stream::new(stream, in_flight.clone());
     let config = AsyncConnectionConfig::new()
         .set_response_timeout(None)
         .set_connection_timeout(None)
+        .set_write_backpressure_boundary(MAX_BYTES)
         .set_pipeline_buffer_size(QUEUE);
     let config = match sink {
         Some(sink) => config.set_push_sender(move |push| sink.put(push)),
@@ -93,7 +96,7 @@ where
         driver.await;
         cause.get()
     });
-    Ok((Sender::new(connection, end), lifeline))
+    Ok((Sender::new(connection, end, in_flight), lifeline))
 }
 
 /// What redis-rs sends by itself: `HELLO` with user and password, or nothing with the older protocol.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connect`, `log_in` | a connection, and its handshake |
 //! | `stream` | remembers why the connection ended |
+//! | `gather` | commands that are ready together leave in one write |
 //! | `sender` | commands |
 //! | `messages` | subscriptions |
 //! | `convert` | commands to redis-rs, and replies from it |
@@ -26,6 +27,7 @@
 
 mod connect;
 mod convert;
+mod gather;
 mod log_in;
 mod messages;
 mod sender;

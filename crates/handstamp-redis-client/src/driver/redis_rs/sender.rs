@@ -6,6 +6,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisResult, ServerError, Value};
 
 use super::convert;
+use super::gather::InFlight;
 use crate::command::Operation;
 use crate::driver::end::End;
 use crate::{Command, RedisError, Reply};
@@ -14,11 +15,12 @@ use crate::{Command, RedisError, Reply};
 pub(in crate::driver) struct Sender {
     connection: MultiplexedConnection,
     end: End,
+    in_flight: InFlight,
 }
 
 impl Sender {
-    pub(super) const fn new(connection: MultiplexedConnection, end: End) -> Self {
-        Self { connection, end }
+    pub(super) const fn new(connection: MultiplexedConnection, end: End, in_flight: InFlight) -> Self {
+        Self { connection, end, in_flight }
     }
 
     pub(in crate::driver) async fn call(&self, command: &Command) -> Result<Reply, RedisError> {
@@ -90,6 +92,7 @@ impl Sender {
         &self,
         exchange: Pin<Box<impl Future<Output = RedisResult<T>>>>,
     ) -> Result<T, RedisError> {
+        let _waiting = self.in_flight.begin();
         match exchange.await {
             Ok(replied) => Ok(replied),
             Err(_) => Err(self.end.cause().await),

@@ -6,13 +6,15 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::gather::{Gather, InFlight};
 use crate::RedisError;
 use crate::driver::io_errors;
 
-/// A stream that remembers why it ended.
+/// A stream that gathers what is to be written, and remembers why it ended.
 pub(super) struct Stream<S> {
     inner: S,
     cause: Cause,
+    gather: Gather,
 }
 
 /// Why a stream has ended.
@@ -20,9 +22,9 @@ pub(super) struct Stream<S> {
 pub(super) struct Cause(Arc<OnceLock<RedisError>>);
 
 impl<S> Stream<S> {
-    pub(super) fn new(inner: S) -> (Self, Cause) {
+    pub(super) fn new(inner: S, in_flight: InFlight) -> (Self, Cause) {
         let cause = Cause::default();
-        (Self { inner, cause: cause.clone() }, cause)
+        (Self { inner, cause: cause.clone(), gather: Gather::new(in_flight) }, cause)
     }
 }
 
@@ -59,7 +61,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.gather.is_complete(cx, bytes.len()) {
+            return Poll::Pending;
+        }
         let written = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes));
+        self.gather.wrote(bytes.len() - written.as_ref().map_or(0, |written| *written));
         Poll::Ready(self.cause.record(written))
     }
 
@@ -75,14 +81,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
+    use super::super::gather::MAX_BYTES;
     use super::*;
 
     #[tokio::test]
     async fn the_end_of_a_stream_has_a_cause() {
         let (ours, mut theirs) = duplex(64);
-        let (mut stream, cause) = Stream::new(ours);
+        let (mut stream, cause) = Stream::new(ours, InFlight::default());
         theirs.write_all(b"+OK\r\n").await.unwrap();
         let mut reply = [0; 5];
         stream.read_exact(&mut reply).await.unwrap();
@@ -92,5 +101,33 @@ mod tests {
         assert_eq!(cause.get().to_string(), "no connection to the server: the server closed it");
         stream.write_all(b"PING\r\n").await.unwrap_err();
         assert_eq!(cause.get().to_string(), "no connection to the server: the server closed it");
+    }
+    #[tokio::test]
+    async fn a_write_waits_until_no_command_is_added() {
+        let (ours, _theirs) = duplex(64);
+        let in_flight = InFlight::default();
+        let (mut stream, _) = Stream::new(ours, in_flight.clone());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut write = |bytes: &[u8]| Pin::new(&mut stream).poll_write(&mut cx, bytes);
+        let _both = (in_flight.begin(), in_flight.begin());
+        assert!(write(b"one ").is_pending());
+        assert!(write(b"one two ").is_pending(), "another one has come");
+        assert!(write(b"one two ").is_ready());
+    }
+
+    #[tokio::test]
+    async fn a_command_alone_and_a_large_batch_are_not_delayed() {
+        let (ours, _theirs) = duplex(2 * MAX_BYTES);
+        let in_flight = InFlight::default();
+        let (mut stream, _) = Stream::new(ours, in_flight.clone());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut write = |bytes: &[u8]| Pin::new(&mut stream).poll_write(&mut cx, bytes);
+        let _one = in_flight.begin();
+        assert!(write(b"one").is_ready());
+        let two = in_flight.begin();
+        assert!(write(b"two").is_pending());
+        assert!(write(&[0; MAX_BYTES]).is_ready());
+        drop(two);
+        assert!(write(b"three").is_ready(), "the caller has given up");
     }
 }
