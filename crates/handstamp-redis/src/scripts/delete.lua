@@ -4,7 +4,7 @@
 -- record that stays
 local NONE = string.rep('\0', 32)
 -- A value of another type, without a complete header, or in format version 0, is no tombstone, and names nothing.
-local head = redis.pcall('GETRANGE', KEYS[1], 0, 75)
+local head = redis.pcall('GETRANGE', KEYS[1], '0', '75')
 local found = type(head) == 'string' and #head == 76 and string.byte(head, 3) ~= 0 and head or ''
 local related = found ~= '' and string.sub(found, 37, 68) ~= NONE
 if string.sub(found, 1, 2) == 'ht' then

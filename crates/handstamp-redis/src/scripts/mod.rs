@@ -1,6 +1,8 @@
 //! The steps that compare and write: one key each, and one round trip.
 //!
 //! A server keeps scripts until it restarts. A script goes out by its hash, and by its text where the server does not know it.
+//!
+//! Numbers in the scripts are strings, since Redis 7.0 formats a number with `printf` for each call.
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -62,13 +64,13 @@ mod tests {
 
     use super::*;
 
-    /// The scripts have the offsets of the record format as numbers.
+    /// The scripts have the offsets of the record format as strings.
     #[test]
     fn the_revision_is_where_the_scripts_look_for_it() {
         assert_eq!(Entry::REVISION_RANGE, 4..20);
         let scripts = Scripts::new();
         for script in [&scripts.create, &scripts.save, &scripts.replace_with_tombstone] {
-            assert!(script.source().contains("redis.call('GETRANGE', KEYS[1], 4, 19)"));
+            assert!(script.source().contains("redis.call('GETRANGE', KEYS[1], '4', '19')"));
         }
     }
 
@@ -77,7 +79,7 @@ mod tests {
         assert_eq!(Entry::TOMBSTONE_MAGIC, *b"ht");
         let scripts = Scripts::new();
         for script in [&scripts.save, &scripts.replace_with_tombstone, &scripts.touch] {
-            assert!(script.source().contains("call('GETRANGE', KEYS[1], 0, 1) == 'ht'"));
+            assert!(script.source().contains("call('GETRANGE', KEYS[1], '0', '1') == 'ht'"));
         }
         assert!(scripts.delete.source().contains("string.sub(found, 1, 2) == 'ht'"));
     }
@@ -87,7 +89,9 @@ mod tests {
         assert_eq!(Entry::RELATIVE_RANGE, 36..68);
         let scripts = Scripts::new();
         for script in [&scripts.save, &scripts.replace_with_tombstone, &scripts.touch] {
-            assert!(script.source().contains("local successor = redis.call('GETRANGE', KEYS[1], 36, 67)"));
+            assert!(
+                script.source().contains("local successor = redis.call('GETRANGE', KEYS[1], '36', '67')")
+            );
         }
         assert!(scripts.delete.source().contains("string.sub(found, 37, 68) ~= NONE"));
     }

@@ -11,7 +11,7 @@ if ARGV[1] ~= '' then
     redis.call('PUBLISH', ARGV[1], '')
   end
 end
-redis.call('GETRANGE', KEYS[1], 0, 1)
+redis.call('GETRANGE', KEYS[1], '0', '1')
 redis.call('GET', KEYS[1])
 redis.call('EXISTS', KEYS[1])
 -- The first write: a server without memory rejects no later write of the same script.
