@@ -1,10 +1,8 @@
-use fred::types::Key;
-
 /// The slot of a key in a cluster: see the
 /// [specification](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model).
 #[must_use]
 pub fn slot_of(key: &[u8]) -> u16 {
-    Key::from(key).cluster_hash()
+    fred::util::redis_keyslot(key)
 }
 
 /// The name under which servers know a script.

@@ -1,5 +1,7 @@
 //! The Redis keys of records, and of auxiliary values.
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 use handstamp_core::id::{Namespace, SessionKey};
 
@@ -19,7 +21,10 @@ use handstamp_core::id::{Namespace, SessionKey};
 /// ```
 #[must_use]
 pub fn record_key(namespace: &Namespace, key: &SessionKey) -> String {
-    format!("{}:s:{{{}}}:{key}", namespace.as_str(), key.label())
+    let mut redis_key = String::with_capacity(namespace.as_str().len() + REST_LEN);
+    // Writing to a string never fails.
+    let _ = write!(redis_key, "{}:s:{{{}}}:{key}", namespace.as_str(), key.label());
+    redis_key
 }
 
 /// The session key in the Redis key of a record. `None` if it is the key of something else.
@@ -35,6 +40,9 @@ pub(crate) fn auxiliary_key(namespace: &Namespace, name: &str, number: u32) -> B
     format!("{}:s:{name}:{number}", namespace.as_str()).into()
 }
 
+/// What follows the namespace in the key of a record.
+const REST_LEN: usize = ":s:{abab}:".len() + 43;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +53,7 @@ mod tests {
         let session = SessionKey::from_bytes([7; SessionKey::LEN]);
         let redis_key = record_key(&namespace, &session);
         assert_eq!(session_key(&namespace, redis_key.as_bytes()), Some(session));
+        assert_eq!(redis_key.len(), redis_key.capacity());
         let other = Namespace::new("shop").unwrap();
         assert_eq!(session_key(&other, redis_key.as_bytes()), None);
         assert_eq!(session_key(&namespace, &auxiliary_key(&namespace, "canary", 3)), None);

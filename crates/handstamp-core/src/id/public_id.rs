@@ -52,7 +52,7 @@ impl FromStr for PublicId {
 
 impl fmt::Display for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base64url::encode(&self.0))
+        base64url::display(&self.0).fmt(f)
     }
 }
 

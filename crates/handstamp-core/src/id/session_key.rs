@@ -68,7 +68,7 @@ impl FromStr for SessionKey {
 
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base64url::encode(&self.0))
+        base64url::display(&self.0).fmt(f)
     }
 }
 

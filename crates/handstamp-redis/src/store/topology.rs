@@ -14,7 +14,8 @@ impl Topology for RedisStore {
     }
 
     fn shard_of(&self, key: &SessionKey) -> Shard {
-        shard(self.client.shard_of(|| self.redis_key(key)))
+        // The label is the hash tag, and in the same slot by itself.
+        shard(self.client.shard_of(|| key.label().to_string().into()))
     }
 
     fn server_of(&self, shard: Shard) -> Option<String> {
