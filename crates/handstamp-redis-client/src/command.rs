@@ -78,9 +78,9 @@ impl Command {
     /// Runs a script, which writes, on one key. It is sent by its hash, and by its text to a server that does not know it.
     #[must_use]
     pub fn script(script: &Script, key: &Bytes, arguments: impl IntoIterator<Item = Bytes>) -> Self {
-        let command = Self::write("EVALSHA").arg(script.sha.clone()).arg("1").arg(key.clone());
-        let command = arguments.into_iter().fold(command, Self::arg);
-        Self { script: Some(script.source), ..command }
+        let head = [script.sha.clone(), Bytes::from_static(b"1"), key.clone()];
+        let operation = Operation::Custom("EVALSHA", head.into_iter().chain(arguments).collect());
+        Self { script: Some(script.source), ..Self::new(operation, Limit::Write) }
     }
 
     /// With one more argument. [`get_with_ttl`](Self::get_with_ttl) ignores it.

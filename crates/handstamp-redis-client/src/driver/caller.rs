@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::future::join4;
 
@@ -8,11 +9,11 @@ use crate::{Command, RedisError, Reply};
 
 /// Sends commands over a [`Connection`](super::Connection), as long as that lasts.
 #[derive(Clone)]
-pub(crate) struct Caller(Sender);
+pub(crate) struct Caller(Arc<Sender>);
 
 impl Caller {
-    pub(super) const fn new(sender: Sender) -> Self {
-        Self(sender)
+    pub(super) fn new(sender: Sender) -> Self {
+        Self(Arc::new(sender))
     }
 
     /// The reply to a command, however long it takes.

@@ -5,8 +5,7 @@ use super::redis_rs;
 use super::{Driver, Target, fred};
 use crate::{Command, RedisError, Reply};
 
-/// A connection of one of the libraries. It can be cloned, and does not keep the connection open.
-#[derive(Clone)]
+/// A connection of one of the libraries. It does not keep the connection open.
 pub(super) enum Sender {
     Fred(fred::Sender),
     #[cfg(feature = "redis-rs")]

@@ -24,15 +24,9 @@ impl<'c> CallPermit<'c> {
         probe_requests: &'c Notify,
         min_duration_of_failure: Duration,
     ) -> Result<Self, RedisError> {
-        let epoch = circuit.admit().ok_or(RedisError::CircuitOpen)?;
-        Ok(Self {
-            circuit,
-            probe_requests,
-            epoch,
-            started: Instant::now(),
-            min_duration_of_failure,
-            settled: false,
-        })
+        let started = Instant::now();
+        let epoch = circuit.admit(started).ok_or(RedisError::CircuitOpen)?;
+        Ok(Self { circuit, probe_requests, epoch, started, min_duration_of_failure, settled: false })
     }
 
     /// The server has replied.

@@ -31,8 +31,8 @@ impl Circuit {
     }
 
     /// See [`Breaker::admit`].
-    pub(super) fn admit(&self) -> Option<Epoch> {
-        self.change(|breaker| breaker.admit(Instant::now().into_std()))
+    pub(super) fn admit(&self, now: Instant) -> Option<Epoch> {
+        self.change(|breaker| breaker.admit(now.into_std()))
     }
 
     /// See [`Breaker::succeeded`].

@@ -11,7 +11,6 @@ use crate::command::Operation;
 use crate::driver::end::End;
 use crate::{Command, RedisError, Reply};
 
-#[derive(Clone)]
 pub(in crate::driver) struct Sender {
     connection: MultiplexedConnection,
     end: End,
