@@ -16,7 +16,8 @@ use handstamp_redis::Driver;
 use handstamp_testkit::RedisServer;
 
 use self::block::{Block, median_ratio};
-use self::contestant::{Contestant, Revisions, created};
+use self::contestant::{Contestant, Revisions, cpu_of_server, created};
+use self::median::median;
 
 fn main() -> std::io::Result<()> {
     let in_flight: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
@@ -25,33 +26,42 @@ fn main() -> std::io::Result<()> {
     runtime.block_on(async {
         let server = RedisServer::start().await;
         let url = server.url();
-        let fred = Contestant::bare_fred(&url).await;
+        let fred = Contestant::bare_fred(&url, false).await;
+        let fred_nodelay = Contestant::bare_fred(&url, true).await;
         let redis_rs = Contestant::bare_redis_rs(&url).await;
         let ours_on_fred = Contestant::ours(&url, Driver::Fred).await;
         let ours_on_redis_rs = Contestant::ours(&url, Driver::RedisRs).await;
 
-        println!("One write in flight: a plain SET of the same bytes, and a save. Times and CPU time in microseconds.");
+        let helpers = Helpers { creator: &ours_on_fred, observer: &redis_rs };
+        println!("One write in flight: a plain SET of the same bytes, and a save. Times, and the CPU time of this process and of the server, in microseconds.");
         for (title, bare, ours) in
             [("fred", &fred, &ours_on_fred), ("redis-rs", &redis_rs, &ours_on_redis_rs)]
         {
             let set = ("SET", bare, Operation::Set);
             let script = ("EVALSHA", bare, Operation::Save);
-            compare(title, 1, &ours_on_fred, [set, script, ("save", ours, Operation::Save)]).await;
+            compare(title, 1, &helpers, [set, script, ("save", ours, Operation::Save)]).await;
         }
         println!("\nThe same commands, each of the operations in flight in a task of its own.");
         for in_flight in in_flight {
             for (name, operation) in [("load", Operation::Load), ("save", Operation::Save)] {
                 let rivals = [
                     ("fred", &fred, operation),
+                    ("fred, nodelay", &fred_nodelay, operation),
                     ("redis-rs", &redis_rs, operation),
                     ("ours, fred", &ours_on_fred, operation),
                     ("ours, redis-rs", &ours_on_redis_rs, operation),
                 ];
-                compare(&format!("{name}, {in_flight}"), in_flight, &ours_on_fred, rivals).await;
+                compare(&format!("{name}, {in_flight}"), in_flight, &helpers, rivals).await;
             }
         }
     });
     Ok(())
+}
+
+/// Clients for what is not measured.
+struct Helpers<'c> {
+    creator: &'c Contestant,
+    observer: &'c Contestant,
 }
 
 #[derive(Clone, Copy)]
@@ -65,27 +75,32 @@ enum Operation {
 async fn compare<const N: usize>(
     title: &str,
     in_flight: usize,
-    creator: &Contestant,
+    helpers: &Helpers<'_>,
     rivals: [(&str, &Contestant, Operation); N],
 ) {
     let mut blocks = [const { Vec::new() }; N];
-    let mut records = created(creator, in_flight).await;
+    let mut servers = [const { Vec::new() }; N];
+    let mut records = created(helpers.creator, in_flight).await;
     for _ in 0..BLOCKS {
-        for ((_, contestant, operation), blocks) in rivals.iter().zip(&mut blocks) {
+        for (((_, contestant, operation), blocks), server) in rivals.iter().zip(&mut blocks).zip(&mut servers)
+        {
             let block;
+            let before = cpu_of_server(helpers.observer).await;
             (block, records) = run(contestant, *operation, records).await;
+            server.push((cpu_of_server(helpers.observer).await - before) / block.operations);
             blocks.push(block);
         }
     }
     println!(
-        "{title:12} {:16} {:>9} {:>7} {:>7} {:>7} {:>9} {:>7} {:>7} {:>7}",
-        "", "a second", "ratio", "CPU", "ratio", "p50", "ratio", "p99", "ratio"
+        "{title:12} {:16} {:>9} {:>7} {:>7} {:>7} {:>7} {:>9} {:>7} {:>7} {:>7}",
+        "", "a second", "ratio", "CPU", "ratio", "server", "p50", "ratio", "p99", "ratio"
     );
-    for ((name, ..), own) in rivals.iter().zip(&blocks) {
-        let Block { rate, cpu, p50, p99 } = Block::median_of(own);
+    for (((name, ..), own), server) in rivals.iter().zip(&blocks).zip(servers) {
+        let Block { rate, cpu, p50, p99, .. } = Block::median_of(own);
+        let server = median(server);
         let ratio = |figure| median_ratio(own, &blocks[0], figure);
         println!(
-            "{:12} {name:16} {rate:>9.0} {:>7.2} {cpu:>7.1} {:>7.2} {p50:>9.1} {:>7.2} {p99:>7.1} {:>7.2}",
+            "{:12} {name:16} {rate:>9.0} {:>7.2} {cpu:>7.1} {:>7.2} {server:>7.1} {p50:>9.1} {:>7.2} {p99:>7.1} {:>7.2}",
             "",
             ratio(|block| block.rate),
             ratio(|block| block.cpu),

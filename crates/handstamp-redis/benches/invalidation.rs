@@ -107,7 +107,7 @@ impl BareFred {
         let (publisher, subscriber) = (client().await, client().await);
         let (sender, arrivals) = unbounded_channel();
         let mut messages = subscriber.message_rx();
-        subscriber.subscribe(CHANNEL).await.expect("a subscription");
+        subscriber.subscribe(CHANNELS[0]).await.expect("a subscription");
         // Its reply is behind that to the subscription.
         subscriber.ping::<()>(None).await.expect("a reply");
         tokio::spawn(async move {
@@ -121,7 +121,7 @@ impl BareFred {
 
     async fn publish(&mut self) -> Times {
         let begun = now();
-        self.publisher.publish::<(), _, _>(CHANNEL, MESSAGE).await.expect("a reply");
+        self.publisher.publish::<(), _, _>(CHANNELS[0], MESSAGE).await.expect("a reply");
         let replied = now();
         [begun, replied, self.arrivals.recv().await.expect("a message")]
     }
@@ -140,7 +140,7 @@ impl BareRedisRs {
         let config = AsyncConnectionConfig::new().set_push_sender(push_sender);
         let subscriber = client.get_multiplexed_async_connection_with_config(&config).await;
         let mut subscriber = subscriber.expect("a connection");
-        subscriber.subscribe(CHANNEL).await.expect("a subscription");
+        subscriber.subscribe(CHANNELS[1]).await.expect("a subscription");
         let (sender, arrivals) = unbounded_channel();
         tokio::spawn(async move {
             let _subscriber = subscriber;
@@ -156,7 +156,7 @@ impl BareRedisRs {
     async fn publish(&mut self) -> Times {
         let begun = now();
         let mut publish = redis::cmd("PUBLISH");
-        publish.arg(CHANNEL).arg(&MESSAGE[..]).exec_async(&mut self.publisher).await.expect("a reply");
+        publish.arg(CHANNELS[1]).arg(&MESSAGE[..]).exec_async(&mut self.publisher).await.expect("a reply");
         let replied = now();
         [begun, replied, self.arrivals.recv().await.expect("a message")]
     }
@@ -226,7 +226,8 @@ fn now() -> Instant {
     Instant::now()
 }
 
-const CHANNEL: &str = "benchmark";
+/// Of each of the bare clients.
+const CHANNELS: [&str; 2] = ["fred", "redis-rs"];
 /// As long as a real one.
 const MESSAGE: Bytes = Bytes::from_static(&[7; 110]);
 /// The bytes that a value is said to take.

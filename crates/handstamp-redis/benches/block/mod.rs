@@ -9,6 +9,7 @@ use crate::median::median;
 /// What was measured in a block.
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
+    pub(crate) operations: f64,
     /// Operations a second.
     pub(crate) rate: f64,
     /// Microseconds of CPU time of this process for each.
@@ -51,6 +52,7 @@ impl Block {
         let count = times.len() as f64;
         let percentile = |share: f64| times[((count * share) as usize).min(times.len() - 1)];
         let block = Self {
+            operations: count,
             rate: count / elapsed,
             cpu: cpu * 1e6 / count,
             p50: percentile(0.5),
@@ -63,6 +65,7 @@ impl Block {
     pub(crate) fn median_of(blocks: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| median(blocks.iter().map(figure).collect());
         Self {
+            operations: of(|block| block.operations),
             rate: of(|block| block.rate),
             cpu: of(|block| block.cpu),
             p50: of(|block| block.p50),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, KeysInterface};
-use fred::types::config::Config;
+use fred::types::config::{Config, ConnectionConfig, TcpConfig};
 use fred::types::{ClusterHash, CustomCommand, Expiration, Resp3Frame, Value};
 use fred::util::sha1_hash;
 use futures_util::future::try_join;
@@ -29,9 +29,11 @@ pub(crate) enum Contestant {
 }
 
 impl Contestant {
-    /// fred by itself.
-    pub(crate) async fn bare_fred(url: &str) -> Self {
-        let client = Client::new(Config::from_url(url).expect("a URL"), None, None, None);
+    /// fred by itself. Its default is Nagle's algorithm; `nodelay` turns that off, as handstamp does.
+    pub(crate) async fn bare_fred(url: &str, nodelay: bool) -> Self {
+        let tcp = TcpConfig { nodelay: Some(nodelay), ..TcpConfig::default() };
+        let connection = ConnectionConfig { tcp, ..ConnectionConfig::default() };
+        let client = Client::new(Config::from_url(url).expect("a URL"), None, Some(connection), None);
         // Its task ends with the process.
         let _driver = client.init().await.expect("a connection");
         Self::BareFred(client)
@@ -127,6 +129,15 @@ impl Contestant {
         }
         revisions
     }
+}
+
+/// The CPU time that the server has used so far, in microseconds.
+pub(crate) async fn cpu_of_server(redis_rs: &Contestant) -> f64 {
+    let Contestant::BareRedisRs(connection) = redis_rs else { unreachable!("only redis-rs sends INFO") };
+    let info: redis::InfoDict =
+        redis::cmd("INFO").arg("cpu").query_async(&mut connection.clone()).await.expect("a reply");
+    let seconds = |name| info.get::<f64>(name).expect("a number");
+    (seconds("used_cpu_user") + seconds("used_cpu_sys")) * 1e6
 }
 
 /// New records in the store.
