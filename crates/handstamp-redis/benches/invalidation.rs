@@ -14,10 +14,11 @@ use bytes::Bytes;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use fred::types::config::Config;
-use handstamp_core::id::Namespace;
+use handstamp_core::cache::CachedSession;
+use handstamp_core::id::{Namespace, SessionKey};
 use handstamp_core::invalidation::NodeId;
 use handstamp_core::keys::{KeyRing, Secret};
-use handstamp_core::record::Record;
+use handstamp_core::record::{Record, Revision};
 use handstamp_redis::{Channel, Driver, RedisConfig, connect};
 use handstamp_store::{
     CacheEntry, ClusteredStore, Decoded, Loaded, NodeSettings, SaveOutcome, StoreError, SystemClock,
@@ -186,21 +187,22 @@ impl Nodes {
         saver.wait_until_ready().await;
         reader.wait_until_ready().await;
         let (record, (sender, departures)) = (record(), unbounded_channel());
-        let entry = CacheEntry::new(Witness(None), SIZE);
+        let entry = entry(&record);
         let _ = saver.writes().create(&record, HOUR, entry).await.expect("a reply");
         Self { saver, reader, record, departures, sender }
     }
 
     async fn save(&mut self) -> Times {
         let sender = self.sender.clone();
-        let decode = move |_: Loaded| -> Result<Decoded<Witness>, StoreError> {
-            let entry = CacheEntry::new(Witness(Some(sender.clone())), SIZE);
+        let decode = move |loaded: Loaded| -> Result<Decoded<Witness>, StoreError> {
+            let witness = Witness { record: loaded.record, departures: Some(sender.clone()) };
+            let entry = CacheEntry::new(witness, SIZE);
             Ok(Decoded::Session { entry, left: HOUR })
         };
         drop(self.reader.load(&self.record.key, decode).await.expect("a reply"));
         let revision = self.record.revision.next();
         let next = Record { revision, ..self.record.clone() };
-        let entry = CacheEntry::new(Witness(None), SIZE);
+        let entry = entry(&next);
         let begun = now();
         let saved = self.saver.writes().save(&next, self.record.revision, HOUR, entry).await;
         let replied = now();
@@ -210,12 +212,29 @@ impl Nodes {
     }
 }
 
+fn entry(record: &Record) -> CacheEntry<Witness> {
+    CacheEntry::new(Witness { record: record.clone(), departures: None }, SIZE)
+}
+
 /// A cached value that reports when it is dropped.
-struct Witness(Option<UnboundedSender<Instant>>);
+struct Witness {
+    record: Record,
+    departures: Option<UnboundedSender<Instant>>,
+}
+
+impl CachedSession for Witness {
+    fn key(&self) -> &SessionKey {
+        &self.record.key
+    }
+
+    fn revision(&self) -> Revision {
+        self.record.revision
+    }
+}
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        if let Some(sender) = &self.0 {
+        if let Some(sender) = &self.departures {
             let _ = sender.send(now());
         }
     }
