@@ -4,6 +4,7 @@
 FROM rust:1-slim-trixie AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+COPY benches/instructions benches/instructions
 COPY crates crates
 COPY examples examples
 COPY tests tests

@@ -78,9 +78,9 @@ fn with_counts(text: &str, counts: &Counts<'_>) -> String {
 
 /// Builds the program, and returns its path.
 fn build() -> Result<PathBuf, Failure> {
-    let arguments =
-        "--package handstamp --bench instructions --profile instructions --no-run --message-format json";
-    let messages = Step::new(&format!("cargo bench {arguments}")).output()?;
+    let messages =
+        Step::new("cargo build --package instructions --profile instructions --message-format json")
+            .output()?;
     let path = messages.rsplit_once("\"executable\":\"").and_then(|(_, rest)| rest.split('"').next());
     path.map(PathBuf::from)
         .ok_or_else(|| Failure::Message("cargo has not named the program that it has built".to_owned()))
@@ -108,7 +108,7 @@ fn count(program: &Path, case: &str, requests: u64) -> Result<u64, Failure> {
     }
 }
 
-const BASE: &str = "crates/handstamp/benches/instructions.txt";
+const BASE: &str = "benches/instructions/recorded.txt";
 /// In percent.
 const TOLERANCE: u64 = 5;
 /// So many that the start, whose random secret takes more or less work, hardly matters.

@@ -123,7 +123,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn s3_fifo_equals_its_model(steps in steps(), entries in 1..20_usize, bytes in 30..200_usize) {
+    fn the_eviction_queues_equal_their_model(steps in steps(), entries in 1..20_usize, bytes in 30..200_usize) {
         let capacity = Capacity { entries, bytes };
         let mut cache = S3Fifo::new(capacity);
         let mut model =

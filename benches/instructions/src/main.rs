@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a benchmark may panic")]
 
+#[path = "../../../crates/handstamp/benches/cases/mod.rs"]
 mod cases;
 
 use std::convert::Infallible;
@@ -16,7 +17,7 @@ use tower::Service;
 use crate::cases::{Case, prepare};
 
 fn main() -> std::io::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [name, router, requests] = arguments.as_slice() else { return Ok(()) };
     let requests: u32 = requests.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
