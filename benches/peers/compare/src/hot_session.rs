@@ -14,7 +14,7 @@ use crate::results::HotSession;
 /// Cached reads through the router on one core, and on two at once: of the same session, and of a session each. The bare router shows
 /// how much of the difference is due to the machine.
 pub(crate) async fn measure(quick: bool, quiet: &mut Quiet) -> Result<Vec<HotSession>, Error> {
-    let rounds = if quick { 11 } else { 41 };
+    let rounds = if quick { 7 } else { 41 };
     pin(1)?;
     let redis = RedisServer::start().await;
     pin(0)?;

@@ -31,16 +31,16 @@ pub(super) fn section(
     text += &tables::costs(&low, &busy);
     text += &tables::checks(growth, [&low, &busy]);
     text += &tables::messages(message_cost(measured));
-    text += &tables::work(&low);
+    text += &tables::work([&low, &busy]);
     text += &tables::capacity(&busy);
-    text += &tables::cheapest(&low);
+    text += &tables::cheapest([&low, &busy]);
     text += &tables::memory(&growth.memory, of_node.map(each));
     text +=
         "\n![Work of Redis by nodes](growth-work.svg)\n\n![Writes a second by nodes](growth-capacity.svg)\n";
     let work = |fleet: &Fleet, transport| fleet.cores_per_primary(transport, &low);
     plot(
         &folder.join("growth-work.svg"),
-        "Cores of the busiest of three primaries, 1,000 writes a second, by nodes",
+        "Cores of the busiest of three primaries at 1,000 writes a second, with separate system calls, by nodes",
         work,
     )?;
     let capacity = |fleet: &Fleet, transport| fleet.capacity(transport, &busy);

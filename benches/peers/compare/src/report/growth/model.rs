@@ -54,8 +54,13 @@ impl Costs {
             costs.map(|cost| (median(&cost.receivers), median(&cost.microseconds))).collect()
         };
         let (save, message) = line(&wanted(&measured.pubsub));
-        let (tracked_save, announcement) = line(&wanted(&measured.tracking));
-        let (_, message_and_load) = line(&wanted(&measured.loads));
+        // One in flight: a load that comes alone, as with the first reader. Loads of several readers come together.
+        let readers = |costs: &[ServerCost]| {
+            let points = wanted(costs);
+            line(if many { &points } else { &points[..points.len().min(2)] })
+        };
+        let (tracked_save, announcement) = readers(&measured.tracking);
+        let (_, message_and_load) = readers(&measured.loads);
         let load = (message_and_load - message).max(0.0);
         let forwarded =
             measured.cluster.iter().find(|cost| cost.command == "PUBLISH" && cost.subscribers == 0);

@@ -97,7 +97,7 @@ pub(super) fn messages(nanoseconds: Option<f64>) -> String {
 }
 
 /// Cores of the busiest primary.
-pub(super) fn work(costs: &Costs) -> String {
+pub(super) fn work(costs: [&Costs; 2]) -> String {
     let mut text = WORK.to_owned();
     for writes in WRITES {
         // Fewer rows: sticky sessions on three primaries take a third of the work on one server.
@@ -105,13 +105,24 @@ pub(super) fn work(costs: &Costs) -> String {
             SERIES.into_iter().filter(|(_, _, routing, _)| *routing == Routing::Spread)
         {
             let row = NODES.map(|nodes| {
-                let cores = fleet(nodes, primaries, writes, routing).cores_per_primary(transport, costs);
-                if cores > 1.0 { format!("**{}**", decimal(cores)) } else { format!("{cores:.4}") }
+                let fleet = fleet(nodes, primaries, writes, routing);
+                let [separate, together] = costs.map(|costs| fleet.cores_per_primary(transport, costs));
+                let range = format!("{} to {}", cores(together.min(separate)), cores(separate.max(together)));
+                if together.min(separate) > 1.0 { format!("**{range}**") } else { range }
             });
             text += &format!("| {} | {name} | {} |\n", rounded(writes), row.join(" | "));
         }
     }
     text
+}
+
+/// Less than a thousandth does not matter.
+fn cores(value: f64) -> String {
+    match value {
+        value if value < 0.001 => "0".to_owned(),
+        value if value < 1.0 => format!("{value:.3}"),
+        value => decimal(value),
+    }
 }
 
 /// Writes a second that the servers can do.
@@ -126,7 +137,7 @@ pub(super) fn capacity(costs: &Costs) -> String {
 }
 
 /// The transport with the least work.
-pub(super) fn cheapest(costs: &Costs) -> String {
+pub(super) fn cheapest(costs: [&Costs; 2]) -> String {
     let mut text = CHEAPEST.to_owned();
     for sessions in SESSIONS {
         for (routing, name) in [(Routing::Sticky, "sticky"), (Routing::Spread, "spread")] {
@@ -137,11 +148,13 @@ pub(super) fn cheapest(costs: &Costs) -> String {
             for primaries in [1.0, 3.0] {
                 let row = NODES.map(|nodes| {
                     let fleet = Fleet { sessions, ..fleet(nodes, primaries, 1_000.0, routing) };
-                    let transports = [FleetTransport::PubSub, FleetTransport::Tracking];
-                    let [pubsub, tracking] =
-                        transports.map(|transport| fleet.cores_per_primary(transport, costs));
-                    let best = fleet.cheapest(costs);
-                    format!("{} ({})", best.label(), decimal(pubsub / tracking))
+                    let work = |transport, costs| fleet.cores_per_primary(transport, costs);
+                    let ratios = costs.map(|costs| {
+                        work(FleetTransport::PubSub, costs) / work(FleetTransport::Tracking, costs)
+                    });
+                    let best = costs.map(|costs| fleet.cheapest(costs));
+                    let name = if best[0] == best[1] { best[0].label() } else { "either" };
+                    format!("{name} ({}; {})", decimal(ratios[0]), decimal(ratios[1]))
                 });
                 let sessions = if routing == Routing::Sticky { "any".to_owned() } else { rounded(sessions) };
                 text += &format!("| {sessions} | {name} | {primaries} | {} |\n", row.join(" | "));
@@ -217,8 +230,8 @@ Messages of 110 bytes in a cluster of three primaries, one at a time: CPU time o
 const COSTS: &str = "
 ### Costs of the model
 
-The lines through the measured points, in microseconds of CPU time of the server. With many requests in flight, several commands and messages share a system call. The work below is computed with
-the first column, the capacity with the second.
+From the measured points, in microseconds of CPU time of the server. With one request in flight, each command and each message takes a system call of its own, and each load comes alone; with 32, several share one. An idle server works
+as in the first column, a busy one as in the second, so the work below is given as a range, and the capacity is computed with the second.
 
 | | one in flight | 32 in flight |
 |---|---|---|
@@ -240,16 +253,17 @@ const MESSAGES: &str = "
 At 1,000 writes a second, by nodes, for sessions that are written every ten seconds each; messages are proportional to writes. With tracking, each write is announced to the node that writes and to those that have the session in their
 cache.
 
-| FleetTransport | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
+| Invalidations | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
 |---|---|---|---|---|---|---|---|
 ";
 
 const WORK: &str = "
 ### Work of Redis
 
-Cores that the busiest primary needs, by nodes, for the same sessions, whose requests go to any node: writes, messages and the loads that follow them. A server has one core for commands: more than one is more than it can do (in bold).
+Cores that the busiest primary needs, by nodes, for the same sessions, whose requests go to any node: writes, messages and the loads that follow them. The lower bound is for commands
+and messages that share system calls, as on a busy server, and the upper one for separate ones. A server has one core for commands: more than one is more than it can do (in bold).
 
-| Writes a second | FleetTransport | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
+| Writes a second | Invalidations | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
 |---|---|---|---|---|---|---|---|---|
 ";
 
@@ -258,14 +272,15 @@ const CAPACITY: &str = "
 
 When the busiest primary is fully busy, by nodes.
 
-| FleetTransport | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
+| Invalidations | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
 |---|---|---|---|---|---|---|---|
 ";
 
 const CHEAPEST: &str = "
 ### Which transport costs the servers least
 
-At 1,000 writes a second, by nodes. In brackets: the work with Pub/Sub as a multiple of that with tracking. Sharded Pub/Sub with one primary is the same as Pub/Sub.
+At 1,000 writes a second, by nodes. In brackets: the work with Pub/Sub as a multiple of that with tracking, for separate system calls and for shared ones; *either* means that the two disagree about the best. Sharded Pub/Sub with one
+primary is the same as Pub/Sub.
 
 | Sessions | Requests | Primaries | 1 | 3 | 10 | 30 | 100 | 300 | 1,000 |
 |---|---|---|---|---|---|---|---|---|---|
