@@ -40,6 +40,30 @@ fn other_session_layers_are_in_the_lock_file_of_the_comparison_only() {
     }
 }
 
+/// `cargo xtask bench` and CI build it with `--locked`.
+#[test]
+fn the_lock_file_of_the_comparison_has_all_dependencies() {
+    let lock_file = read("benches/peers/Cargo.lock");
+    for package in
+        ["handstamp-core", "handstamp-redis", "handstamp-redis-client", "handstamp-store", "handstamp"]
+    {
+        let manifest = read(&format!("crates/{package}/Cargo.toml"));
+        let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+        let locked = lock_file.split(&format!("\nname = \"{package}\"\n")).nth(1).unwrap();
+        let locked = locked.split("[[package]]").next().unwrap();
+        for line in dependencies.lines().filter(|line| line.contains('=') && !line.starts_with('#')) {
+            let name = line.split(['.', ' ']).next().unwrap();
+            // A version follows where there are several.
+            let is_locked =
+                locked.contains(&format!(" \"{name}\"")) || locked.contains(&format!(" \"{name} "));
+            assert!(
+                is_locked,
+                "{package} depends on {name}: run `cargo update --workspace --manifest-path benches/peers/Cargo.toml`"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_minimum_supported_rust_is_the_same_everywhere() {
     let manifest = read("Cargo.toml");
