@@ -115,6 +115,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Http(options) => ([Part::Http].as_slice(), options),
         Command::Memory(options) => ([Part::Memory].as_slice(), options),
     };
+    let begun = clock::now();
     let mut quiet = Quiet::new(options.patience());
     let mut failures = Vec::new();
     // A part that fails does not cost the figures of the others.
@@ -125,6 +126,7 @@ fn run(command: Command) -> Result<(), Error> {
         }
     }
     report::write(&options.folder())?;
+    eprintln!("compare: {} s, report in {}", begun.elapsed().as_secs(), options.folder().display());
     if failures.is_empty() { Ok(()) } else { Err(format!("failed: {}", failures.join(", ")).into()) }
 }
 
