@@ -90,7 +90,7 @@ fn tool(name: &str, arguments: &[&str]) -> Step {
 }
 
 /// By package, with the arguments of the command. Each measures its base line in the same run.
-const BENCHMARKS: [(&str, &str); 11] = [
+const BENCHMARKS: [(&str, &str); 12] = [
     ("handstamp", "cached_read"),
     ("handstamp", "allocations"),
     ("handstamp", "memory"),
@@ -101,6 +101,7 @@ const BENCHMARKS: [(&str, &str); 11] = [
     ("handstamp-redis", "throughput"),
     ("handstamp-redis", "transports"),
     ("handstamp-redis", "drivers --features redis-rs"),
+    ("handstamp-redis", "invalidation --features redis-rs"),
     ("handstamp", "contention"),
 ];
 

@@ -121,7 +121,7 @@ impl Records for RedisStore {
 
     async fn create(&self, record: &Entry, ttl: Duration) -> Result<CreateOutcome, StoreError> {
         let arguments =
-            [revision(record.revision()), record.bytes().clone(), millis(ttl), self.notify_channel.clone()];
+            [revision_in(record), record.bytes().clone(), millis(ttl), self.notify_channel.clone()];
         let redis_key = self.redis_key(record.key());
         let command = Command::script(&self.scripts.create, &redis_key, arguments).durable();
         match self.client.call(&redis_key, &command).await {
@@ -146,7 +146,7 @@ impl Records for RedisStore {
     ) -> Result<SaveOutcome, StoreError> {
         let arguments = [
             revision(replacing),
-            revision(record.revision()),
+            revision_in(record),
             record.bytes().clone(),
             millis(ttl),
             self.notify_channel.clone(),
@@ -251,6 +251,11 @@ impl Records for RedisStore {
 
 fn revision(revision: Revision) -> Bytes {
     Bytes::copy_from_slice(&revision.to_bytes())
+}
+
+/// The revision of an entry, as a part of its bytes.
+fn revision_in(entry: &Entry) -> Bytes {
+    entry.bytes().slice(Entry::REVISION_RANGE)
 }
 
 /// The time to live in whole milliseconds, rounded up, because zero is an error in `SET` and deletes in `PEXPIRE`; and short
