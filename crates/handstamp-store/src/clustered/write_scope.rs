@@ -1,5 +1,6 @@
 use std::fmt;
 
+use futures_util::TryFutureExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::node::Node;
@@ -37,8 +38,12 @@ impl<'n> WriteScope<'n> {
     /// # Errors
     ///
     /// [`StoreError::TimedOut`] if the budget is used up first.
-    pub async fn with_deadline<T>(self, work: impl Future<Output = T>) -> Result<T, StoreError> {
-        timeout_at(self.deadline, work).await.map_err(|_| StoreError::TimedOut)
+    pub fn with_deadline<T>(
+        self,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, StoreError>> {
+        // An async function would contain `work` twice.
+        timeout_at(self.deadline, work).map_err(|_| StoreError::TimedOut)
     }
 
     /// Waits until the time of the store is known, which deadlines are set and judged by.

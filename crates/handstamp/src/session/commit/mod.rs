@@ -54,19 +54,22 @@ impl<T: SessionData> Commit<T> {
     pub(super) async fn run(mut self) -> CommitOutcome<T> {
         let shared = self.shared.clone();
         let writes = shared.store().writes();
+        // All but the save are boxed, or the commit of every save would be as large as that of the largest step.
         let committed = match self.step {
-            StoreStep::Create => self.create(writes).await.map_err(Failure::Failed),
+            StoreStep::Create => Box::pin(self.create(writes)).await.map_err(Failure::Failed),
             StoreStep::Save => self.save(writes).await,
-            StoreStep::Renew => self.renew(writes).await,
-            StoreStep::Confirm => return self.confirm(writes).await,
-            StoreStep::CreateThenDelete => match self.create(writes).await {
-                Ok(created) => self.end_replaced(writes, created).await,
+            StoreStep::Renew => Box::pin(self.renew(writes)).await,
+            StoreStep::Confirm => return Box::pin(self.confirm(writes)).await,
+            StoreStep::CreateThenDelete => match Box::pin(self.create(writes)).await {
+                Ok(created) => Box::pin(self.end_replaced(writes, created)).await,
                 Err(error) => Err(Failure::Failed(error)),
             },
-            StoreStep::Delete => self.end(writes).await.map_err(Failure::Failed),
-            StoreStep::DeleteThenCreate => match self.end(writes).await {
+            StoreStep::Delete => Box::pin(self.end(writes)).await.map_err(Failure::Failed),
+            StoreStep::DeleteThenCreate => match Box::pin(self.end(writes)).await {
                 // Whether it had ended before does not matter to the session that begins now.
-                Ok(_) | Err(SessionError::Gone) => self.create(writes).await.map_err(Failure::Failed),
+                Ok(_) | Err(SessionError::Gone) => {
+                    Box::pin(self.create(writes)).await.map_err(Failure::Failed)
+                }
                 Err(error) => Err(Failure::Failed(error)),
             },
             StoreStep::Nothing | StoreStep::RejectEnded | StoreStep::RejectMoved => {

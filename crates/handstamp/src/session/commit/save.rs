@@ -25,7 +25,7 @@ impl<T: SessionData> Commit<T> {
                 self.data = Arc::new(changed(self.shared.replays(), &*fresh.data, &changes)?);
                 (self.origin, self.changes, self.logs_in) = (Some(fresh), changes, true);
                 self.cookie_step = CookieStep::Set;
-                self.renew(writes).await
+                Box::pin(self.renew(writes)).await
             }
         }
     }

@@ -43,7 +43,8 @@ pub(super) async fn commit_group<T: SessionData>(
                     next
                 }
             },
-            Step::Reload(group) => match reload(shared, writes, &base, group.attempt()).await {
+            // Boxed, since conflicts are rare, and every save would contain the future.
+            Step::Reload(group) => match Box::pin(reload(shared, writes, &base, group.attempt())).await {
                 Ok(fresh) => {
                     *newest = Some(fresh.clone());
                     base = fresh;
