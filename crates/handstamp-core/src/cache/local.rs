@@ -1,10 +1,10 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use super::lookups::Lookups;
 use super::stripe::Stripe;
-use super::sync::{Mutex, RwLock};
+use super::sync::Mutex;
 use super::{CacheStats, CachedSession, Capacity, FillTicket, Freshness};
 use crate::id::SessionKey;
 use crate::record::Revision;
@@ -13,7 +13,8 @@ use crate::record::Revision;
 ///
 /// Every hit clones the session, so a large `S` should be an [`Arc`].
 pub struct LocalCache<S, A> {
-    stripes: Box<[CountedStripe<S, A>]>,
+    stripes: Box<[Stripe<S, A>]>,
+    lookups: Lookups,
     freshnesses: Mutex<Freshnesses>,
 }
 
@@ -33,7 +34,8 @@ impl<S: CachedSession, A> LocalCache<S, A> {
         let stripes = capacity.stripes();
         let capacity = capacity.divided_by(stripes);
         Self {
-            stripes: (0..stripes).map(|_| CountedStripe::new(capacity)).collect(),
+            stripes: (0..stripes).map(|_| Stripe::new(capacity)).collect(),
+            lookups: Lookups::default(),
             freshnesses: Mutex::new(Freshnesses::default()),
         }
     }
@@ -55,10 +57,8 @@ impl<S: CachedSession, A> LocalCache<S, A> {
         S: Clone,
         A: Clone,
     {
-        let CountedStripe { hits, misses, stripe } = self.counted_stripe(key);
-        let found = stripe.read().get(key, now);
-        let count = if found.is_some() { hits } else { misses };
-        count.fetch_add(1, Ordering::Relaxed);
+        let found = self.stripe(key).entries.read().get(key, now);
+        self.lookups.count(found.is_some());
         found
     }
 
@@ -70,7 +70,7 @@ impl<S: CachedSession, A> LocalCache<S, A> {
         S: Clone,
         A: Clone,
     {
-        self.stripe(key).read().get_stale(key, now, limit)
+        self.stripe(key).entries.read().get_stale(key, now, limit)
     }
 
     /// A ticket to insert the session of `key`. Take it before the store is queried, or the session is written. `freshness` is
@@ -82,34 +82,29 @@ impl<S: CachedSession, A> LocalCache<S, A> {
     /// Removes the entry of `key`, and spoils its open tickets, except for `saved` and later revisions; `None` means that no
     /// revision survives, because the session was deleted.
     pub fn invalidate(&self, key: &SessionKey, saved: Option<Revision>) {
-        let removed = self.stripe(key).write().invalidate(key, saved);
-        // `S::drop` must not run under the lock.
-        drop(removed);
+        self.stripe(key).invalidate(key, saved);
     }
 
     /// Marks the entry of `key` as stale, because a write may or may not have changed the session. Open tickets are spoilt.
     pub fn mark_stale(&self, key: &SessionKey, now: Instant) {
-        self.stripe(key).write().mark_stale(key, now);
+        self.stripe(key).mark_stale(key, now);
     }
 
     /// Whether a session is cached for `key`, fresh or stale. A cached absence does not count.
     #[must_use]
     pub fn contains(&self, key: &SessionKey) -> bool {
-        self.stripe(key).read().contains(key)
+        self.stripe(key).entries.read().contains(key)
     }
 
     /// Counters since the cache was created.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        let sum = self.stripes.iter().map(CountedStripe::stats).sum();
-        CacheStats { size: self.len(), ..sum }
+        let (hits, misses) = self.lookups.sums();
+        let of_stripes: CacheStats = self.stripes.iter().map(Stripe::stats).sum();
+        CacheStats { hits, misses, size: self.len(), ..of_stripes }
     }
 
-    pub(super) fn stripe(&self, key: &SessionKey) -> &RwLock<Stripe<S, A>> {
-        &self.counted_stripe(key).stripe
-    }
-
-    fn counted_stripe(&self, key: &SessionKey) -> &CountedStripe<S, A> {
+    pub(super) fn stripe(&self, key: &SessionKey) -> &Stripe<S, A> {
         // The map of a stripe uses the lower bits.
         let position = (key.hash64() >> 32) as usize & (self.stripes.len() - 1);
         &self.stripes[position]
@@ -140,32 +135,6 @@ impl<S, A> LocalCache<S, A> {
     /// A freshness that was dropped has no entries, since each entry holds a reference.
     fn each_freshness(&self, mut visit: impl FnMut(&Freshness)) {
         self.freshnesses.lock().open.iter().filter_map(Weak::upgrade).for_each(|freshness| visit(&freshness));
-    }
-}
-
-/// The counters are in the cache line of the lock, which a lookup has to write to anyway; and in that of no other stripe.
-#[repr(C, align(128))]
-struct CountedStripe<S, A> {
-    hits: AtomicU64,
-    misses: AtomicU64,
-    stripe: RwLock<Stripe<S, A>>,
-}
-
-impl<S: CachedSession, A> CountedStripe<S, A> {
-    fn new(capacity: Capacity) -> Self {
-        let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { hits, misses, stripe: RwLock::new(Stripe::new(capacity)) }
-    }
-
-    fn stats(&self) -> CacheStats {
-        let stripe = self.stripe.read();
-        CacheStats {
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
-            evictions: stripe.evictions,
-            size: 0,
-            bytes: stripe.bytes(),
-        }
     }
 }
 

@@ -17,6 +17,7 @@ mod freshness;
 mod ghosts;
 mod hasher;
 mod local;
+mod lookups;
 mod open_tickets;
 mod s3_fifo;
 mod session;

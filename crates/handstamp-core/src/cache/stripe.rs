@@ -3,18 +3,24 @@ use std::time::{Duration, Instant};
 use super::entry::{AbsenceEntry, SessionEntry, Validity};
 use super::open_tickets::OpenTickets;
 use super::s3_fifo::S3Fifo;
-use super::{CachedSession, Capacity, Found};
+use super::sync::{Mutex, ReadMostly};
+use super::{CacheStats, CachedSession, Capacity, Found};
 use crate::id::SessionKey;
 use crate::record::Revision;
 
-/// The part of a cache that one lock protects.
+/// A part of a cache, with locks of its own.
 pub(super) struct Stripe<S, A> {
+    /// Locked during every change of the stripe, before its entries are.
+    pub(super) tickets: Mutex<OpenTickets>,
+    pub(super) entries: ReadMostly<Entries<S, A>>,
+}
+
+pub(super) struct Entries<S, A> {
     /// Sessions that exist.
     sessions: S3Fifo<SessionEntry<S>>,
     /// Sessions that do not exist. Kept separately, so that a client with many invalid ids evicts no session.
     absences: S3Fifo<AbsenceEntry<A>>,
-    pub(super) tickets: OpenTickets,
-    pub(super) evictions: u64,
+    evictions: u64,
 }
 
 /// The copy of a key's session, fresh or stale, or its absence.
@@ -30,19 +36,39 @@ pub(super) type Removed<S> = Vec<S>;
 
 impl<S: CachedSession, A> Stripe<S, A> {
     pub(super) fn new(capacity: Capacity) -> Self {
-        Self {
+        let entries = Entries {
             sessions: S3Fifo::new(capacity),
             absences: S3Fifo::new(capacity.of_absences()),
-            tickets: OpenTickets::default(),
             evictions: 0,
-        }
+        };
+        Self { tickets: Mutex::new(OpenTickets::default()), entries: ReadMostly::new(entries) }
     }
 
-    /// The memory of the sessions in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.sessions.bytes()
+    /// The session was saved as `saved`, or deleted.
+    pub(super) fn invalidate(&self, key: &SessionKey, saved: Option<Revision>) {
+        let mut tickets = self.tickets.lock();
+        tickets.invalidate(key, saved);
+        // Most sessions that are saved elsewhere are not cached here.
+        let survives = self.entries.read().survives(key, saved);
+        let removed = if survives { None } else { self.entries.write().invalidate(key, saved) };
+        drop(tickets);
+        drop(removed);
     }
 
+    pub(super) fn mark_stale(&self, key: &SessionKey, now: Instant) {
+        let mut tickets = self.tickets.lock();
+        tickets.invalidate(key, None);
+        self.entries.write().mark_stale(key, now);
+    }
+
+    /// Without the lookups.
+    pub(super) fn stats(&self) -> CacheStats {
+        let entries = self.entries.read();
+        CacheStats { evictions: entries.evictions, bytes: entries.sessions.bytes(), ..CacheStats::default() }
+    }
+}
+
+impl<S: CachedSession, A> Entries<S, A> {
     pub(super) fn get(&self, key: &SessionKey, now: Instant) -> Option<Found<S, A>>
     where
         S: Clone,
@@ -105,27 +131,28 @@ impl<S: CachedSession, A> Stripe<S, A> {
         removed
     }
 
-    /// The session was saved as `saved`, or deleted.
-    pub(super) fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Removed<S> {
-        self.tickets.invalidate(key, saved);
+    /// Whether what is cached of `key` stays valid when the session was saved as `saved`, or deleted.
+    fn survives(&self, key: &SessionKey, saved: Option<Revision>) -> bool {
         match (self.copy(key), saved) {
-            (Copy::Nothing, _) => Removed::new(),
-            (Copy::Session(cached), Some(saved)) if cached.survives(saved) => Removed::new(),
+            (Copy::Nothing, _) => true,
+            (Copy::Session(cached), Some(saved)) => cached.survives(saved),
             // Ids are never reused, so a session that does not exist now was saved before and deleted since.
-            (Copy::Absence, Some(saved)) if saved != Revision::LATEST => Removed::new(),
-            // Another node uses it, and so may this one.
-            (Copy::Session(_), Some(_)) => {
-                self.sessions.remove_for_now(key).map(release).into_iter().collect()
-            }
-            (Copy::Session(_) | Copy::Absence, _) => {
-                drop(self.absences.remove(key));
-                self.remove(key)
-            }
+            (Copy::Absence, Some(saved)) => saved != Revision::LATEST,
+            (Copy::Session(_) | Copy::Absence, None) => false,
         }
     }
 
-    pub(super) fn mark_stale(&mut self, key: &SessionKey, now: Instant) {
-        self.tickets.invalidate(key, None);
+    fn invalidate(&mut self, key: &SessionKey, saved: Option<Revision>) -> Option<S> {
+        drop(self.absences.remove(key));
+        let removed = match saved {
+            // Another node uses it, and so may this one.
+            Some(_) => self.sessions.remove_for_now(key),
+            None => self.sessions.remove(key),
+        };
+        removed.map(release)
+    }
+
+    fn mark_stale(&mut self, key: &SessionKey, now: Instant) {
         let session = self.sessions.peek_mut(key).map(|entry| &mut entry.validity);
         let absence = self.absences.peek_mut(key).map(|entry| &mut entry.validity);
         session.into_iter().chain(absence).for_each(|validity| validity.mark_stale(now));

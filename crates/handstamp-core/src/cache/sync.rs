@@ -3,15 +3,41 @@
 #[cfg(loom)]
 pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 #[cfg(not(loom))]
-pub(super) use parking_lot::{Mutex, RwLock};
+pub(super) use parking_lot::Mutex;
 #[cfg(not(loom))]
 pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[cfg(loom)]
-pub(super) use self::with_loom::{Mutex, RwLock};
+pub(super) use self::with_loom::Mutex;
+#[cfg(not(loom))]
+use crossbeam_utils::sync::{
+    ShardedLock as Shared, ShardedLockReadGuard as ReadGuard, ShardedLockWriteGuard as WriteGuard,
+};
+#[cfg(loom)]
+use loom::sync::{RwLock as Shared, RwLockReadGuard as ReadGuard, RwLockWriteGuard as WriteGuard};
+use std::sync::PoisonError;
+
+/// A lock for values that are mostly read. It has eight parts with cache lines of their own: a reader locks that of its thread,
+/// and a writer locks all of them.
+pub(super) struct ReadMostly<T>(Shared<T>);
+
+impl<T> ReadMostly<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self(Shared::new(value))
+    }
+
+    pub(super) fn read(&self) -> ReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> WriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A value with cache lines of its own, so that writing to it does not slow down readers of its neighbours. Processors fetch
 /// lines of 64 bytes, some of them in pairs.
+#[derive(Default)]
 #[repr(align(128))]
 pub(super) struct OwnLine<T>(pub(super) T);
 
@@ -19,7 +45,7 @@ pub(super) struct OwnLine<T>(pub(super) T);
 mod with_loom {
     use std::sync::PoisonError;
 
-    use loom::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+    use loom::sync::MutexGuard;
 
     /// With the interface of `parking_lot`.
     pub(in super::super) struct Mutex<T>(loom::sync::Mutex<T>);
@@ -31,23 +57,6 @@ mod with_loom {
 
         pub(in super::super) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
-        }
-    }
-
-    /// With the interface of `parking_lot`.
-    pub(in super::super) struct RwLock<T>(loom::sync::RwLock<T>);
-
-    impl<T> RwLock<T> {
-        pub(in super::super) fn new(value: T) -> Self {
-            Self(loom::sync::RwLock::new(value))
-        }
-
-        pub(in super::super) fn read(&self) -> RwLockReadGuard<'_, T> {
-            self.0.read().unwrap_or_else(PoisonError::into_inner)
-        }
-
-        pub(in super::super) fn write(&self) -> RwLockWriteGuard<'_, T> {
-            self.0.write().unwrap_or_else(PoisonError::into_inner)
         }
     }
 }

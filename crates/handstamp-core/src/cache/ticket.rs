@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::entry::{AbsenceEntry, SessionEntry, Validity};
-use super::stripe::{Copy, Removed, Stripe};
+use super::stripe::{Copy, Entries, Removed};
 use super::{CachedSession, Expiry, Freshness, LocalCache};
 use crate::id::SessionKey;
 use crate::record::Revision;
@@ -36,10 +36,11 @@ pub enum FillOutcome {
 
 impl<'c, S: CachedSession, A> FillTicket<'c, S, A> {
     pub(super) fn new(cache: &'c LocalCache<S, A>, key: SessionKey, freshness: &'c Arc<Freshness>) -> Self {
-        let mut stripe = cache.stripe(&key).write();
-        stripe.tickets.open(&key);
-        let copy = stripe.copy(&key);
-        drop(stripe);
+        let stripe = cache.stripe(&key);
+        let mut tickets = stripe.tickets.lock();
+        tickets.open(&key);
+        let copy = stripe.entries.read().copy(&key);
+        drop(tickets);
         Self { cache, key, freshness, generation: freshness.current_generation(), copy, is_open: true }
     }
 
@@ -49,8 +50,8 @@ impl<'c, S: CachedSession, A> FillTicket<'c, S, A> {
         if session.key() != &self.key {
             return FillOutcome::Uncertain;
         }
-        self.insert(Some(session.revision()), expiry, |stripe, validity| {
-            stripe.insert(SessionEntry { session, validity }, size)
+        self.insert(Some(session.revision()), expiry, |entries, validity| {
+            entries.insert(SessionEntry { session, validity }, size)
         })
     }
 
@@ -58,8 +59,8 @@ impl<'c, S: CachedSession, A> FillTicket<'c, S, A> {
     /// from sessions.
     pub fn complete_absent(self, absence: A, expiry: Expiry) -> FillOutcome {
         let key = self.key;
-        self.insert(None, expiry, |stripe, validity| {
-            stripe.insert_absence(AbsenceEntry { key, absence, validity })
+        self.insert(None, expiry, |entries, validity| {
+            entries.insert_absence(AbsenceEntry { key, absence, validity })
         })
     }
 
@@ -67,23 +68,26 @@ impl<'c, S: CachedSession, A> FillTicket<'c, S, A> {
         mut self,
         revision: Option<Revision>,
         expiry: Expiry,
-        insert: impl FnOnce(&mut Stripe<S, A>, Validity) -> Removed<S>,
+        insert: impl FnOnce(&mut Entries<S, A>, Validity) -> Removed<S>,
     ) -> FillOutcome {
         self.is_open = false;
-        let mut stripe = self.cache.stripe(&self.key).write();
-        let is_unspoilt = stripe.tickets.close(&self.key, revision);
+        let stripe = self.cache.stripe(&self.key);
+        let mut tickets = stripe.tickets.lock();
+        let is_unspoilt = tickets.close(&self.key, revision);
         // Checked under the lock: a generation that starts from here on makes this entry one of an earlier generation.
         let is_unspoilt = is_unspoilt && self.generation == self.freshness.current_generation();
-        if stripe.has_later_than(&self.key, revision) {
-            let was_cached = is_unspoilt && stripe.copy(&self.key) == self.copy;
+        let mut entries = stripe.entries.write();
+        if entries.has_later_than(&self.key, revision) {
+            let was_cached = is_unspoilt && entries.copy(&self.key) == self.copy;
             return if was_cached { FillOutcome::Outdated } else { FillOutcome::Uncertain };
         }
         if !is_unspoilt {
             return FillOutcome::Uncertain;
         }
         let validity = Validity::new(self.freshness.clone(), self.generation, expiry);
-        let removed = insert(&mut stripe, validity);
-        drop(stripe);
+        let removed = insert(&mut entries, validity);
+        drop(entries);
+        drop(tickets);
         drop(removed);
         FillOutcome::Fresh
     }
@@ -92,7 +96,7 @@ impl<'c, S: CachedSession, A> FillTicket<'c, S, A> {
 impl<S: CachedSession, A> Drop for FillTicket<'_, S, A> {
     fn drop(&mut self) {
         if self.is_open {
-            let _ = self.cache.stripe(&self.key).write().tickets.close(&self.key, None);
+            let _ = self.cache.stripe(&self.key).tickets.lock().close(&self.key, None);
         }
     }
 }

@@ -179,7 +179,7 @@ const fn newer_schema<T: SessionData>(stored: u16) -> SessionError {
 }
 
 /// The memory of a session in the local cache without its data, in bytes: see `cargo bench --bench memory`.
-const ENTRY_SIZE: usize = 600;
+const ENTRY_SIZE: usize = 400;
 
 /// More than any node writes: see `Config::session_max_size`. A larger record was not written by this library.
 pub(crate) const MAX_DECODED: usize = 1 << 20;
