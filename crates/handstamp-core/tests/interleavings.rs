@@ -14,7 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use handstamp_core::cache::{Capacity, Expiry, FillOutcome, Freshness, LoadId, LocalCache, SingleFlight};
+use handstamp_core::cache::{
+    Capacity, Expiry, FillOutcome, FillTicket, Found as CacheFound, Freshness, LoadId, LocalCache,
+    SingleFlight, Versioned,
+};
 use handstamp_core::id::SessionKey;
 use handstamp_core::record::Revision;
 use loom::sync::Mutex;
@@ -63,7 +66,7 @@ fn nothing_of_an_earlier_generation_is_served() {
                 let ticket = node.cache.begin_fill(&key(ADA), &node.freshness);
                 let found = node.stored(ADA);
                 let saw_fence = fence.load(Ordering::Acquire);
-                let taken = ticket.complete(found.map(revision), found, 1, node.expiry) == FillOutcome::Fresh;
+                let taken = node.complete(ticket, ADA, found);
                 assert!(!(saw_fence && taken) || found.is_none());
                 taken
             }
@@ -169,7 +172,7 @@ type Found = Option<u8>;
 /// A node with its cache, and the store behind it.
 struct Node {
     store: [Mutex<Found>; 2],
-    cache: LocalCache<Found>,
+    cache: LocalCache<Versioned<u8>, ()>,
     freshness: Arc<Freshness>,
     loads: SingleFlight<Arc<Load>>,
     is_loading: [AtomicBool; 2],
@@ -225,14 +228,28 @@ impl Node {
     }
 
     fn cached(&self, session: usize) -> Option<Found> {
-        self.cache.get(&key(session), self.now)
+        match self.cache.get(&key(session), self.now)? {
+            CacheFound::Session(session) => Some(Some(session.value)),
+            CacheFound::Absence(()) => Some(None),
+        }
     }
 
     /// Queries the store, and offers the reply to the cache. Returns whether it was inserted.
     fn fill(&self, session: usize) -> (Found, bool) {
         let ticket = self.cache.begin_fill(&key(session), &self.freshness);
         let found = self.stored(session);
-        (found, ticket.complete(found.map(revision), found, 1, self.expiry) == FillOutcome::Fresh)
+        (found, self.complete(ticket, session, found))
+    }
+
+    fn complete(&self, ticket: FillTicket<'_, Versioned<u8>, ()>, session: usize, found: Found) -> bool {
+        let outcome = match found {
+            Some(counter) => {
+                let session = Versioned::new(key(session), revision(counter), counter);
+                ticket.complete(session, 1, self.expiry)
+            }
+            None => ticket.complete_absent((), self.expiry),
+        };
+        outcome == FillOutcome::Fresh
     }
 
     /// Reads from the cache, or else from the store.

@@ -16,7 +16,7 @@ impl CacheEntry for TestEntry {
 
     /// Every seventh has been overtaken by a new generation.
     fn is_current(&self) -> bool {
-        self.0.as_bytes()[0] % 7 != 0
+        !self.0.as_bytes()[0].is_multiple_of(7)
     }
 }
 
@@ -66,20 +66,20 @@ impl Model {
         self.remove(n);
         let mut evicted = Vec::new();
         while self.len() == self.capacity.entries || self.bytes() + size > self.capacity.bytes {
-            evicted.push(self.evict());
+            evicted.extend(self.evict());
         }
         let queue = if is_proven { &mut self.main } else { &mut self.small };
         queue.push_back(ModelEntry { n, size, uses: 0 });
         evicted
     }
 
-    fn evict(&mut self) -> u8 {
+    fn evict(&mut self) -> Option<u8> {
         loop {
             let of_small: usize = self.small.iter().map(|entry| entry.size).sum();
             let is_new = self.main.is_empty() || of_small * 10 > self.bytes();
             let queue = if is_new { &mut self.small } else { &mut self.main };
-            let mut entry = queue.pop_front().unwrap();
-            let is_current = entry.n % 7 != 0;
+            let mut entry = queue.pop_front()?;
+            let is_current = !entry.n.is_multiple_of(7);
             if entry.uses > 0 && is_current {
                 entry.uses = if is_new { 0 } else { entry.uses - 1 };
                 self.main.push_back(entry);
@@ -89,7 +89,7 @@ impl Model {
                 // Its own place counts until it is removed.
                 self.ghosts.insert(&key(entry.n), self.len() + 1);
             }
-            return entry.n;
+            return Some(entry.n);
         }
     }
 
@@ -162,6 +162,6 @@ fn a_scan_evicts_no_session_in_use() {
     let is_cached = |cache: &S3Fifo<TestEntry>, n: u8| cache.get(&key(n)).is_some();
     (1..=50).for_each(|n| assert!(is_cached(&cache, n)));
     (101..=250).for_each(|n| insert(&mut cache, n));
-    let kept = (1..=50).filter(|&n| n % 7 != 0 && is_cached(&cache, n)).count();
+    let kept = (1..=50_u8).filter(|&n| !n.is_multiple_of(7) && is_cached(&cache, n)).count();
     assert_eq!(kept, 43);
 }
