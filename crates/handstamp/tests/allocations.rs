@@ -19,7 +19,7 @@ const ADDED: [(&str, u64, u64); 6] = [
     ("forged cookie, session extracted", 1, 3),
     ("no cookie, session extracted", 1, 3),
     ("no cookie, session not extracted", 2, 4),
-    ("write", 24, 26),
+    ("write", 23, 25),
 ];
 
 #[tokio::test]
