@@ -5,7 +5,7 @@ use fastrand::Rng;
 pub(crate) enum Workload {
     /// The n-th session is read in proportion to n to the power of minus this.
     Zipf(f64),
-    /// The same; and now and then, as many new sessions as the cache has room for, each read once.
+    /// The same; after every four times as many reads as the cache has room for, that many new sessions are read once.
     Scans(f64),
     /// The same, but every second read is of a new session, which is never read again.
     Bots(f64),
