@@ -120,7 +120,7 @@ impl Writer {
         self.next_number += 1;
         let mut known = numbers(old.payload.clone());
         known.push(number);
-        let revision = old.revision.next();
+        let revision = old.revision.next(old.saved_at);
         let entry = entry(Record { revision, payload: payload(&known), ..Record::clone(&old) });
         let new = entry.value.clone();
         self.knowledge = Knowledge::Unknown;

@@ -200,7 +200,7 @@ impl Nodes {
             Ok(Decoded::Session { entry, left: HOUR })
         };
         drop(self.reader.load(&self.record.key, decode).await.expect("a reply"));
-        let revision = self.record.revision.next();
+        let revision = self.record.revision.next(self.record.saved_at);
         let next = Record { revision, ..self.record.clone() };
         let entry = entry(&next);
         let begun = now();

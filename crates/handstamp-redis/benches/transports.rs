@@ -180,7 +180,7 @@ impl Session {
                 outdated.fetch_add(1, Ordering::Relaxed);
             }
         }
-        let revision = self.record.revision.next();
+        let revision = self.record.revision.next(self.record.saved_at);
         let next = Record { revision, ..self.record.clone() };
         let writes = nodes[self.saver].writes();
         let saved = writes.save(&next, self.record.revision, HOUR, entry(&next)).await;

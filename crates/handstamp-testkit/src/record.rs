@@ -68,7 +68,7 @@ pub fn sealed(record: &Record) -> Entry {
 #[must_use]
 pub fn resealed(record: &Entry) -> Entry {
     let record = unsealed(record);
-    sealed(&Record { revision: record.revision.next(), ..record })
+    sealed(&Record { revision: record.revision.next(record.saved_at), ..record })
 }
 
 /// A tombstone that replaces `record`, different for each call.

@@ -25,7 +25,7 @@ pub(super) struct Entries<S, A> {
 
 /// The copy of a key's session, fresh or stale, or its absence.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Copy {
+pub(super) enum CachedCopy {
     Nothing,
     Absence,
     Session(Revision),
@@ -90,11 +90,11 @@ impl<S: CachedSession, A> Entries<S, A> {
         self.sessions.peek(key).is_some_and(|entry| entry.validity.is_current())
     }
 
-    pub(super) fn copy(&self, key: &SessionKey) -> Copy {
+    pub(super) fn copy(&self, key: &SessionKey) -> CachedCopy {
         match self.sessions.peek(key) {
-            Some(entry) => Copy::Session(entry.session.revision()),
-            None if self.absences.peek(key).is_some() => Copy::Absence,
-            None => Copy::Nothing,
+            Some(entry) => CachedCopy::Session(entry.session.revision()),
+            None if self.absences.peek(key).is_some() => CachedCopy::Absence,
+            None => CachedCopy::Nothing,
         }
     }
 
@@ -134,11 +134,11 @@ impl<S: CachedSession, A> Entries<S, A> {
     /// Whether what is cached of `key` stays valid when the session was saved as `saved`, or deleted.
     fn survives(&self, key: &SessionKey, saved: Option<Revision>) -> bool {
         match (self.copy(key), saved) {
-            (Copy::Nothing, _) => true,
-            (Copy::Session(cached), Some(saved)) => cached.survives(saved),
+            (CachedCopy::Nothing, _) => true,
+            (CachedCopy::Session(cached), Some(saved)) => cached.survives(saved),
             // Ids are never reused, so a session that does not exist now was saved before and deleted since.
-            (Copy::Absence, Some(saved)) => saved != Revision::LATEST,
-            (Copy::Session(_) | Copy::Absence, None) => false,
+            (CachedCopy::Absence, Some(saved)) => saved != Revision::LATEST,
+            (CachedCopy::Session(_) | CachedCopy::Absence, None) => false,
         }
     }
 

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::entry::{AbsenceEntry, SessionEntry, Validity};
-use super::stripe::{Copy, Entries, Removed};
+use super::stripe::{CachedCopy, Entries, Removed};
 use super::{CachedSession, Expiry, Freshness, LocalCache};
 use crate::id::SessionKey;
 use crate::record::Revision;
@@ -17,7 +17,7 @@ pub struct FillTicket<'c, S: CachedSession, A> {
     freshness: &'c Arc<Freshness>,
     generation: u32,
     /// The copy that was cached when the ticket was taken.
-    copy: Copy,
+    copy: CachedCopy,
     is_open: bool,
 }
 

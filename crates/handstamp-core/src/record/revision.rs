@@ -1,6 +1,7 @@
 use std::fmt;
 
 use crate::id::{RandomError, random_bytes};
+use crate::time::Timestamp;
 
 /// Identifies a save of a record: a counter, and 64 random bits of each save.
 ///
@@ -28,16 +29,18 @@ impl Revision {
         random_bytes().map(|bits| Self { counter: 1, bits })
     }
 
-    /// The revision of the save after this one.
+    /// The revision of the save after this one, which is made `now`.
     ///
-    /// Its bits come from a generator of this process, which is faster than a system call: they have to be unique, not secret.
+    /// Its bits come from a generator of this process, which is faster than a system call: they have to be unique, not secret. The time is
+    /// mixed in, because the generators of a forked process, or of a copy of a virtual machine, return the same bits.
     ///
     /// # Panics
     ///
     /// When the operating system has no random bytes to seed that generator, as a hash map of the standard library does.
     #[must_use]
-    pub fn next(self) -> Self {
-        Self { counter: self.counter.saturating_add(1), bits: rand::random() }
+    pub fn next(self, now: Timestamp) -> Self {
+        let bits = rand::random::<u64>() ^ now.as_millis().wrapping_mul(ODD);
+        Self { counter: self.counter.saturating_add(1), bits: bits.to_be_bytes() }
     }
 
     /// The number of saves, including this one.
@@ -76,14 +79,19 @@ impl fmt::Debug for Revision {
     }
 }
 
+/// Spreads milliseconds over all bits; 2^64 divided by the golden ratio.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_millis(1);
+
     #[test]
     fn two_saves_never_share_a_revision() {
         let first = Revision::first().unwrap();
-        let (one, other) = (first.next(), first.next());
+        let (one, other) = (first.next(NOW), first.next(NOW));
         assert_eq!((one.counter(), other.counter()), (2, 2));
         assert_ne!(one, other);
     }
@@ -91,15 +99,15 @@ mod tests {
     #[test]
     fn only_the_announced_save_or_a_later_one_survives() {
         let first = Revision::first().unwrap();
-        let second = first.next();
+        let second = first.next(NOW);
         assert!(second.survives(second) && second.survives(first));
         assert!(!first.survives(second));
-        assert!(!second.survives(first.next()), "the same counter with other bits is another save");
+        assert!(!second.survives(first.next(NOW)), "the same counter with other bits is another save");
     }
 
     #[test]
     fn the_encoding_round_trips() {
-        let revision = Revision::first().unwrap().next();
+        let revision = Revision::first().unwrap().next(NOW);
         assert_eq!(Revision::from_bytes(revision.to_bytes()), revision);
         assert_eq!(revision.to_bytes()[..8], [0, 0, 0, 0, 0, 0, 0, 2]);
     }

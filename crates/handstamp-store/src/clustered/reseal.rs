@@ -88,7 +88,8 @@ impl WriteScope<'_> {
     async fn save_resealed(self, mut record: Record, ttl: Duration) -> Result<TouchOutcome, StoreError> {
         let (node, key, replacing) = (self.node, record.key, record.revision);
         let now = node.clock.now();
-        (record.revision, record.saved_at) = (replacing.next(), node.timestamp_at(now));
+        record.saved_at = node.timestamp_at(now);
+        record.revision = replacing.next(record.saved_at);
         let sealed = node.sealer.seal(&record)?;
         let invalidation = node.encode(&Invalidation::SessionInvalidated(key, record.revision), now);
         let save = || node.store.save(&sealed, replacing, ttl, invalidation.clone());

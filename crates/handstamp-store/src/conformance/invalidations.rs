@@ -33,7 +33,12 @@ pub async fn a_step_without_effect_publishes_nothing(store: &impl Store, bus: &i
     let mut subscription = subscribed(bus, store.shard_of(first.key())).await;
     let stale = changed(&first, "stale");
     let unexpected = unique();
-    let save = store.save(&stale, stale.revision().next(), LONG, unexpected.clone());
+    let save = store.save(
+        &stale,
+        stale.revision().next(handstamp_core::time::Timestamp::from_millis(1)),
+        LONG,
+        unexpected.clone(),
+    );
     assert_eq!(save.await.expect("save"), SaveOutcome::Conflict);
     let tombstone = moved(&first);
     let replace = store.replace_with_tombstone(&tombstone, stale.revision(), LONG, unexpected.clone());

@@ -28,7 +28,7 @@ pub(super) fn record() -> Entry {
 
 /// The record with its next revision.
 pub(super) fn changed(record: &Entry, payload: &'static str) -> Entry {
-    sealed(*record.key(), record.revision().next(), payload)
+    sealed(*record.key(), record.revision().next(Timestamp::from_millis(1)), payload)
 }
 
 /// A record sealed under a random secret: a store does not open it.

@@ -285,5 +285,5 @@ pub(crate) async fn is_in(store: &MemoryStore, record: &Record) -> bool {
 }
 
 pub(crate) fn changed(record: &Record, payload: &'static str) -> Record {
-    Record { revision: record.revision.next(), payload: payload.into(), ..record.clone() }
+    Record { revision: record.revision.next(record.saved_at), payload: payload.into(), ..record.clone() }
 }

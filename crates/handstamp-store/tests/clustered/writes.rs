@@ -68,7 +68,10 @@ async fn moving_a_session_drops_its_copy() {
     let first = node.create().await;
     let tombstone = moved(&first, record().key);
     let replace = |revision| node.clustered.writes().replace_with_tombstone(&tombstone, revision, TTL);
-    assert_eq!(replace(first.revision.next()).await.unwrap(), TombstoneOutcome::Conflict);
+    assert_eq!(
+        replace(first.revision.next(handstamp_core::time::Timestamp::from_millis(1))).await.unwrap(),
+        TombstoneOutcome::Conflict
+    );
     assert_eq!(node.read(&first.key).await.unwrap(), found("first"));
     assert_eq!(replace(first.revision).await.unwrap(), TombstoneOutcome::Replaced);
     assert_eq!(node.read(&first.key).await.unwrap(), Lookup::Moved);
@@ -116,7 +119,10 @@ async fn a_save_whose_reply_was_lost_does_not_count_as_not_done() {
             cluster.store.load(&first.key).await.unwrap().unwrap().entry.revision() == second.revision
         })
         .await;
-        let third = Record { revision: second.revision.next(), ..third };
+        let third = Record {
+            revision: second.revision.next(handstamp_core::time::Timestamp::from_millis(1)),
+            ..third
+        };
         assert_eq!(two.save(&third, second.revision).await.unwrap(), SaveOutcome::Saved);
     };
     let (saved, ()) = tokio::join!(save, overtaken);

@@ -17,8 +17,7 @@ pub(super) struct CommitFuture<T: SessionData> {
 impl<T: SessionData> CommitFuture<T> {
     pub(super) fn new(request_session: &Arc<RequestSession<T>>) -> Self {
         let shared = request_session.shared().clone();
-        let commit = shared.track(request_session.clone().commit_rest());
-        Self { shared, commit: Some(Box::pin(commit)) }
+        Self { shared, commit: Some(Box::pin(request_session.clone().commit_rest())) }
     }
 }
 
@@ -47,7 +46,7 @@ impl<T: SessionData> Future for CommitFuture<T> {
 impl<T: SessionData> Drop for CommitFuture<T> {
     fn drop(&mut self) {
         if let Some(commit) = self.commit.take() {
-            self.shared.spawn_tracked(commit);
+            drop(self.shared.spawn(commit));
         }
     }
 }

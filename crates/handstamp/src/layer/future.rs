@@ -18,7 +18,7 @@ pin_project! {
     /// The response of a [`SessionService`](super::SessionService).
     ///
     /// It has to be polled until it is ready, or dropped, as every server does: while it saves the session, other requests that change the
-    /// same session wait for it.
+    /// same session wait for it, and fail when their budget is used up.
     ///
     /// # Cancel safety
     ///

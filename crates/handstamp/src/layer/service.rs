@@ -87,8 +87,8 @@ fn use_again<T: SessionData>(
     }
 }
 
-/// The session cookie of a request, and whether the request does not count as a use of the session: in one pass over the headers, which
-/// is faster than a look-up of each.
+/// The session cookie of a request, and whether the request does not count as a use of the session, in one pass over
+/// the headers.
 ///
 /// Hides the cookies, to keep the session's credential out of the logs of services behind this layer.
 fn examine(cookie: &SessionCookie, headers: &mut HeaderMap) -> (Presented, bool) {

@@ -8,7 +8,6 @@ use handstamp_core::timeouts::Timeouts;
 use handstamp_store::ClusteredStore;
 use http::StatusCode;
 use tokio::task::JoinHandle;
-use tokio_util::task::task_tracker::TrackedFuture;
 
 use super::cookie::{InvalidCookieName, SameSite, SessionCookie};
 use super::error_response::Statuses;
@@ -154,19 +153,6 @@ impl<T: SessionData> Shared<T> {
         F: Future<Output: Send> + Send + 'static,
     {
         self.sessions.spawn(work)
-    }
-
-    /// Has [`shutdown`](Sessions::shutdown) wait for `work`.
-    pub(super) fn track<F: Future>(&self, work: F) -> TrackedFuture<F> {
-        self.sessions.track(work)
-    }
-
-    /// [`spawn`](Self::spawn), for work that is tracked already.
-    pub(super) fn spawn_tracked<F>(&self, work: F)
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        self.sessions.spawn_tracked(work);
     }
 
     pub(crate) fn now(&self) -> Instant {

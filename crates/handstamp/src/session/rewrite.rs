@@ -14,7 +14,7 @@ impl<T: SessionData> Snapshot<T> {
     ) -> Result<SaveOutcome, SessionError> {
         self.check_writable()?;
         let EncodedRecord { record, entry, ttl } =
-            EncodedRecord::new(shared, &self.next_metadata(), &self.data)?;
+            EncodedRecord::new(shared, &self.next_metadata(shared.store().timestamp()), &self.data)?;
         let outcome = writes.save(&record, self.metadata.revision, ttl, entry).await?;
         self.life.rewritten();
         if outcome == SaveOutcome::Saved {

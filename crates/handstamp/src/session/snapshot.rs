@@ -117,9 +117,9 @@ impl<T: SessionData> Snapshot<T> {
         if self.schema > T::SCHEMA { Err(newer_schema::<T>(self.schema)) } else { Ok(()) }
     }
 
-    /// The metadata of the save after this one.
-    pub(crate) fn next_metadata(&self) -> Metadata {
-        let (revision, predecessor) = (self.metadata.revision.next(), self.predecessor().map(Box::new));
+    /// The metadata of the save after this one, which is made `now`.
+    pub(crate) fn next_metadata(&self, now: Timestamp) -> Metadata {
+        let (revision, predecessor) = (self.metadata.revision.next(now), self.predecessor().map(Box::new));
         Metadata { revision, predecessor, ..self.metadata.clone() }
     }
 

@@ -142,11 +142,11 @@ impl Sessions {
     }
 
     /// Waits for writes in progress, stops the coordinator, and closes the connections to the store. Call it after the server has finished its
-    /// requests: later requests for sessions get 503. A second call has no effect.
+    /// requests, or was dropped: later requests for sessions get 503, and so do requests in progress. A second call has no effect.
     pub async fn shutdown(&self) {
         self.drain();
         self.0.tasks.close();
-        // Every write has a budget, so this terminates.
+        // Every write of a task has a budget, so this terminates.
         self.0.tasks.wait().await;
         self.store().shutdown().await;
     }

@@ -11,7 +11,6 @@ use handstamp_store::{Bus, Clock, ClusteredStore, Store};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TrackedFuture;
 
 use super::Sessions;
 use crate::OutagePolicy;
@@ -131,17 +130,6 @@ impl Sessions {
         F: Future<Output: Send> + Send + 'static,
     {
         self.0.tasks.spawn_on(work, &self.0.handle)
-    }
-
-    pub(crate) fn track<F: Future>(&self, work: F) -> TrackedFuture<F> {
-        self.0.tasks.track_future(work)
-    }
-
-    pub(crate) fn spawn_tracked<F>(&self, work: F)
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        drop(self.0.handle.spawn(work));
     }
 
     pub(super) fn set_draining(&self) {

@@ -29,7 +29,7 @@ impl Cluster {
     async fn put_ahead(&self, browser: &Browser, ttl: Duration) {
         let before = self.record(browser).await;
         let created_at = self.time().await.saturating_add(Duration::from_secs(86_400));
-        let revision = before.revision.next();
+        let revision = before.revision.next(before.saved_at);
         let expires_at = created_at.saturating_add(60 * MINUTE);
         let ahead = Record { revision, created_at, expires_at, ..before.clone() };
         let ahead = Sealer::new(&key_ring()).seal(&ahead).unwrap();

@@ -292,3 +292,17 @@ async fn a_commit_that_has_begun_is_finished_when_the_client_disconnects() {
     node.faults.work();
     until("the visit counts", async || browser.me().await == Ok("ada 1".to_owned())).await;
 }
+
+/// A server may be stopped by neither polling nor dropping it.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_a_response_that_is_not_polled() {
+    let cluster = Cluster::new();
+    let node = cluster.node().await;
+    let mut browser = node.browser();
+    browser.login("ada").await;
+    node.faults.hang();
+    let mut request = std::pin::pin!(browser.post("/visit", ""));
+    tokio::time::timeout(Duration::from_millis(50), request.as_mut()).await.expect_err("the store hangs");
+    node.faults.work();
+    tokio::time::timeout(Duration::from_mins(1), node.sessions.shutdown()).await.expect("it ends");
+}

@@ -45,7 +45,7 @@ pub(crate) async fn stored_record(cluster: &Cluster, browser: &Browser) -> Recor
 pub(crate) async fn change_stored(cluster: &Cluster, browser: &Browser, change: impl FnOnce(&mut Record)) {
     let mut record = stored_record(cluster, browser).await;
     let replacing = record.revision;
-    record.revision = replacing.next();
+    record.revision = replacing.next(Timestamp::from_millis(1));
     change(&mut record);
     let entry = Sealer::new(&key_ring()).seal(&record).unwrap();
     let saved = cluster.store.save(&entry, replacing, Duration::from_secs(600), Bytes::new()).await;

@@ -127,7 +127,7 @@ fn renewed_metadata<T: SessionData>(
     logs_in: bool,
 ) -> Metadata {
     let predecessor = Some(Box::new(base.metadata.key));
-    let mut metadata = Metadata { key, predecessor, ..base.next_metadata() };
+    let mut metadata = Metadata { key, predecessor, ..base.next_metadata(shared.store().timestamp()) };
     if logs_in {
         metadata.created_at = shared.store().timestamp();
         metadata.expires_at = shared.timeouts().deadline(metadata.created_at);

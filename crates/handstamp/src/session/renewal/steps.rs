@@ -107,6 +107,6 @@ impl<T: SessionData> Renewal<T> {
             // The new id was made for another subject.
             return Err(SessionError::Conflict);
         }
-        encoded.into_record(&self.shared, &self.renewed.next_metadata())
+        encoded.into_record(&self.shared, &self.renewed.next_metadata(self.shared.store().timestamp()))
     }
 }
