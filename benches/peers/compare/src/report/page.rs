@@ -36,8 +36,8 @@ fn plots(folder: &Path) -> String {
 }
 
 const MISSING: &str = "
-**Times and rates are missing so far.** The machine was never quiet while this version was tested, and such figures would mislead; `cargo xtask bench --comparison` measures them. Until then, [Costs](../costs.md)
-has figures of handstamp alone.
+**Some figures are missing so far**: the machine was not quiet for long enough, and they would mislead; `cargo xtask bench --comparison` measures all of them. [Costs](../costs.md) has more figures of
+handstamp alone.
 ";
 
 const PLOTS: [(&str, &str); 7] = [
