@@ -58,7 +58,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Clients for what is not measured.
+/// The clients that prepare and observe a measurement.
 struct Helpers<'c> {
     creator: &'c Contestant,
     observer: &'c Contestant,

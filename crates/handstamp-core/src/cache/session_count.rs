@@ -30,7 +30,8 @@ impl SessionCount {
 
     /// A session of `generation` is gone.
     pub(super) fn subtract(&self, generation: u32) {
-        self.update(|state| is_of(state, generation).then_some(state - 1));
+        // The session may not have been counted, if its generation was not the current one yet.
+        self.update(|state| (is_of(state, generation) && state & COUNT > 0).then(|| state - 1));
     }
 
     fn update(&self, change: impl FnMut(u64) -> Option<u64>) {
@@ -44,3 +45,19 @@ fn is_of(state: u64, generation: u32) -> bool {
 }
 
 const COUNT: u64 = u32::MAX as u64;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_was_not_counted_changes_no_count() {
+        let count = SessionCount::new();
+        count.add(1, || 1);
+        count.subtract(1);
+        count.subtract(1);
+        assert_eq!((count.of(0), count.of(1)), (0, 0));
+        count.add(1, || 1);
+        assert_eq!(count.of(1), 1);
+    }
+}

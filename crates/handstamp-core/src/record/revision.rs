@@ -39,7 +39,11 @@ impl Revision {
     /// When the operating system has no random bytes to seed that generator, as a hash map of the standard library does.
     #[must_use]
     pub fn next(self, now: Timestamp) -> Self {
-        let bits = rand::random::<u64>() ^ now.as_millis().wrapping_mul(ODD);
+        self.followed_by(rand::random(), now)
+    }
+
+    const fn followed_by(self, random: u64, now: Timestamp) -> Self {
+        let bits = random ^ now.as_millis().wrapping_mul(ODD);
         Self { counter: self.counter.saturating_add(1), bits: bits.to_be_bytes() }
     }
 
@@ -93,6 +97,14 @@ mod tests {
         let first = Revision::first().unwrap();
         let (one, other) = (first.next(NOW), first.next(NOW));
         assert_eq!((one.counter(), other.counter()), (2, 2));
+        assert_ne!(one, other);
+    }
+
+    /// The generators of a forked process return the same bits as those of its parent.
+    #[test]
+    fn two_saves_with_the_same_random_bits_differ_by_their_times() {
+        let first = Revision::first().unwrap();
+        let [one, other] = [1, 2].map(|millis| first.followed_by(7, Timestamp::from_millis(millis)));
         assert_ne!(one, other);
     }
 

@@ -20,7 +20,7 @@ if redis.call('EXISTS', KEYS[1]) == 0 then
   if ARGV[6] == '1' then
     -- Likewise: replicas may still have the record. The first write is one that a server without memory does not reject.
     redis.call('DEL', KEYS[1])
-    redis.call('SET', KEYS[1], '', 'PX', 1)
+    redis.call('SET', KEYS[1], '', 'PX', '1')
     redis.call('DEL', KEYS[1])
   end
   return 0

@@ -2,7 +2,7 @@
 //!
 //! A server keeps scripts until it restarts. A script goes out by its hash, and by its text where the server does not know it.
 //!
-//! Numbers in the scripts are strings, since Redis 7.0 formats a number with `printf` for each call.
+//! Constant arguments of commands are strings, since Redis 7.0 formats a number with `printf` for each call.
 
 use bytes::Bytes;
 use futures_util::future::join_all;

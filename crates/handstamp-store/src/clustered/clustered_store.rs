@@ -138,7 +138,7 @@ impl ClusteredStore {
         self.node.timestamp()
     }
 
-    /// The [`timestamp`](Self::timestamp) at the instant `now`, which has just been read from the [`clock`](Self::clock): saves a second reading.
+    /// The [`timestamp`](Self::timestamp) at the instant `now`, which has just been read from the [`clock`](Self::clock).
     #[must_use]
     pub fn timestamp_at(&self, now: Instant) -> Timestamp {
         self.node.timestamp_at(now)

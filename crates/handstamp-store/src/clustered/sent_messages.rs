@@ -53,7 +53,7 @@ impl fmt::Debug for SentMessages {
     }
 }
 
-/// More than the messages that are in flight at the same time. 100 kB.
+/// More than the messages that are in flight at the same time. The slots take 100 kB, and their messages up to 190 kB.
 const SLOTS: usize = 1_024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use handstamp_core::id::SessionId;
@@ -61,16 +61,16 @@ impl<T: SessionData> EncodedData<T> {
         Ok(SessionId::generate(label)?)
     }
 
-    /// The record with this data and this metadata.
+    /// The record with this data and this metadata, which is saved `now`.
     pub(super) fn into_record(
         self,
         shared: &Shared<T>,
         metadata: &Metadata,
+        now: Instant,
     ) -> Result<EncodedRecord<T>, SessionError> {
         let Self { payload, data, subject, heap_size } = self;
         let timeouts = shared.timeouts();
         let Metadata { revision, key, public_id, created_at, expires_at, seals, .. } = *metadata;
-        let now = shared.now();
         let saved_at = shared.store().timestamp_at(now);
         let ttl = shared.time_to_live(saved_at, expires_at).ok_or(SessionError::Gone)?;
         let record = Record {
@@ -96,9 +96,11 @@ impl<T: SessionData> EncodedData<T> {
 }
 
 impl<T: SessionData> EncodedRecord<T> {
-    /// The record with `data` and this metadata.
-    pub(super) fn new(shared: &Shared<T>, metadata: &Metadata, data: &T) -> Result<Self, SessionError> {
-        EncodedData::new(shared, data)?.into_record(shared, metadata)
+    /// The record with `data` that replaces `base`.
+    pub(super) fn replacing(base: &Snapshot<T>, shared: &Shared<T>, data: &T) -> Result<Self, SessionError> {
+        let encoded = EncodedData::new(shared, data)?;
+        let now = shared.now();
+        encoded.into_record(shared, &base.next_metadata(shared.store().timestamp_at(now)), now)
     }
 }
 

@@ -13,8 +13,7 @@ impl<T: SessionData> Snapshot<T> {
         writes: WriteScope<'_>,
     ) -> Result<SaveOutcome, SessionError> {
         self.check_writable()?;
-        let EncodedRecord { record, entry, ttl } =
-            EncodedRecord::new(shared, &self.next_metadata(shared.store().timestamp()), &self.data)?;
+        let EncodedRecord { record, entry, ttl } = EncodedRecord::replacing(self, shared, &self.data)?;
         let outcome = writes.save(&record, self.metadata.revision, ttl, entry).await?;
         self.life.rewritten();
         if outcome == SaveOutcome::Saved {

@@ -1,14 +1,14 @@
 use super::*;
 
 #[test]
-fn the_least_recently_used_session_is_evicted() {
+fn a_session_that_was_not_used_is_evicted() {
     let fixture = Fixture::new(3);
     for n in [1, 2, 3] {
         fixture.put(n, n);
     }
     assert_eq!(fixture.get(1), Some(1));
     fixture.put(4, 4);
-    assert_eq!(fixture.get(2), None, "2 was used longest ago");
+    assert_eq!(fixture.get(2), None, "2 was not used");
     assert_eq!((fixture.get(1), fixture.get(3), fixture.get(4)), (Some(1), Some(3), Some(4)));
     assert_eq!(fixture.cache.len(), 3);
     assert_eq!(fixture.cache.stats().evictions, 1);

@@ -1,107 +1,15 @@
 mod limits;
 mod properties;
 mod s3_fifo;
+mod support;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use self::support::*;
 use super::*;
 use crate::id::SessionKey;
 use crate::record::Revision;
-
-fn key(n: u8) -> SessionKey {
-    SessionKey::from_bytes([n; 32])
-}
-
-fn revision(counter: u8) -> Revision {
-    Revision::from_bytes([0, 0, 0, 0, 0, 0, 0, counter, 7, 7, 7, 7, 7, 7, 7, 7])
-}
-
-#[expect(clippy::disallowed_methods, reason = "any instant will do")]
-fn start() -> Instant {
-    Instant::now()
-}
-
-fn sessions(sessions: usize) -> Capacity {
-    Capacity { entries: sessions, ..Capacity::default() }
-}
-
-fn for_a_minute(now: Instant) -> Expiry {
-    Expiry { fresh_until: now + Duration::from_secs(60), session_ends: now + Duration::from_secs(600) }
-}
-
-/// The size given with each value, in bytes.
-const SIZE: usize = 1_000;
-
-const FOR_EVER: Duration = Duration::from_secs(1_000_000);
-
-/// A fill ticket of session `n`.
-struct Ticket<'c> {
-    n: u8,
-    ticket: FillTicket<'c, Versioned<u8>, ()>,
-}
-
-fn session(n: u8, counter: u8) -> Versioned<u8> {
-    Versioned::new(key(n), revision(counter), counter)
-}
-
-fn counter(found: Found<Versioned<u8>, ()>) -> u8 {
-    match found {
-        Found::Session(session) => session.value,
-        Found::Absence(()) => 0,
-    }
-}
-
-/// A cache whose entries stay fresh for a minute.
-struct Fixture {
-    cache: LocalCache<Versioned<u8>, ()>,
-    freshness: Arc<Freshness>,
-    now: Instant,
-}
-
-impl Fixture {
-    fn new(max_entries: usize) -> Self {
-        let (cache, now) = (LocalCache::new(sessions(max_entries)), start());
-        let freshness = cache.new_freshness(now, FOR_EVER);
-        freshness.record_fence(now);
-        Self { cache, freshness, now }
-    }
-
-    fn begin(&self, n: u8) -> Ticket<'_> {
-        self.begin_on(n, &self.freshness)
-    }
-
-    fn begin_on<'c>(&'c self, n: u8, freshness: &'c Arc<Freshness>) -> Ticket<'c> {
-        Ticket { n, ticket: self.cache.begin_fill(&key(n), freshness) }
-    }
-
-    fn complete(&self, ticket: Ticket<'_>, counter: u8) -> FillOutcome {
-        ticket.ticket.complete(session(ticket.n, counter), SIZE, for_a_minute(self.now))
-    }
-
-    fn complete_absent(&self, ticket: Ticket<'_>) -> FillOutcome {
-        ticket.ticket.complete_absent((), for_a_minute(self.now))
-    }
-
-    #[track_caller]
-    fn put(&self, n: u8, counter: u8) {
-        assert_eq!(self.complete(self.begin(n), counter), FillOutcome::Fresh);
-    }
-
-    #[track_caller]
-    fn put_absence(&self, n: u8) {
-        assert_eq!(self.complete_absent(self.begin(n)), FillOutcome::Fresh);
-    }
-
-    /// The counter of the cached revision; zero if the session does not exist.
-    fn get(&self, n: u8) -> Option<u8> {
-        self.cache.get(&key(n), self.now).map(counter)
-    }
-
-    fn get_stale(&self, n: u8, limit: Duration) -> Option<u8> {
-        self.cache.get_stale(&key(n), self.now, limit).map(counter)
-    }
-}
 
 #[test]
 fn a_value_is_served_until_it_is_stale() {

@@ -102,6 +102,7 @@ mod tests {
         stream.write_all(b"PING\r\n").await.unwrap_err();
         assert_eq!(cause.get().to_string(), "no connection to the server: the server closed it");
     }
+
     #[tokio::test]
     async fn a_write_waits_until_no_command_is_added() {
         let (ours, _theirs) = duplex(64);

@@ -31,7 +31,8 @@ impl<T: SessionData> Commit<T> {
                 additions: None,
             };
             let key = metadata.key;
-            let EncodedRecord { record, entry, ttl } = encoded.into_record(shared, &metadata)?;
+            let EncodedRecord { record, entry, ttl } =
+                encoded.into_record(shared, &metadata, shared.now())?;
             match writes.create(&record, ttl, entry.clone()).await {
                 Ok(CreateOutcome::Created) => return Ok(Committed::Moved(id, entry.value)),
                 // Only if the random generator is broken. Another attempt is better than the session of another visitor.

@@ -118,7 +118,7 @@ fn encode<T: SessionData>(
         [save] if save.origin.metadata.revision == base.metadata.revision => save.data.clone(),
         saves => Arc::new(all_changed(shared, &*base.data, saves)?),
     };
-    Ok(EncodedRecord::new(shared, &base.next_metadata(shared.store().timestamp()), &data)?)
+    Ok(EncodedRecord::replacing(base, shared, &data)?)
 }
 
 /// The data after the changes of all saves, or only that of the last one if saves overwrite each other.

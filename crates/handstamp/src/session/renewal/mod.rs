@@ -15,6 +15,7 @@ use std::time::Duration;
 use handstamp_core::id::{SessionId, SessionKey};
 use handstamp_core::protocol::renewal::{self, Cause, Created, First, Outcome};
 use handstamp_core::record::{Revision, Tombstone};
+use handstamp_core::time::Timestamp;
 use handstamp_store::{CreateOutcome, EndOutcome, StoreError, WriteScope};
 use tokio::time::Instant;
 
@@ -86,8 +87,9 @@ impl<T: SessionData> Renewal<T> {
         };
         let revision = Revision::first().map_err(SessionError::from)?;
         let tombstone = Tombstone { key: old, revision, successor: Some(key), same_subject };
-        let metadata = renewed_metadata(shared, &base, key, logs_in);
-        let EncodedRecord { record, entry, ttl } = encoded.into_record(shared, &metadata)?;
+        let now = shared.now();
+        let metadata = renewed_metadata(shared, &base, key, logs_in, shared.store().timestamp_at(now));
+        let EncodedRecord { record, entry, ttl } = encoded.into_record(shared, &metadata, now)?;
         // The copy in the cache may be stale. The tombstone would detect that, but if its reply is lost, the browser gets the new id.
         let (created, current) =
             tokio::join!(writes.create(&record, ttl, entry.clone()), shared.load_within(writes, &old));
@@ -125,12 +127,13 @@ fn renewed_metadata<T: SessionData>(
     base: &Snapshot<T>,
     key: SessionKey,
     logs_in: bool,
+    now: Timestamp,
 ) -> Metadata {
     let predecessor = Some(Box::new(base.metadata.key));
-    let mut metadata = Metadata { key, predecessor, ..base.next_metadata(shared.store().timestamp()) };
+    let mut metadata = Metadata { key, predecessor, ..base.next_metadata(now) };
     if logs_in {
-        metadata.created_at = shared.store().timestamp();
-        metadata.expires_at = shared.timeouts().deadline(metadata.created_at);
+        metadata.created_at = now;
+        metadata.expires_at = shared.timeouts().deadline(now);
     }
     metadata
 }

@@ -107,6 +107,8 @@ impl<T: SessionData> Renewal<T> {
             // The new id was made for another subject.
             return Err(SessionError::Conflict);
         }
-        encoded.into_record(&self.shared, &self.renewed.next_metadata(self.shared.store().timestamp()))
+        let now = self.shared.now();
+        let metadata = self.renewed.next_metadata(self.shared.store().timestamp_at(now));
+        encoded.into_record(&self.shared, &metadata, now)
     }
 }
