@@ -6,6 +6,7 @@ mod abandoned;
 mod caching;
 mod clocks;
 mod commits;
+mod commits_in_responses;
 mod concurrency;
 mod config;
 mod cookies;
